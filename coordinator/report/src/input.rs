@@ -1,0 +1,225 @@
+//! What a report is made from, as plain data. The coordinator fills it from its state; nothing here
+//! knows SQL, the wire or the state machine.
+
+/// One sweep with everything that is known about its trials.
+#[derive(Clone, Debug)]
+pub struct Input {
+    pub name: String,
+    pub description: String,
+    /// The sweep file as it ran, byte for byte.
+    pub sweep_toml: String,
+    pub data: DataFacts,
+    /// Hyperparameter columns in the result tables' order: `optimizer`, `learning_rate`,
+    /// `batch_size`, `hidden`, then every other one. `depth` is derived from `hidden`.
+    pub columns: Vec<Column>,
+    /// Axes as the sweep file named them (`depth` among them), in its order.
+    pub axes: Vec<Axis>,
+    pub metric: Metric,
+    pub heatmaps: Vec<HeatmapSpec>,
+    pub hypotheses: Vec<Hypothesis>,
+    /// Every trial of the plan, in canonical order (by the columns, then by seed).
+    pub trials: Vec<Trial>,
+    /// Sentences on copies that the plan dropped, such as "12 copies: sgd does not use momentum".
+    pub notes_on_copies: Vec<String>,
+    pub provenance: Provenance,
+}
+
+#[derive(Clone, Debug)]
+pub struct DataFacts {
+    /// Such as "mnist" or the folder of the files.
+    pub name: String,
+    /// 64 hex digits.
+    pub digest: String,
+    pub n_train: u32,
+    pub n_valid: u32,
+    pub n_test: u32,
+    pub n_inputs: u32,
+    pub n_classes: u32,
+    /// Share from 0 to 1 of the most frequent class in the validation split: chance.
+    pub largest_valid_class_share: f64,
+    /// "unit" or "standard".
+    pub scale: String,
+}
+
+#[derive(Clone, Debug)]
+pub struct Column {
+    pub name: String,
+    pub kind: ColumnKind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ColumnKind {
+    Text,
+    Number,
+    Count,
+    Widths,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    Text(String),
+    Number(f64),
+    Count(u64),
+    Widths(Vec<u32>),
+}
+
+#[derive(Clone, Debug)]
+pub struct Axis {
+    pub name: String,
+    /// Distinct values in ascending order.
+    pub values: Vec<Value>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Metric {
+    ValidAccuracy,
+    ValidLoss,
+}
+
+#[derive(Clone, Debug)]
+pub struct HeatmapSpec {
+    pub x: String,
+    pub y: String,
+    pub cell: Cell,
+}
+
+/// What a heatmap's cell shows of the points that fall into it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cell {
+    Best,
+    Mean,
+}
+
+#[derive(Clone, Debug)]
+pub struct Hypothesis {
+    pub claim: String,
+    /// Keys (or `depth`) with the values that put a point on the better side.
+    pub better: Vec<(String, Vec<Value>)>,
+    pub than: Vec<(String, Vec<Value>)>,
+    pub compare: Compare,
+    pub margin: f64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compare {
+    /// Each side's best point.
+    Best,
+    /// Points equal on every other axis.
+    Matched,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    Grid,
+    Confirm,
+}
+
+#[derive(Clone, Debug)]
+pub struct Trial {
+    /// 64 hex digits.
+    pub id: String,
+    pub phase: Phase,
+    /// One for each of `Input::columns`; `None` where the optimizer does not use it.
+    pub values: Vec<Option<Value>>,
+    pub seed: u32,
+    pub state: State,
+}
+
+#[derive(Clone, Debug)]
+pub enum State {
+    /// No outcome yet.
+    Open,
+    Done(Box<Done>),
+    Failed {
+        cause: String,
+        n_attempts: u32,
+    },
+    Cancelled,
+}
+
+/// A trial that was trained to its end.
+#[derive(Clone, Debug)]
+pub struct Done {
+    pub ending: Ending,
+    pub history: Vec<Epoch>,
+    pub work: Work,
+    /// 64 hex digits.
+    pub digest: String,
+    /// One per epoch that was trained, in order; may be longer than the history.
+    pub timings: Vec<Timing>,
+}
+
+#[derive(Clone, Debug)]
+pub enum Ending {
+    Completed { best_epoch: u32, test_accuracy: Option<f64>, collapsed: bool },
+    Diverged { step: u64, last_finite_loss: Option<f64> },
+}
+
+#[derive(Clone, Debug)]
+pub struct Epoch {
+    /// Counts from 1.
+    pub epoch: u32,
+    pub train_loss: f64,
+    /// Shares from 0 to 1.
+    pub train_accuracy: f64,
+    pub valid_loss: f64,
+    pub valid_accuracy: f64,
+    pub learning_rate: f64,
+    /// Accepted steps of a line search: smallest, lower median, largest.
+    pub steps: Option<(f64, f64, f64)>,
+    pub n_backtracks: u64,
+    pub gradient_norm: f64,
+    pub grad_samples: u64,
+    pub probe_samples: u64,
+}
+
+#[derive(Clone, Debug)]
+pub struct Work {
+    pub n_steps: u64,
+    pub grad_samples: u64,
+    pub probe_samples: u64,
+    pub macs_textbook: u64,
+    pub macs_executed: u64,
+    /// Mean, 95th percentile and largest count of refused probes per step; line searches only.
+    pub backtracks: Option<(f64, u32, u32)>,
+    pub steps_without_step: u64,
+}
+
+/// How long an epoch took, and where; may differ between runs.
+#[derive(Clone, Debug)]
+pub struct Timing {
+    pub epoch: u32,
+    pub wall_s: f64,
+    pub cpu_s: f64,
+    pub worker: String,
+    pub isa: String,
+    pub attempt: u32,
+    pub slots_in_use: u32,
+}
+
+/// What the notes tell about the run itself; may differ between runs, so it reaches no canonical file.
+#[derive(Clone, Debug)]
+pub struct Provenance {
+    /// The command that repeats the sweep.
+    pub command: String,
+    pub version: String,
+    pub numerics_version: u32,
+    /// Seconds in which at least one trial ran, over all runs of the coordinator.
+    pub wall_s: f64,
+    pub n_attempts: u64,
+    /// Attempts that ended with a lost worker.
+    pub n_lost: u64,
+    /// Starts of a coordinator on this state.
+    pub n_starts: u32,
+    pub workers: Vec<WorkerFacts>,
+    pub n_conflicts: u64,
+}
+
+#[derive(Clone, Debug)]
+pub struct WorkerFacts {
+    pub name: String,
+    pub isa: String,
+    /// As the operating system names the processor.
+    pub cpu: String,
+    pub n_slots: u32,
+}
