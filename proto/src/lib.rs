@@ -1,1 +1,22 @@
-//! Placeholder.
+//! The wire types and services of `sweep/v1/*.proto`, with the protocol's version and its size
+//! limits. Nothing else: each side converts to its own types in one file.
+
+#[expect(clippy::all, reason = "generated code")]
+mod generated {
+    tonic::include_proto!("sweep.v1");
+}
+
+pub use generated::*;
+
+/// The one protocol version that this build speaks.
+pub const PROTOCOL_VERSION: u32 = 1;
+
+/// Largest message that either side accepts or sends. A Sync carries at most
+/// `MAX_FINISHED_BYTES` of outcomes beside its running leases.
+pub const MAX_MESSAGE_BYTES: usize = 4 * 1024 * 1024;
+
+/// Outcomes of one Sync; more of them wait for the next.
+pub const MAX_FINISHED_BYTES: usize = 2 * 1024 * 1024;
+
+/// Bytes in one chunk of an artifact.
+pub const CHUNK_BYTES: usize = 256 * 1024;
