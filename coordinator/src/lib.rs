@@ -1,1 +1,4 @@
-//! Placeholder.
+//! The coordinator: everything of a sweep that touches the outside.
+
+pub mod cli;
+pub mod duration;

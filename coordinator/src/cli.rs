@@ -1,0 +1,391 @@
+//! The command line: flags and verbs, typed. Nothing is looked up or derived here; what contradicts
+//! itself is refused, like any other wrong usage, before anything starts.
+
+use crate::duration;
+use clap::error::ErrorKind;
+use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A lease must outlive this many reports of its worker, so that a late one costs no trial.
+pub const MIN_SYNCS_PER_LEASE: u32 = 3;
+
+/// What the user asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cli {
+    pub command: Command,
+    /// How often `-v` was given.
+    pub verbosity: u8,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Command {
+    /// Runs or resumes a sweep and writes its report.
+    Run(Run),
+    Verb(Verb),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For people: bars or lines on stderr, the results on stdout.
+    Human,
+    /// For programs: one JSON object a line on stdout.
+    Json,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  coordinator --sweep sweeps/quick.toml             run it here, or resume it
+  coordinator plan sweeps/full.toml                 what would run, and how long it may take
+  coordinator status reports/full                   where a sweep stands
+  coordinator --sweep sweeps/full.toml --local-workers 0 --listen 0.0.0.0:7070 --insecure-plaintext
+                                                    for workers on other machines
+
+Exit codes: 0 every trial completed or diverged, 1 runtime error, 2 wrong usage or sweep file
+(nothing was started), 3 ended with failed or cancelled trials, 130 stopped (run it again to resume).";
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "coordinator",
+    version,
+    about = "Runs a hyperparameter sweep on this machine's cores and other machines', and writes its report.",
+    after_help = EXAMPLES,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    arg_required_else_help = true
+)]
+struct RawCli {
+    #[command(flatten)]
+    run: Option<Run>,
+    #[command(subcommand)]
+    verb: Option<Verb>,
+    /// More log lines (-vv for all of them); RUST_LOG chooses in detail
+    #[arg(short, long = "verbose", global = true, action = ArgAction::Count)]
+    verbosity: u8,
+}
+
+/// Flags of a run.
+#[derive(Args, Clone, Debug, PartialEq)]
+pub struct Run {
+    /// The sweep file; an interrupted sweep goes on where it stopped
+    #[arg(long, value_name = "FILE")]
+    pub sweep: PathBuf,
+    /// Folder of the reports; this one goes to DIR/<name of the sweep>
+    #[arg(long, value_name = "DIR", default_value = "reports")]
+    pub out: PathBuf,
+    /// Folder of the recorded state [default: <out>/<name>/.state]
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+    /// Allow the state on a network file system, whose locks may not hold
+    #[arg(long)]
+    pub allow_network_state: bool,
+    /// Set the recorded state aside (as .state-<n>) and start anew
+    #[arg(long)]
+    pub fresh: bool,
+    /// Answer yes to questions, for scripts
+    #[arg(long, short)]
+    pub yes: bool,
+    /// Worker processes on this machine that share its cores; 0: remote workers only
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub local_workers: usize,
+    /// Trials at once in each local worker [default: an even share of the usable cores]
+    #[arg(long, value_name = "N")]
+    pub local_slots: Option<NonZeroUsize>,
+    /// Where workers connect; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7070", value_parser = parse_listen)]
+    pub listen: SocketAddr,
+    /// Listen beyond this machine without encryption or authentication
+    #[arg(long)]
+    pub insecure_plaintext: bool,
+    /// A worker that was silent for this long is lost; its trials go to others
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration::parse)]
+    pub lease_ttl: Duration,
+    /// How often workers report at least; a third of --lease-ttl or less
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration::parse)]
+    pub sync_every: Duration,
+    /// A trial that took its worker down this many times counts as failed
+    #[arg(long, value_name = "N", default_value = "3")]
+    pub crash_limit: NonZeroU32,
+    /// Run trials again that failed before
+    #[arg(long)]
+    pub retry_failed: bool,
+    /// Stop granting at the N-th failure; what is left is cancelled
+    #[arg(long, value_name = "N")]
+    pub max_failed: Option<NonZeroU32>,
+    /// Stop in good order after this time, as Ctrl-C does [such as 45m or 1h30m]
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
+    pub time_limit: Option<Duration>,
+    /// How to tell what happens: for people, or one JSON object a line on stdout
+    #[arg(long, value_enum, default_value_t = Output::Human)]
+    pub output: Output,
+}
+
+#[derive(Clone, Debug, PartialEq, Subcommand)]
+pub enum Verb {
+    /// Show what a sweep file would run: trials, axes, copies dropped, estimated cost
+    Plan(Plan),
+    /// Print the JSON Schema of sweep files, for editors that complete and check them
+    Schema,
+    /// Write the report of a recorded sweep again
+    Report(ReportFolder),
+    /// Show where a sweep stands, running or not
+    Status(ReportFolder),
+    /// A worker on this machine, started by a coordinator
+    #[command(hide = true)]
+    LocalWorker(LocalWorker),
+    /// Builds a report from a state, in a process of its own
+    #[command(hide = true)]
+    BuildReport(BuildReport),
+}
+
+#[derive(Args, Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// The sweep file
+    pub file: PathBuf,
+}
+
+#[derive(Args, Clone, Debug, PartialEq)]
+pub struct ReportFolder {
+    /// The report's folder, such as reports/full
+    pub folder: PathBuf,
+    /// Folder of the recorded state [default: <folder>/.state]
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+}
+
+#[derive(Args, Clone, Debug, PartialEq)]
+pub struct LocalWorker {
+    /// The coordinator's URL
+    #[arg(long, value_name = "URL")]
+    pub coordinator: String,
+    /// Trials at once
+    #[arg(long, value_name = "N")]
+    pub slots: Option<NonZeroUsize>,
+    /// Name to show
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Folder of the data sets, checkpoints and results on their way
+    #[arg(long, value_name = "DIR")]
+    pub cache_dir: PathBuf,
+    /// Which of the coordinator's local workers this is, from 0
+    #[arg(long, value_name = "N")]
+    pub local_index: u32,
+    /// Leave the choice of cores to the operating system
+    #[arg(long)]
+    pub no_pin: bool,
+}
+
+#[derive(Args, Clone, Debug, PartialEq)]
+pub struct BuildReport {
+    /// Folder of the recorded state
+    #[arg(long, value_name = "DIR")]
+    pub state: PathBuf,
+    /// The report's folder
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Write to partial/ only
+    #[arg(long)]
+    pub partial: bool,
+}
+
+/// Reads this process's command line. Wrong usage prints its reason and exits with 2, `--help` and
+/// `--version` with 0.
+pub fn parse() -> Cli {
+    Cli::try_parse_from(std::env::args_os()).unwrap_or_else(|error| error.exit())
+}
+
+impl Cli {
+    /// Reads a command line, the program's name first.
+    ///
+    /// # Errors
+    /// What is wrong, ready to print, or the text that `--help` and `--version` ask for.
+    pub fn try_parse_from<I, T>(arguments: I) -> Result<Self, clap::Error>
+    where
+        I: IntoIterator<Item = T>,
+        T: Into<OsString> + Clone,
+    {
+        let raw = RawCli::try_parse_from(arguments)?;
+        let command = match (raw.verb, raw.run) {
+            (Some(verb), _) => Command::Verb(verb),
+            (None, Some(run)) => {
+                run.check().map_err(|(kind, text)| RawCli::command().error(kind, text))?;
+                Command::Run(run)
+            }
+            (None, None) => {
+                let text = "expected --sweep FILE or a verb, such as plan FILE";
+                return Err(RawCli::command().error(ErrorKind::MissingRequiredArgument, text));
+            }
+        };
+        Ok(Self { command, verbosity: raw.verbosity })
+    }
+}
+
+impl Run {
+    /// Refuses flags that contradict each other.
+    fn check(&self) -> Result<(), (ErrorKind, String)> {
+        if self.lease_ttl / MIN_SYNCS_PER_LEASE < self.sync_every {
+            let text = format!(
+                "--lease-ttl {} is too short for --sync-every {}: a lease lasts at least \
+                 {MIN_SYNCS_PER_LEASE} reports, so that one late report loses no trial; \
+                 take --lease-ttl {} or more, or report more often",
+                duration::exact(self.lease_ttl),
+                duration::exact(self.sync_every),
+                duration::exact(self.sync_every * MIN_SYNCS_PER_LEASE),
+            );
+            return Err((ErrorKind::ValueValidation, text));
+        }
+        if !self.listen.ip().is_loopback() && !self.insecure_plaintext {
+            let text = format!(
+                "--listen {} is open to other machines, without encryption or authentication; \
+                 add --insecure-plaintext on a network you trust, or listen on 127.0.0.1",
+                self.listen,
+            );
+            return Err((ErrorKind::MissingRequiredArgument, text));
+        }
+        Ok(())
+    }
+}
+
+fn parse_listen(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        "expected an IP address and a port, such as 127.0.0.1:7070, 0.0.0.0:7070 or [::1]:7070"
+            .to_owned()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse_line(line: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(["coordinator"].into_iter().chain(line.split_whitespace()))
+    }
+
+    fn run_of(line: &str) -> Run {
+        match parse_line(line).expect(line).command {
+            Command::Run(run) => run,
+            Command::Verb(verb) => panic!("{line}: expected a run, found {verb:?}"),
+        }
+    }
+
+    #[test]
+    fn is_well_formed() {
+        RawCli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_run_has_a_default_for_everything_but_the_sweep() {
+        let run = run_of("--sweep sweeps/quick.toml");
+        assert_eq!(
+            run,
+            Run {
+                sweep: "sweeps/quick.toml".into(),
+                out: "reports".into(),
+                state: None,
+                allow_network_state: false,
+                fresh: false,
+                yes: false,
+                local_workers: 1,
+                local_slots: None,
+                listen: "127.0.0.1:7070".parse().expect("an address"),
+                insecure_plaintext: false,
+                lease_ttl: Duration::from_secs(30),
+                sync_every: Duration::from_secs(5),
+                crash_limit: NonZeroU32::new(3).expect("not zero"),
+                retry_failed: false,
+                max_failed: None,
+                time_limit: None,
+                output: Output::Human,
+            }
+        );
+    }
+
+    #[test]
+    fn a_run_takes_every_flag() {
+        let run = run_of(
+            "--sweep a.toml --out o --state s --allow-network-state --fresh --yes \
+             --local-workers 0 --local-slots 2 --listen 0.0.0.0:0 --insecure-plaintext \
+             --lease-ttl 2s --sync-every 300ms --crash-limit 5 --retry-failed --max-failed 10 \
+             --time-limit 1h30m --output json",
+        );
+        assert_eq!(run.state, Some("s".into()));
+        assert_eq!((run.local_workers, run.local_slots), (0, NonZeroUsize::new(2)));
+        assert_eq!(run.listen.port(), 0);
+        assert_eq!((run.lease_ttl.as_millis(), run.sync_every.as_millis()), (2_000, 300));
+        assert_eq!(run.max_failed, NonZeroU32::new(10));
+        assert_eq!(run.time_limit, Some(Duration::from_secs(5_400)));
+        assert_eq!(run.output, Output::Json);
+        assert!(run.fresh && run.yes && run.retry_failed && run.allow_network_state);
+    }
+
+    #[test]
+    fn verbs_need_no_sweep_flag() {
+        let verb = |line: &str| match parse_line(line).expect(line).command {
+            Command::Verb(verb) => verb,
+            Command::Run(run) => panic!("{line}: expected a verb, found {run:?}"),
+        };
+        assert_eq!(verb("plan a.toml"), Verb::Plan(Plan { file: "a.toml".into() }));
+        assert_eq!(verb("schema"), Verb::Schema);
+        let folder = ReportFolder { folder: "reports/full".into(), state: Some("s".into()) };
+        assert_eq!(verb("report reports/full --state s"), Verb::Report(folder.clone()));
+        assert_eq!(verb("status reports/full --state s"), Verb::Status(folder));
+        let worker = "local-worker --coordinator http://127.0.0.1:7070 --slots 2 --name w \
+                      --cache-dir c --local-index 1 --no-pin";
+        assert!(matches!(verb(worker), Verb::LocalWorker(w) if w.local_index == 1 && w.no_pin));
+        let build = "build-report --state s --out o --partial";
+        assert!(matches!(verb(build), Verb::BuildReport(b) if b.partial));
+    }
+
+    #[test]
+    fn verbosity_counts_in_both_forms() {
+        assert_eq!(parse_line("--sweep a.toml -vv").expect("valid").verbosity, 2);
+        assert_eq!(parse_line("plan a.toml -v").expect("valid").verbosity, 1);
+    }
+
+    #[test]
+    fn wrong_usage_is_refused_with_2() {
+        for (line, reason) in [
+            ("--out o", "--sweep <FILE>"),
+            ("--sweep", "a value is required"),
+            ("--sweep a.toml --local-slots 0", "--local-slots"),
+            ("--sweep a.toml --crash-limit 0", "--crash-limit"),
+            ("--sweep a.toml --max-failed 0", "--max-failed"),
+            ("--sweep a.toml --time-limit 30", "`30` lacks its unit"),
+            ("--sweep a.toml --listen 7070", "expected an IP address and a port"),
+            ("--sweep a.toml --listen 0.0.0.0:7070", "--insecure-plaintext"),
+            ("--sweep a.toml --output xml", "[possible values: human, json]"),
+            ("--sweep a.toml --fersh", "'--fresh'"),
+            ("--sweep a.toml plan b.toml", "cannot be used with"),
+            ("plan", "<FILE>"),
+            ("replan a.toml", "plan"),
+        ] {
+            let error = parse_line(line).expect_err(line);
+            assert_eq!(error.exit_code(), 2, "{line}");
+            assert!(error.to_string().contains(reason), "{line}: {error}");
+        }
+        assert_eq!(parse_line("").expect_err("nothing asked for").exit_code(), 2);
+        assert_eq!(parse_line("-v").expect_err("nothing asked for").exit_code(), 2);
+    }
+
+    #[test]
+    fn a_lease_lasts_three_reports() {
+        assert!(parse_line("--sweep a.toml --lease-ttl 15s").is_ok());
+        let error = parse_line("--sweep a.toml --lease-ttl 14s").expect_err("too short");
+        assert_eq!(error.exit_code(), 2);
+        let text = error.to_string();
+        assert!(text.contains("--lease-ttl 14s") && text.contains("--sync-every 5s"), "{text}");
+        assert!(text.contains("--lease-ttl 15s or more"), "{text}");
+    }
+
+    #[test]
+    fn help_and_version_exit_with_0() {
+        for line in ["--help", "--version", "plan --help"] {
+            assert_eq!(parse_line(line).expect_err(line).exit_code(), 0, "{line}");
+        }
+        let help = RawCli::command().render_long_help().to_string();
+        assert!(help.contains("sweeps/quick.toml") && !help.contains("local-worker "), "{help}");
+    }
+}

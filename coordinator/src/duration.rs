@@ -1,0 +1,151 @@
+//! Durations as people write them on a command line (`1h30m`, `300ms`) and read them in a
+//! progress line.
+
+use std::time::Duration;
+
+/// Units from the largest to the smallest, each with its milliseconds.
+const UNITS: [(&str, u64); 5] =
+    [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
+
+/// Reads whole numbers with a unit each, the largest unit first: `300ms`, `30s`, `5m`, `1h30m`.
+///
+/// # Errors
+/// A sentence that names what was found and what was expected; zero is an error too, because no
+/// option of ours means anything with it.
+pub fn parse(text: &str) -> Result<Duration, String> {
+    let mut rest = text.trim();
+    let mut total_ms = 0_u64;
+    let mut units_left = UNITS.as_slice();
+    if rest.is_empty() {
+        return Err("expected a duration such as 300ms, 30s, 5m or 1h30m".to_owned());
+    }
+    while !rest.is_empty() {
+        let (number, after_number) = split_where(rest, |c| !c.is_ascii_digit());
+        let (unit, after_unit) = split_where(after_number, |c| c.is_ascii_digit());
+        let index = units_left.iter().position(|(name, _)| *name == unit);
+        let (Some(index), false) = (index, number.is_empty()) else {
+            return Err(explain(rest, number, unit));
+        };
+        total_ms = number
+            .parse::<u64>()
+            .ok()
+            .and_then(|count| count.checked_mul(units_left[index].1))
+            .and_then(|part_ms| total_ms.checked_add(part_ms))
+            .ok_or_else(|| format!("`{text}` is too long"))?;
+        units_left = &units_left[index + 1..];
+        rest = after_unit;
+    }
+    if total_ms == 0 {
+        return Err("expected more than zero".to_owned());
+    }
+    Ok(Duration::from_millis(total_ms))
+}
+
+/// Writes a duration in full, in the form that [`parse`] reads: `7s500ms`, `1h30m`.
+pub fn exact(duration: Duration) -> String {
+    let mut rest_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let mut text = String::new();
+    for (unit, unit_ms) in UNITS {
+        if rest_ms >= unit_ms {
+            text += &format!("{}{unit}", rest_ms / unit_ms);
+            rest_ms %= unit_ms;
+        }
+    }
+    if text.is_empty() { "0s".to_owned() } else { text }
+}
+
+/// Writes a duration for a reader, rounded down: `280ms`, `42s`, `3m07s`, `1h05m`, `2d03h`.
+pub fn rounded(duration: Duration) -> String {
+    let ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let s = ms / 1_000;
+    match s {
+        0 => format!("{ms}ms"),
+        1..60 => format!("{s}s"),
+        60..3_600 => format!("{}m{:02}s", s / 60, s % 60),
+        3_600..86_400 => format!("{}h{:02}m", s / 3_600, s % 3_600 / 60),
+        _ => format!("{}d{:02}h", s / 86_400, s % 86_400 / 3_600),
+    }
+}
+
+fn split_where(text: &str, stop: impl Fn(char) -> bool) -> (&str, &str) {
+    text.split_at(text.find(stop).unwrap_or(text.len()))
+}
+
+/// Says why `number` followed by `unit` is not the next part of a duration.
+fn explain(rest: &str, number: &str, unit: &str) -> String {
+    if number.is_empty() {
+        return format!("expected a whole number at `{rest}`, such as in 30s or 1h30m");
+    }
+    if unit.is_empty() {
+        return format!(
+            "`{number}` lacks its unit: expected ms, s, m, h or d, such as {number}s for seconds"
+        );
+    }
+    if UNITS.iter().any(|(name, _)| *name == unit) {
+        return format!("unit `{unit}` comes twice or after a smaller one; write it like 1h30m");
+    }
+    format!("unknown unit `{unit}`: expected ms, s, m, h or d, such as in 300ms, 30s or 1h30m")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_people_write() {
+        for (text, ms) in [
+            ("300ms", 300),
+            ("30s", 30_000),
+            ("5m", 300_000),
+            ("1h30m", 5_400_000),
+            (" 2d ", 172_800_000),
+            ("1m500ms", 60_500),
+            ("0h1s", 1_000),
+        ] {
+            assert_eq!(parse(text), Ok(Duration::from_millis(ms)), "{text}");
+        }
+    }
+
+    #[test]
+    fn refuses_the_rest_with_a_reason() {
+        for (text, reason) in [
+            ("", "expected a duration"),
+            ("30", "`30` lacks its unit"),
+            ("s", "expected a whole number at `s`"),
+            ("-5s", "expected a whole number at `-5s`"),
+            ("1.5s", "unknown unit `.`"),
+            ("5 s", "unknown unit ` s`"),
+            ("3w", "unknown unit `w`"),
+            ("30m1h", "comes twice or after a smaller one"),
+            ("1s1s", "comes twice"),
+            ("0s", "more than zero"),
+            ("99999999999999999999s", "too long"),
+            ("18446744073709551615d", "too long"),
+        ] {
+            let error = parse(text).expect_err(text);
+            assert!(error.contains(reason), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn rounds_to_two_units_at_most() {
+        for (ms, text) in [
+            (0, "0ms"),
+            (280, "280ms"),
+            (42_900, "42s"),
+            (187_000, "3m07s"),
+            (3_900_000, "1h05m"),
+            (183_600_000, "2d03h"),
+        ] {
+            assert_eq!(rounded(Duration::from_millis(ms)), text);
+        }
+    }
+
+    #[test]
+    fn writes_in_full_what_it_reads() {
+        for text in ["300ms", "7s500ms", "1h30m", "2d3h4m5s6ms"] {
+            assert_eq!(parse(text).map(exact), Ok(text.to_owned()));
+        }
+        assert_eq!(exact(Duration::ZERO), "0s");
+    }
+}
