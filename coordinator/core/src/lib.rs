@@ -1,2 +1,14 @@
 //! The sweep language and the orchestration state machine. Pure: no async, clock, socket, file or
 //! thread; time comes in as an argument and decisions go out as values.
+
+pub mod event;
+pub mod invariants;
+pub mod lease;
+pub mod ledger;
+pub mod limits;
+pub mod machine;
+pub mod queue;
+pub mod sweep;
+pub mod time;
+pub mod trial;
+pub mod worker;

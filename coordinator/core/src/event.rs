@@ -1,0 +1,176 @@
+//! Everything that can reach the core (`Event`), everything that leaves it (`Action`), and what of
+//! it is made durable (`Record`).
+
+use trainer::TrialResult;
+
+use crate::lease::{Lease, OpenLease, SessionId, TrialIndex, WorkerId};
+
+/// Names the caller that waits for a reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Call(pub u64);
+
+#[derive(Clone, Debug)]
+pub enum Event {
+    Join { call: Call, join: Join },
+    Sync { call: Call, sync: Sync },
+    /// A worker process that this coordinator started has ended; `expected` if it was told to.
+    LocalEnded { local_index: u32, expected: bool },
+    /// Grant nothing more and ask every worker to hand back what it has.
+    Stop,
+    /// The coordinator slept (a suspended laptop, a stalled machine): no lease may be judged by it.
+    Overslept,
+    /// A deadline has passed.
+    Tick,
+}
+
+#[derive(Clone, Debug)]
+pub struct Join {
+    pub worker: WorkerId,
+    pub facts: WorkerFacts,
+    /// Leases that the worker still trains from a former session on this state.
+    pub running: Vec<Lease>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkerFacts {
+    pub name: String,
+    pub isa: String,
+    pub cpu: String,
+    pub n_slots: u32,
+    /// Set for child processes of this coordinator.
+    pub local_index: Option<u32>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Sync {
+    pub session: SessionId,
+    pub seq: u64,
+    pub seen_seq: u64,
+    pub n_free_slots: u32,
+    pub draining: bool,
+    pub running: Vec<Running>,
+    pub finished: Vec<Finished>,
+    pub released: Vec<Lease>,
+}
+
+/// Progress of a running trial, for display alone.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Running {
+    pub lease: Lease,
+    pub n_epochs_done: u32,
+    pub valid_accuracy: f64,
+}
+
+#[derive(Clone, Debug)]
+pub struct Finished {
+    pub lease: Lease,
+    pub outcome: Result<Box<TrialResult>, String>,
+    pub timings: Vec<Timing>,
+}
+
+/// How long an epoch took and on what; may differ between runs of the same trial.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Timing {
+    pub epoch: u32,
+    pub wall_s: f64,
+    pub cpu_s: f64,
+    pub worker: String,
+    pub isa: String,
+    pub attempt: u32,
+    pub n_slots_in_use: u32,
+}
+
+#[derive(Clone, Debug)]
+pub enum Action {
+    /// Must be durable before any reply of the same batch leaves.
+    Persist(Record),
+    Reply(Call, Reply),
+    /// For people: progress, logs.
+    Publish(Notice),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reply {
+    Joined { session: SessionId, kept: Vec<Lease>, finished: bool },
+    Synced(SyncReply),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct SyncReply {
+    pub seq: u64,
+    pub acks: Vec<(Lease, Verdict)>,
+    pub grants: Vec<Lease>,
+    pub stop: Vec<Lease>,
+    pub order: Order,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    GoOn,
+    Drain,
+    Rejoin,
+    Finished,
+}
+
+/// What became of a finished trial that a worker handed in. All of them mean: drop it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Recorded,
+    AlreadyRecorded,
+    Conflict,
+    Rejected,
+}
+
+#[derive(Clone, Debug)]
+pub enum Record {
+    WorkerJoined { worker: WorkerId, facts: WorkerFacts },
+    /// Opens an attempt.
+    Granted(OpenLease),
+    /// Closes an attempt that gave no outcome.
+    Closed { trial: TrialIndex, attempt: u32, cause: CloseCause },
+    /// The trial's outcome; closes the attempt that brought it.
+    Completed {
+        trial: TrialIndex,
+        attempt: u32,
+        result: Box<TrialResult>,
+        timings: Vec<Timing>,
+    },
+    /// The trial's outcome after its last attempt was closed.
+    Failed { trial: TrialIndex, cause: String },
+    /// The trial's outcome when the sweep was given up.
+    Cancelled { trial: TrialIndex },
+    /// A failed or cancelled trial is to be run again.
+    Reopened { trial: TrialIndex },
+    /// A second completion with another digest: a broken machine or a broken contract.
+    Conflict { trial: TrialIndex, attempt: u32, digest: [u8; 32] },
+}
+
+/// Why an attempt ended without an outcome.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CloseCause {
+    /// Its worker was lost while it ran beside others or for the first time.
+    Lost,
+    /// Its worker was lost while it ran alone: this counts against the trial.
+    LostAlone,
+    /// The worker handed it back.
+    Released,
+    /// The coordinator ended, and its own workers with it.
+    CoordinatorEnded,
+    /// Another attempt brought the outcome first.
+    Superseded,
+    /// The trial could not be trained, in the worker's words.
+    Failed(String),
+}
+
+#[derive(Clone, Debug)]
+pub enum Notice {
+    WorkerJoined { worker: WorkerId },
+    WorkerLost { worker: WorkerId, n_trials: usize },
+    TrialCompleted { trial: TrialIndex, attempt: u32 },
+    /// An attempt failed and the trial is tried once more.
+    AttemptFailed { trial: TrialIndex, cause: String },
+    TrialFailed { trial: TrialIndex, cause: String },
+    Conflict { trial: TrialIndex },
+    /// So many trials failed that the rest is given up.
+    GivenUp { n_failed: u32 },
+}

@@ -1,0 +1,55 @@
+//! The ledger: what a history of records amounts to. The store computes the same from its tables;
+//! this is the definition that tests hold both the core and the store against.
+
+use crate::{
+    event::Record,
+    lease::{OpenLease, TrialIndex},
+    trial::{Status, Trial},
+};
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ledger {
+    /// One for each trial of the plan.
+    pub trials: Vec<Trial>,
+    /// Attempts that were granted and not closed, by trial.
+    pub open: Vec<OpenLease>,
+}
+
+impl Ledger {
+    pub fn empty(n_trials: usize) -> Self {
+        Self { trials: vec![Trial::default(); n_trials], open: Vec::new() }
+    }
+
+    pub fn book(&mut self, record: &Record) {
+        match record {
+            Record::WorkerJoined { .. } | Record::Conflict { .. } => {}
+            Record::Granted(open) => {
+                let trial = self.trial(open.lease.trial);
+                trial.status = Status::Leased;
+                trial.n_attempts = open.lease.attempt;
+                let place = self.open.partition_point(|o| o.lease.trial < open.lease.trial);
+                self.open.insert(place, *open);
+            }
+            Record::Closed { trial, attempt, cause } => {
+                self.close(*trial, *attempt);
+                self.trial(*trial).book(cause);
+                self.trial(*trial).status = Status::Ready;
+            }
+            Record::Completed { trial, attempt, result, .. } => {
+                self.close(*trial, *attempt);
+                self.trial(*trial).status = Status::Completed { digest: result.digest };
+            }
+            Record::Failed { trial, .. } => self.trial(*trial).status = Status::Failed,
+            Record::Cancelled { trial } => self.trial(*trial).status = Status::Cancelled,
+            Record::Reopened { trial } => self.trial(*trial).reopen(),
+        }
+    }
+
+    fn trial(&mut self, trial: TrialIndex) -> &mut Trial {
+        &mut self.trials[trial.at()]
+    }
+
+    fn close(&mut self, trial: TrialIndex, attempt: u32) {
+        self.open.retain(|o| (o.lease.trial, o.lease.attempt) != (trial, attempt));
+    }
+}

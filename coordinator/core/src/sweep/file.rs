@@ -1,0 +1,128 @@
+//! A sweep file after reading: typed, each value known to be possible, with the places that a
+//! later check against the data set may have to name.
+
+use trainer::{Scale, Value};
+
+use super::filter::Filter;
+use super::problem::{Span, Spanned};
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct SweepFile {
+    pub name: String,
+    pub description: String,
+    pub dataset: DatasetSource,
+    /// The name or path of the data set.
+    pub dataset_span: Span,
+    pub(super) n_train: Option<Spanned<u32>>,
+    pub(super) n_valid: Option<Spanned<u32>>,
+    pub(super) scale: Scale,
+    /// What `depth` takes the first of.
+    pub(super) widths: Vec<u32>,
+    /// Hyperparameters that are the same for all trials that no axis says otherwise for.
+    pub(super) fixed: Vec<Setting>,
+    /// Never empty.
+    pub(super) grids: Vec<Grid>,
+    pub(super) seeds: Vec<u32>,
+    /// Seeds that the file lists a second time.
+    pub(super) n_seed_copies: u64,
+    pub(super) metric: Metric,
+    /// `None`: the default.
+    pub(super) heatmaps: Option<Vec<Spanned<HeatmapSpec>>>,
+    pub(super) hypotheses: Vec<HypothesisDeclaration>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DatasetSource {
+    /// A data set inside the binary.
+    Embedded { name: String },
+    /// A folder of four IDX files: the path as written, relative to the sweep file.
+    Idx { path: String },
+}
+
+/// One value of one hyperparameter.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Setting {
+    pub(super) name: &'static str,
+    pub(super) value: Value,
+    pub(super) span: Span,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Grid {
+    pub(super) span: Span,
+    pub(super) axes: Vec<GridAxis>,
+    /// Groups of positions in `axes` that go in step; every axis is in exactly one group.
+    pub(super) groups: Vec<Vec<usize>>,
+    pub(super) excludes: Vec<Spanned<Filter>>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct GridAxis {
+    pub(super) name: &'static str,
+    pub(super) values: Vec<Spanned<Value>>,
+}
+
+/// What selects the best configuration; read at each trial's best epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Metric {
+    ValidAccuracy,
+    ValidLoss,
+}
+
+impl Metric {
+    pub const NAMES: [&str; 2] = ["valid_accuracy", "valid_loss"];
+
+    pub fn name(self) -> &'static str {
+        Self::NAMES[self as usize]
+    }
+}
+
+/// A figure of the metric over two axes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeatmapSpec {
+    pub x: &'static str,
+    pub y: &'static str,
+    pub cell: Cell,
+}
+
+/// What a cell shows of the points that lie behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cell {
+    Best,
+    Mean,
+}
+
+impl Cell {
+    pub const NAMES: [&str; 2] = ["best", "mean"];
+}
+
+/// A claim stated before the run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Hypothesis {
+    pub claim: String,
+    pub better: Filter,
+    pub than: Filter,
+    pub compare: Compare,
+    /// Difference of the metric that the claim must reach; 0 or more.
+    pub margin: f64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compare {
+    /// Each side's best point.
+    Best,
+    /// Points that are equal on every axis that the filters do not name.
+    Matched,
+}
+
+impl Compare {
+    pub const NAMES: [&str; 2] = ["best", "matched"];
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct HypothesisDeclaration {
+    pub(super) hypothesis: Hypothesis,
+    pub(super) better_span: Span,
+    pub(super) than_span: Span,
+    pub(super) span: Span,
+}

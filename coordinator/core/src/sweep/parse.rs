@@ -1,0 +1,383 @@
+//! Reads a sweep file from its text: every section, all problems at once.
+
+use toml::de::DeTable;
+use trainer::{KEYS, Scale, Value};
+
+use super::domain::{domain, domain_at, read_widths};
+use super::file::{
+    Cell, Compare, DatasetSource, Grid, HeatmapSpec, Hypothesis, HypothesisDeclaration, Metric,
+    Setting, SweepFile,
+};
+use super::filter::Filter;
+use super::grid::{self, Surroundings};
+use super::problem::{Problem, Problems, Span, Spanned, did_you_mean};
+use super::reader::{Table, count, wrong_type};
+use crate::limits::MAX_TRIALS;
+
+pub(super) const ROOT_KEYS: &[&str] = &[
+    "name", "description", "dataset", "model", "train", "grid", "seeds", "report", "hypothesis",
+];
+pub(super) const DATASET_KEYS: &[&str] = &["name", "format", "path", "train", "valid", "scale"];
+pub(super) const MODEL_KEYS: &[&str] = &["widths", "activation"];
+pub(super) const SEEDS_KEYS: &[&str] = &["n", "list"];
+pub(super) const REPORT_KEYS: &[&str] = &["metric", "heatmaps"];
+pub(super) const HEATMAP_KEYS: &[&str] = &["x", "y", "cell"];
+pub(super) const HYPOTHESIS_KEYS: &[&str] = &["claim", "better", "than", "compare", "margin"];
+pub(super) const SCALE_NAMES: [&str; 2] = ["unit", "standard"];
+
+/// The longest name of a sweep, which names a folder.
+pub(super) const MAX_NAME_BYTES: usize = 64;
+
+/// Reads a sweep file. On failure the problems come in the order of the file.
+pub fn parse(source: &str) -> Result<SweepFile, Vec<Problem>> {
+    let (document, errors) = DeTable::parse_recoverable(source);
+    let mut problems = Problems::default();
+    for error in errors {
+        problems.push(syntax_problem(source, &error));
+    }
+    // What was recovered around a syntax error would only raise problems that are none.
+    if !problems.is_empty() {
+        return Err(problems.into_sorted());
+    }
+    let root = Table::root(document.get_ref());
+    root.refuse_unknown(ROOT_KEYS, &mut problems);
+    match read(&root, &mut problems) {
+        Some(file) if problems.is_empty() => Ok(file),
+        _ => Err(problems.into_sorted()),
+    }
+}
+
+fn syntax_problem(source: &str, error: &toml::de::Error) -> Problem {
+    let problem = Problem {
+        message: "this is not valid TOML".into(),
+        span: None,
+        label: error.message().to_string(),
+        help: None,
+    };
+    let Some(span) = error.span() else { return problem };
+    let start = source.floor_char_boundary(span.start);
+    Problem { span: Some(start..source.ceil_char_boundary(span.end).max(start)), ..problem }
+}
+
+/// Every section is read before the first missing one ends the reading, so that all is told.
+fn read(root: &Table, problems: &mut Problems) -> Option<SweepFile> {
+    let name = name(root, problems);
+    let description = root.text("description", problems);
+    let dataset = dataset(root, problems);
+    let (widths, mut fixed) = model(root, problems);
+    fixed.extend(train(root, &fixed, problems));
+    let around = Surroundings { fixed: &fixed, widths: widths.as_deref() };
+    let grids = grids(root, &around, problems);
+    let (seeds, n_seed_copies) = seeds(root, problems);
+    let report = root.section("report", "`[report]`", REPORT_KEYS, problems);
+    let metric = report.as_ref().and_then(|table| table.word("metric", &Metric::NAMES, problems));
+    let heatmaps = report.as_ref().and_then(|table| heatmaps(table, grids.as_deref(), problems));
+    let hypotheses = root
+        .sections("hypothesis", "`[[hypothesis]]`", HYPOTHESIS_KEYS, problems)
+        .iter()
+        .filter_map(|table| hypothesis(table, problems))
+        .collect();
+    let dataset = dataset?;
+    Some(SweepFile {
+        name: name?,
+        description: description.map(|text| text.value).unwrap_or_default(),
+        dataset: dataset.source.value,
+        dataset_span: dataset.source.span,
+        n_train: dataset.n_train,
+        n_valid: dataset.n_valid,
+        scale: dataset.scale,
+        widths: widths.unwrap_or_default(),
+        fixed,
+        grids: grids?,
+        seeds,
+        n_seed_copies,
+        metric: [Metric::ValidAccuracy, Metric::ValidLoss][metric.unwrap_or(0)],
+        heatmaps,
+        hypotheses,
+    })
+}
+
+fn name(root: &Table, problems: &mut Problems) -> Option<String> {
+    if root.item("name").is_none() {
+        root.missing("name", "add `name = \"my-sweep\"` as the first line", problems);
+    }
+    let name = root.text("name", problems)?;
+    let starts = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let is_fine = name.value.len() <= MAX_NAME_BYTES
+        && name.value.starts_with(starts)
+        && name.value.chars().all(|c| starts(c) || c == '_' || c == '-');
+    if is_fine {
+        return Some(name.value);
+    }
+    let label = format!(
+        "expected 1 to {MAX_NAME_BYTES} of a-z, 0-9, _ and -, the first a letter or a digit"
+    );
+    let problem = Problem::at(name.span, "`name` cannot name a folder everywhere", label);
+    problems.push(problem.help("the report goes to reports/<name>/"));
+    None
+}
+
+struct Dataset {
+    source: Spanned<DatasetSource>,
+    n_train: Option<Spanned<u32>>,
+    n_valid: Option<Spanned<u32>>,
+    scale: Scale,
+}
+
+fn dataset(root: &Table, problems: &mut Problems) -> Option<Dataset> {
+    const HELP: &str = "add `[dataset]` with `name = \"mnist\"`";
+    if root.item("dataset").is_none() {
+        root.missing("[dataset]", HELP, problems);
+    }
+    let table = root.section("dataset", "`[dataset]`", DATASET_KEYS, problems)?;
+    let source = dataset_source(&table, problems);
+    let n_train = table.count("train", 1..=u32::MAX, problems);
+    let n_valid = table.count("valid", 1..=u32::MAX, problems);
+    let scale = table.word("scale", &SCALE_NAMES, problems).unwrap_or(0);
+    let scale = [Scale::Unit, Scale::Standard][scale];
+    Some(Dataset { source: source?, n_train, n_valid, scale })
+}
+
+fn dataset_source(table: &Table, problems: &mut Problems) -> Option<Spanned<DatasetSource>> {
+    let name = table.text("name", problems);
+    let path = table.text("path", problems);
+    match (table.item("name"), table.item("format")) {
+        (None, None) => {
+            let help = "add `name = \"mnist\"`, or `format = \"idx\"` and `path`";
+            table.missing("name", help, problems);
+            None
+        }
+        (Some(_), Some(format)) => {
+            let label = "expected no `format` beside `name`, which names an embedded data set";
+            problems.push(Problem::at(format.span(), "two data sets", label));
+            None
+        }
+        (Some(_), None) => {
+            if let Some(path) = path {
+                let label = "expected `format = \"idx\"` instead of `name`";
+                problems.push(Problem::at(path.span, "`path` without `format`", label));
+            }
+            let name = name?;
+            Some(Spanned { value: DatasetSource::Embedded { name: name.value }, span: name.span })
+        }
+        (None, Some(_)) => {
+            table.word("format", &["idx"], problems)?;
+            if table.item("path").is_none() {
+                let help = "add `path = \"folder\"`: the folder of the four IDX files";
+                table.missing("path", help, problems);
+            }
+            let path = path?;
+            Some(Spanned { value: DatasetSource::Idx { path: path.value }, span: path.span })
+        }
+    }
+}
+
+/// `[model]`: the widths that `depth` counts, and the activation as a setting.
+fn model(root: &Table, problems: &mut Problems) -> (Option<Vec<u32>>, Vec<Setting>) {
+    let Some(table) = root.section("model", "`[model]`", MODEL_KEYS, problems) else {
+        return (None, Vec::new());
+    };
+    let mut widths = None;
+    if let Some(item) = table.item("widths") {
+        let hidden = domain("hidden").expect("`hidden` is a key");
+        let value = read_widths(item)
+            .ok_or_else(|| wrong_type("widths", "a list of whole numbers", item))
+            .and_then(|value| {
+                let checked = hidden.check(&value, item);
+                checked.map(|()| value).map_err(|problem| Problem {
+                    message: "`widths` are out of range".into(),
+                    ..problem
+                })
+            });
+        match problems.ok(value) {
+            Some(Value::Widths(list)) => widths = Some(list),
+            // Something stands there, so `depth` needs no second complaint.
+            _ => widths = Some(vec![1; trainer::MAX_HIDDEN_LAYERS]),
+        }
+    }
+    let activation = table.item("activation").and_then(|item| {
+        let activation = domain("activation").expect("`activation` is a key");
+        let value = problems.ok(activation.read(item))?;
+        Some(Setting { name: activation.name, value, span: item.span() })
+    });
+    (widths, activation.into_iter().collect())
+}
+
+/// `[train]`: hyperparameters that are the same for all trials.
+fn train(root: &Table, already: &[Setting], problems: &mut Problems) -> Vec<Setting> {
+    let known: Vec<&str> = KEYS.iter().map(|key| key.name).collect();
+    let Some(table) = root.section("train", "`[train]`", &known, problems) else {
+        return Vec::new();
+    };
+    let mut settings = Vec::new();
+    for (name, span, item) in table.entries() {
+        if !known.contains(&name) {
+            continue;
+        }
+        if already.iter().any(|setting| setting.name == name) {
+            let message = format!("`{name}` is set twice");
+            problems.push(Problem::at(span, message, "already set in `[model]`"));
+            continue;
+        }
+        let value = domain_at(name, span, table.title).and_then(|domain| {
+            let value = domain.read(item).map_err(|problem| match item.get_ref() {
+                toml::de::DeValue::Array(_) => {
+                    problem.help("to try several values, move the key to [[grid]]")
+                }
+                _ => problem,
+            })?;
+            Ok(Setting { name: domain.name, value, span: item.span() })
+        });
+        settings.extend(problems.ok(value));
+    }
+    settings
+}
+
+/// `None` if any grid has problems.
+fn grids(root: &Table, around: &Surroundings, problems: &mut Problems) -> Option<Vec<Grid>> {
+    if root.item("grid").is_none() {
+        let help = "add `[[grid]]` with `optimizer`, `learning_rate`, `batch_size` and `depth`";
+        root.missing("[[grid]]", help, problems);
+    }
+    let tables = root.sections("grid", grid::TITLE, &grid::keys(), problems);
+    let read: Vec<Option<Grid>> =
+        tables.iter().map(|table| grid::read(table, around, problems)).collect();
+    if let (Some(item), true) = (root.item("grid"), read.is_empty()) {
+        problems.push(Problem::at(item.span(), "no grid", "expected at least one `[[grid]]`"));
+        return None;
+    }
+    read.into_iter().collect::<Option<Vec<Grid>>>().filter(|grids| !grids.is_empty())
+}
+
+/// Seeds in ascending order, each once, and how many were listed again.
+fn seeds(root: &Table, problems: &mut Problems) -> (Vec<u32>, u64) {
+    let Some(table) = root.section("seeds", "`[seeds]`", SEEDS_KEYS, problems) else {
+        return (vec![1], 0);
+    };
+    let (n, list) = (table.item("n"), table.item("list"));
+    if n.is_some() == list.is_some() {
+        let message = "`[seeds]` needs `n` or `list`";
+        let label = "expected one of them: `n = 3` means the seeds 1, 2 and 3";
+        problems.push(Problem::at(table.span.clone(), message, label));
+        return (vec![1], 0);
+    }
+    if let Some(n) = table.count("n", 1..=MAX_TRIALS as u32, problems) {
+        return ((1..=n.value).collect(), 0);
+    }
+    let Some(items) = list.and(table.array("list", "a list of whole numbers", problems)) else {
+        return (vec![1], 0);
+    };
+    if items.is_empty() {
+        let label = "expected at least one seed";
+        problems.push(Problem::at(table.span.clone(), "`list` has no values", label));
+    }
+    let read = items.iter().filter_map(|item| problems.ok(count("list", item, 0..=u32::MAX)));
+    let mut seeds: Vec<u32> = read.map(|seed| seed.value).collect();
+    let n_listed = seeds.len();
+    seeds.sort_unstable();
+    seeds.dedup();
+    let n_copies = (n_listed - seeds.len()) as u64;
+    (seeds, n_copies)
+}
+
+fn heatmaps(
+    report: &Table,
+    grids: Option<&[Grid]>,
+    problems: &mut Problems,
+) -> Option<Vec<Spanned<HeatmapSpec>>> {
+    let items = report.array("heatmaps", "a list of tables", problems)?;
+    let mut specs = Vec::new();
+    for item in items.iter() {
+        let Some(table) = problems.ok(Table::of(item, "a heatmap")) else { continue };
+        table.refuse_unknown(HEATMAP_KEYS, problems);
+        let [x, y] = ["x", "y"].map(|name| heatmap_axis(&table, name, grids, problems));
+        let cell = table.word("cell", &Cell::NAMES, problems).unwrap_or(0);
+        let (Some(x), Some(y)) = (x, y) else { continue };
+        if x == y {
+            let label = format!("expected two axes, found `{x}` twice");
+            problems.push(Problem::at(table.span.clone(), "a heatmap needs two axes", label));
+            continue;
+        }
+        let value = HeatmapSpec { x, y, cell: [Cell::Best, Cell::Mean][cell] };
+        specs.push(Spanned { value, span: table.span });
+    }
+    Some(specs)
+}
+
+/// The axis that `x` or `y` names: one that some grid sweeps.
+fn heatmap_axis(
+    table: &Table,
+    side: &str,
+    grids: Option<&[Grid]>,
+    problems: &mut Problems,
+) -> Option<&'static str> {
+    if table.item(side).is_none() {
+        table.missing(side, format!("add `{side} = \"learning_rate\"`"), problems);
+    }
+    let text = table.text(side, problems)?;
+    // Without grids their own problems are told, and more would only repeat them.
+    let axes: Vec<&'static str> =
+        grids?.iter().flat_map(|grid| &grid.axes).map(|axis| axis.name).collect();
+    // The same layers under their other name.
+    let is_shape = |name: &str| name == "depth" || name == "hidden";
+    let found = domain(&text.value).map(|domain| domain.name).filter(|name| {
+        axes.contains(name) || is_shape(name) && axes.iter().any(|axis| is_shape(axis))
+    });
+    if found.is_none() {
+        let mut known = axes;
+        known.sort_unstable();
+        known.dedup();
+        let message = format!("a heatmap names `{}`, which is no axis", text.value);
+        let problem = Problem::at(text.span, message, "expected an axis of a grid");
+        problems.push(problem.help(did_you_mean(&text.value, &known, "axes")));
+    }
+    found
+}
+
+fn hypothesis(table: &Table, problems: &mut Problems) -> Option<HypothesisDeclaration> {
+    for (name, help) in [
+        ("claim", "add `claim = \"what you expect\"`"),
+        ("better", "add `better = { optimizer = \"backtracking\" }`"),
+        ("than", "add `than = { optimizer = \"sgd\" }`"),
+    ] {
+        if table.item(name).is_none() {
+            table.missing(name, help, problems);
+        }
+    }
+    let claim = table.text("claim", problems);
+    let better = side(table, "better", "`better`", problems);
+    let than = side(table, "than", "`than`", problems);
+    let compare = table.word("compare", &Compare::NAMES, problems).unwrap_or(0);
+    let margin = margin(table, problems);
+    let (better, than) = (better?, than?);
+    let hypothesis = Hypothesis {
+        claim: claim?.value,
+        better: better.value,
+        than: than.value,
+        compare: [Compare::Best, Compare::Matched][compare],
+        margin,
+    };
+    let span = table.span.clone();
+    Some(HypothesisDeclaration { hypothesis, better_span: better.span, than_span: than.span, span })
+}
+
+fn side(
+    table: &Table,
+    name: &str,
+    title: &'static str,
+    problems: &mut Problems,
+) -> Option<Spanned<Filter>> {
+    let side = problems.ok(Table::of(table.item(name)?, title))?;
+    let value = Filter::read(&side, problems)?;
+    let span: Span = side.span;
+    Some(Spanned { value, span })
+}
+
+fn margin(table: &Table, problems: &mut Problems) -> f64 {
+    let Some(margin) = table.number("margin", problems) else { return 0.0 };
+    if !(margin.value.is_finite() && 0.0 <= margin.value) {
+        let label = "expected a finite number from 0";
+        problems.push(Problem::at(margin.span, "`margin` is out of range", label));
+    }
+    margin.value
+}

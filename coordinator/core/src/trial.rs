@@ -1,0 +1,64 @@
+//! What the core knows of one trial: its status and the attempts spent on it.
+
+use crate::event::CloseCause;
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Trial {
+    pub status: Status,
+    /// Attempts handed out; the last one's number.
+    pub n_attempts: u32,
+    /// Workers lost while they trained it.
+    pub n_suspicions: u32,
+    /// Workers lost while they trained it and nothing else.
+    pub n_losses_alone: u32,
+    /// Failures that workers reported.
+    pub n_failures: u32,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Status {
+    #[default]
+    Ready,
+    Leased,
+    Completed {
+        digest: [u8; 32],
+    },
+    Failed,
+    Cancelled,
+}
+
+impl Status {
+    pub fn is_terminal(self) -> bool {
+        !matches!(self, Self::Ready | Self::Leased)
+    }
+}
+
+/// Losses after which a trial is granted alone, so that it takes no other down with it.
+const SUSPICIONS_BEFORE_ALONE: u32 = 2;
+
+/// Reported failures after which a trial is not tried again.
+pub const FAILURE_LIMIT: u32 = 2;
+
+impl Trial {
+    pub fn must_run_alone(&self) -> bool {
+        SUSPICIONS_BEFORE_ALONE <= self.n_suspicions
+    }
+
+    /// Books an attempt that ended without an outcome.
+    pub fn book(&mut self, cause: &CloseCause) {
+        match cause {
+            CloseCause::Lost => self.n_suspicions += 1,
+            CloseCause::LostAlone => {
+                self.n_suspicions += 1;
+                self.n_losses_alone += 1;
+            }
+            CloseCause::Failed(_) => self.n_failures += 1,
+            CloseCause::Released | CloseCause::CoordinatorEnded | CloseCause::Superseded => {}
+        }
+    }
+
+    /// Forgets what was held against the trial; attempt numbers go on growing.
+    pub fn reopen(&mut self) {
+        *self = Self { n_attempts: self.n_attempts, ..Self::default() };
+    }
+}
