@@ -1,4 +1,6 @@
 //! The coordinator: everything of a sweep that touches the outside.
 
 pub mod cli;
+pub mod datasets;
+pub mod diagnostics;
 pub mod duration;

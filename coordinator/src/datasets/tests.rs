@@ -1,0 +1,146 @@
+use super::*;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use std::fs;
+use std::io::Write;
+use std::path::PathBuf;
+use tempfile::TempDir;
+
+/// An IDX file of unsigned bytes.
+fn idx(dims: &[u32], bytes: &[u8]) -> Vec<u8> {
+    let mut file = vec![0, 0, 8, u8::try_from(dims.len()).expect("few dimensions")];
+    dims.iter().for_each(|dim| file.extend(dim.to_be_bytes()));
+    file.extend(bytes);
+    file
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(bytes).expect("memory");
+    encoder.finish().expect("memory")
+}
+
+/// Six images of 2 x 2 to train with, two to test with, three classes.
+fn files() -> Files {
+    let pixels: Vec<u8> = (0..24).collect();
+    [
+        idx(&[6, 2, 2], &pixels),
+        idx(&[6], &[0, 1, 2, 0, 1, 2]),
+        idx(&[2, 2, 2], &pixels[..8]),
+        idx(&[2], &[2, 0]),
+    ]
+}
+
+const PLAIN: [&str; 4] = [
+    "train-images-idx3-ubyte",
+    "train-labels-idx1-ubyte",
+    "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte",
+];
+
+fn folder_of(names: [&str; 4], files: &Files) -> TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (name, bytes) in names.iter().zip(files) {
+        fs::write(folder.path().join(name), bytes).expect("a file");
+    }
+    folder
+}
+
+fn load_idx(folder: &Path) -> Result<LoadedDataset, DatasetError> {
+    load(&DatasetSource::Idx { path: folder.display().to_string() }, Path::new("."))
+}
+
+fn error_of(names: [&str; 4], files: &Files) -> DatasetError {
+    load_idx(folder_of(names, files).path()).err().expect("a refusal")
+}
+
+#[test]
+fn embedded_mnist_is_whole() {
+    let source = DatasetSource::Embedded { name: "mnist".into() };
+    let loaded = load(&source, Path::new("nowhere")).expect("embedded");
+    let facts = &loaded.facts;
+    assert_eq!((facts.n_train_rows, facts.n_test_rows), (60_000, 10_000));
+    assert_eq!((facts.n_inputs, facts.n_classes), (784, 10));
+    assert_eq!(loaded.name, "mnist");
+    assert_eq!(loaded.digest, loaded.dataset.digest());
+    assert_eq!(loaded.digest, facts.digest);
+    let decoded = Dataset::decode(&loaded.blob).expect("our own blob");
+    assert_eq!(decoded.digest(), loaded.digest);
+}
+
+#[test]
+fn every_spelling_of_a_folder_is_the_same_data_set() {
+    let files = files();
+    let zipped = files.each_ref().map(|file| gzip(file));
+    let mixed = [files[0].clone(), zipped[1].clone(), zipped[2].clone(), files[3].clone()];
+    let dotted = PLAIN.map(|name| name.replace("-idx", ".idx"));
+    let with_gz = PLAIN.map(|name| format!("{name}.gz"));
+    let mixed_names = [&with_gz[0], &dotted[1], PLAIN[2], &format!("{}.gz", dotted[3])];
+    let digests: Vec<_> = [
+        folder_of(PLAIN, &files),
+        folder_of(PLAIN, &zipped),
+        folder_of(with_gz.each_ref().map(String::as_str), &zipped),
+        folder_of(dotted.each_ref().map(String::as_str), &files),
+        folder_of(mixed_names, &mixed),
+    ]
+    .iter()
+    .map(|folder| load_idx(folder.path()).expect("a data set").digest)
+    .collect();
+    assert!(digests.windows(2).all(|pair| pair[0] == pair[1]), "{digests:?}");
+}
+
+#[test]
+fn a_path_counts_from_the_sweep_file() {
+    let root = tempfile::tempdir().expect("a folder");
+    let data = root.path().join("data");
+    fs::rename(folder_of(PLAIN, &files()).keep(), &data).expect("the same file system");
+    let sweeps = root.path().join("sweeps");
+    fs::create_dir(&sweeps).expect("a folder");
+    let source = DatasetSource::Idx { path: "../data".into() };
+    let loaded = load(&source, &sweeps).expect("found from the sweep file's folder");
+    assert_eq!(loaded.name, "../data");
+    assert_eq!(loaded.facts.n_classes, 3);
+}
+
+#[test]
+fn a_missing_folder_is_named() {
+    let error = load_idx(Path::new("/nonexistent/data")).err().expect("a refusal");
+    assert!(error.message.contains("/nonexistent/data"), "{error}");
+    assert!(error.help.contains("sweep file's folder"), "{error}");
+    let problem = error.into_problem(3..9);
+    assert_eq!(problem.span, Some(3..9));
+    assert!(problem.label.starts_with("expected a folder"), "{problem:?}");
+}
+
+#[test]
+fn a_file_in_place_of_the_folder_is_named() {
+    let folder = folder_of(PLAIN, &files());
+    let path: PathBuf = folder.path().join(PLAIN[0]);
+    let error = load_idx(&path).err().expect("a refusal");
+    assert!(error.message.contains("is not a folder"), "{error}");
+}
+
+#[test]
+fn missing_files_are_named_together() {
+    let error = error_of([PLAIN[0], "labels", PLAIN[2], "more-labels"], &files());
+    assert!(error.message.contains("lacks train-labels-idx1-ubyte, t10k-labels-idx1-ubyte"));
+}
+
+#[test]
+fn damaged_files_are_named_by_path() {
+    let good = files();
+    let zipped = gzip(&good[2]);
+    for (role, bytes) in [
+        (0, b"not IDX at all".to_vec()),
+        (1, good[1][..5].to_vec()),
+        (0, good[0][..good[0].len() - 1].to_vec()),
+        (3, idx(&[1], &[0])),
+        (2, zipped[..zipped.len() - 9].to_vec()),
+        (3, good[2].clone()),
+    ] {
+        let mut files = good.clone();
+        files[role] = bytes;
+        let error = error_of(PLAIN, &files);
+        assert!(error.message.contains(PLAIN[role]), "file {role}: {error}");
+    }
+}
