@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use thiserror::Error;
 
-/// Raised by every change of a rule in `design/numerics.md`; part of every trial's identity.
+/// Raised by every change of a rule in `NUMERICS.md`; part of every trial's identity.
 pub const NUMERICS_VERSION: u32 = 1;
 
 pub const MAX_BATCH_SIZE: u64 = 65_536;

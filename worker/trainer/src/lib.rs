@@ -1,8 +1,28 @@
 //! Trains a ReLU network on one thread. The same trial gives the same bits on every instruction
 //! set, in debug and release, interrupted or not: `reference` is that definition as plain loops.
 
+mod checkpoint;
 mod config;
+mod data;
+mod digest;
+mod dropout;
+mod exp;
+mod isa;
+mod kernels;
+mod loss;
+mod network;
+mod optimizers;
+mod reference;
 mod result;
+mod rng;
+mod selftest;
+mod sum;
+mod trainer;
+mod work;
 
 pub use config::*;
+pub use data::{DataError, Dataset, MAX_CLASSES, MAX_INPUTS, PreparedData, Scale, Split};
+pub use isa::{Isa, IsaError};
 pub use result::*;
+pub use selftest::selftest_digest;
+pub use trainer::{EpochEnd, LayerWeights, TrainError, Trainer};

@@ -1,7 +1,7 @@
 //! What a trial gives: its history, its end, its counted work and the digest of all of it. Plain
 //! data, the same on every machine; how long it took is told elsewhere.
 
-/// One epoch, measured as `design/numerics.md` says.
+/// One epoch, measured as `NUMERICS.md` says.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EpochRecord {
     /// Counts from 1.
@@ -84,6 +84,6 @@ pub struct TrialResult {
     /// Complete epochs, in order.
     pub history: Vec<EpochRecord>,
     pub work: Work,
-    /// SHA-256 as `design/numerics.md` defines it.
+    /// SHA-256 as `NUMERICS.md` defines it.
     pub digest: [u8; 32],
 }

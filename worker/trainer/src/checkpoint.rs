@@ -1,0 +1,171 @@
+//! A trainer between two epochs as bytes: magic, version, the trial's and the data's identity, what
+//! changes during training, and a SHA-256 over all of it. Little-endian.
+
+use sha2::{Digest, Sha256};
+
+use crate::config::{NUMERICS_VERSION, Value};
+use crate::data::Scale;
+use crate::digest::{float_bytes, record_bytes};
+use crate::result::{EpochRecord, StepSizes};
+use crate::trainer::{TrainError, Trainer};
+
+const MAGIC: &[u8; 8] = b"SWEEPCKP";
+const VERSION: u32 = 1;
+
+pub(crate) fn write(trainer: &Trainer) -> Vec<u8> {
+    let mut bytes = MAGIC.to_vec();
+    bytes.extend(VERSION.to_le_bytes());
+    bytes.extend(identity(trainer));
+    bytes.extend((trainer.history.len() as u32).to_le_bytes());
+    trainer.history.iter().for_each(|record| bytes.extend(record_bytes(record)));
+    bytes.extend(trainer.best.epoch.to_le_bytes());
+    bytes.push(u8::from(trainer.last_finite_loss.is_some()));
+    bytes.extend(trainer.last_finite_loss.unwrap_or(0.0).to_le_bytes());
+    trainer.optimizer.scalars().iter().for_each(|x| bytes.extend(x.to_le_bytes()));
+    trainer.work.counts().iter().for_each(|n| bytes.extend(n.to_le_bytes()));
+    bytes.extend(float_bytes(&trainer.best.parameters));
+    let mut numbers = vec![0.0; trainer.best.parameters.len()];
+    trainer.network.read_parameters(&mut numbers);
+    bytes.extend(float_bytes(&numbers));
+    for index in 0..trainer.n_states() {
+        trainer.network.read_state(index, &mut numbers);
+        bytes.extend(float_bytes(&numbers));
+    }
+    let hash = Sha256::digest(&bytes);
+    bytes.extend(hash);
+    bytes
+}
+
+/// Puts a checkpoint of the same trial into a new trainer.
+pub(crate) fn read(trainer: &mut Trainer, bytes: &[u8]) -> Result<(), TrainError> {
+    let error = |problem: &str| TrainError::Checkpoint(problem.into());
+    let (content, hash) =
+        bytes.split_last_chunk::<32>().ok_or_else(|| error("ends within its hash"))?;
+    if Sha256::digest(content).as_slice() != hash {
+        return Err(error("its SHA-256 does not match: cut short or changed on the way"));
+    }
+    let mut reader = Reader { rest: content };
+    if reader.take::<8>()? != *MAGIC {
+        return Err(error("does not start with its magic"));
+    }
+    if u32::from_le_bytes(reader.take()?) != VERSION {
+        return Err(error("made by another version of this program"));
+    }
+    if reader.take()? != identity(trainer) {
+        return Err(error("made by another trial, with other data or numerics"));
+    }
+    let n_epochs = u32::from_le_bytes(reader.take()?);
+    if n_epochs > trainer.config.epochs {
+        return Err(error("has more epochs than the trial"));
+    }
+    trainer.history = (1..=n_epochs).map(|epoch| reader.record(epoch)).collect::<Result<_, _>>()?;
+    trainer.best.epoch = u32::from_le_bytes(reader.take()?);
+    if trainer.best.epoch > n_epochs || (trainer.best.epoch == 0) != (n_epochs == 0) {
+        return Err(error("its best epoch is not in its history"));
+    }
+    let has_loss = reader.flag()?;
+    let loss = reader.f64()?;
+    trainer.last_finite_loss = has_loss.then_some(loss);
+    let scalars = [reader.f64()?, reader.f64()?, reader.f64()?];
+    trainer.optimizer.restore(scalars);
+    let mut counts = trainer.work.counts();
+    for count in &mut counts {
+        *count = reader.u64()?;
+    }
+    trainer.work.restore(&counts);
+    reader.floats(&mut trainer.best.parameters)?;
+    let mut numbers = vec![0.0; trainer.best.parameters.len()];
+    reader.floats(&mut numbers)?;
+    trainer.network.write_parameters(&numbers);
+    for index in 0..trainer.n_states() {
+        reader.floats(&mut numbers)?;
+        trainer.network.write_state(index, &numbers);
+    }
+    if reader.rest.is_empty() { Ok(()) } else { Err(error("goes on after its end")) }
+}
+
+/// SHA-256 of all that decides the trial's bits: contract, hyperparameters, seed, data, split.
+fn identity(trainer: &Trainer) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    let mut field = |bytes: &[u8]| {
+        hash.update((bytes.len() as u64).to_le_bytes());
+        hash.update(bytes);
+    };
+    field(&NUMERICS_VERSION.to_le_bytes());
+    for (name, value) in trainer.config.values() {
+        field(name.as_bytes());
+        match value {
+            Value::Text(text) => field(text.as_bytes()),
+            Value::Number(x) => field(&x.to_le_bytes()),
+            Value::Count(n) => field(&n.to_le_bytes()),
+            Value::Widths(widths) => {
+                field(&widths.iter().flat_map(|w| w.to_le_bytes()).collect::<Vec<u8>>());
+            }
+        }
+    }
+    field(&trainer.config.seed.to_le_bytes());
+    field(&trainer.data.dataset_digest());
+    let split = trainer.data.split();
+    field(&split.n_train.to_le_bytes());
+    field(&split.n_valid.to_le_bytes());
+    field(&[u8::from(split.scale == Scale::Standard)]);
+    hash.finalize().into()
+}
+
+/// What is left to read; running out is an error.
+struct Reader<'a> {
+    rest: &'a [u8],
+}
+
+impl Reader<'_> {
+    fn take<const N: usize>(&mut self) -> Result<[u8; N], TrainError> {
+        let ends = || TrainError::Checkpoint("ends too early".into());
+        let (first, rest) = self.rest.split_first_chunk::<N>().ok_or_else(ends)?;
+        self.rest = rest;
+        Ok(*first)
+    }
+
+    fn f64(&mut self) -> Result<f64, TrainError> {
+        self.take().map(f64::from_le_bytes)
+    }
+
+    fn u64(&mut self) -> Result<u64, TrainError> {
+        self.take().map(u64::from_le_bytes)
+    }
+
+    fn flag(&mut self) -> Result<bool, TrainError> {
+        self.take().map(|[byte]| byte != 0)
+    }
+
+    fn floats(&mut self, out: &mut [f32]) -> Result<(), TrainError> {
+        for x in out {
+            *x = f32::from_le_bytes(self.take()?);
+        }
+        Ok(())
+    }
+
+    /// What `record_bytes` wrote.
+    fn record(&mut self, expected: u32) -> Result<EpochRecord, TrainError> {
+        let epoch = u32::from_le_bytes(self.take()?);
+        if epoch != expected {
+            return Err(TrainError::Checkpoint(format!("has epoch {epoch} where {expected} goes")));
+        }
+        let [train_loss, train_accuracy, valid_loss, valid_accuracy, learning_rate] =
+            [self.f64()?, self.f64()?, self.f64()?, self.f64()?, self.f64()?];
+        let has_steps = self.flag()?;
+        let steps = StepSizes { min: self.f64()?, median: self.f64()?, max: self.f64()? };
+        Ok(EpochRecord {
+            epoch,
+            train_loss,
+            train_accuracy,
+            valid_loss,
+            valid_accuracy,
+            learning_rate,
+            steps: has_steps.then_some(steps),
+            n_backtracks: self.u64()?,
+            gradient_norm: self.f64()?,
+            grad_samples: self.u64()?,
+            probe_samples: self.u64()?,
+        })
+    }
+}

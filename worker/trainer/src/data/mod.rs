@@ -1,0 +1,227 @@
+//! A data set as it comes: images and labels of a train and a test file, checked and undecided about
+//! scale and split. `prepared` turns it into what the training loop reads.
+
+mod blob;
+mod idx;
+mod prepared;
+
+use std::ops::Range;
+
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+
+pub(crate) use prepared::Part;
+pub use prepared::{PreparedData, Scale, Split};
+
+/// Pixels are numbered by u16 in the compressed rows.
+pub const MAX_INPUTS: usize = 65_536;
+pub const MAX_CLASSES: usize = 1000;
+
+/// Why bytes are no data set, or a split does not fit one.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum DataError {
+    #[error("{file}: {problem}")]
+    File { file: &'static str, problem: String },
+    #[error("data set blob: {0}")]
+    Blob(String),
+    #[error("split of {n_train} + {n_valid} samples: {problem}")]
+    Split { n_train: u32, n_valid: u32, problem: String },
+}
+
+/// Images and labels of one file pair.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Samples {
+    /// Row-major, one row a sample.
+    pub inputs: Vec<u8>,
+    pub labels: Vec<u8>,
+}
+
+/// Raw content of a data set: inputs (u8), labels and the shape of one input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dataset {
+    /// Of one image, for example `[28, 28]`.
+    dims: Vec<u32>,
+    train: Samples,
+    test: Samples,
+    n_classes: usize,
+}
+
+impl Dataset {
+    /// Reads four unpacked IDX files (<http://yann.lecun.com/exdb/mnist/>). The classes are the
+    /// largest label + 1 (2 to 1000), the inputs the product of the image's dimensions.
+    pub fn from_idx(
+        train_images: &[u8],
+        train_labels: &[u8],
+        test_images: &[u8],
+        test_labels: &[u8],
+    ) -> Result<Self, DataError> {
+        let (dims, train) =
+            idx::samples(("train images", train_images), ("train labels", train_labels))?;
+        let (test_dims, test) =
+            idx::samples(("test images", test_images), ("test labels", test_labels))?;
+        if dims != test_dims {
+            let problem =
+                format!("expected images of {dims:?} as in train images, got {test_dims:?}");
+            return Err(DataError::File { file: "test images", problem });
+        }
+        Self::checked(dims, train, test)
+    }
+
+    /// The rules that hold for every data set, whatever it was read from.
+    fn checked(dims: Vec<u32>, train: Samples, test: Samples) -> Result<Self, DataError> {
+        let at = |file, problem| Err(DataError::File { file, problem });
+        let n_inputs = n_inputs(&dims);
+        if !n_inputs.is_some_and(|n| (1..=MAX_INPUTS).contains(&n)) {
+            return at("train images", format!("expected 1 to {MAX_INPUTS} inputs, got {dims:?}"));
+        }
+        if train.labels.is_empty() {
+            return at("train images", "expected at least one sample, got none".into());
+        }
+        let largest = train.labels.iter().chain(&test.labels).max().copied().unwrap_or(0);
+        let n_classes = usize::from(largest) + 1;
+        if n_classes < 2 {
+            return at(
+                "train labels",
+                "expected at least two classes, but every label is 0".into(),
+            );
+        }
+        Ok(Self { dims, train, test, n_classes })
+    }
+
+    /// The canonical blob (`blob` has the layout): what workers fetch and cache.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        self.write_blob(|part| bytes.extend_from_slice(part));
+        bytes
+    }
+
+    /// Reads what `encode` wrote; anything else is an error.
+    pub fn decode(blob: &[u8]) -> Result<Self, DataError> {
+        let (dims, train, test) = blob::read(blob)?;
+        Self::checked(dims, train, test)
+    }
+
+    /// SHA-256 of `encode()`: it covers role, shape and bytes of each file.
+    pub fn digest(&self) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        self.write_blob(|part| hash.update(part));
+        hash.finalize().into()
+    }
+
+    fn write_blob(&self, mut sink: impl FnMut(&[u8])) {
+        sink(&blob::header(&self.dims, self.n_train(), self.n_test()));
+        for part in [&self.train, &self.test] {
+            sink(&part.inputs);
+            sink(&part.labels);
+        }
+    }
+
+    pub fn n_train(&self) -> usize {
+        self.train.labels.len()
+    }
+
+    pub fn n_test(&self) -> usize {
+        self.test.labels.len()
+    }
+
+    pub fn n_inputs(&self) -> usize {
+        self.train.inputs.len() / self.n_train()
+    }
+
+    pub fn n_classes(&self) -> usize {
+        self.n_classes
+    }
+
+    /// Share (0 to 1) of the most frequent label among these rows of the train file: what always
+    /// answering that class would score. 0 for no rows; rows past the end are left out.
+    pub fn largest_class_share(&self, rows: Range<usize>) -> f64 {
+        let end = usize::min(rows.end, self.n_train());
+        largest_share(self.train.labels.get(rows.start..end).unwrap_or_default())
+    }
+}
+
+fn largest_share(labels: &[u8]) -> f64 {
+    let mut counts = [0_u32; 256];
+    for &label in labels {
+        counts[usize::from(label)] += 1;
+    }
+    let largest = counts.iter().max().copied().unwrap_or(0);
+    if labels.is_empty() { 0.0 } else { f64::from(largest) / labels.len() as f64 }
+}
+
+fn n_inputs(dims: &[u32]) -> Option<usize> {
+    dims.iter().try_fold(1_usize, |product, &dim| product.checked_mul(dim as usize))
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn idx_images(dims: &[u32], pixels: &[u8]) -> Vec<u8> {
+        let mut file = vec![0, 0, 8, dims.len() as u8];
+        dims.iter().for_each(|dim| file.extend(dim.to_be_bytes()));
+        file.extend(pixels);
+        file
+    }
+
+    fn small() -> Dataset {
+        let images = idx_images(&[3, 2, 2], &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 255]);
+        let labels = idx_images(&[3], &[2, 0, 2]);
+        let test_images = idx_images(&[1, 2, 2], &[9, 9, 9, 9]);
+        let test_labels = idx_images(&[1], &[1]);
+        Dataset::from_idx(&images, &labels, &test_images, &test_labels).unwrap()
+    }
+
+    #[test]
+    fn idx_files_become_a_data_set() {
+        let set = small();
+        assert_eq!((set.n_train(), set.n_test(), set.n_inputs(), set.n_classes()), (3, 1, 4, 3));
+        assert_eq!(set.largest_class_share(0..3), 2.0 / 3.0);
+        assert_eq!(set.largest_class_share(1..2), 1.0);
+        assert_eq!(set.largest_class_share(3..9), 0.0);
+    }
+
+    #[test]
+    fn errors_name_the_file() {
+        let images = idx_images(&[2, 1, 1], &[1, 2]);
+        let labels = idx_images(&[2], &[0, 1]);
+        let short = idx_images(&[2], &[0]);
+        let wide = idx_images(&[2, 1, 2], &[0; 4]);
+        let zeros = idx_images(&[2], &[0, 0]);
+        for (files, file) in [
+            ([&images, &short, &images, &labels], "train labels"),
+            ([&labels, &labels, &images, &labels], "train images"),
+            ([&images, &labels, &wide, &labels], "test images"),
+            ([&images, &labels, &images, &short], "test labels"),
+            ([&images, &zeros, &images, &zeros], "train labels"),
+        ] {
+            let error = Dataset::from_idx(files[0], files[1], files[2], files[3]).unwrap_err();
+            assert!(error.to_string().starts_with(file), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_blob_round_trips_and_its_hash_is_the_digest() {
+        let set = small();
+        let blob = set.encode();
+        assert_eq!(Dataset::decode(&blob).unwrap(), set);
+        assert_eq!(set.digest(), <[u8; 32]>::from(Sha256::digest(&blob)));
+    }
+
+    #[test]
+    fn hostile_blobs_are_errors() {
+        let blob = small().encode();
+        for length in 0..blob.len() {
+            assert!(Dataset::decode(&blob[..length]).is_err(), "cut to {length}");
+        }
+        let longer = [&blob[..], &[0]].concat();
+        assert!(Dataset::decode(&longer).is_err());
+        for byte in 0..blob::header(&[2, 2], 3, 1).len() {
+            for bit in 0..8 {
+                let mut flipped = blob.clone();
+                flipped[byte] ^= 1 << bit;
+                assert!(Dataset::decode(&flipped).is_err(), "bit {bit} of byte {byte}");
+            }
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Backtracking line search on the batch's loss (Armijo 1966) along the negative gradient, and its
+//! stochastic form SLS (Vaswani et al., arXiv 1905.09997) that remembers its step: eta grows by
+//! 2^(1/batches per epoch) each step, is capped, and falls back to a tiny step when all probes fail.
+
+use crate::config::{Optimizer, TrainConfig};
+use crate::network::Search;
+
+/// Room for rounding in the test, as a share of the loss.
+const SLACK: f64 = 1.0 / (1 << 20) as f64;
+const SLS_FALLBACK_STEP: f64 = 1e-6;
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct LineSearch {
+    armijo_c: f64,
+    shrink: f64,
+    max_probes: u32,
+    step_size: f64,
+    memory: Memory,
+}
+
+/// What a search knows of the steps before.
+#[derive(Clone, Debug, PartialEq)]
+enum Memory {
+    /// Nothing: each step starts here.
+    Forgets { start: f64 },
+    /// The last step size, growing.
+    Grows { factor: f64, cap: f64 },
+}
+
+impl LineSearch {
+    pub(crate) fn new(config: &TrainConfig, batches_per_epoch: usize) -> Option<Self> {
+        let start = config.learning_rate;
+        let (armijo_c, shrink, max_probes, memory) = match config.optimizer {
+            Optimizer::Backtracking { armijo_c, shrink, max_probes } => {
+                (armijo_c, shrink, max_probes, Memory::Forgets { start })
+            }
+            Optimizer::Sls { armijo_c, shrink, max_probes, max_step } => {
+                let factor = libm::exp2(1.0 / batches_per_epoch as f64);
+                (armijo_c, shrink, max_probes, Memory::Grows { factor, cap: max_step })
+            }
+            _ => return None,
+        };
+        Some(Self { armijo_c, shrink, max_probes, step_size: start, memory })
+    }
+
+    pub(crate) fn step_size(&self) -> f64 {
+        self.step_size
+    }
+
+    pub(crate) fn set_step_size(&mut self, step_size: f64) {
+        self.step_size = step_size;
+    }
+
+    /// Searches from the batch's loss f and the gradient's squared norm; `probe` gives the loss at
+    /// a step size. The step to take, if any, and what the search did.
+    pub(crate) fn run(
+        &mut self,
+        f: f64,
+        norm_squared: f64,
+        mut probe: impl FnMut(f32) -> f64,
+    ) -> (Option<f64>, Search) {
+        let mut search = Search { accepted: None, n_probes: 0, n_backtracks: 0 };
+        if norm_squared == 0.0 {
+            return (None, search);
+        }
+        self.step_size = match self.memory {
+            Memory::Forgets { start } => start,
+            Memory::Grows { factor, cap } => {
+                let grown = self.step_size * factor;
+                if cap < grown { cap } else { grown }
+            }
+        };
+        while search.n_probes < self.max_probes {
+            let rounded = self.step_size as f32;
+            search.n_probes += 1;
+            if self.accepts(f, norm_squared, rounded.into(), probe(rounded)) {
+                search.accepted = Some(rounded);
+                return (Some(self.step_size), search);
+            }
+            search.n_backtracks += 1;
+            self.step_size *= self.shrink;
+        }
+        let fallback = matches!(self.memory, Memory::Grows { .. }).then_some(SLS_FALLBACK_STEP);
+        (fallback, search)
+    }
+
+    /// Armijo's test; NaN and infinity fail it.
+    fn accepts(&self, f: f64, norm_squared: f64, eta: f64, f_new: f64) -> bool {
+        f_new.is_finite() && f_new <= f - self.armijo_c * eta * norm_squared + SLACK * f
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::OptimizerKind;
+    use crate::optimizers::tests::config;
+
+    /// Searches on f(w) = L/2 w^2 at w = 1, where Armijo accepts iff eta <= 2 (1 - c) / L (but for
+    /// the slack, far smaller than the margins here).
+    fn search(search: &mut LineSearch, curvature: f64) -> (Option<f64>, Search) {
+        let loss = |eta: f32| {
+            let w = 1.0 - f64::from(eta) * curvature;
+            curvature / 2.0 * w * w
+        };
+        search.run(curvature / 2.0, curvature * curvature, loss)
+    }
+
+    #[test]
+    fn backtracking_accepts_exactly_what_theory_accepts() {
+        for armijo_c in [1e-4, 0.1, 0.5, 0.9] {
+            for curvature in [0.3, 1.0, 7.0, 100.0] {
+                let mut config = config(OptimizerKind::Backtracking, 1.0);
+                config.optimizer =
+                    Optimizer::Backtracking { armijo_c, shrink: 0.7, max_probes: 30 };
+                let (accepted, told) = search(&mut LineSearch::new(&config, 1).unwrap(), curvature);
+                let (mut eta, mut n_backtracks) = (1.0, 0);
+                while eta > 2.0 * (1.0 - armijo_c) / curvature {
+                    eta *= 0.7;
+                    n_backtracks += 1;
+                }
+                assert_eq!((accepted, told.n_backtracks), (Some(eta), n_backtracks));
+            }
+        }
+    }
+
+    #[test]
+    fn sls_grows_up_to_its_cap_and_remembers() {
+        let mut sls = LineSearch::new(&config(OptimizerKind::Sls, 0.5), 2).unwrap();
+        let taken: Vec<f64> = (0..12).filter_map(|_| search(&mut sls, 0.1).0).collect();
+        assert!((taken[1] - 1.0).abs() < 1e-12, "it doubles in two steps: {taken:?}");
+        assert_eq!(taken[11], 10.0);
+    }
+
+    #[test]
+    fn when_every_probe_fails_backtracking_stays_and_sls_falls_back() {
+        for (kind, expected) in
+            [(OptimizerKind::Backtracking, None), (OptimizerKind::Sls, Some(SLS_FALLBACK_STEP))]
+        {
+            let mut line_search = LineSearch::new(&config(kind, 1.0), 1).unwrap();
+            let (step, told) = line_search.run(1.0, 1.0, |_| f64::NAN);
+            assert_eq!(step, expected);
+            assert_eq!(told.accepted, None);
+            assert_eq!(told.n_probes, line_search.max_probes);
+            assert_eq!(told.n_backtracks, line_search.max_probes);
+        }
+    }
+
+    #[test]
+    fn no_gradient_means_no_probe() {
+        let mut line_search = LineSearch::new(&config(OptimizerKind::Sls, 1.0), 1).unwrap();
+        let (step, told) = line_search.run(1.0, 0.0, |_| unreachable!("nothing to search"));
+        assert_eq!((step, told.n_probes), (None, 0));
+    }
+}
