@@ -24,9 +24,7 @@ const DEPTH_DOMAIN: Domain = Domain {
     kind: Kind::Count,
     help: "number of hidden layers: the first of `[model] widths`",
     expected: "a whole number from 1 to the number of widths",
-    allows: |_, value| {
-        matches!(*value, Value::Count(n) if 1 <= n && n <= trainer::MAX_HIDDEN_LAYERS as u64)
-    },
+    allows: |_, value| matches!(*value, Value::Count(n) if 1 <= n && n <= trainer::MAX_HIDDEN_LAYERS as u64),
 };
 
 /// Every name in the order of the result tables, `depth` after `hidden`.
@@ -144,9 +142,9 @@ impl Domain {
 /// A list of whole numbers; a width beyond u32 becomes one that no domain allows.
 pub(super) fn read_widths(item: Item) -> Option<Value> {
     let widths = item.get_ref().as_array()?.iter().map(|item| {
-        item.get_ref().is_integer().then(|| {
-            integer(item).and_then(|n| u32::try_from(n).ok()).unwrap_or(u32::MAX)
-        })
+        item.get_ref()
+            .is_integer()
+            .then(|| integer(item).and_then(|n| u32::try_from(n).ok()).unwrap_or(u32::MAX))
     });
     widths.collect::<Option<Vec<u32>>>().map(Value::Widths)
 }
@@ -157,8 +155,6 @@ pub fn display(value: &Value) -> String {
         Value::Text(text) => text.clone(),
         Value::Number(x) => x.to_string(),
         Value::Count(n) => n.to_string(),
-        Value::Widths(widths) => {
-            widths.iter().map(u32::to_string).collect::<Vec<_>>().join("-")
-        }
+        Value::Widths(widths) => widths.iter().map(u32::to_string).collect::<Vec<_>>().join("-"),
     }
 }

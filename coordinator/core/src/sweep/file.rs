@@ -39,6 +39,9 @@ pub enum DatasetSource {
     Idx { path: String },
 }
 
+/// The words of the file for the trainer's `Scale`, in the order of its variants.
+pub(super) const SCALE_NAMES: [&str; 2] = ["unit", "standard"];
+
 /// One value of one hyperparameter.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Setting {

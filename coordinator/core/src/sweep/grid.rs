@@ -56,11 +56,7 @@ pub(super) fn read(table: &Table, around: &Surroundings, problems: &mut Problems
     Some(Grid { span: table.span.clone(), axes: axes?, groups, excludes })
 }
 
-fn axis_values(
-    domain: Domain,
-    item: Item,
-    problems: &mut Problems,
-) -> Option<Vec<Spanned<Value>>> {
+fn axis_values(domain: Domain, item: Item, problems: &mut Problems) -> Option<Vec<Spanned<Value>>> {
     match item.get_ref() {
         DeValue::Array(items) => {
             if items.is_empty() {
@@ -83,8 +79,7 @@ fn axis_values(
                 let value = list_value(domain, item)?;
                 Ok(Spanned { value, span: item.span() })
             };
-            let values: Vec<_> =
-                items.iter().filter_map(|item| problems.ok(read(item))).collect();
+            let values: Vec<_> = items.iter().filter_map(|item| problems.ok(read(item))).collect();
             (values.len() == items.len()).then_some(values)
         }
         DeValue::Table(_) if matches!(domain.kind, Kind::Number | Kind::Count) => {
@@ -256,10 +251,8 @@ fn zipped(
         group.push(position);
     }
     group.sort_unstable();
-    let lengths: Vec<usize> = group
-        .iter()
-        .map(|&i| axes[i].values.as_ref().map(Vec::len))
-        .collect::<Option<_>>()?;
+    let lengths: Vec<usize> =
+        group.iter().map(|&i| axes[i].values.as_ref().map(Vec::len)).collect::<Option<_>>()?;
     if lengths.iter().any(|&length| length != lengths[0]) {
         let sizes: Vec<String> = group
             .iter()

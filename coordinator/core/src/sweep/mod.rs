@@ -1,17 +1,30 @@
 //! The sweep: from the file a person writes to the trials that run. `parse` reads the file,
 //! `plan` expands it against the data set's facts, `schema` describes it to editors.
 
+mod cost;
 mod domain;
+mod expand;
 mod file;
 mod filter;
 mod grid;
+mod hypothesis;
+mod identity;
 mod parse;
+mod plan;
+mod points;
 mod problem;
 mod range;
 mod reader;
+mod schema;
 
 pub use domain::{DEPTH, display};
+pub use expand::{Copies, CopyReason};
 pub use file::{Cell, Compare, DatasetSource, HeatmapSpec, Hypothesis, Metric, SweepFile};
 pub use filter::{Condition, Filter};
+pub use hypothesis::Sides;
+pub use identity::{NoTrialId, PrefixError, TrialId};
 pub use parse::parse;
+pub use plan::{Axis, DEFAULT_N_VALID, DatasetFacts, Plan, ReportSpec, Trial, plan};
+pub use points::Points;
 pub use problem::{Problem, Span, Spanned};
+pub use schema::schema;

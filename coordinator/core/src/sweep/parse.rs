@@ -6,7 +6,7 @@ use trainer::{KEYS, Scale, Value};
 use super::domain::{domain, domain_at, read_widths};
 use super::file::{
     Cell, Compare, DatasetSource, Grid, HeatmapSpec, Hypothesis, HypothesisDeclaration, Metric,
-    Setting, SweepFile,
+    SCALE_NAMES, Setting, SweepFile,
 };
 use super::filter::Filter;
 use super::grid::{self, Surroundings};
@@ -14,16 +14,14 @@ use super::problem::{Problem, Problems, Span, Spanned, did_you_mean};
 use super::reader::{Table, count, wrong_type};
 use crate::limits::MAX_TRIALS;
 
-pub(super) const ROOT_KEYS: &[&str] = &[
-    "name", "description", "dataset", "model", "train", "grid", "seeds", "report", "hypothesis",
-];
+pub(super) const ROOT_KEYS: &[&str] =
+    &["name", "description", "dataset", "model", "train", "grid", "seeds", "report", "hypothesis"];
 pub(super) const DATASET_KEYS: &[&str] = &["name", "format", "path", "train", "valid", "scale"];
 pub(super) const MODEL_KEYS: &[&str] = &["widths", "activation"];
 pub(super) const SEEDS_KEYS: &[&str] = &["n", "list"];
 pub(super) const REPORT_KEYS: &[&str] = &["metric", "heatmaps"];
 pub(super) const HEATMAP_KEYS: &[&str] = &["x", "y", "cell"];
 pub(super) const HYPOTHESIS_KEYS: &[&str] = &["claim", "better", "than", "compare", "margin"];
-pub(super) const SCALE_NAMES: [&str; 2] = ["unit", "standard"];
 
 /// The longest name of a sweep, which names a folder.
 pub(super) const MAX_NAME_BYTES: usize = 64;

@@ -88,11 +88,7 @@ fn bad_ends(item: Item, name: &str) -> Problem {
 }
 
 /// `{ step = s, from = a, to = b }`: a, a + s, ... up to b, which is taken if a step lands on it.
-fn steps(
-    step: Spanned<f64>,
-    from: Spanned<f64>,
-    to: Spanned<f64>,
-) -> Result<Vec<f64>, Problem> {
+fn steps(step: Spanned<f64>, from: Spanned<f64>, to: Spanned<f64>) -> Result<Vec<f64>, Problem> {
     if !(step.value.is_finite() && 0.0 < step.value) {
         let label = "expected a finite number above 0";
         return Err(Problem::at(step.span, "`step` has no such size", label));

@@ -1,0 +1,274 @@
+//! The plan: a sweep file expanded against its data set into distinct points and trials, in the
+//! order of the result tables.
+
+use trainer::{Split, TrainConfig, Value};
+
+use super::domain::DEPTH;
+use super::expand::{Copies, Expansion, expand, n_combinations};
+use super::file::{Cell, HeatmapSpec, Hypothesis, Metric, SweepFile};
+use super::identity::{Identity, TrialId};
+use super::points::{Configs, Points, order};
+use super::problem::{Problem, Problems};
+use crate::limits::MAX_TRIALS;
+
+/// Rows of the training file that validate when the file says nothing.
+pub const DEFAULT_N_VALID: u32 = 10_000;
+
+/// What planning must know of a data set.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DatasetFacts {
+    pub digest: [u8; 32],
+    /// Rows of the training file, validation included.
+    pub n_train_rows: u32,
+    pub n_test_rows: u32,
+    pub n_inputs: u32,
+    pub n_classes: u32,
+    /// Share of the training inputs that are not zero, from 0 to 1; only the estimated cost
+    /// depends on it.
+    pub nonzero_share: f64,
+}
+
+/// A sweep ready to run.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub name: String,
+    pub description: String,
+    pub dataset_digest: [u8; 32],
+    pub split: Split,
+    /// Distinct, in the order of the result tables.
+    pub points: Points,
+    /// Points by seeds, in the order of the result tables.
+    pub trials: Vec<Trial>,
+    pub copies_dropped: Vec<Copies>,
+    /// Combinations that `[[grid.exclude]]` left out.
+    pub n_excluded: u64,
+    /// Axes as the file names them, in its order.
+    pub axes: Vec<Axis>,
+    /// Ascending.
+    pub seeds: Vec<u32>,
+    pub report: ReportSpec,
+    pub hypotheses: Vec<Hypothesis>,
+    pub(super) facts: DatasetFacts,
+}
+
+/// A point with a seed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trial {
+    pub id: TrialId,
+    /// Position in `Plan::points`.
+    pub point: u32,
+    pub seed: u32,
+}
+
+/// One axis of the sweep over all its grids.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Axis {
+    /// A key of the trainer, or `depth`.
+    pub name: &'static str,
+    /// Distinct, ascending.
+    pub values: Vec<Value>,
+}
+
+/// What the report is asked to show.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReportSpec {
+    pub metric: Metric,
+    pub heatmaps: Vec<HeatmapSpec>,
+}
+
+/// Expands a sweep file. On failure the problems come in the order of the file.
+pub fn plan(file: &SweepFile, facts: &DatasetFacts) -> Result<Plan, Vec<Problem>> {
+    let mut problems = Problems::default();
+    let split = split(file, facts, &mut problems);
+    if let Some(split) = split {
+        check_batches(file, split, &mut problems);
+    }
+    check_size(file, &mut problems);
+    let (Some(split), true) = (split, problems.is_empty()) else {
+        return Err(problems.into_sorted());
+    };
+    let expansion = expand(file, &mut problems);
+    let trials = trials(file, facts, split, &expansion, &mut problems);
+    let axes = axes(file);
+    let plan = Plan {
+        name: file.name.clone(),
+        description: file.description.clone(),
+        dataset_digest: facts.digest,
+        split,
+        points: expansion.points,
+        trials,
+        copies_dropped: expansion.copies,
+        n_excluded: expansion.n_excluded,
+        report: ReportSpec { metric: file.metric, heatmaps: heatmaps(file, &axes) },
+        axes,
+        seeds: file.seeds.clone(),
+        hypotheses: file.hypotheses.iter().map(|it| it.hypothesis.clone()).collect(),
+        facts: facts.clone(),
+    };
+    if plan.points.is_empty() {
+        let span = file.grids[0].span.clone();
+        let label = "every combination is left out by `[[grid.exclude]]`";
+        problems.push(Problem::at(span, "the sweep has no trials", label));
+    } else {
+        super::hypothesis::check(file, &plan, &mut problems);
+    }
+    if problems.is_empty() { Ok(plan) } else { Err(problems.into_sorted()) }
+}
+
+impl Plan {
+    /// The full configuration of a trial, by its position in `trials`.
+    pub fn config(&self, trial: usize) -> TrainConfig {
+        let Trial { point, seed, .. } = self.trials[trial];
+        self.point_config(point as usize, seed)
+    }
+
+    /// The configuration of a point with any seed.
+    pub fn point_config(&self, point: usize, seed: u32) -> TrainConfig {
+        let config = Configs::new(&self.points).config(point, seed);
+        config.expect("planning built every point's configuration")
+    }
+
+    /// The value of a key or of `depth`; `None` if the point's optimizer does not use it.
+    pub fn value(&self, point: usize, name: &str) -> Option<Value> {
+        match name {
+            DEPTH => Some(Value::Count(self.points.depth(point) as u64)),
+            key => self.points.value(point, key).cloned(),
+        }
+    }
+}
+
+/// The rows that train and those that validate.
+fn split(file: &SweepFile, facts: &DatasetFacts, problems: &mut Problems) -> Option<Split> {
+    let n_rows = facts.n_train_rows;
+    let written = |n: &Option<super::Spanned<u32>>| n.as_ref().map(|n| n.value);
+    let (n_train, n_valid) = match (written(&file.n_train), written(&file.n_valid)) {
+        (Some(n_train), Some(n_valid)) => (n_train, n_valid),
+        (Some(n_train), None) => (n_train, n_rows.saturating_sub(n_train)),
+        (None, n_valid) => {
+            let n_valid = n_valid.unwrap_or(DEFAULT_N_VALID);
+            (n_rows.saturating_sub(n_valid), n_valid)
+        }
+    };
+    let fits = n_train.checked_add(n_valid).is_some_and(|sum| sum <= n_rows);
+    if n_train > 0 && n_valid > 0 && fits {
+        return Some(Split { n_train, n_valid, scale: file.scale });
+    }
+    let written = file.n_valid.as_ref().or(file.n_train.as_ref());
+    let span = written.map_or(&file.dataset_span, |n| &n.span).clone();
+    let problem = match (&file.n_train, &file.n_valid) {
+        (None, None) => {
+            let label = format!("its training file has {n_rows} rows");
+            let message =
+                format!("the data set is too small to validate on {DEFAULT_N_VALID} rows");
+            Problem::at(span, message, label).help("set `train` and `valid` under [dataset]")
+        }
+        _ => {
+            let label = format!("{n_train} to train and {n_valid} to validate, of {n_rows} rows");
+            Problem::at(span, "the split does not fit the training file", label)
+                .help("at least one row must train and one must validate")
+        }
+    };
+    problems.push(problem);
+    None
+}
+
+fn check_batches(file: &SweepFile, split: Split, problems: &mut Problems) {
+    let axes = file.grids.iter().flat_map(|grid| &grid.axes);
+    let on_axes = axes.filter(|axis| axis.name == "batch_size").flat_map(|axis| &axis.values);
+    let on_axes = on_axes.map(|value| (&value.value, &value.span));
+    let fixed = file.fixed.iter().filter(|setting| setting.name == "batch_size");
+    let fixed = fixed.map(|setting| (&setting.value, &setting.span));
+    for (value, span) in on_axes.chain(fixed) {
+        if matches!(*value, Value::Count(n) if n > u64::from(split.n_train)) {
+            let label = format!("expected at most {}, the rows that train", split.n_train);
+            let message = "`batch_size` is larger than the training set";
+            problems.push(Problem::at(span.clone(), message, label));
+        }
+    }
+}
+
+/// Counts trials before anything is allocated for them.
+fn check_size(file: &SweepFile, problems: &mut Problems) {
+    let n_seeds = file.seeds.len() as u64;
+    let mut total = Some(0u64);
+    for grid in &file.grids {
+        let n_trials = n_combinations(grid).and_then(|n| n.checked_mul(n_seeds));
+        total = total.zip(n_trials).and_then(|(a, b)| a.checked_add(b));
+        if total.is_none_or(|total| total > MAX_TRIALS) {
+            let n = total.map_or("over 18 quintillion".to_string(), |n| n.to_string());
+            let label = format!("{n} trials up to here, the limit is {MAX_TRIALS}");
+            problems.push(
+                Problem::at(grid.span.clone(), "the sweep has too many trials", label).help(
+                    "give the axes fewer values or use fewer seeds; `zip` pairs axes instead of crossing them",
+                ),
+            );
+            return;
+        }
+    }
+}
+
+/// Every point's configuration, checked as a whole, and the ids of its trials.
+fn trials(
+    file: &SweepFile,
+    facts: &DatasetFacts,
+    split: Split,
+    expansion: &Expansion,
+    problems: &mut Problems,
+) -> Vec<Trial> {
+    let points = &expansion.points;
+    let identity = Identity::new(&facts.digest, split);
+    let mut configs = Configs::new(points);
+    let mut trials = Vec::with_capacity(points.len() * file.seeds.len());
+    for point in 0..points.len() {
+        match configs.config(point, file.seeds[0]) {
+            Ok(config) => {
+                let texts = identity.texts(&config);
+                trials.extend(file.seeds.iter().map(|&seed| Trial {
+                    id: texts.id(seed),
+                    point: point as u32,
+                    seed,
+                }));
+            }
+            Err(error) => {
+                let span = expansion.origins[point].span(file, error.key);
+                let label = error.problem;
+                let mut problem =
+                    Problem::at(span, format!("`{}` does not fit the rest", error.key), label);
+                problem.help = error.hint;
+                problems.push(problem);
+            }
+        }
+    }
+    trials
+}
+
+/// The axes of all grids, in the order in which the file first names them.
+fn axes(file: &SweepFile) -> Vec<Axis> {
+    let mut axes: Vec<Axis> = Vec::new();
+    for axis in file.grids.iter().flat_map(|grid| &grid.axes) {
+        let values = axis.values.iter().map(|value| value.value.clone());
+        match axes.iter_mut().find(|known| known.name == axis.name) {
+            Some(known) => known.values.extend(values),
+            None => axes.push(Axis { name: axis.name, values: values.collect() }),
+        }
+    }
+    for axis in &mut axes {
+        axis.values.sort_by(order);
+        axis.values.dedup();
+    }
+    axes
+}
+
+/// Those of the file, or else one over its first two axes, such that really vary first. The
+/// optimizer is none of them: it has panels of its own.
+fn heatmaps(file: &SweepFile, axes: &[Axis]) -> Vec<HeatmapSpec> {
+    if let Some(heatmaps) = &file.heatmaps {
+        return heatmaps.iter().map(|heatmap| heatmap.value).collect();
+    }
+    let mut candidates: Vec<&Axis> = axes.iter().filter(|axis| axis.name != "optimizer").collect();
+    candidates.sort_by_key(|axis| axis.values.len() == 1);
+    match candidates.as_slice() {
+        [x, y, ..] => vec![HeatmapSpec { x: x.name, y: y.name, cell: Cell::Best }],
+        _ => Vec::new(),
+    }
+}
