@@ -1,3 +1,87 @@
 //! Results to polars tables, statistics, figures and Markdown: `reports/<name>/`.
 
+mod analysis;
+mod error;
+mod figures;
+mod folder;
 pub mod input;
+mod manifest;
+mod markdown;
+mod stats;
+mod summary;
+mod tables;
+mod text;
+
+use std::path::{Path, PathBuf};
+
+pub use analysis::Counts;
+pub use error::ReportError;
+pub use summary::Best;
+
+use analysis::Sweep;
+use folder::{Folder, sha256};
+use input::Input;
+
+/// What was built.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Built {
+    /// Every trial completed or diverged.
+    pub complete: bool,
+    /// Of `results.csv`, 64 hex digits; only for a complete sweep.
+    pub results_sha256: Option<String>,
+    pub counts: Counts,
+    /// The best configuration; `None` before any trial has a result.
+    pub best: Option<Best>,
+    /// For the terminal: a header, then one row an optimizer with its best point.
+    pub short_table: Vec<Vec<String>>,
+    pub files: Vec<PathBuf>,
+}
+
+/// Builds every file of a report into `folder`, an existing empty directory. A pure function of its
+/// input: equal inputs give equal bytes (of PNGs: on one architecture, for one lock file).
+///
+/// # Errors
+/// When a file cannot be written, a table or figure cannot be made, or a trial's values do not fit
+/// the columns.
+pub fn build(input: &Input, folder: &Path) -> Result<Built, ReportError> {
+    let sweep = Sweep::new(input)?;
+    let complete = sweep.counts.is_complete();
+    let mut out = Folder::new(folder);
+    let results_sha256 = write_tables(input, complete, &mut out)?;
+    let (page, figures) = markdown::write(&sweep)?;
+    out.write("report.md", page.as_bytes())?;
+    for figure in &figures {
+        out.write(&format!("{}.svg", figure.name), figure.svg.as_bytes())?;
+        out.write(&format!("{}.png", figure.name), &figures::png(figure)?)?;
+    }
+    out.write("sweep.toml", input.sweep_toml.as_bytes())?;
+    let manifest =
+        manifest::manifest(input, sweep.counts, out.digests(), results_sha256.as_deref());
+    out.write("manifest.json", manifest.as_bytes())?;
+    Ok(Built {
+        complete,
+        results_sha256,
+        counts: sweep.counts,
+        best: summary::best(&sweep),
+        short_table: summary::short_table(&sweep),
+        files: out.files(),
+    })
+}
+
+/// Writes the tables and gives the digest of `results.csv`, which exists only for a complete sweep.
+fn write_tables(
+    input: &Input,
+    complete: bool,
+    out: &mut Folder,
+) -> Result<Option<String>, ReportError> {
+    let name = if complete { "results" } else { "results-incomplete" };
+    let mut results = tables::results(input)?;
+    let csv = tables::csv_bytes(&results, "results")?;
+    out.write(&format!("{name}.csv"), &csv)?;
+    out.write(&format!("{name}.parquet"), &tables::parquet_bytes(&mut results, "results")?)?;
+    let mut history = tables::history(input)?;
+    out.write("history.parquet", &tables::parquet_bytes(&mut history, "history")?)?;
+    let mut timings = tables::timings(input)?;
+    out.write("timings.parquet", &tables::parquet_bytes(&mut timings, "timings")?)?;
+    Ok(complete.then(|| sha256(&csv)))
+}

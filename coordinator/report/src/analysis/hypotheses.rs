@@ -1,0 +1,122 @@
+//! Hypotheses of the sweep file, judged by fixed rules.
+
+use super::paired::{Match, Paired, compare, match_points};
+use super::points::Point;
+use super::sweep::Sweep;
+use crate::input::{Compare, Hypothesis, Value};
+use crate::stats::{self, PairedTest};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Holds,
+    DoesNotHold,
+    NotDistinguishable,
+}
+
+impl Verdict {
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::Holds => "holds",
+            Self::DoesNotHold => "does not hold",
+            Self::NotDistinguishable => "not distinguishable",
+        }
+    }
+}
+
+pub(crate) struct Judged<'a> {
+    pub(crate) hypothesis: &'a Hypothesis,
+    pub(crate) paired: Paired,
+    /// After Holm's correction over all hypotheses of the file.
+    pub(crate) p: Option<f64>,
+    pub(crate) verdict: Verdict,
+    /// The points compared, in words, where each side is its best one.
+    pub(crate) best_points: Option<(String, String)>,
+}
+
+/// In the order of the sweep file.
+pub(crate) fn judge_all<'a>(sweep: &Sweep<'a>) -> Vec<Judged<'a>> {
+    let compared: Vec<_> =
+        sweep.input.hypotheses.iter().map(|h| (h, compare_sides(sweep, h))).collect();
+    let raw: Vec<f64> = compared.iter().filter_map(|(_, (paired, _))| Some(paired.test?.p)).collect();
+    let mut corrected = stats::holm(&raw).into_iter();
+    compared
+        .into_iter()
+        .map(|(hypothesis, (paired, best_points))| {
+            let p = paired.test.and_then(|_| corrected.next());
+            let verdict = judge(paired.test, p, hypothesis.margin);
+            Judged { hypothesis, paired, p, verdict, best_points }
+        })
+        .collect()
+}
+
+/// The rules, in this order: fewer than two seeds: not distinguishable; the interval ends below the
+/// margin: does not hold; it begins above 0 and the corrected p is below 0.05: holds; else not
+/// distinguishable.
+fn judge(test: Option<PairedTest>, p_corrected: Option<f64>, margin: f64) -> Verdict {
+    let (Some(test), Some(p)) = (test, p_corrected) else { return Verdict::NotDistinguishable };
+    if test.high < margin {
+        Verdict::DoesNotHold
+    } else if test.low > 0.0 && p < 0.05 {
+        Verdict::Holds
+    } else {
+        Verdict::NotDistinguishable
+    }
+}
+
+fn compare_sides(
+    sweep: &Sweep<'_>,
+    hypothesis: &Hypothesis,
+) -> (Paired, Option<(String, String)>) {
+    let better = side(sweep, &hypothesis.better);
+    let than = side(sweep, &hypothesis.than);
+    if hypothesis.compare == Compare::Best {
+        let (Some(b), Some(t)) =
+            (sweep.best(better.iter().copied()), sweep.best(than.iter().copied()))
+        else {
+            return (compare(sweep, &[], better.len() + than.len()), None);
+        };
+        let names = (sweep.describe(b), sweep.describe(t));
+        let matches = [Match { better: vec![b], than: vec![t] }];
+        return (compare(sweep, &matches, 0), Some(names));
+    }
+    let names = hypothesis.better.iter().chain(&hypothesis.than).map(|(name, _)| name.as_str());
+    let (matches, n_alone) = match_points(sweep, &better, &than, &names.collect::<Vec<_>>());
+    (compare(sweep, &matches, n_alone), None)
+}
+
+/// Points that have one of the values asked for on each key.
+fn side<'p, 'a>(sweep: &'p Sweep<'a>, wanted: &[(String, Vec<Value>)]) -> Vec<&'p Point<'a>> {
+    let fits = |point: &&Point<'a>| {
+        wanted.iter().all(|(name, values)| {
+            sweep.value(point.trial(), name).is_some_and(|value| values.contains(&value))
+        })
+    };
+    sweep.points.iter().filter(fits).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn verdicts_follow_the_rules_in_order() {
+        use Verdict::{DoesNotHold, Holds, NotDistinguishable};
+        let test = |low: f64, high: f64| {
+            Some(PairedTest { mean: f64::midpoint(low, high), low, high, p: 0.01 })
+        };
+        for (case, interval, p, margin, expected) in [
+            ("one seed", None, None, 0.0, NotDistinguishable),
+            ("all below zero", test(-0.3, -0.1), Some(0.01), 0.0, DoesNotHold),
+            ("ends at zero", test(-0.3, 0.0), Some(0.01), 0.0, NotDistinguishable),
+            ("all above zero", test(0.1, 0.3), Some(0.01), 0.0, Holds),
+            ("begins at zero", test(0.0, 0.3), Some(0.01), 0.0, NotDistinguishable),
+            ("above zero, p too large after Holm", test(0.1, 0.3), Some(0.06), 0.0, NotDistinguishable),
+            ("p of exactly 0.05", test(0.1, 0.3), Some(0.05), 0.0, NotDistinguishable),
+            ("spans zero", test(-0.1, 0.3), Some(0.01), 0.0, NotDistinguishable),
+            ("above zero but below the margin", test(0.1, 0.3), Some(0.01), 0.5, DoesNotHold),
+            ("spans the margin", test(0.1, 0.7), Some(0.01), 0.5, Holds),
+        ] {
+            assert_eq!(judge(interval, p, margin), expected, "{case}");
+        }
+    }
+}

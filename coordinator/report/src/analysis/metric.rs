@@ -1,0 +1,105 @@
+//! A trial's score, as the best epoch shows it, and how scores are compared and printed.
+
+use crate::input::{DataFacts, Done, Ending, Epoch, Metric, State};
+
+/// Validation figures of one trial at its best epoch.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Score {
+    /// Share from 0 to 1.
+    pub(crate) accuracy: f64,
+    pub(crate) loss: f64,
+}
+
+impl Score {
+    /// What counts for a trial; `None` while it has no result. Diverged trials count as chance.
+    pub(crate) fn of(state: &State, data: &DataFacts) -> Option<Self> {
+        let State::Done(done) = state else { return None };
+        match done.ending {
+            Ending::Completed { .. } => best_epoch(done)
+                .map(|epoch| Self { accuracy: epoch.valid_accuracy, loss: epoch.valid_loss }),
+            Ending::Diverged { .. } => Some(Self {
+                accuracy: data.largest_valid_class_share,
+                loss: libm::log(f64::from(data.n_classes)),
+            }),
+        }
+    }
+}
+
+/// Of the complete epochs the one with the highest validation accuracy, ties by lower loss, then
+/// the earlier one; a completed trial names it itself.
+pub(crate) fn best_epoch(done: &Done) -> Option<&Epoch> {
+    if let Ending::Completed { best_epoch, .. } = done.ending {
+        return done.history.iter().find(|epoch| epoch.epoch == best_epoch);
+    }
+    done.history.iter().reduce(|best, epoch| {
+        let order = epoch
+            .valid_accuracy
+            .total_cmp(&best.valid_accuracy)
+            .then(best.valid_loss.total_cmp(&epoch.valid_loss));
+        if order.is_gt() { epoch } else { best }
+    })
+}
+
+pub(crate) fn score_value(metric: Metric, score: Score) -> f64 {
+    match metric {
+        Metric::ValidAccuracy => score.accuracy,
+        Metric::ValidLoss => score.loss,
+    }
+}
+
+/// How much better `a` is than `b`: positive when better, whatever the metric's direction.
+pub(crate) fn gain(metric: Metric, a: f64, b: f64) -> f64 {
+    match metric {
+        Metric::ValidAccuracy => a - b,
+        Metric::ValidLoss => b - a,
+    }
+}
+
+/// A value of the metric with its unit: `98.12 %` or `0.0612`.
+pub(crate) fn score_text(metric: Metric, value: f64) -> String {
+    match metric {
+        Metric::ValidAccuracy => format!("{} %", percent(value)),
+        Metric::ValidLoss => format!("{value:.4}"),
+    }
+}
+
+/// A signed gain with its unit: `+0.12 pt` (percentage points) or `+0.0031`.
+pub(crate) fn points_of(metric: Metric, gain: f64) -> String {
+    match metric {
+        Metric::ValidAccuracy => format!("{} pt", signed(gain * 100.0, 2)),
+        Metric::ValidLoss => signed(gain, 4),
+    }
+}
+
+/// A share as per cent with two decimals, without the sign of per cent.
+pub(crate) fn percent(share: f64) -> String {
+    format!("{:.2}", share * 100.0)
+}
+
+fn signed(value: f64, decimals: usize) -> String {
+    let text = format!("{value:+.decimals$}");
+    // A difference that rounds to nothing has no direction.
+    if text.bytes().any(|b| (b'1'..=b'9').contains(&b)) {
+        text
+    } else {
+        format!("{:.decimals$}", 0.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gains_are_positive_when_better() {
+        assert!(gain(Metric::ValidAccuracy, 0.98, 0.97) > 0.0);
+        assert!(gain(Metric::ValidLoss, 0.06, 0.07) > 0.0);
+    }
+
+    #[test]
+    fn gains_print_with_sign_and_unit() {
+        assert_eq!(points_of(Metric::ValidAccuracy, 0.00123), "+0.12 pt");
+        assert_eq!(points_of(Metric::ValidAccuracy, -0.00001), "0.00 pt");
+        assert_eq!(points_of(Metric::ValidLoss, -0.0123), "-0.0123");
+    }
+}

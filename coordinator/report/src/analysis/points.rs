@@ -1,0 +1,95 @@
+//! A point of the grid with its runs, one a seed.
+
+use super::metric::{Score, score_value};
+use crate::input::{Done, Ending, Metric, State, Trial};
+use crate::stats;
+
+/// One trial with what counts for it.
+#[derive(Clone, Copy)]
+pub(crate) struct Run<'a> {
+    pub(crate) trial: &'a Trial,
+    pub(crate) score: Option<Score>,
+}
+
+impl<'a> Run<'a> {
+    pub(crate) fn done(&self) -> Option<&'a Done> {
+        match &self.trial.state {
+            State::Done(done) => Some(done),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn is_diverged(&self) -> bool {
+        self.done().is_some_and(|done| matches!(done.ending, Ending::Diverged { .. }))
+    }
+
+    pub(crate) fn is_collapsed(&self) -> bool {
+        self.done()
+            .is_some_and(|done| matches!(done.ending, Ending::Completed { collapsed: true, .. }))
+    }
+
+    pub(crate) fn test_accuracy(&self) -> Option<f64> {
+        match self.done()?.ending {
+            Ending::Completed { test_accuracy, .. } => test_accuracy,
+            Ending::Diverged { .. } => None,
+        }
+    }
+
+    /// Processor seconds over all epochs; `None` without timings.
+    pub(crate) fn cpu_s(&self) -> Option<f64> {
+        let timings = &self.done()?.timings;
+        (!timings.is_empty()).then(|| timings.iter().map(|timing| timing.cpu_s).sum())
+    }
+}
+
+/// One combination of hyperparameters with its runs in seed order; never empty.
+#[derive(Clone)]
+pub(crate) struct Point<'a> {
+    pub(crate) runs: Vec<Run<'a>>,
+}
+
+impl<'a> Point<'a> {
+    /// The trial that lends its values to the point.
+    pub(crate) fn trial(&self) -> &'a Trial {
+        self.runs[0].trial
+    }
+
+    /// Whether each seed has a score.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.runs.iter().all(|run| run.score.is_some())
+    }
+
+    /// The metric of each run that has a score, in seed order.
+    pub(crate) fn scores(&self, metric: Metric) -> Vec<f64> {
+        self.runs.iter().filter_map(|run| Some(score_value(metric, run.score?))).collect()
+    }
+
+    /// Mean over the seeds; `None` without any score.
+    pub(crate) fn mean(&self, metric: Metric) -> Option<f64> {
+        stats::mean(&self.scores(metric))
+    }
+
+    pub(crate) fn sd(&self, metric: Metric) -> Option<f64> {
+        stats::sd(&self.scores(metric))
+    }
+
+    /// Test accuracies of the completed runs.
+    pub(crate) fn test_accuracies(&self) -> Vec<f64> {
+        self.runs.iter().filter_map(Run::test_accuracy).collect()
+    }
+
+    /// Mean processor seconds of the runs that have timings.
+    pub(crate) fn cpu_s(&self) -> Option<f64> {
+        stats::mean(&self.runs.iter().filter_map(Run::cpu_s).collect::<Vec<_>>())
+    }
+
+    pub(crate) fn n_diverged(&self) -> usize {
+        self.runs.iter().filter(|run| run.is_diverged()).count()
+    }
+
+    /// The metric of one seed's run.
+    pub(crate) fn score_of_seed(&self, seed: u32, metric: Metric) -> Option<f64> {
+        let run = self.runs.iter().find(|run| run.trial.seed == seed)?;
+        Some(score_value(metric, run.score?))
+    }
+}

@@ -1,0 +1,203 @@
+//! The sweep as the report sees it: its points in row order, and questions about them.
+
+use std::cmp::Ordering;
+
+use super::metric::{Score, gain, score_value};
+use super::points::{Point, Run};
+use super::values::{value_label, value_order};
+use crate::ReportError;
+use crate::input::{Ending, Input, Metric, Phase, State, Trial, Value};
+
+/// How many trials ended how.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub n_trials: usize,
+    pub n_completed: usize,
+    /// Of the completed ones.
+    pub n_collapsed: usize,
+    pub n_diverged: usize,
+    pub n_failed: usize,
+    pub n_cancelled: usize,
+    pub n_open: usize,
+}
+
+impl Counts {
+    fn of(trials: &[Trial]) -> Self {
+        let mut counts = Self { n_trials: trials.len(), ..Self::default() };
+        for trial in trials {
+            match &trial.state {
+                State::Open => counts.n_open += 1,
+                State::Failed { .. } => counts.n_failed += 1,
+                State::Cancelled => counts.n_cancelled += 1,
+                State::Done(done) => match done.ending {
+                    Ending::Diverged { .. } => counts.n_diverged += 1,
+                    Ending::Completed { collapsed, .. } => {
+                        counts.n_completed += 1;
+                        counts.n_collapsed += usize::from(collapsed);
+                    }
+                },
+            }
+        }
+        counts
+    }
+
+    pub fn n_with_result(&self) -> usize {
+        self.n_completed + self.n_diverged
+    }
+
+    /// Whether every trial completed or diverged.
+    pub fn is_complete(&self) -> bool {
+        self.n_with_result() == self.n_trials
+    }
+}
+
+pub(crate) struct Sweep<'a> {
+    pub(crate) input: &'a Input,
+    /// Points of the grid in row order.
+    pub(crate) points: Vec<Point<'a>>,
+    /// Names in row order.
+    pub(crate) optimizers: Vec<String>,
+    pub(crate) counts: Counts,
+}
+
+impl<'a> Sweep<'a> {
+    pub(crate) fn new(input: &'a Input) -> Result<Self, ReportError> {
+        for trial in &input.trials {
+            if trial.values.len() != input.columns.len() {
+                return Err(ReportError::Shape {
+                    id: trial.id.clone(),
+                    found: trial.values.len(),
+                    expected: input.columns.len(),
+                });
+            }
+        }
+        for name in ["optimizer", "hidden"] {
+            if !input.columns.iter().any(|column| column.name == name) {
+                return Err(ReportError::MissingColumn { name });
+            }
+        }
+        let points = group(input);
+        let mut sweep =
+            Self { input, points, optimizers: Vec::new(), counts: Counts::of(&input.trials) };
+        let mut names: Vec<String> =
+            sweep.points.iter().map(|point| sweep.optimizer(point)).collect();
+        names.sort();
+        names.dedup();
+        sweep.optimizers = names;
+        Ok(sweep)
+    }
+
+    pub(crate) fn metric(&self) -> Metric {
+        self.input.metric
+    }
+
+    pub(crate) fn optimizer(&self, point: &Point<'_>) -> String {
+        self.value(point.trial(), "optimizer").map(|value| value_label(&value)).unwrap_or_default()
+    }
+
+    /// Points of one optimizer, in row order.
+    pub(crate) fn points_of(&self, optimizer: &str) -> Vec<&Point<'a>> {
+        self.points.iter().filter(|point| self.optimizer(point) == optimizer).collect()
+    }
+
+    /// A hyperparameter by name, `depth` among them; `None` if the trial does not use it.
+    pub(crate) fn value(&self, trial: &Trial, name: &str) -> Option<Value> {
+        if name == "depth" {
+            return match self.value(trial, "hidden")? {
+                Value::Widths(widths) => Some(Value::Count(widths.len() as u64)),
+                _ => None,
+            };
+        }
+        let index = self.input.columns.iter().position(|column| column.name == name)?;
+        trial.values[index].clone()
+    }
+
+    /// The label of a value, or a dash where the trial does not use it.
+    pub(crate) fn label(&self, trial: &Trial, name: &str) -> String {
+        self.value(trial, name).map_or_else(|| "–".to_string(), |value| value_label(&value))
+    }
+
+    /// Distinct values of an axis among all points, ascending.
+    pub(crate) fn axis_values(&self, name: &str) -> Vec<Value> {
+        let mut values: Vec<Value> =
+            self.points.iter().filter_map(|point| self.value(point.trial(), name)).collect();
+        values.sort_by(value_order);
+        values.dedup();
+        values
+    }
+
+    /// Names of the axes, `optimizer` left out, that take more than one value.
+    pub(crate) fn swept_axes(&self) -> Vec<&'a str> {
+        let names = self.input.axes.iter().map(|axis| axis.name.as_str());
+        names.filter(|name| *name != "optimizer" && self.axis_values(name).len() > 1).collect()
+    }
+
+    /// The best of some points: highest mean metric over seeds, ties by mean validation loss, then
+    /// row order. Points that miss a seed's result take part only when all of them do.
+    pub(crate) fn best<'p>(
+        &self,
+        points: impl IntoIterator<Item = &'p Point<'a>>,
+    ) -> Option<&'p Point<'a>>
+    where
+        'a: 'p,
+    {
+        let (complete, partial): (Vec<_>, Vec<_>) = points
+            .into_iter()
+            .filter(|point| point.mean(self.metric()).is_some())
+            .partition(|point| point.is_complete());
+        let candidates = if complete.is_empty() { partial } else { complete };
+        candidates.into_iter().reduce(|best, point| {
+            if self.rank(point, best).is_lt() { point } else { best }
+        })
+    }
+
+    /// `Less` when `a` stands before `b` in the ranking.
+    pub(crate) fn rank(&self, a: &Point<'_>, b: &Point<'_>) -> Ordering {
+        let by = |metric: Metric| match (a.mean(metric), b.mean(metric)) {
+            (Some(a), Some(b)) => 0.0_f64.total_cmp(&(gain(metric, a, b) + 0.0)),
+            (a, b) => b.is_some().cmp(&a.is_some()),
+        };
+        by(self.metric()).then_with(|| by(Metric::ValidLoss))
+    }
+
+    /// A few words that name a point: its optimizer and its value on each swept axis.
+    pub(crate) fn describe(&self, point: &Point<'_>) -> String {
+        let mut words = vec![self.optimizer(point)];
+        for name in self.swept_axes() {
+            if let Some(value) = self.value(point.trial(), name) {
+                words.push(format!("{} {}", name.replace('_', " "), value_label(&value)));
+            }
+        }
+        words.join(", ")
+    }
+
+    /// Seeds in use, ascending.
+    pub(crate) fn seeds(&self) -> Vec<u32> {
+        let mut seeds: Vec<u32> = self
+            .points
+            .iter()
+            .flat_map(|point| point.runs.iter().map(|run| run.trial.seed))
+            .collect();
+        seeds.sort_unstable();
+        seeds.dedup();
+        seeds
+    }
+
+    /// The metric that a run counts with.
+    pub(crate) fn run_value(&self, run: &Run<'_>) -> Option<f64> {
+        Some(score_value(self.metric(), run.score?))
+    }
+}
+
+/// Neighbours with equal values make a point; the input is sorted by values, then seed.
+fn group(input: &Input) -> Vec<Point<'_>> {
+    let mut points: Vec<Point<'_>> = Vec::new();
+    for trial in input.trials.iter().filter(|trial| trial.phase == Phase::Grid) {
+        let run = Run { trial, score: Score::of(&trial.state, &input.data) };
+        match points.last_mut() {
+            Some(point) if point.trial().values == trial.values => point.runs.push(run),
+            _ => points.push(Point { runs: vec![run] }),
+        }
+    }
+    points
+}

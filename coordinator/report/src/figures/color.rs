@@ -1,0 +1,101 @@
+//! Colours: a sequential map for cells, a palette for lines, and ink that reads on both.
+
+use std::fmt;
+
+/// sRGB bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Color(pub(crate) u8, pub(crate) u8, pub(crate) u8);
+
+impl fmt::Display for Color {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#{:02x}{:02x}{:02x}", self.0, self.1, self.2)
+    }
+}
+
+pub(crate) const WHITE: Color = Color(255, 255, 255);
+pub(crate) const BLACK: Color = Color(0, 0, 0);
+/// Vermilion: frames of the best cell, rings of the best point.
+pub(crate) const MARK: Color = Color(0xd5, 0x5e, 0x00);
+
+/// Every tenth of viridis (S. van der Walt and N. Smith 2015, released as CC0): even steps of
+/// lightness, readable with any colour vision and in grey.
+const VIRIDIS: [Color; 11] = [
+    Color(0x44, 0x01, 0x54),
+    Color(0x48, 0x24, 0x75),
+    Color(0x41, 0x44, 0x87),
+    Color(0x35, 0x5f, 0x8d),
+    Color(0x2a, 0x78, 0x8e),
+    Color(0x21, 0x91, 0x8c),
+    Color(0x22, 0xa8, 0x84),
+    Color(0x44, 0xbf, 0x70),
+    Color(0x7a, 0xd1, 0x51),
+    Color(0xbd, 0xdf, 0x26),
+    Color(0xfd, 0xe7, 0x25),
+];
+
+/// The colour at `t` from 0 (dark) to 1 (light); outside it the nearest end.
+pub(crate) fn sequential(t: f64) -> Color {
+    let place = t.clamp(0.0, 1.0) * (VIRIDIS.len() - 1) as f64;
+    let index = (place as usize).min(VIRIDIS.len() - 2);
+    let share = place - index as f64;
+    let (a, b) = (VIRIDIS[index], VIRIDIS[index + 1]);
+    let mix = |a: u8, b: u8| (f64::from(a) + (f64::from(b) - f64::from(a)) * share).round() as u8;
+    Color(mix(a.0, b.0), mix(a.1, b.1), mix(a.2, b.2))
+}
+
+/// Line colours after Okabe and Ito (2008), told apart with any colour vision; yellow is left out
+/// since it vanishes on white.
+const PALETTE: [Color; 7] = [
+    Color(0x00, 0x72, 0xb2),
+    Color(0xd5, 0x5e, 0x00),
+    Color(0x00, 0x9e, 0x73),
+    Color(0xcc, 0x79, 0xa7),
+    Color(0x56, 0xb4, 0xe9),
+    Color(0xe6, 0x9f, 0x00),
+    Color(0x33, 0x33, 0x33),
+];
+
+const DASHES: [&str; 3] = ["", "7 4", "2 4"];
+
+/// Colour and dash pattern of the n-th line of a figure.
+pub(crate) fn line_style(n: usize) -> (Color, &'static str) {
+    (PALETTE[n % PALETTE.len()], DASHES[n / PALETTE.len() % DASHES.len()])
+}
+
+/// Black or white, whichever contrasts more with the ground (WCAG 2 relative luminance).
+pub(crate) fn ink_on(ground: Color) -> Color {
+    let luminance = luminance(ground);
+    let on_white = 1.05 / (luminance + 0.05);
+    let on_black = (luminance + 0.05) / 0.05;
+    if on_black >= on_white { BLACK } else { WHITE }
+}
+
+fn luminance(color: Color) -> f64 {
+    let linear = |byte: u8| {
+        let c = f64::from(byte) / 255.0;
+        if c <= 0.03928 { c / 12.92 } else { libm::pow((c + 0.055) / 1.055, 2.4) }
+    };
+    0.2126 * linear(color.0) + 0.7152 * linear(color.1) + 0.0722 * linear(color.2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_map_grows_lighter_and_stops_at_its_ends() {
+        let lightness: Vec<f64> = (0..=20).map(|i| luminance(sequential(f64::from(i) / 20.0))).collect();
+        assert!(lightness.windows(2).all(|pair| pair[0] < pair[1]));
+        assert_eq!(sequential(-3.0), VIRIDIS[0]);
+        assert_eq!(sequential(7.0), VIRIDIS[10]);
+    }
+
+    #[test]
+    fn ink_contrasts_with_every_colour_of_the_map() {
+        for i in 0..=100 {
+            let ground = sequential(f64::from(i) / 100.0);
+            let (a, b) = (luminance(ground), luminance(ink_on(ground)));
+            assert!((a.max(b) + 0.05) / (a.min(b) + 0.05) >= 4.5, "{ground}");
+        }
+    }
+}

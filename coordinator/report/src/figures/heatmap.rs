@@ -1,0 +1,229 @@
+//! Annotated heatmap panels that share one scale of shades and one colour bar.
+
+use super::color::{MARK, WHITE, ink_on, sequential};
+use super::scale::Shades;
+use super::svg::{FAINT, INK, Pen, Rect, Svg, Type, text_width};
+use crate::analysis::{Heat, HeatCell, HeatPanel, percent};
+use crate::input::Metric;
+
+/// What stands around the panels.
+pub(crate) struct Labels<'a> {
+    pub(crate) title: &'a str,
+    pub(crate) x: &'a str,
+    pub(crate) y: &'a str,
+}
+
+const PAGE_WIDTH: f64 = 960.0;
+const TITLE_HEIGHT: f64 = 52.0;
+const PANEL_TITLE_HEIGHT: f64 = 26.0;
+const AXIS_HEIGHT: f64 = 50.0;
+const GAP: f64 = 26.0;
+const BAR_WIDTH: f64 = 104.0;
+const CELL_HEIGHT: f64 = 54.0;
+const MAX_CELL_WIDTH: f64 = 88.0;
+/// Narrower cells carry no text.
+const MIN_TEXT_WIDTH: f64 = 44.0;
+
+/// `None` when no cell has a value.
+pub(crate) fn heatmap(heat: &Heat, metric: Metric, labels: &Labels<'_>) -> Option<String> {
+    let layout = Layout::of(heat);
+    let shades = Shades::of(metric, cells(heat).map(|cell| cell.value))?;
+    let best = cells(heat).map(|cell| shades.shade(cell.value)).fold(0.0, f64::max);
+    let mut svg = Svg::new(layout.width, layout.height);
+    svg.text((24.0, 34.0), labels.title, Type::new(18.0));
+    for (index, panel) in heat.panels.iter().enumerate() {
+        let area = layout.panel(index);
+        draw_panel(&mut svg, heat, panel, area, metric, &shades, best);
+        svg.text((area.center_x(), area.bottom() + 40.0), labels.x, Type::new(13.0).middle().color(FAINT));
+        if index % layout.n_per_row == 0 {
+            let x = area.x - layout.label_width - 6.0;
+            svg.vertical_text((x, area.center_y()), labels.y, Type::new(13.0).middle().color(FAINT));
+        }
+    }
+    let first = layout.panel(0);
+    let bar = Rect {
+        x: layout.width - BAR_WIDTH + 8.0,
+        width: 18.0,
+        height: first.height.max(120.0).min(layout.height - first.y - 20.0),
+        ..first
+    };
+    draw_bar(&mut svg, bar, metric, &shades);
+    Some(svg.finish())
+}
+
+fn cells(heat: &Heat) -> impl Iterator<Item = &HeatCell> {
+    heat.panels
+        .iter()
+        .flat_map(|panel| panel.cells.iter().flatten().flatten())
+        .filter(|cell| !cell.is_all_diverged())
+}
+
+/// Where the panels stand.
+struct Layout {
+    n_per_row: usize,
+    cell_width: f64,
+    cell_height: f64,
+    label_width: f64,
+    left: f64,
+    n_columns: usize,
+    n_rows: usize,
+    width: f64,
+    height: f64,
+}
+
+impl Layout {
+    fn of(heat: &Heat) -> Self {
+        let n_columns = heat.x_labels.len();
+        let n_rows = heat.y_labels.len();
+        let longest = heat.y_labels.iter().map(|label| text_width(label, 13.0)).fold(0.0, f64::max);
+        let label_width = longest.clamp(16.0, 150.0) + 8.0;
+        let left = 30.0 + label_width;
+        let room = PAGE_WIDTH - left - BAR_WIDTH;
+        // As many panels side by side as keep their cells readable.
+        let fits = |n: usize| (room - GAP * n as f64) / (n * n_columns) as f64;
+        let n_panels = heat.panels.len();
+        let n_per_row = (1..=n_panels.min(3)).rev().find(|n| fits(*n) >= 62.0).unwrap_or(1);
+        let cell_width = fits(n_per_row).clamp(14.0, MAX_CELL_WIDTH);
+        let cell_height = if n_rows > 10 { 34.0 } else { CELL_HEIGHT };
+        let panel_width = cell_width * n_columns as f64;
+        let n_panel_rows = n_panels.div_ceil(n_per_row) as f64;
+        let panel_height = PANEL_TITLE_HEIGHT + cell_height * n_rows as f64 + AXIS_HEIGHT;
+        let width = left + (panel_width + GAP) * n_per_row as f64 + BAR_WIDTH;
+        Self {
+            n_per_row,
+            cell_width,
+            cell_height,
+            label_width,
+            left,
+            n_columns,
+            n_rows,
+            width: width.max(460.0),
+            height: TITLE_HEIGHT + panel_height * n_panel_rows + 10.0,
+        }
+    }
+
+    fn panel(&self, index: usize) -> Rect {
+        let width = self.cell_width * self.n_columns as f64;
+        let height = self.cell_height * self.n_rows as f64;
+        let row = (index / self.n_per_row) as f64;
+        let column = (index % self.n_per_row) as f64;
+        Rect {
+            x: self.left + column * (width + GAP),
+            y: TITLE_HEIGHT + PANEL_TITLE_HEIGHT + row * (PANEL_TITLE_HEIGHT + height + AXIS_HEIGHT),
+            width,
+            height,
+        }
+    }
+}
+
+fn draw_panel(
+    svg: &mut Svg,
+    heat: &Heat,
+    panel: &HeatPanel,
+    area: Rect,
+    metric: Metric,
+    shades: &Shades,
+    best: f64,
+) {
+    let width = area.width / heat.x_labels.len() as f64;
+    let height = area.height / heat.y_labels.len() as f64;
+    svg.text((area.center_x(), area.y - 9.0), &panel.title, Type::new(15.0).middle());
+    let mut marked = None;
+    for (row, cells_of_row) in panel.cells.iter().enumerate() {
+        for (column, cell) in cells_of_row.iter().enumerate() {
+            let rect = Rect {
+                x: area.x + width * column as f64,
+                y: area.bottom() - height * (row + 1) as f64,
+                width,
+                height,
+            };
+            draw_cell(svg, rect.inset(1.0), cell.as_ref(), metric, shades);
+            if cell.as_ref().is_some_and(|c| !c.is_all_diverged() && shades.shade(c.value) == best) {
+                marked = marked.or(Some(rect));
+            }
+        }
+    }
+    if let Some(rect) = marked {
+        svg.rect(rect.inset(3.0), None, Some(Pen::new(WHITE, 2.0)));
+        svg.rect(rect, None, Some(Pen::new(MARK, 3.0)));
+    }
+    for (column, label) in heat.x_labels.iter().enumerate() {
+        let x = area.x + width * (column as f64 + 0.5);
+        svg.text((x, area.bottom() + 18.0), label, Type::new(12.0).middle());
+    }
+    for (row, label) in heat.y_labels.iter().enumerate() {
+        let y = area.bottom() - height * (row as f64 + 0.5) + 4.0;
+        svg.text((area.x - 7.0, y), label, Type::new(12.0).end());
+    }
+}
+
+fn draw_cell(svg: &mut Svg, rect: Rect, cell: Option<&HeatCell>, metric: Metric, shades: &Shades) {
+    let Some(cell) = cell else {
+        svg.rect(rect, None, Some(Pen::new(FAINT, 0.6).dashed("3 3")));
+        return;
+    };
+    if cell.is_all_diverged() {
+        svg.hatched_rect(rect);
+        if rect.width >= MIN_TEXT_WIDTH {
+            let label = Rect { y: rect.center_y() - 8.0, height: 16.0, ..rect.inset(4.0) };
+            svg.rect(label, Some(WHITE), None);
+            let at = (rect.center_x(), rect.center_y() + 4.0);
+            svg.text(at, "diverged", Type::new(10.0).middle());
+        }
+        return;
+    }
+    let ground = sequential(shades.shade(cell.value));
+    svg.rect(rect, Some(ground), None);
+    if rect.width < MIN_TEXT_WIDTH {
+        return;
+    }
+    let ink = ink_on(ground);
+    let note = cell_note(cell, metric);
+    let lift = if note.is_some() { 2.0 } else { -5.0 };
+    let value = match metric {
+        Metric::ValidAccuracy => percent(cell.value),
+        Metric::ValidLoss => format!("{:.4}", cell.value),
+    };
+    let at = (rect.center_x(), rect.center_y() - lift);
+    svg.text(at, &value, Type::new(14.0).middle().color(ink));
+    if let Some(note) = note.filter(|_| rect.height >= 34.0 - 2.0) {
+        let at = (rect.center_x(), rect.center_y() + 14.0);
+        svg.text(at, &note, Type::new(9.5).middle().color(ink));
+    }
+}
+
+/// The small line: how many trials diverged, or else the spread over seeds.
+fn cell_note(cell: &HeatCell, metric: Metric) -> Option<String> {
+    if cell.n_diverged > 0 {
+        return Some(format!("{}/{} diverged", cell.n_diverged, cell.n_runs));
+    }
+    let sd = cell.sd?;
+    Some(match metric {
+        Metric::ValidAccuracy => format!("± {}", percent(sd)),
+        Metric::ValidLoss => format!("± {sd:.4}"),
+    })
+}
+
+fn draw_bar(svg: &mut Svg, bar: Rect, metric: Metric, shades: &Shades) {
+    const N_STRIPES: usize = 64;
+    let height = bar.height / N_STRIPES as f64;
+    for stripe in 0..N_STRIPES {
+        let shade = 1.0 - (stripe as f64 + 0.5) / N_STRIPES as f64;
+        // Stripes overlap a little, so that no seam shows.
+        let y = bar.y + height * stripe as f64;
+        let overlap = if stripe + 1 < N_STRIPES { 0.6 } else { 0.0 };
+        let rect = Rect { y, height: height + overlap, ..bar };
+        svg.rect(rect, Some(sequential(shade)), None);
+    }
+    for tick in 0..5 {
+        let shade = f64::from(tick) / 4.0;
+        let y = bar.y + bar.height * (1.0 - shade);
+        let value = shades.value(shade);
+        let text = match metric {
+            Metric::ValidAccuracy => format!("{:.1} %", value * 100.0),
+            Metric::ValidLoss => format!("{value:.3}"),
+        };
+        svg.line((bar.right(), y), (bar.right() + 4.0, y), Pen::new(INK, 1.0));
+        svg.text((bar.right() + 8.0, y + 4.0), &text, Type::new(11.0));
+    }
+}

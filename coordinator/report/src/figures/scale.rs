@@ -1,0 +1,205 @@
+//! From values to places and shades, with ticks that people would choose.
+
+use crate::input::Metric;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Spacing {
+    Linear,
+    /// By decades; values must be positive.
+    Log,
+}
+
+/// Maps a range of values to a range of pixels.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scale {
+    spacing: Spacing,
+    low: f64,
+    high: f64,
+    from: f64,
+    to: f64,
+}
+
+impl Scale {
+    /// A range that holds all `values` with a little room, on pixels `from` to `to`. `None` when no
+    /// value can be placed.
+    pub(crate) fn around(
+        spacing: Spacing,
+        values: impl Iterator<Item = f64>,
+        from: f64,
+        to: f64,
+    ) -> Option<Self> {
+        let mut low = f64::INFINITY;
+        let mut high = f64::NEG_INFINITY;
+        for value in values.filter(|v| v.is_finite() && (spacing == Spacing::Linear || *v > 0.0)) {
+            low = low.min(value);
+            high = high.max(value);
+        }
+        if low > high {
+            return None;
+        }
+        let scale = match spacing {
+            Spacing::Linear => {
+                let room = if high > low { (high - low) * 0.05 } else { low.abs().max(1e-3) * 0.05 };
+                Self { spacing, low: low - room, high: high + room, from, to }
+            }
+            Spacing::Log => {
+                let factor = if high > low { libm::pow(high / low, 0.05) } else { 1.5 };
+                Self { spacing, low: low / factor, high: high * factor, from, to }
+            }
+        };
+        Some(scale)
+    }
+
+    /// Pixel of a value; outside of the range the nearest end.
+    pub(crate) fn place(&self, value: f64) -> f64 {
+        let share = match self.spacing {
+            Spacing::Linear => (value - self.low) / (self.high - self.low),
+            Spacing::Log => {
+                libm::log(value.max(self.low) / self.low) / libm::log(self.high / self.low)
+            }
+        };
+        self.from + (self.to - self.from) * share.clamp(0.0, 1.0)
+    }
+
+    /// About `n` round values inside the range, ascending.
+    pub(crate) fn ticks(&self, n: usize) -> Vec<f64> {
+        match self.spacing {
+            Spacing::Linear => self.linear_ticks(n),
+            Spacing::Log => self.log_ticks(n),
+        }
+    }
+
+    fn linear_ticks(&self, n: usize) -> Vec<f64> {
+        let raw = (self.high - self.low) / n.max(1) as f64;
+        let magnitude = libm::pow(10.0, libm::floor(libm::log10(raw)));
+        let step = [1.0, 2.0, 5.0, 10.0]
+            .into_iter()
+            .map(|digit| digit * magnitude)
+            .find(|step| *step >= raw * (1.0 - 1e-9))
+            .unwrap_or(10.0 * magnitude);
+        let first = (self.low / step).ceil() as i64;
+        let last = (self.high / step).floor() as i64;
+        (first..=last).map(|i| i as f64 * step).collect()
+    }
+
+    fn log_ticks(&self, n: usize) -> Vec<f64> {
+        let first = libm::floor(libm::log10(self.low)) as i32;
+        let last = libm::ceil(libm::log10(self.high)) as i32;
+        let within = |digits: &[f64]| -> Vec<f64> {
+            (first..=last)
+                .flat_map(|exponent| {
+                    let decade = libm::pow(10.0, f64::from(exponent));
+                    digits.iter().map(move |digit| digit * decade)
+                })
+                .filter(|tick| (self.low..=self.high).contains(tick))
+                .collect()
+        };
+        let decades = within(&[1.0]);
+        if decades.len() > n {
+            return decades.into_iter().step_by(2).collect();
+        }
+        [&[1.0][..], &[1.0, 3.0], &[1.0, 2.0, 5.0], &[1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0]]
+            .into_iter()
+            .map(within)
+            .find(|ticks| ticks.len() >= 3)
+            .unwrap_or_else(|| self.linear_ticks(n))
+    }
+}
+
+/// A tick's label: as many decimals as its step needs.
+pub(crate) fn tick_label(value: f64) -> String {
+    // Multiples of a round step carry rounding noise in the last bits.
+    let rounded = format!("{value:.6e}").parse::<f64>().unwrap_or(value);
+    let rounded = if rounded.abs() < 1e-12 { 0.0 } else { rounded };
+    if rounded != 0.0 && !(1e-3..1e6).contains(&rounded.abs()) {
+        format!("{rounded:e}")
+    } else {
+        format!("{rounded}")
+    }
+}
+
+/// Shades cells by how far they are from perfect, on a log scale: the step from 97 to 98 % weighs
+/// more than the one from 80 to 81 %. Everything ten times as far as the best gets the last shade.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shades {
+    metric: Metric,
+    /// Distance from perfect of the best and of the last value told apart.
+    nearest: f64,
+    farthest: f64,
+}
+
+impl Shades {
+    /// `None` without values.
+    pub(crate) fn of(metric: Metric, values: impl Iterator<Item = f64>) -> Option<Self> {
+        const REACH: f64 = 10.0;
+        let mut nearest = f64::INFINITY;
+        let mut farthest = 0.0_f64;
+        for value in values {
+            let distance = distance(metric, value);
+            nearest = nearest.min(distance);
+            farthest = farthest.max(distance);
+        }
+        if nearest.is_infinite() {
+            return None;
+        }
+        farthest = farthest.min(nearest * REACH).max(nearest * 1.02);
+        Some(Self { metric, nearest, farthest })
+    }
+
+    /// From 0 (worst) to 1 (best).
+    pub(crate) fn shade(&self, value: f64) -> f64 {
+        let share = libm::log(distance(self.metric, value) / self.nearest)
+            / libm::log(self.farthest / self.nearest);
+        1.0 - share.clamp(0.0, 1.0)
+    }
+
+    /// The value at a shade.
+    pub(crate) fn value(&self, shade: f64) -> f64 {
+        let ratio = self.farthest / self.nearest;
+        let distance = self.nearest * libm::pow(ratio, 1.0 - shade);
+        match self.metric {
+            Metric::ValidAccuracy => 1.0 - distance,
+            Metric::ValidLoss => distance,
+        }
+    }
+}
+
+fn distance(metric: Metric, value: f64) -> f64 {
+    const PERFECT: f64 = 1e-5;
+    match metric {
+        Metric::ValidAccuracy => (1.0 - value).max(PERFECT),
+        Metric::ValidLoss => value.max(PERFECT),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ticks_are_round_and_inside() {
+        let linear = Scale::around(Spacing::Linear, [0.0, 9.7].into_iter(), 0.0, 100.0).unwrap();
+        assert_eq!(linear.ticks(5), [0.0, 2.0, 4.0, 6.0, 8.0, 10.0]);
+        let log = Scale::around(Spacing::Log, [0.009, 1.1].into_iter(), 0.0, 100.0).unwrap();
+        let labels: Vec<String> = log.ticks(5).iter().map(|tick| tick_label(*tick)).collect();
+        assert_eq!(labels, ["0.01", "0.1", "1"]);
+    }
+
+    #[test]
+    fn one_value_still_has_a_place() {
+        for spacing in [Spacing::Linear, Spacing::Log] {
+            let scale = Scale::around(spacing, [0.5].into_iter(), 0.0, 100.0).unwrap();
+            assert!((scale.place(0.5) - 50.0).abs() < 1.0, "{spacing:?}");
+        }
+        assert!(Scale::around(Spacing::Log, [0.0, -1.0].into_iter(), 0.0, 1.0).is_none());
+    }
+
+    #[test]
+    fn shades_run_from_worst_to_best() {
+        let values = [0.98, 0.97, 0.11];
+        let shades = Shades::of(Metric::ValidAccuracy, values.into_iter()).unwrap();
+        assert_eq!((shades.shade(0.98), shades.shade(0.11)), (1.0, 0.0));
+        assert!((shades.value(shades.shade(0.97)) - 0.97).abs() < 1e-12);
+        assert!(Shades::of(Metric::ValidLoss, std::iter::empty()).is_none());
+    }
+}

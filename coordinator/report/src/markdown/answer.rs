@@ -1,0 +1,223 @@
+//! Section 1: the answer first.
+
+use super::page::{Left, Page, Right, count, escape};
+use crate::analysis::{Judged, Point, Sweep, judge_all, percent, points_of, score_text};
+use crate::input::{Compare, Metric};
+use crate::stats;
+
+pub(crate) fn write(page: &mut Page, sweep: &Sweep<'_>) {
+    page.heading(2, "1. Answer first");
+    let Some(best) = sweep.best(&sweep.points) else {
+        page.block("No trial has a result yet, so there is nothing to answer with.");
+        return;
+    };
+    if best.n_diverged() == best.runs.len() {
+        page.block(&format!(
+            "No configuration trained: the best-ranked point diverged on {} of {}. Try smaller learning rates.",
+            best.n_diverged(),
+            count(best.runs.len(), "seed"),
+        ));
+    }
+    best_sentence(page, sweep, best);
+    others_sentence(page, sweep, best);
+    optimizers_table(page, sweep);
+    hypotheses(page, sweep);
+}
+
+/// Mean over seeds with its 95 % interval, such as `98.12 % ± 0.10`.
+pub(crate) fn mean_with_interval(metric: Metric, values: &[f64]) -> String {
+    let Some(mean) = stats::mean(values) else { return "–".to_string() };
+    let half = stats::t_interval(values).map(|half| match metric {
+        Metric::ValidAccuracy => format!(" ± {}", percent(half)),
+        Metric::ValidLoss => format!(" ± {half:.4}"),
+    });
+    format!("{}{}", score_text(metric, mean), half.unwrap_or_default())
+}
+
+pub(crate) fn metric_name(metric: Metric) -> &'static str {
+    match metric {
+        Metric::ValidAccuracy => "validation accuracy",
+        Metric::ValidLoss => "validation loss",
+    }
+}
+
+fn best_sentence(page: &mut Page, sweep: &Sweep<'_>, best: &Point<'_>) {
+    let metric = sweep.metric();
+    let scores = best.scores(metric);
+    let tests = best.test_accuracies();
+    let mut text = format!(
+        "**Best configuration: {}.** Mean {} **{}** over {}",
+        escape(&sweep.describe(best)),
+        metric_name(metric),
+        mean_with_interval(metric, &scores),
+        count(scores.len(), "seed"),
+    );
+    text.push_str(match scores.len() {
+        1 => " (one seed: no interval can be given).",
+        _ => " (± is the 95 % t interval over seeds).",
+    });
+    if tests.is_empty() {
+        text.push_str(" There is no test accuracy for it.");
+    } else {
+        let tests_text = mean_with_interval(Metric::ValidAccuracy, &tests);
+        text.push_str(&format!(
+            " Its test accuracy is **{tests_text}** (mean over {}); nothing was selected on the test set.",
+            count(tests.len(), "seed"),
+        ));
+    }
+    if best.n_diverged() > 0 {
+        text.push_str(&format!(
+            " {} of its {} diverged and counted as chance.",
+            best.n_diverged(),
+            count(best.runs.len(), "seed")
+        ));
+    }
+    page.block(&text);
+}
+
+/// What the best point beat.
+fn others_sentence(page: &mut Page, sweep: &Sweep<'_>, best: &Point<'_>) {
+    let others: Vec<&Point<'_>> =
+        sweep.points.iter().filter(|point| !std::ptr::eq(*point, best)).collect();
+    let Some(second) = sweep.best(others.iter().copied()) else {
+        page.block("It is the only point with a result, so it beat nothing.");
+        return;
+    };
+    let metric = sweep.metric();
+    let (Some(mean), Some(second_mean)) = (best.mean(metric), second.mean(metric)) else { return };
+    let gain = points_of(metric, crate::analysis::gain(metric, mean, second_mean));
+    page.block(&format!(
+        "It was selected among {} by {}; next comes {} with {} ({gain} for the best, {}).",
+        count(sweep.points.len(), "point"),
+        metric_name(metric),
+        escape(&sweep.describe(second)),
+        mean_with_interval(metric, &second.scores(metric)),
+        count(second.scores(metric).len(), "seed"),
+    ));
+}
+
+/// The best point of each optimizer.
+fn optimizers_table(page: &mut Page, sweep: &Sweep<'_>) {
+    if sweep.optimizers.len() < 2 {
+        return;
+    }
+    let header = [
+        (Left, "best of each optimizer"),
+        (Right, metric_name(sweep.metric())),
+        (Right, "test accuracy"),
+        (Right, "seeds"),
+        (Right, "diverged"),
+    ];
+    let rows: Vec<Vec<String>> = sweep
+        .optimizers
+        .iter()
+        .filter_map(|name| {
+            let point = sweep.best(sweep.points_of(name))?;
+            Some(vec![
+                escape(&sweep.describe(point)),
+                mean_with_interval(sweep.metric(), &point.scores(sweep.metric())),
+                mean_with_interval(Metric::ValidAccuracy, &point.test_accuracies()),
+                point.scores(sweep.metric()).len().to_string(),
+                point.n_diverged().to_string(),
+            ])
+        })
+        .collect();
+    page.table(&header, &rows);
+}
+
+fn hypotheses(page: &mut Page, sweep: &Sweep<'_>) {
+    let judged = judge_all(sweep);
+    if judged.is_empty() {
+        page.block("The sweep file states no hypotheses.");
+        return;
+    }
+    page.heading(3, "Hypotheses");
+    page.block(
+        "Stated in the sweep file before the run. The random unit is the seed; intervals are 95 % \
+         paired t intervals over seeds, p is two-sided and corrected by Holm over all hypotheses here. \
+         An effect is positive when the claim points the right way.",
+    );
+    for (index, judged) in judged.iter().enumerate() {
+        page.block(&format!("{}. {}", index + 1, sentence(sweep, judged)));
+    }
+    if judged.iter().any(|j| j.hypothesis.compare == Compare::Best) {
+        page.block(
+            "Best points were selected and judged on the same seeds, which flatters both sides; \
+             fresh seeds would settle it.",
+        );
+    }
+    for (index, judged) in judged.iter().enumerate().filter(|(_, j)| !j.paired.seeds.is_empty()) {
+        per_seed_table(page, sweep, index + 1, judged);
+    }
+}
+
+fn sentence(sweep: &Sweep<'_>, judged: &Judged<'_>) -> String {
+    let paired = &judged.paired;
+    let claim = escape(&judged.hypothesis.claim);
+    let mut text = format!("**{claim}**: *{}*", judged.verdict.words());
+    match (paired.test, paired.seeds.first()) {
+        (Some(test), _) => text.push_str(&format!(
+            "; effect {}, interval {} to {}, {}, {} seeds",
+            points_of(sweep.metric(), test.mean),
+            points_of(sweep.metric(), test.low),
+            points_of(sweep.metric(), test.high),
+            judged.p.map(p_text).unwrap_or_default(),
+            paired.seeds.len(),
+        )),
+        (None, Some(only)) => text.push_str(&format!(
+            "; effect {} with 1 seed, which gives neither interval nor p",
+            points_of(sweep.metric(), only.gain)
+        )),
+        (None, None) => text.push_str("; no pair of points has all its results"),
+    }
+    if paired.n_matched > 0 {
+        text.push_str(&match &judged.best_points {
+            Some((better, than)) => format!("; {} against {}", escape(better), escape(than)),
+            None => format!(
+                "; {}: {} won, {} equal, {} lost",
+                count(paired.n_matched, "matched point"),
+                paired.n_won,
+                paired.n_equal,
+                paired.n_lost
+            ),
+        });
+    }
+    if judged.hypothesis.margin != 0.0 {
+        text.push_str(&format!("; margin {}", points_of(sweep.metric(), judged.hypothesis.margin)));
+    }
+    if let Some(p) = paired.wilcoxon_p {
+        text.push_str(&format!("; exact Wilcoxon {}", p_text(p)));
+    }
+    if paired.n_dropped > 0 {
+        text.push_str(&format!("; {} without a full match left out", count(paired.n_dropped, "point")));
+    }
+    text.push('.');
+    text
+}
+
+/// `p = 0.012`, `p < 0.001`.
+pub(crate) fn p_text(p: f64) -> String {
+    if p < 0.001 { "p < 0.001".to_string() } else { format!("p = {p:.3}") }
+}
+
+fn per_seed_table(page: &mut Page, sweep: &Sweep<'_>, number: usize, judged: &Judged<'_>) {
+    const MAX_ROWS: usize = 20;
+    let metric = sweep.metric();
+    let rows: Vec<Vec<String>> = judged
+        .paired
+        .seeds
+        .iter()
+        .take(MAX_ROWS)
+        .map(|pair| {
+            vec![
+                pair.seed.to_string(),
+                score_text(metric, pair.better),
+                score_text(metric, pair.than),
+                points_of(metric, pair.gain),
+            ]
+        })
+        .collect();
+    page.block(&format!("<details><summary>Hypothesis {number}, seed by seed</summary>"));
+    page.table(&[(Right, "seed"), (Right, "better"), (Right, "than"), (Right, "difference")], &rows);
+    page.block("</details>");
+}

@@ -1,0 +1,96 @@
+//! Section 2: heatmaps.
+
+use super::answer::metric_name;
+use super::page::{Page, count, escape};
+use crate::ReportError;
+use crate::analysis::{Heat, MAX_AXIS_VALUES, Sweep, heat};
+use crate::figures::{Figure, Labels, heatmap};
+use crate::input::{Cell, HeatmapSpec};
+
+pub(crate) fn write(page: &mut Page, sweep: &Sweep<'_>) -> Result<(), ReportError> {
+    page.heading(2, "2. Heatmaps");
+    if sweep.input.heatmaps.is_empty() {
+        page.block("The sweep has fewer than two axes, so there is no heatmap.");
+    }
+    let mut names = Vec::new();
+    for spec in &sweep.input.heatmaps {
+        let name = file_name(spec, &mut names);
+        one(page, sweep, spec, name)?;
+    }
+    Ok(())
+}
+
+fn one(page: &mut Page, sweep: &Sweep<'_>, spec: &HeatmapSpec, name: String) -> Result<(), ReportError> {
+    let (x, y) = (words(&spec.x), words(&spec.y));
+    let Some(heat) = heat(sweep, spec)? else {
+        page.block(&format!(
+            "No heatmap of {} by {}: an axis needs 1 to {MAX_AXIS_VALUES} values to be drawn.",
+            escape(&x),
+            escape(&y)
+        ));
+        return Ok(());
+    };
+    let metric = metric_name(sweep.metric());
+    let title = format!("{} by {x} and {y}", capitalized(metric));
+    let unit = if sweep.metric() == crate::input::Metric::ValidAccuracy { ", %" } else { "" };
+    let labels = Labels { title: &format!("{title}{unit}"), x: &x, y: &y };
+    match heatmap(&heat, sweep.metric(), &labels) {
+        Some(svg) => {
+            page.figure(Figure { name, alt: title, svg }, &caption(sweep, spec, &heat));
+        }
+        None => page.block(&format!(
+            "No heatmap of {} by {}: no trial that completed fills a cell.",
+            escape(&x),
+            escape(&y)
+        )),
+    }
+    Ok(())
+}
+
+fn caption(sweep: &Sweep<'_>, spec: &HeatmapSpec, heat: &Heat) -> String {
+    let metric = metric_name(sweep.metric());
+    let others = heat.hidden_axes.iter().map(|name| escape(&words(name))).collect::<Vec<_>>().join(", ");
+    let n_seeds = count(sweep.seeds().len(), "seed");
+    let (least, most) = heat.n_points;
+    let mut text = match (others.is_empty(), spec.cell) {
+        (true, _) => format!("A cell is the mean {metric} over {n_seeds}"),
+        (false, Cell::Best) => {
+            format!("A cell is the best over {others} of the mean {metric} over {n_seeds}")
+        }
+        (false, Cell::Mean) => {
+            format!("A cell is the mean {metric} over {others} and {n_seeds}")
+        }
+    };
+    if least == most {
+        text.push_str(&format!(", {} in a cell", count(most, "point")));
+    } else {
+        text.push_str(&format!("; cells hide unequal numbers of points, {least} to {most}"));
+    }
+    text.push_str(
+        ". The small line is the standard deviation over seeds, or how many of the cell's trials \
+         diverged (they count as chance); hatched: all diverged; dashed: no result. All panels share \
+         one scale, logarithmic in the distance from perfect; the frame marks the best cell.",
+    );
+    text
+}
+
+/// `heatmap-depth-by-learning-rate`; a second one of the same axes gets a number.
+fn file_name(spec: &HeatmapSpec, taken: &mut Vec<String>) -> String {
+    let plain = |name: &str| -> String {
+        let keep = name.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').take(40);
+        keep.collect::<String>().replace('_', "-")
+    };
+    let base = format!("heatmap-{}-by-{}", plain(&spec.y), plain(&spec.x));
+    let n_same = taken.iter().filter(|other| **other == base).count();
+    taken.push(base.clone());
+    if n_same == 0 { base } else { format!("{base}-{}", n_same + 1) }
+}
+
+pub(crate) fn words(name: &str) -> String {
+    name.replace('_', " ")
+}
+
+pub(crate) fn capitalized(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}

@@ -1,0 +1,37 @@
+//! `report.md`: eight sections, each in its own file, written from the analysis.
+
+mod answer;
+mod heatmaps;
+mod notes;
+mod page;
+mod top;
+
+use crate::ReportError;
+use crate::analysis::Sweep;
+use crate::figures::Figure;
+use page::{Page, escape};
+
+/// The page and the figures it shows.
+pub(crate) fn write(sweep: &Sweep<'_>) -> Result<(String, Vec<Figure>), ReportError> {
+    let mut page = Page::default();
+    title(&mut page, sweep);
+    answer::write(&mut page, sweep);
+    heatmaps::write(&mut page, sweep)?;
+    top::write(&mut page, sweep);
+    notes::write(&mut page, sweep);
+    Ok(page.finish())
+}
+
+fn title(page: &mut Page, sweep: &Sweep<'_>) {
+    let counts = sweep.counts;
+    let name = escape(&sweep.input.name);
+    if counts.is_complete() {
+        page.heading(1, &name);
+    } else {
+        let progress = format!("partial, {} of {}", counts.n_with_result(), counts.n_trials);
+        page.heading(1, &format!("{name} ({progress})"));
+    }
+    if !sweep.input.description.is_empty() {
+        page.block(&escape(&sweep.input.description));
+    }
+}

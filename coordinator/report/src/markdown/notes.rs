@@ -1,0 +1,161 @@
+//! Section 8: experiment notes. What it says of machines, attempts and time may differ between runs.
+
+use std::collections::BTreeMap;
+
+use super::page::{Left, Page, Right, code, count, duration, escape, thousands};
+use super::top::{id_digits, short_id};
+use crate::analysis::Sweep;
+use crate::input::{State, Value};
+
+/// Failed trials that are shown with their cause; all are in the results.
+const MAX_FAILED: usize = 20;
+
+pub(crate) fn write(page: &mut Page, sweep: &Sweep<'_>) {
+    page.heading(2, "8. Experiment notes");
+    page.block(&[data(sweep), budget(sweep), outcomes(sweep)].join("\n"));
+    if !sweep.input.notes_on_copies.is_empty() {
+        let notes = sweep.input.notes_on_copies.iter().map(|note| format!("- Dropped: {}", escape(note)));
+        page.block(&notes.collect::<Vec<_>>().join("\n"));
+    }
+    failed(page, sweep);
+    page.heading(3, "This run");
+    page.block(&run(sweep));
+    workers(page, sweep);
+    page.heading(3, "Repeat it");
+    page.block(&repeat(sweep));
+}
+
+fn data(sweep: &Sweep<'_>) -> String {
+    let data = &sweep.input.data;
+    format!(
+        "- Data: {}, {} inputs, {} classes, inputs scaled \"{}\", digest {}.\n\
+         - Split: {} train, {} validate, {} test. The largest class has {:.2} % of the validation \
+         split: chance, and what a diverged trial counts as. Nothing selects, sorts or compares on the test set.",
+        escape(&data.name),
+        thousands(data.n_inputs.into()),
+        data.n_classes,
+        escape(&data.scale),
+        code(short_id(&data.digest, 16)),
+        thousands(data.n_train.into()),
+        thousands(data.n_valid.into()),
+        thousands(data.n_test.into()),
+        data.largest_valid_class_share * 100.0,
+    )
+}
+
+fn budget(sweep: &Sweep<'_>) -> String {
+    let seeds: Vec<String> = sweep.seeds().iter().take(30).map(u32::to_string).collect();
+    let epochs: Vec<String> = sweep
+        .axis_values("epochs")
+        .iter()
+        .map(|value| match value {
+            Value::Count(n) => n.to_string(),
+            other => crate::analysis::value_label(other),
+        })
+        .collect();
+    format!(
+        "- Budget: {} in {}, up to {} epochs each; seeds {}.",
+        count(sweep.counts.n_trials, "trial"),
+        count(sweep.points.len(), "point"),
+        if epochs.is_empty() { "?".to_string() } else { epochs.join(" or ") },
+        seeds.join(", "),
+    )
+}
+
+fn outcomes(sweep: &Sweep<'_>) -> String {
+    let counts = sweep.counts;
+    let mut text = format!(
+        "- Outcomes: {} completed ({} of them collapsed: no better than 1.5 x chance), {} diverged, {} failed, {} cancelled",
+        counts.n_completed, counts.n_collapsed, counts.n_diverged, counts.n_failed, counts.n_cancelled
+    );
+    if counts.n_open > 0 {
+        text.push_str(&format!(", {} still open", counts.n_open));
+    }
+    text.push('.');
+    text
+}
+
+fn failed(page: &mut Page, sweep: &Sweep<'_>) {
+    let digits = id_digits(sweep);
+    let rows: Vec<Vec<String>> = sweep
+        .input
+        .trials
+        .iter()
+        .filter_map(|trial| match &trial.state {
+            State::Failed { cause, n_attempts } => Some(vec![
+                code(short_id(&trial.id, digits)),
+                n_attempts.to_string(),
+                escape(cause),
+            ]),
+            _ => None,
+        })
+        .take(MAX_FAILED)
+        .collect();
+    if rows.is_empty() {
+        return;
+    }
+    page.block(&format!("Failed trials ({} of {}):", rows.len(), sweep.counts.n_failed));
+    page.table(&[(Left, "trial"), (Right, "attempts"), (Left, "cause")], &rows);
+}
+
+fn run(sweep: &Sweep<'_>) -> String {
+    let facts = &sweep.input.provenance;
+    let mut text = format!(
+        "- Version {}, numerics {}.\n\
+         - {} of running time over {}; {} granted, {} lost with their worker and granted again.",
+        escape(&facts.version),
+        facts.numerics_version,
+        duration(facts.wall_s),
+        count(facts.n_starts as usize, "start"),
+        count(facts.n_attempts as usize, "attempt"),
+        facts.n_lost,
+    );
+    if facts.n_conflicts > 0 {
+        text.push_str(&format!(
+            "\n- **{} of the same trial with different digests: a worker's arithmetic cannot be trusted.**",
+            count(facts.n_conflicts as usize, "pair of results"),
+        ));
+    } else {
+        text.push_str("\n- No trial gave two different digests.");
+    }
+    text
+}
+
+fn workers(page: &mut Page, sweep: &Sweep<'_>) {
+    // Thousands of workers on equal machines are one row.
+    let mut classes: BTreeMap<(&str, &str), (usize, u32, Vec<&str>)> = BTreeMap::new();
+    for worker in &sweep.input.provenance.workers {
+        let class = classes.entry((&worker.cpu, &worker.isa)).or_default();
+        class.0 += 1;
+        class.1 += worker.n_slots;
+        class.2.push(&worker.name);
+    }
+    const MAX_ROWS: usize = 20;
+    const MAX_NAMES: usize = 3;
+    let rows: Vec<Vec<String>> = classes
+        .iter()
+        .take(MAX_ROWS)
+        .map(|((cpu, isa), (n, slots, names))| {
+            let mut shown: Vec<String> = names.iter().take(MAX_NAMES).map(|n| escape(n)).collect();
+            if names.len() > MAX_NAMES {
+                shown.push("…".to_string());
+            }
+            vec![escape(cpu), escape(isa), n.to_string(), slots.to_string(), shown.join(", ")]
+        })
+        .collect();
+    let header =
+        [(Left, "processor"), (Left, "instruction set"), (Right, "workers"), (Right, "slots"), (Left, "names")];
+    page.table(&header, &rows);
+}
+
+fn repeat(sweep: &Sweep<'_>) -> String {
+    let folder = format!("reports/{}", sweep.input.name);
+    let best = sweep.best(&sweep.points).map(|point| point.trial().id.as_str());
+    let id = best.map_or("best", |id| short_id(id, id_digits(sweep)));
+    format!(
+        "The whole sweep: {}. One row, trained again and compared with its digest: {}. \
+         [`sweep.toml`](sweep.toml) is the file as it ran; [`manifest.json`](manifest.json) lists versions and digests.",
+        code(&sweep.input.provenance.command),
+        code(&format!("coordinator replay {folder} {id}")),
+    )
+}

@@ -1,0 +1,158 @@
+//! A Markdown page under construction: headings, sentences, tables, figures.
+
+use std::fmt::Write;
+
+use crate::figures::Figure;
+use crate::text::turns_direction;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Align {
+    Left,
+    Right,
+}
+pub(crate) use Align::{Left, Right};
+
+#[derive(Default)]
+pub(crate) struct Page {
+    text: String,
+    figures: Vec<Figure>,
+}
+
+impl Page {
+    pub(crate) fn heading(&mut self, level: usize, text: &str) {
+        self.block(&format!("{} {text}", "#".repeat(level)));
+    }
+
+    /// A paragraph, a list or any other block of Markdown.
+    pub(crate) fn block(&mut self, markdown: &str) {
+        if !self.text.is_empty() {
+            self.text.push('\n');
+        }
+        let _ = writeln!(self.text, "{}", markdown.trim_end());
+    }
+
+    /// Cells are Markdown already; a table without rows is left out.
+    pub(crate) fn table(&mut self, header: &[(Align, &str)], rows: &[Vec<String>]) {
+        if rows.is_empty() {
+            return;
+        }
+        let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
+        let names: Vec<String> = header.iter().map(|(_, name)| (*name).to_string()).collect();
+        let rules: Vec<String> = header
+            .iter()
+            .map(|(align, _)| if *align == Left { "---" } else { "---:" }.to_string())
+            .collect();
+        let body: String = rows.iter().map(|row| line(row)).collect();
+        self.block(&format!("{}{}{body}", line(&names), line(&rules)));
+    }
+
+    /// The picture with its caption; the SVG is what the page shows.
+    pub(crate) fn figure(&mut self, figure: Figure, caption: &str) {
+        self.block(&format!("![{}]({}.svg)", escape(&figure.alt), figure.name));
+        self.block(&format!("*{caption}* ([PNG]({}.png))", figure.name));
+        self.figures.push(figure);
+    }
+
+    pub(crate) fn finish(self) -> (String, Vec<Figure>) {
+        (self.text, self.figures)
+    }
+}
+
+/// Text from files and workers as Markdown that shows it and does nothing else: one line, markup
+/// escaped, control characters and marks that turn the direction replaced, at most 200 characters.
+pub(crate) fn escape(text: &str) -> String {
+    const MAX_CHARS: usize = 200;
+    let mut safe = String::new();
+    for (index, c) in text.chars().enumerate() {
+        if index == MAX_CHARS {
+            safe.push('…');
+            break;
+        }
+        match c {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '|' => safe.push_str("&#124;"),
+            '@' => safe.push_str("&#64;"),
+            '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '#' | '~' | '!' | '$' => {
+                safe.push('\\');
+                safe.push(c);
+            }
+            '\n' | '\t' => safe.push(' '),
+            c if c.is_control() || turns_direction(c) => safe.push('\u{fffd}'),
+            c => safe.push(c),
+        }
+    }
+    safe
+}
+
+/// Text as inline code that cannot end early; for commands and digests.
+pub(crate) fn code(text: &str) -> String {
+    let plain: String = text
+        .chars()
+        .map(|c| match c {
+            '`' => '\'',
+            c if c.is_control() || turns_direction(c) => '\u{fffd}',
+            c => c,
+        })
+        .collect();
+    format!("`{plain}`")
+}
+
+/// `1 trial`, `2 trials`.
+pub(crate) fn count(n: usize, noun: &str) -> String {
+    if n == 1 { format!("1 {noun}") } else { format!("{} {noun}s", thousands(n as u64)) }
+}
+
+/// Groups of three digits: `50,000`.
+pub(crate) fn thousands(n: u64) -> String {
+    let digits = n.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `3.2 s`, `4 min 05 s`, `1 h 12 min`.
+pub(crate) fn duration(seconds: f64) -> String {
+    let whole = seconds.max(0.0).round() as u64;
+    match whole {
+        0..60 => format!("{seconds:.1} s"),
+        60..3600 => format!("{} min {:02} s", whole / 60, whole % 60),
+        _ => format!("{} h {:02} min", whole / 3600, whole % 3600 / 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hostile_text_stays_text() {
+        assert_eq!(
+            escape("a|b <img src=x> [x](y) \u{202e}`c`\n# d"),
+            "a&#124;b &lt;img src=x&gt; \\[x\\](y) \u{fffd}\\`c\\` \\# d"
+        );
+        assert_eq!(escape(&"é".repeat(300)).chars().count(), 201);
+        assert_eq!(code("a`b\u{7}"), "`a'b\u{fffd}`");
+    }
+
+    #[test]
+    fn numbers_and_durations_read_well() {
+        assert_eq!([thousands(7), thousands(50_000), thousands(1_234_567)], ["7", "50,000", "1,234,567"]);
+        assert_eq!([duration(3.21), duration(245.0), duration(4320.0)], ["3.2 s", "4 min 05 s", "1 h 12 min"]);
+        assert_eq!([count(1, "trial"), count(1200, "trial")], ["1 trial", "1,200 trials"]);
+    }
+
+    #[test]
+    fn a_table_has_a_rule_and_its_rows() {
+        let mut page = Page::default();
+        page.table(&[(Left, "a"), (Right, "n")], &[vec!["x".into(), "1".into()]]);
+        page.table(&[(Left, "never")], &[]);
+        assert_eq!(page.finish().0, "| a | n |\n| --- | ---: |\n| x | 1 |\n");
+    }
+}

@@ -1,0 +1,78 @@
+//! Section 7: the best points as a table, and where all rows are.
+
+use super::answer::metric_name;
+use super::heatmaps::words;
+use super::page::{Left, Page, Right, count, escape};
+use crate::analysis::{Point, Sweep, percent, score_text};
+use crate::input::Metric;
+
+const N_ROWS: usize = 20;
+/// More axes would make the table wider than a screen.
+const MAX_AXES: usize = 4;
+const MAX_IDS: usize = 3;
+
+pub(crate) fn write(page: &mut Page, sweep: &Sweep<'_>) {
+    page.heading(2, "7. Top table");
+    let metric = sweep.metric();
+    let mut ranked: Vec<&Point<'_>> =
+        sweep.points.iter().filter(|point| point.mean(metric).is_some()).collect();
+    ranked.sort_by(|a, b| sweep.rank(a, b));
+    let mut axes = sweep.swept_axes();
+    axes.truncate(MAX_AXES);
+    let axis_names: Vec<String> = axes.iter().map(|name| escape(&words(name))).collect();
+    let mut header = vec![(Right, "rank"), (Left, "optimizer")];
+    header.extend(axis_names.iter().map(|name| (Right, name.as_str())));
+    header.extend([(Right, metric_name(metric)), (Right, "sd"), (Left, "trials")]);
+    let digits = id_digits(sweep);
+    let rows: Vec<Vec<String>> = ranked
+        .iter()
+        .take(N_ROWS)
+        .enumerate()
+        .map(|(index, point)| row(sweep, index + 1, point, &axes, digits))
+        .collect();
+    page.table(&header, &rows);
+    page.block(&format!(
+        "The first {} of {} by mean {} over seeds; points that still miss a seed may rank by luck. \
+         Trials are named by the first {digits} digits of their id, in seed order{}.",
+        rows.len(),
+        count(ranked.len(), "point"),
+        metric_name(metric),
+        if sweep.seeds().len() > MAX_IDS { ", the first three" } else { "" },
+    ));
+    let results = if sweep.counts.is_complete() { "results" } else { "results-incomplete" };
+    page.block(&format!(
+        "All rows, with every hyperparameter, trial id and digest: [`{results}.csv`]({results}.csv) and \
+         [`{results}.parquet`]({results}.parquet). Every epoch of every trial: \
+         [`history.parquet`](history.parquet); how long each took, and where: \
+         [`timings.parquet`](timings.parquet)."
+    ));
+}
+
+fn row(sweep: &Sweep<'_>, rank: usize, point: &Point<'_>, axes: &[&str], digits: usize) -> Vec<String> {
+    let metric = sweep.metric();
+    let mut cells = vec![rank.to_string(), escape(&sweep.optimizer(point))];
+    cells.extend(axes.iter().map(|name| escape(&sweep.label(point.trial(), name))));
+    cells.push(point.mean(metric).map_or_else(String::new, |mean| score_text(metric, mean)));
+    cells.push(point.sd(metric).map_or_else(
+        || "–".to_string(),
+        |sd| match metric {
+            Metric::ValidAccuracy => percent(sd),
+            Metric::ValidLoss => format!("{sd:.4}"),
+        },
+    ));
+    let ids = point.runs.iter().take(MAX_IDS).map(|run| super::page::code(short_id(&run.trial.id, digits)));
+    cells.push(ids.collect::<Vec<_>>().join(" "));
+    cells
+}
+
+/// How many digits tell all trials of the sweep apart, six at least.
+pub(crate) fn id_digits(sweep: &Sweep<'_>) -> usize {
+    let mut ids: Vec<&str> = sweep.input.trials.iter().map(|trial| trial.id.as_str()).collect();
+    ids.sort_unstable();
+    let shared = |pair: &[&str]| pair[0].bytes().zip(pair[1].bytes()).take_while(|(a, b)| a == b).count();
+    ids.windows(2).map(|pair| shared(pair) + 1).max().unwrap_or(0).max(6)
+}
+
+pub(crate) fn short_id(id: &str, digits: usize) -> &str {
+    id.get(..digits).unwrap_or(id)
+}

@@ -1,0 +1,62 @@
+//! The few figures that a terminal shows when a report is done.
+
+use crate::analysis::{Sweep, percent, score_text};
+use crate::input::Metric;
+use crate::stats;
+
+/// The best configuration, selected by the sweep's metric on the validation split.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Best {
+    /// Its optimizer and its values on the swept axes, in words.
+    pub description: String,
+    /// Of its first seed, 64 hex digits.
+    pub trial_id: String,
+    /// Mean of the sweep's metric over seeds, and half its 95 % interval (two seeds or more).
+    pub mean: f64,
+    pub half_interval: Option<f64>,
+    /// Mean over the seeds that completed, share from 0 to 1.
+    pub test_accuracy: Option<f64>,
+    pub n_seeds: usize,
+}
+
+pub(crate) fn best(sweep: &Sweep<'_>) -> Option<Best> {
+    let point = sweep.best(&sweep.points)?;
+    let scores = point.scores(sweep.metric());
+    Some(Best {
+        description: sweep.describe(point),
+        trial_id: point.trial().id.clone(),
+        mean: stats::mean(&scores)?,
+        half_interval: stats::t_interval(&scores),
+        test_accuracy: stats::mean(&point.test_accuracies()),
+        n_seeds: scores.len(),
+    })
+}
+
+pub(crate) fn short_table(sweep: &Sweep<'_>) -> Vec<Vec<String>> {
+    let metric = sweep.metric();
+    let name = match metric {
+        Metric::ValidAccuracy => "valid accuracy",
+        Metric::ValidLoss => "valid loss",
+    };
+    let header = ["best of each optimizer", name, "± 95 %", "test", "cpu s", "seeds"];
+    let dash = || "–".to_string();
+    let mut rows = vec![header.map(String::from).to_vec()];
+    for optimizer in &sweep.optimizers {
+        let Some(point) = sweep.best(sweep.points_of(optimizer)) else { continue };
+        let scores = point.scores(metric);
+        let half = stats::t_interval(&scores).map(|half| match metric {
+            Metric::ValidAccuracy => percent(half),
+            Metric::ValidLoss => format!("{half:.4}"),
+        });
+        let test = stats::mean(&point.test_accuracies());
+        rows.push(vec![
+            sweep.describe(point),
+            stats::mean(&scores).map_or_else(dash, |mean| score_text(metric, mean)),
+            half.unwrap_or_else(dash),
+            test.map_or_else(dash, |test| format!("{} %", percent(test))),
+            point.cpu_s().map_or_else(dash, |s| format!("{s:.1}")),
+            scores.len().to_string(),
+        ]);
+    }
+    rows
+}

@@ -1,0 +1,152 @@
+//! `results`: one row a trial, in the input's canonical order.
+
+use polars::prelude::DataFrame;
+
+use super::columns::Columns;
+use crate::ReportError;
+use crate::analysis::{best_epoch, value_label};
+use crate::input::{ColumnKind, Done, Ending, Epoch, Input, Phase, State, Trial, Value, Work};
+
+pub(crate) fn results(input: &Input) -> Result<DataFrame, ReportError> {
+    let trials = &input.trials;
+    let mut columns = Columns::new(trials.len());
+    columns.text("trial_id", trials.iter().map(|trial| Some(trial.id.clone())));
+    columns.text("phase", trials.iter().map(|trial| Some(phase(trial).to_string())));
+    hyperparameters(input, &mut columns);
+    columns.count("seed", trials.iter().map(|trial| Some(trial.seed.into())));
+    outcome(trials, &mut columns);
+    measures(trials, &mut columns);
+    work(trials, &mut columns);
+    columns.text("digest", trials.iter().map(|trial| Some(done(trial)?.digest.clone())));
+    columns.frame().map_err(|source| ReportError::Table { table: "results", source })
+}
+
+fn hyperparameters(input: &Input, columns: &mut Columns) {
+    for (index, column) in input.columns.iter().enumerate() {
+        let cells = input.trials.iter().map(|trial| trial.values[index].as_ref());
+        match column.kind {
+            ColumnKind::Text | ColumnKind::Widths => {
+                columns.text(&column.name, cells.map(|cell| cell.map(value_label)));
+            }
+            ColumnKind::Number => columns.number(&column.name, cells.map(as_number)),
+            ColumnKind::Count => columns.count(&column.name, cells.map(as_count)),
+        }
+        if column.name == "hidden" {
+            let depth = input.trials.iter().map(|trial| match &trial.values[index] {
+                Some(Value::Widths(widths)) => Some(widths.len() as u64),
+                _ => None,
+            });
+            columns.count("depth", depth);
+        }
+    }
+}
+
+fn outcome(trials: &[Trial], columns: &mut Columns) {
+    columns.text("outcome", trials.iter().map(|trial| outcome_name(trial).map(String::from)));
+    columns.flag(
+        "collapsed",
+        trials.iter().map(|trial| match done(trial)?.ending {
+            Ending::Completed { collapsed, .. } => Some(collapsed),
+            Ending::Diverged { .. } => None,
+        }),
+    );
+}
+
+fn measures(trials: &[Trial], columns: &mut Columns) {
+    let best = |trial: &Trial, field: fn(&Epoch) -> f64| best_epoch(done(trial)?).map(field);
+    let last = |trial: &Trial, field: fn(&Epoch) -> f64| done(trial)?.history.last().map(field);
+    columns.count(
+        "best_epoch",
+        trials.iter().map(|trial| best_epoch(done(trial)?).map(|epoch| epoch.epoch.into())),
+    );
+    columns.number("best_valid_accuracy", trials.iter().map(|t| best(t, |e| e.valid_accuracy)));
+    columns.number("best_valid_loss", trials.iter().map(|t| best(t, |e| e.valid_loss)));
+    columns.number("final_train_loss", trials.iter().map(|t| last(t, |e| e.train_loss)));
+    columns.number("final_train_accuracy", trials.iter().map(|t| last(t, |e| e.train_accuracy)));
+    columns.number("final_valid_loss", trials.iter().map(|t| last(t, |e| e.valid_loss)));
+    columns.number("final_valid_accuracy", trials.iter().map(|t| last(t, |e| e.valid_accuracy)));
+    columns.number(
+        "test_accuracy",
+        trials.iter().map(|trial| match done(trial)?.ending {
+            Ending::Completed { test_accuracy, .. } => test_accuracy,
+            Ending::Diverged { .. } => None,
+        }),
+    );
+    columns.count(
+        "diverged_step",
+        trials.iter().map(|trial| match done(trial)?.ending {
+            Ending::Diverged { step, .. } => Some(step),
+            Ending::Completed { .. } => None,
+        }),
+    );
+    columns.number(
+        "last_finite_loss",
+        trials.iter().map(|trial| match done(trial)?.ending {
+            Ending::Diverged { last_finite_loss, .. } => last_finite_loss,
+            Ending::Completed { .. } => None,
+        }),
+    );
+}
+
+fn work(trials: &[Trial], columns: &mut Columns) {
+    let counted: [(&str, fn(&Work) -> Option<u64>); 8] = [
+        ("n_steps", |work| Some(work.n_steps)),
+        ("grad_samples", |work| Some(work.grad_samples)),
+        ("probe_samples", |work| Some(work.probe_samples)),
+        ("macs_textbook", |work| Some(work.macs_textbook)),
+        ("macs_executed", |work| Some(work.macs_executed)),
+        ("backtracks_p95", |work| work.backtracks.map(|(_, p95, _)| p95.into())),
+        ("backtracks_max", |work| work.backtracks.map(|(_, _, max)| max.into())),
+        // Other optimizers always take their step: not applicable, so empty.
+        ("steps_without_step", |work| work.backtracks.map(|_| work.steps_without_step)),
+    ];
+    for (name, field) in counted {
+        if name == "backtracks_p95" {
+            let means =
+                trials.iter().map(|trial| Some(done(trial)?.work.backtracks?.0));
+            columns.number("backtracks_mean", means);
+        }
+        columns.count(name, trials.iter().map(|trial| field(&done(trial)?.work)));
+    }
+}
+
+fn done(trial: &Trial) -> Option<&Done> {
+    match &trial.state {
+        State::Done(done) => Some(done),
+        _ => None,
+    }
+}
+
+fn phase(trial: &Trial) -> &'static str {
+    match trial.phase {
+        Phase::Grid => "grid",
+        Phase::Confirm => "confirm",
+    }
+}
+
+fn outcome_name(trial: &Trial) -> Option<&'static str> {
+    match &trial.state {
+        State::Open => None,
+        State::Done(done) => Some(match done.ending {
+            Ending::Completed { .. } => "completed",
+            Ending::Diverged { .. } => "diverged",
+        }),
+        State::Failed { .. } => Some("failed"),
+        State::Cancelled => Some("cancelled"),
+    }
+}
+
+fn as_number(value: Option<&Value>) -> Option<f64> {
+    match value? {
+        Value::Number(x) => Some(*x),
+        Value::Count(n) => Some(*n as f64),
+        Value::Text(_) | Value::Widths(_) => None,
+    }
+}
+
+fn as_count(value: Option<&Value>) -> Option<u64> {
+    match value? {
+        Value::Count(n) => Some(*n),
+        Value::Number(_) | Value::Text(_) | Value::Widths(_) => None,
+    }
+}
