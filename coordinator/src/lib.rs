@@ -4,3 +4,5 @@ pub mod cli;
 pub mod datasets;
 pub mod diagnostics;
 pub mod duration;
+pub mod progress;
+pub mod terminal;

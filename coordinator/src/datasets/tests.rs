@@ -61,6 +61,7 @@ fn embedded_mnist_is_whole() {
     let facts = &loaded.facts;
     assert_eq!((facts.n_train_rows, facts.n_test_rows), (60_000, 10_000));
     assert_eq!((facts.n_inputs, facts.n_classes), (784, 10));
+    assert!((0.19..0.20).contains(&facts.nonzero_share), "{}", facts.nonzero_share);
     assert_eq!(loaded.name, "mnist");
     assert_eq!(loaded.digest, loaded.dataset.digest());
     assert_eq!(loaded.digest, facts.digest);
@@ -100,6 +101,7 @@ fn a_path_counts_from_the_sweep_file() {
     let loaded = load(&source, &sweeps).expect("found from the sweep file's folder");
     assert_eq!(loaded.name, "../data");
     assert_eq!(loaded.facts.n_classes, 3);
+    assert_eq!(loaded.facts.nonzero_share, 23.0 / 24.0);
 }
 
 #[test]

@@ -1,0 +1,146 @@
+//! Progress as plain lines, for logs and pipes: one now and then, never the same twice.
+
+use super::{EndedTrial, Snapshot};
+use crate::duration;
+use crate::terminal::{percent, printable};
+use std::time::{Duration, Instant};
+
+/// Decides when a line is due: after a pause, or when another tenth of the trials is done.
+pub(super) struct Lines {
+    pause: Duration,
+    last: Option<(Instant, String)>,
+    tenths: usize,
+}
+
+impl Lines {
+    pub(super) fn each(pause: Duration) -> Self {
+        Self { pause, last: None, tenths: 0 }
+    }
+
+    /// The line to print now, if any.
+    pub(super) fn next(&mut self, snapshot: &Snapshot, now: Instant) -> Option<String> {
+        let tenths = (10 * snapshot.n_done).checked_div(snapshot.n_trials).unwrap_or(10);
+        let line = describe(snapshot);
+        let is_due = match &self.last {
+            None => true,
+            Some((_, last_line)) if *last_line == line => false,
+            Some((last, _)) => tenths > self.tenths || now.duration_since(*last) >= self.pause,
+        };
+        if !is_due {
+            return None;
+        }
+        self.tenths = tenths;
+        self.last = Some((now, line.clone()));
+        Some(line)
+    }
+}
+
+/// Where a sweep stands, in one line.
+fn describe(snapshot: &Snapshot) -> String {
+    let mut parts = vec![format!("{} of {} trials done", snapshot.n_done, snapshot.n_trials)];
+    parts.push(counts(snapshot));
+    if let Some(eta) = snapshot.eta {
+        parts.push(format!("about {} to go", duration::rounded(eta)));
+    }
+    if let Some(best) = best(snapshot) {
+        parts.push(best);
+    }
+    parts.push(workers(snapshot));
+    parts.join("; ")
+}
+
+/// `2 running, 148 left, 1 diverged`.
+pub(super) fn counts(snapshot: &Snapshot) -> String {
+    let mut text = format!("{} running, {} left", snapshot.n_running, snapshot.n_left);
+    for (count, word) in [(snapshot.n_diverged, "diverged"), (snapshot.n_failed, "failed")] {
+        if count > 0 {
+            text += &format!(", {count} {word}");
+        }
+    }
+    text
+}
+
+pub(super) fn best(snapshot: &Snapshot) -> Option<String> {
+    let best = snapshot.best.as_ref()?;
+    Some(format!("best {} with {}", percent(best.valid_accuracy), printable(&best.label)))
+}
+
+/// `2 workers, 3 of 4 slots busy`.
+pub(super) fn workers(snapshot: &Snapshot) -> String {
+    let n_workers = snapshot.workers.len();
+    let noun = if n_workers == 1 { "worker" } else { "workers" };
+    if n_workers == 0 {
+        return "no worker".to_owned();
+    }
+    let n_busy: usize = snapshot.workers.iter().map(|worker| worker.n_busy).sum();
+    let n_slots: usize = snapshot.workers.iter().map(|worker| worker.n_slots).sum();
+    format!("{n_workers} {noun}, {n_busy} of {n_slots} slots busy")
+}
+
+pub(super) fn failure(trial: &EndedTrial, cause: &str) -> String {
+    let id = trial.trial_id.get(..8).unwrap_or(&trial.trial_id);
+    format!("trial {id} failed ({}): {}", printable(&trial.label), printable(cause))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Best, WorkerLoad};
+    use super::*;
+
+    fn snapshot(n_done: usize) -> Snapshot {
+        Snapshot { n_trials: 100, n_done, n_left: 100 - n_done, ..Snapshot::default() }
+    }
+
+    #[test]
+    fn a_line_has_all_that_is_known() {
+        let full = Snapshot {
+            n_trials: 270,
+            n_done: 120,
+            n_running: 2,
+            n_left: 148,
+            n_failed: 0,
+            n_diverged: 1,
+            eta: Some(Duration::from_secs(187)),
+            best: Some(Best { valid_accuracy: 0.97812, label: "sgd 0.05 b32 [256,128]".into() }),
+            workers: vec![WorkerLoad { name: "local-0".into(), n_busy: 2, n_slots: 2 }],
+            running: vec![],
+        };
+        assert_eq!(
+            describe(&full),
+            "120 of 270 trials done; 2 running, 148 left, 1 diverged; about 3m07s to go; \
+             best 97.81 % with sgd 0.05 b32 [256,128]; 1 worker, 2 of 2 slots busy"
+        );
+        assert_eq!(describe(&snapshot(0)), "0 of 100 trials done; 0 running, 100 left; no worker");
+    }
+
+    #[test]
+    fn a_line_comes_each_five_seconds_and_each_tenth() {
+        let start = Instant::now();
+        let mut lines = Lines::each(Duration::from_secs(5));
+        let mut printed = |n_done, after_ms| {
+            lines.next(&snapshot(n_done), start + Duration::from_millis(after_ms)).is_some()
+        };
+        assert!(printed(0, 0), "the first one");
+        assert!(!printed(1, 4_900), "too early");
+        assert!(printed(1, 5_000), "five seconds");
+        assert!(!printed(9, 5_100), "below a tenth");
+        assert!(printed(10, 5_200), "a tenth");
+        assert!(!printed(11, 5_300), "still the same tenth");
+        assert!(!printed(10, 60_000), "nothing new since the last line");
+        assert!(printed(100, 60_100), "the end");
+    }
+
+    #[test]
+    fn what_comes_from_outside_cannot_steer_the_terminal() {
+        let trial = EndedTrial {
+            trial_id: "3fa9c1d200".into(),
+            label: "sgd".into(),
+            outcome: "failed",
+            valid_accuracy: None,
+            wall_s: None,
+            cause: None,
+        };
+        let line = failure(&trial, "out of\nmemory \u{1b}[2J");
+        assert_eq!(line, "trial 3fa9c1d2 failed (sgd): out of memory \u{fffd}[2J");
+    }
+}

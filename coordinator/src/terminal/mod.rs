@@ -1,0 +1,81 @@
+//! What people read on a terminal: the summary at a sweep's end, the plan and the status of one.
+
+mod plan;
+mod status;
+mod summary;
+
+pub use plan::plan;
+pub use status::{Status, WorkerSeen};
+pub use summary::Summary;
+
+use comfy_table::presets::NOTHING;
+use comfy_table::{ContentArrangement, Table};
+
+/// Columns of a terminal; where there is none, of the text.
+const TEXT_WIDTH: u16 = 100;
+
+/// A table without lines, the first row its header, indented by one space.
+fn table<'a>(rows: impl IntoIterator<Item = &'a [String]>) -> String {
+    let mut table = Table::new();
+    table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    if table.width().is_none() {
+        table.set_width(TEXT_WIDTH);
+    }
+    for row in rows {
+        table.add_row(row.iter().map(|cell| printable(cell)));
+    }
+    table.trim_fmt()
+}
+
+/// `97.81 %` for 0.97812.
+pub fn percent(share: f64) -> String {
+    format!("{:.2} %", 100.0 * share)
+}
+
+/// The text on one line, without the control characters that steer a terminal.
+pub fn printable(text: &str) -> String {
+    let clean = |c: char| match c {
+        '\n' | '\t' | '\r' => ' ',
+        c if c.is_control() => char::REPLACEMENT_CHARACTER,
+        c => c,
+    };
+    text.trim().chars().map(clean).collect()
+}
+
+/// `1 trial`, `2 trials`, `12,500 trials`.
+fn n_of(count: usize, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", grouped(count as u64))
+}
+
+/// `1,234,567`.
+fn grouped(count: u64) -> String {
+    let digits = count.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_well() {
+        for (count, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")] {
+            assert_eq!(grouped(count), text);
+        }
+        assert_eq!((n_of(1, "trial"), n_of(2, "trial")), ("1 trial".into(), "2 trials".into()));
+        assert_eq!(percent(0.97812), "97.81 %");
+    }
+
+    #[test]
+    fn text_stays_on_its_line() {
+        assert_eq!(printable(" a\tb\nc\u{7f}\u{9b}2J\n"), "a b c\u{fffd}\u{fffd}2J");
+    }
+}

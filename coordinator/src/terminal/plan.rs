@@ -1,0 +1,175 @@
+//! What `coordinator plan` tells of a sweep file before anything runs.
+
+use super::{grouped, n_of, printable, table};
+use crate::duration;
+use coordinator_core::sweep::{Plan, display};
+use std::time::Duration;
+
+/// Multiply-adds that a core is taken to make in a second of training. Machines differ by several
+/// times: a running sweep's estimate uses what it measured instead.
+const ASSUMED_MACS_PER_S: f64 = 1e10;
+
+/// Trials that are shown.
+const N_FIRST_TRIALS: usize = 5;
+
+/// Values of an axis that are shown, and of the seeds.
+const N_VALUES_SHOWN: usize = 12;
+
+/// Trials, axes, what was dropped and why, cost and the first few trials; `n_slots` share the work.
+pub fn plan(plan: &Plan, n_slots: usize) -> String {
+    let mut text = printable(&plan.name);
+    if !plan.description.is_empty() {
+        text += &format!(": {}", printable(&plan.description));
+    }
+    text += "\n\n";
+    text += &counts(plan);
+    text += &format!("\naxes\n{}\n", axes(plan));
+    text += &dropped(plan);
+    text += &format!("\ncost\n{}", cost(plan, n_slots));
+    text += &format!("\nfirst trials\n{}\n", first_trials(plan));
+    text
+}
+
+fn counts(plan: &Plan) -> String {
+    let seeds: Vec<String> = plan.seeds.iter().map(ToString::to_string).collect();
+    format!(
+        "{}: {}, each with {} ({})\nsplit: {} rows train, {} validate\n",
+        n_of(plan.trials.len(), "trial"),
+        n_of(plan.points.len(), "point"),
+        n_of(seeds.len(), "seed"),
+        shortened(&seeds),
+        grouped(plan.split.n_train.into()),
+        grouped(plan.split.n_valid.into()),
+    )
+}
+
+fn axes(plan: &Plan) -> String {
+    let rows: Vec<[String; 3]> = plan
+        .axes
+        .iter()
+        .map(|axis| {
+            let values: Vec<String> = axis.values.iter().map(display).collect();
+            [axis.name.to_owned(), n_of(values.len(), "value"), shortened(&values)]
+        })
+        .collect();
+    table(rows.iter().map(<[String; 3]>::as_slice))
+}
+
+/// What the file names but does not run; empty if it runs all.
+fn dropped(plan: &Plan) -> String {
+    let mut text = String::new();
+    for copies in &plan.copies_dropped {
+        text += &format!(" {copies}\n");
+    }
+    if plan.n_excluded > 0 {
+        text += &format!(" left out by [[grid.exclude]]: {}\n", grouped(plan.n_excluded));
+    }
+    if text.is_empty() { text } else { format!("\ndropped\n{text}") }
+}
+
+fn cost(plan: &Plan, n_slots: usize) -> String {
+    let macs: f64 = plan.trials.iter().map(|trial| plan.cost_macs(trial.point as usize)).sum();
+    let wall_s = macs / ASSUMED_MACS_PER_S / n_slots.max(1) as f64;
+    let wall = Duration::try_from_secs_f64(wall_s).unwrap_or(Duration::MAX);
+    format!(
+        " about {macs:.1e} multiply-adds; as a rough estimate {} on {}, if each makes {} billion \
+         a second\n",
+        duration::rounded(wall),
+        n_of(n_slots, "slot"),
+        ASSUMED_MACS_PER_S / 1e9,
+    )
+}
+
+fn first_trials(plan: &Plan) -> String {
+    let names = plan.axes.iter().map(|axis| axis.name.to_owned());
+    let header = ["trial".to_owned()].into_iter().chain(names).chain(["seed".to_owned()]);
+    let mut rows: Vec<Vec<String>> = vec![header.collect()];
+    for trial in plan.trials.iter().take(N_FIRST_TRIALS) {
+        let value = |name| plan.value(trial.point as usize, name).as_ref().map(display);
+        let values = plan.axes.iter().map(|axis| value(axis.name).unwrap_or_default());
+        let id = trial.id.to_string()[..8].to_owned();
+        rows.push([id].into_iter().chain(values).chain([trial.seed.to_string()]).collect());
+    }
+    let mut text = table(rows.iter().map(Vec::as_slice));
+    if plan.trials.len() > N_FIRST_TRIALS {
+        text += &format!("\n and {} more", grouped((plan.trials.len() - N_FIRST_TRIALS) as u64));
+    }
+    text
+}
+
+/// `1, 2, 3`; from a long list the first ones and the last.
+fn shortened(values: &[String]) -> String {
+    match values {
+        [.., last] if values.len() > N_VALUES_SHOWN => {
+            format!("{}, ..., {last}", values[..N_VALUES_SHOWN - 2].join(", "))
+        }
+        _ => values.join(", "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use coordinator_core::sweep::{self, DatasetFacts};
+
+    const FILE: &str = r#"
+name = "small"
+description = "two optimizers"
+[dataset]
+name = "mnist"
+train = 10_000
+valid = 5_000
+[model]
+widths = [32, 16]
+[[grid]]
+optimizer = ["sgd", "momentum"]
+learning_rate = [0.01, 0.1]
+batch_size = [32]
+depth = [1, 2]
+momentum = [0.8, 0.9]
+[[grid.exclude]]
+optimizer = "momentum"
+depth = 2
+[seeds]
+n = 14
+"#;
+
+    fn small() -> Plan {
+        let file = sweep::parse(FILE).expect("a valid file");
+        let facts = DatasetFacts {
+            digest: [0; 32],
+            n_train_rows: 60_000,
+            n_test_rows: 10_000,
+            n_inputs: 784,
+            n_classes: 10,
+            nonzero_share: 0.2,
+        };
+        sweep::plan(&file, &facts).expect("a valid plan")
+    }
+
+    #[test]
+    fn tells_all_that_would_run() {
+        let text = plan(&small(), 2);
+        for part in [
+            "small: two optimizers\n",
+            "112 trials: 8 points, each with 14 seeds (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, ..., 14)\n",
+            "split: 10,000 rows train, 5,000 validate\n",
+            " depth          2 values  1, 2",
+            " momentum is not used by sgd: 4 copies\n",
+            " left out by [[grid.exclude]]: 4\n",
+            "multiply-adds; as a rough estimate",
+            "on 2 slots",
+            "and 107 more",
+        ] {
+            assert!(text.contains(part), "`{part}` in:\n{text}");
+        }
+        assert!(text.lines().all(|line| line.chars().count() <= 120), "{text}");
+    }
+
+    #[test]
+    fn more_slots_take_less_time() {
+        let plan = small();
+        assert_ne!(cost(&plan, 1), cost(&plan, 2));
+        assert!(cost(&plan, 0).contains("0 slots"));
+    }
+}

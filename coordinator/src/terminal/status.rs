@@ -1,0 +1,205 @@
+//! What `coordinator status` tells of a recorded sweep.
+
+use super::{grouped, n_of, percent, printable, table};
+use std::fmt;
+use std::path::PathBuf;
+
+/// Failed trials that are named.
+const N_FAILURES_SHOWN: usize = 10;
+
+/// Where a recorded sweep stands.
+#[derive(Clone, Debug, Default)]
+pub struct Status {
+    pub name: String,
+    pub state: PathBuf,
+    /// Whether a coordinator works on it now.
+    pub is_running: bool,
+    /// Of the plan.
+    pub n_trials: usize,
+    pub n_completed: usize,
+    pub n_diverged: usize,
+    pub n_failed: usize,
+    pub n_cancelled: usize,
+    /// Granted to a worker now, as far as the state knows.
+    pub n_running: usize,
+    /// Recorded by an earlier form of the sweep file, and no part of it any more.
+    pub n_outside: usize,
+    pub n_attempts: usize,
+    /// Attempts whose worker was lost.
+    pub n_lost: usize,
+    /// Validation accuracy from 0 to 1, and the configuration.
+    pub best: Option<(f64, String)>,
+    pub workers: Vec<WorkerSeen>,
+    /// Trial id and cause.
+    pub failures: Vec<(String, String)>,
+}
+
+/// A worker that took part.
+#[derive(Clone, Debug)]
+pub struct WorkerSeen {
+    pub name: String,
+    pub isa: String,
+    /// As the operating system names the processor.
+    pub cpu: String,
+    pub n_slots: usize,
+    /// Attempts it was given.
+    pub n_attempts: usize,
+}
+
+impl Status {
+    fn n_done(&self) -> usize {
+        self.n_completed + self.n_diverged + self.n_failed + self.n_cancelled
+    }
+
+    /// Trials without an outcome.
+    fn n_open(&self) -> usize {
+        self.n_trials.saturating_sub(self.n_done())
+    }
+
+    fn phase(&self) -> &'static str {
+        match (self.is_running, self.n_open()) {
+            (true, _) => "running",
+            (false, 0) => "finished",
+            (false, _) => "stopped; the same command resumes it",
+        }
+    }
+
+    fn outcomes(&self) -> String {
+        let counts = [
+            ("completed", self.n_completed),
+            ("diverged", self.n_diverged),
+            ("failed", self.n_failed),
+            ("cancelled", self.n_cancelled),
+            ("running", self.n_running),
+            ("waiting", self.n_open().saturating_sub(self.n_running)),
+        ];
+        let rows = counts.map(|(word, count)| [word.to_owned(), grouped(count as u64)]);
+        table(rows.iter().map(<[String; 2]>::as_slice))
+    }
+
+    fn workers(&self) -> String {
+        let header = ["worker", "slots", "attempts", "instructions", "processor"];
+        let mut rows = vec![header.map(str::to_owned)];
+        rows.extend(self.workers.iter().map(|worker| {
+            let (n_slots, n_attempts) = (worker.n_slots, worker.n_attempts);
+            let (isa, cpu) = (worker.isa.clone(), worker.cpu.clone());
+            [worker.name.clone(), n_slots.to_string(), n_attempts.to_string(), isa, cpu]
+        }));
+        table(rows.iter().map(<[String; 5]>::as_slice))
+    }
+
+    fn write_failures(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "\nfailed")?;
+        for (id, cause) in self.failures.iter().take(N_FAILURES_SHOWN) {
+            writeln!(f, " {}: {}", id.get(..8).unwrap_or(id), printable(cause))?;
+        }
+        if self.failures.len() > N_FAILURES_SHOWN {
+            writeln!(f, " and {} more", grouped((self.failures.len() - N_FAILURES_SHOWN) as u64))?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, n_trials) = (printable(&self.name), n_of(self.n_trials, "trial"));
+        writeln!(
+            f,
+            "{name}: {} of {n_trials} done, {}",
+            grouped(self.n_done() as u64),
+            self.phase()
+        )?;
+        writeln!(f, "state: {}\n", self.state.display())?;
+        writeln!(f, "{}", self.outcomes())?;
+        if self.n_outside > 0 {
+            writeln!(
+                f,
+                "\n{} recorded outside the sweep file as it is now",
+                n_of(self.n_outside, "trial")
+            )?;
+        }
+        if let Some((valid_accuracy, label)) = &self.best {
+            writeln!(f, "\nbest so far: {} with {}", percent(*valid_accuracy), printable(label))?;
+        }
+        let n_attempts = n_of(self.n_attempts, "attempt");
+        writeln!(
+            f,
+            "\n{n_attempts}, {} of them lost with their worker",
+            grouped(self.n_lost as u64)
+        )?;
+        if !self.workers.is_empty() {
+            writeln!(f, "{}", self.workers())?;
+        }
+        if self.failures.is_empty() { Ok(()) } else { self.write_failures(f) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stopped() -> Status {
+        Status {
+            name: "full".into(),
+            state: "reports/full/.state".into(),
+            n_trials: 1_270,
+            n_completed: 1_100,
+            n_diverged: 15,
+            n_failed: 1,
+            n_attempts: 1_130,
+            n_lost: 4,
+            best: Some((0.9781, "sgd 0.05 b32 [256,128]".into())),
+            workers: vec![WorkerSeen {
+                name: "local-0".into(),
+                isa: "avx512".into(),
+                cpu: "Some Processor".into(),
+                n_slots: 2,
+                n_attempts: 1_130,
+            }],
+            failures: vec![("3fa9c1d2aabb".into(), "out of memory\n".into())],
+            ..Status::default()
+        }
+    }
+
+    #[test]
+    fn a_stopped_sweep_reads_as_one() {
+        let expected = "\
+full: 1,116 of 1,270 trials done, stopped; the same command resumes it
+state: reports/full/.state
+
+ completed  1,100
+ diverged   15
+ failed     1
+ cancelled  0
+ running    0
+ waiting    154
+
+best so far: 97.81 % with sgd 0.05 b32 [256,128]
+
+1,130 attempts, 4 of them lost with their worker
+ worker   slots  attempts  instructions  processor
+ local-0  2      1130      avx512        Some Processor
+
+failed
+ 3fa9c1d2: out of memory
+";
+        assert_eq!(stopped().to_string(), expected);
+    }
+
+    #[test]
+    fn the_phase_follows_from_the_counts() {
+        let mut status = stopped();
+        status.is_running = true;
+        assert_eq!(status.phase(), "running");
+        status = Status { n_trials: 1_116, is_running: false, ..stopped() };
+        assert_eq!(status.phase(), "finished");
+    }
+
+    #[test]
+    fn many_failures_are_counted() {
+        let failures = vec![("ab".to_owned(), "no memory".to_owned()); 12];
+        let text = Status { failures, ..stopped() }.to_string();
+        assert_eq!(text.matches("no memory").count(), N_FAILURES_SHOWN);
+        assert!(text.contains(" and 2 more\n"), "{text}");
+    }
+}

@@ -1,0 +1,143 @@
+//! The end of a run: a short table, what came out, where the report is, and its digest.
+
+use super::{n_of, table};
+use crate::cli::Output;
+use crate::duration;
+use crate::progress::Event;
+use serde::Serialize;
+use std::fmt;
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// What a run of the coordinator came to.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Summary {
+    pub name: String,
+    pub n_trials: usize,
+    pub n_completed: usize,
+    pub n_diverged: usize,
+    pub n_failed: usize,
+    pub n_cancelled: usize,
+    pub wall_s: f64,
+    /// `report.md`, if one could be written.
+    pub report: Option<PathBuf>,
+    /// Of `results.csv`, 64 hex digits; only when every trial completed or diverged.
+    pub results_sha256: Option<String>,
+    /// The command that goes on with what has no outcome, was cancelled or failed.
+    pub resume_with: Option<String>,
+    /// A header and a row for each optimizer.
+    #[serde(skip)]
+    pub short_table: Vec<Vec<String>>,
+}
+
+impl Summary {
+    /// Prints it to stdout: for people, or as the last event for programs.
+    pub fn print(&self, output: Output) {
+        match output {
+            Output::Human => {
+                // A reader that went away is no failure of the sweep.
+                let _ = write!(std::io::stdout().lock(), "{self}");
+            }
+            Output::Json => Event::Finished(self).print(),
+        }
+    }
+
+    fn outcomes(&self) -> String {
+        let counts = [
+            (self.n_completed, "completed"),
+            (self.n_diverged, "diverged"),
+            (self.n_failed, "failed"),
+            (self.n_cancelled, "cancelled"),
+        ];
+        let mut n_open = self.n_trials;
+        let mut parts = Vec::new();
+        for (count, word) in counts {
+            n_open = n_open.saturating_sub(count);
+            if count > 0 {
+                parts.push(format!("{count} {word}"));
+            }
+        }
+        if n_open > 0 {
+            parts.push(format!("{n_open} open"));
+        }
+        format!("{}: {}", n_of(self.n_trials, "trial"), parts.join(", "))
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.short_table.is_empty() {
+            writeln!(f, "\n{}\n", table(self.short_table.iter().map(Vec::as_slice)))?;
+        }
+        let wall = Duration::try_from_secs_f64(self.wall_s).unwrap_or_default();
+        writeln!(f, "{} in {}", self.outcomes(), duration::rounded(wall))?;
+        if let Some(report) = &self.report {
+            writeln!(f, "report: {}", report.display())?;
+        }
+        if let Some(command) = &self.resume_with {
+            writeln!(f, "to go on: {command}")?;
+        }
+        if let Some(digest) = &self.results_sha256 {
+            writeln!(f, "results sha256: {digest}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn finished() -> Summary {
+        Summary {
+            name: "quick".into(),
+            n_trials: 36,
+            n_completed: 35,
+            n_diverged: 1,
+            wall_s: 48.2,
+            report: Some("reports/quick/report.md".into()),
+            results_sha256: Some("ab".repeat(32)),
+            short_table: [["optimizer", "valid"], ["sgd", "97.1 %"], ["backtracking", "97.8 %"]]
+                .map(|row| row.map(str::to_owned).to_vec())
+                .to_vec(),
+            ..Summary::default()
+        }
+    }
+
+    #[test]
+    fn the_digest_is_the_last_line() {
+        let expected = format!(
+            "\n optimizer     valid\n sgd           97.1 %\n backtracking  97.8 %\n\n\
+             36 trials: 35 completed, 1 diverged in 48s\n\
+             report: reports/quick/report.md\n\
+             results sha256: {}\n",
+            "ab".repeat(32)
+        );
+        assert_eq!(finished().to_string(), expected);
+    }
+
+    #[test]
+    fn an_unfinished_sweep_says_how_to_go_on() {
+        let summary = Summary {
+            n_completed: 20,
+            n_failed: 2,
+            results_sha256: None,
+            resume_with: Some("coordinator --sweep sweeps/quick.toml".into()),
+            ..finished()
+        };
+        let text = summary.to_string();
+        assert!(text.contains("36 trials: 20 completed, 1 diverged, 2 failed, 13 open"), "{text}");
+        assert!(text.ends_with("to go on: coordinator --sweep sweeps/quick.toml\n"), "{text}");
+    }
+
+    #[test]
+    fn programs_get_the_digest_and_the_report() {
+        let line = Event::Finished(&finished()).to_line();
+        let event: serde_json::Value = serde_json::from_str(&line).expect("JSON");
+        assert_eq!(event["event"], "finished");
+        assert_eq!(event["results_sha256"], "ab".repeat(32));
+        assert_eq!(event["report"], "reports/quick/report.md");
+        assert_eq!(event["n_trials"], 36);
+    }
+}
