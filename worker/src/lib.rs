@@ -1,1 +1,25 @@
-//! Placeholder.
+//! A worker: joins a coordinator, trains the trials it is granted on its slots, and hands in what
+//! they gave. `agent` decides, `session` acts, the other modules are what it acts on.
+
+mod agent;
+mod backoff;
+mod checkpoints;
+mod cli;
+mod convert;
+mod cores;
+mod cpu;
+mod datasets;
+mod files;
+mod folder;
+mod hex;
+mod link;
+mod pending;
+mod run;
+mod session;
+mod signals;
+mod slot;
+mod spool;
+mod supply;
+
+pub use cpu::usable_cores;
+pub use run::{Config, Ended, main, run, run_to_exit_code};

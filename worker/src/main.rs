@@ -1,1 +1,5 @@
-fn main() {}
+//! The program `worker`; everything it does is in the library.
+
+fn main() -> std::process::ExitCode {
+    worker::main()
+}

@@ -1,0 +1,485 @@
+//! The agent: what the worker holds, what it states in each Sync, and what an answer changes. It
+//! has no clock and does no I/O; `session` feeds it and does what it says.
+
+use proto::{Ack, Finished, Grant, Hyperparameter, Lease, Order, Running, SyncReply, SyncRequest};
+
+pub(crate) type StateId = [u8; 16];
+pub(crate) type TrialId = [u8; 32];
+
+/// Names one granted trial within this process; a slot and its messages carry it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Job(u64);
+
+/// A job that a slot shall start.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Start {
+    pub(crate) job: Job,
+    pub(crate) trial_id: TrialId,
+    pub(crate) attempt: u32,
+    pub(crate) hyperparameters: Vec<Hyperparameter>,
+    pub(crate) seed: u32,
+}
+
+/// How far a job has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Progress {
+    pub(crate) n_epochs_done: u32,
+    pub(crate) n_epochs: u32,
+    pub(crate) valid_accuracy: f64,
+    /// How long an epoch takes, by the last one.
+    pub(crate) epoch_s: f64,
+}
+
+impl Progress {
+    /// `None` before the first epoch's end.
+    pub(crate) fn seconds_left(&self) -> Option<f64> {
+        let n_left = self.n_epochs.saturating_sub(self.n_epochs_done);
+        (self.n_epochs_done > 0).then(|| f64::from(n_left) * self.epoch_s)
+    }
+}
+
+#[derive(Debug)]
+struct Held {
+    job: Job,
+    trial_id: TrialId,
+    lease: Lease,
+    phase: Phase,
+    progress: Progress,
+}
+
+#[derive(Debug, PartialEq)]
+enum Phase {
+    /// Granted ahead of need.
+    Waiting {
+        hyperparameters: Vec<Hyperparameter>,
+        seed: u32,
+    },
+    Running,
+    /// Given up by order, but its slot has not come to rest yet.
+    Stopping,
+}
+
+#[derive(Debug)]
+struct Session {
+    id: u64,
+    seq: u64,
+    seen_seq: u64,
+    /// The one Sync whose reply has not been seen.
+    in_flight: Option<SyncRequest>,
+}
+
+/// What an answer asks of the worker.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Answer {
+    /// Jobs whose slots shall stop at once, and their trials.
+    pub(crate) stop: Vec<(Job, TrialId)>,
+    pub(crate) acks: Vec<Ack>,
+    pub(crate) order: Order,
+}
+
+#[derive(Debug)]
+pub(crate) struct Agent {
+    n_slots: usize,
+    session: Option<Session>,
+    /// The state that the leases belong to; kept while there is no session.
+    state_id: Option<StateId>,
+    held: Vec<Held>,
+    /// Leases to hand back with the next Sync; they go once its reply was seen.
+    released: Vec<Lease>,
+    draining: bool,
+    urgent: bool,
+    n_jobs: u64,
+}
+
+impl Agent {
+    pub(crate) fn new(n_slots: usize) -> Self {
+        Self {
+            n_slots,
+            session: None,
+            state_id: None,
+            held: Vec::new(),
+            released: Vec::new(),
+            draining: false,
+            urgent: false,
+            n_jobs: 0,
+        }
+    }
+
+    pub(crate) fn state_id(&self) -> Option<StateId> {
+        self.state_id
+    }
+
+    pub(crate) fn has_session(&self) -> bool {
+        self.session.is_some()
+    }
+
+    /// Whether the coordinator should hear from the worker at once.
+    pub(crate) fn is_urgent(&self) -> bool {
+        self.urgent
+    }
+
+    pub(crate) fn make_urgent(&mut self) {
+        self.urgent = true;
+    }
+
+    /// Whether no slot is busy and nothing waits for one.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.held.is_empty()
+    }
+
+    /// The leases that a Join names.
+    pub(crate) fn leases(&self) -> Vec<Lease> {
+        let live = self.held.iter().filter(|held| held.phase != Phase::Stopping);
+        live.map(|held| held.lease.clone()).collect()
+    }
+
+    /// A session begins. Gives the jobs to stop: those that the coordinator did not keep.
+    pub(crate) fn joined(
+        &mut self,
+        session: u64,
+        state_id: StateId,
+        kept: &[Lease],
+    ) -> Vec<(Job, TrialId)> {
+        let same_state = self.state_id == Some(state_id);
+        self.state_id = Some(state_id);
+        self.session = Some(Session { id: session, seq: 0, seen_seq: 0, in_flight: None });
+        // The coordinator closes every lease that the Join did not name.
+        self.released.clear();
+        self.urgent = true;
+        self.stop_where(|held| !same_state || !kept.contains(&held.lease))
+    }
+
+    /// The session is over. What is held goes on and is named in the next Join.
+    pub(crate) fn session_lost(&mut self) {
+        self.session = None;
+    }
+
+    /// Gives up everything, because its sweep is over. Gives the jobs to stop.
+    pub(crate) fn give_up(&mut self) -> Vec<(Job, TrialId)> {
+        self.session = None;
+        self.draining = false;
+        self.released.clear();
+        self.stop_where(|_| true)
+    }
+
+    /// The Sync to send: the same again until its reply was seen, else a new one that offers
+    /// `finished`. `None` without a session.
+    pub(crate) fn request(
+        &mut self,
+        wants_work: bool,
+        finished: impl FnOnce() -> Vec<Finished>,
+    ) -> Option<SyncRequest> {
+        let session = self.session.as_mut()?;
+        if session.in_flight.is_none() {
+            let n_free_slots = if wants_work && !self.draining {
+                self.n_slots.saturating_sub(self.held.len())
+            } else {
+                0
+            };
+            session.seq += 1;
+            self.urgent = false;
+            session.in_flight = Some(SyncRequest {
+                session: session.id,
+                seq: session.seq,
+                seen_seq: session.seen_seq,
+                n_free_slots: u32::try_from(n_free_slots).unwrap_or(u32::MAX),
+                draining: self.draining,
+                running: self.held.iter().filter_map(Held::running).collect(),
+                finished: finished(),
+                released: self.released.clone(),
+            });
+        }
+        session.in_flight.clone()
+    }
+
+    /// Takes an answer in. The error says why it is none to the Sync in flight, which is then to
+    /// be sent again.
+    pub(crate) fn replied(&mut self, reply: SyncReply) -> Result<Answer, String> {
+        let order = reply.order();
+        let session = self.session.as_mut().ok_or("a reply without a session")?;
+        let Some(request) = session.in_flight.take_if(|request| request.seq == reply.seq) else {
+            return Err(format!("a reply to Sync {} instead of {}", reply.seq, session.seq));
+        };
+        session.seen_seq = reply.seq;
+        self.released.retain(|lease| !request.released.contains(lease));
+        let stop = self.stop_where(|held| reply.stop.contains(&held.lease));
+        for grant in reply.grants {
+            self.granted(grant);
+        }
+        Ok(Answer { stop, acks: reply.acks, order })
+    }
+
+    fn granted(&mut self, grant: Grant) {
+        let Some((lease, trial_id)) = grant.lease.and_then(|lease| {
+            let trial_id = lease.trial_id.as_slice().try_into().ok()?;
+            Some((lease, trial_id))
+        }) else {
+            return;
+        };
+        if self.draining {
+            self.released.push(lease);
+            self.urgent = true;
+            return;
+        }
+        let held = self
+            .held
+            .iter_mut()
+            .find(|held| held.trial_id == trial_id && held.phase != Phase::Stopping);
+        match held {
+            // Sent again, or granted anew: the same trial gives the same bits, so what is done
+            // of it counts for the new attempt.
+            Some(held) => held.lease = lease,
+            None => {
+                self.n_jobs += 1;
+                self.held.push(Held {
+                    job: Job(self.n_jobs),
+                    trial_id,
+                    lease,
+                    phase: Phase::Waiting {
+                        hyperparameters: grant.hyperparameters,
+                        seed: grant.seed,
+                    },
+                    progress: Progress::default(),
+                });
+            }
+        }
+    }
+
+    /// The next job for a free slot, if there are both.
+    pub(crate) fn start_next(&mut self) -> Option<Start> {
+        let is_waiting = |held: &Held| matches!(held.phase, Phase::Waiting { .. });
+        let n_busy = self.held.iter().filter(|held| !is_waiting(held)).count();
+        if n_busy >= self.n_slots {
+            return None;
+        }
+        let held = self.held.iter_mut().find(|held| is_waiting(held))?;
+        match std::mem::replace(&mut held.phase, Phase::Running) {
+            Phase::Waiting { hyperparameters, seed } => Some(Start {
+                job: held.job,
+                trial_id: held.trial_id,
+                attempt: held.lease.attempt,
+                hyperparameters,
+                seed,
+            }),
+            Phase::Running | Phase::Stopping => None,
+        }
+    }
+
+    pub(crate) fn progressed(&mut self, job: Job, progress: Progress) {
+        if let Some(held) = self.held.iter_mut().find(|held| held.job == job) {
+            held.progress = progress;
+        }
+    }
+
+    /// A job has its outcome. Gives the lease to report it under; `None` if nobody wants it.
+    pub(crate) fn ended(&mut self, job: Job) -> Option<Lease> {
+        let held = self.take(job)?;
+        self.urgent = true;
+        (held.phase != Phase::Stopping).then_some(held.lease)
+    }
+
+    /// A slot has come to rest before its job's end; the lease is handed back unless it was given
+    /// up by order.
+    pub(crate) fn left(&mut self, job: Job) {
+        let Some(held) = self.take(job) else { return };
+        self.urgent = true;
+        if held.phase != Phase::Stopping {
+            self.released.push(held.lease);
+        }
+    }
+
+    /// From now on no work is wanted; what waits is handed back. Gives what still runs.
+    pub(crate) fn drain(&mut self) -> Vec<(Job, Progress)> {
+        self.draining = true;
+        self.urgent = true;
+        for waiting in self.held.extract_if(.., |held| matches!(held.phase, Phase::Waiting { .. }))
+        {
+            self.released.push(waiting.lease);
+        }
+        let running = self.held.iter().filter(|held| held.phase == Phase::Running);
+        running.map(|held| (held.job, held.progress)).collect()
+    }
+
+    fn take(&mut self, job: Job) -> Option<Held> {
+        let index = self.held.iter().position(|held| held.job == job)?;
+        Some(self.held.remove(index))
+    }
+
+    /// Drops what waits and marks what runs. Gives what a slot has to stop.
+    fn stop_where(&mut self, chosen: impl Fn(&Held) -> bool) -> Vec<(Job, TrialId)> {
+        let mut stop = Vec::new();
+        self.held.retain_mut(|held| {
+            if held.phase == Phase::Stopping || !chosen(held) {
+                return true;
+            }
+            self.urgent = true;
+            let runs = held.phase == Phase::Running;
+            if runs {
+                held.phase = Phase::Stopping;
+                stop.push((held.job, held.trial_id));
+            }
+            runs
+        });
+        stop
+    }
+}
+
+impl Held {
+    fn running(&self) -> Option<Running> {
+        (self.phase != Phase::Stopping).then(|| Running {
+            lease: Some(self.lease.clone()),
+            n_epochs_done: self.progress.n_epochs_done,
+            valid_accuracy: self.progress.valid_accuracy,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STATE: StateId = [5; 16];
+
+    fn lease(trial: u8, attempt: u32) -> Lease {
+        Lease { term: 1, trial_id: vec![trial; 32], attempt, nonce: u64::from(attempt) }
+    }
+
+    fn grant(trial: u8, attempt: u32) -> Grant {
+        Grant { lease: Some(lease(trial, attempt)), hyperparameters: vec![], seed: 3 }
+    }
+
+    fn reply(seq: u64) -> SyncReply {
+        SyncReply { seq, order: Order::GoOn.into(), ..SyncReply::default() }
+    }
+
+    fn sync(agent: &mut Agent) -> SyncRequest {
+        agent.request(true, Vec::new).unwrap()
+    }
+
+    /// An agent with two slots that was granted the given trials and started two of them.
+    fn working(trials: &[u8]) -> (Agent, Vec<Start>) {
+        let mut agent = Agent::new(2);
+        assert_eq!(agent.joined(40, STATE, &[]), []);
+        let seq = sync(&mut agent).seq;
+        let grants = trials.iter().map(|&trial| grant(trial, 1)).collect();
+        agent.replied(SyncReply { grants, ..reply(seq) }).unwrap();
+        let starts = std::iter::from_fn(|| agent.start_next()).collect();
+        (agent, starts)
+    }
+
+    #[test]
+    fn a_sync_without_reply_is_repeated_word_for_word() {
+        let (mut agent, starts) = working(&[1, 2]);
+        let first = sync(&mut agent);
+        agent.progressed(starts[0].job, Progress { n_epochs_done: 1, ..Progress::default() });
+        agent.ended(starts[1].job);
+        assert_eq!(sync(&mut agent), first);
+        assert!(agent.replied(reply(first.seq - 1)).is_err());
+        assert_eq!(sync(&mut agent), first);
+        assert!(agent.is_urgent());
+        agent.replied(reply(first.seq)).unwrap();
+        let second = sync(&mut agent);
+        assert_eq!((second.seq, second.seen_seq), (first.seq + 1, first.seq));
+        assert_eq!((second.n_free_slots, second.running.len()), (1, 1));
+        assert_eq!(second.running[0].n_epochs_done, 1);
+        assert!(!agent.is_urgent());
+    }
+
+    #[test]
+    fn grants_beyond_the_slots_wait_and_a_grant_sent_again_changes_nothing() {
+        let (mut agent, starts) = working(&[1, 2, 3]);
+        assert_eq!(starts.len(), 2);
+        let request = sync(&mut agent);
+        assert_eq!((request.n_free_slots, request.running.len()), (0, 3));
+        let again = SyncReply { grants: vec![grant(1, 1), grant(3, 1)], ..reply(request.seq) };
+        agent.replied(again).unwrap();
+        assert_eq!(agent.start_next(), None);
+        assert_eq!(agent.ended(starts[0].job), Some(lease(1, 1)));
+        assert_eq!(agent.start_next().unwrap().trial_id, [3; 32]);
+        assert_eq!(agent.leases(), [lease(2, 1), lease(3, 1)]);
+    }
+
+    #[test]
+    fn a_trial_granted_anew_goes_on_under_the_new_lease() {
+        let (mut agent, starts) = working(&[1]);
+        let seq = sync(&mut agent).seq;
+        agent.replied(SyncReply { grants: vec![grant(1, 2)], ..reply(seq) }).unwrap();
+        assert_eq!(agent.start_next(), None);
+        assert_eq!(agent.ended(starts[0].job), Some(lease(1, 2)));
+    }
+
+    #[test]
+    fn a_stopped_trial_is_not_named_but_holds_its_slot_until_it_rests() {
+        let (mut agent, starts) = working(&[1, 2]);
+        let seq = sync(&mut agent).seq;
+        let stop = vec![lease(1, 1), lease(9, 1)];
+        let grants = vec![grant(1, 2)];
+        let answer = agent.replied(SyncReply { stop, grants, ..reply(seq) }).unwrap();
+        assert_eq!(answer.stop, [(starts[0].job, [1; 32])]);
+        assert_eq!(agent.start_next(), None);
+        assert_eq!(sync(&mut agent).running.len(), 2, "trial 2 and the new attempt");
+        assert_eq!(agent.ended(starts[0].job), None);
+        assert_eq!(agent.start_next().unwrap().attempt, 2);
+    }
+
+    #[test]
+    fn a_new_session_keeps_what_the_coordinator_kept() {
+        let (mut agent, starts) = working(&[1, 2, 3]);
+        agent.session_lost();
+        assert_eq!(agent.request(true, Vec::new), None);
+        assert_eq!((agent.state_id(), agent.leases().len()), (Some(STATE), 3));
+        let stop = agent.joined(41, STATE, &[lease(2, 1)]);
+        assert_eq!(stop, [(starts[0].job, [1; 32])]);
+        let request = sync(&mut agent);
+        assert_eq!((request.session, request.seq, request.seen_seq), (41, 1, 0));
+        assert_eq!(agent.leases(), [lease(2, 1)]);
+    }
+
+    #[test]
+    fn another_state_ends_everything_held() {
+        let (mut agent, starts) = working(&[1, 2]);
+        let stop = agent.joined(1, [6; 16], &[lease(1, 1), lease(2, 1)]);
+        assert_eq!(stop.len(), 2);
+        agent.left(starts[0].job);
+        agent.left(starts[1].job);
+        assert!(agent.is_idle());
+        assert_eq!(sync(&mut agent).released, []);
+    }
+
+    #[test]
+    fn draining_hands_back_what_waits_and_what_leaves_its_slot() {
+        let (mut agent, starts) = working(&[1, 2, 3]);
+        let in_flight = sync(&mut agent);
+        let running: Vec<Job> = agent.drain().into_iter().map(|(job, _)| job).collect();
+        assert_eq!(running, [starts[0].job, starts[1].job]);
+        let late = SyncReply { grants: vec![grant(4, 1)], ..reply(in_flight.seq) };
+        agent.replied(late).unwrap();
+        agent.left(starts[0].job);
+        let request = sync(&mut agent);
+        assert!(request.draining);
+        assert_eq!(request.n_free_slots, 0);
+        assert_eq!(request.released, [lease(3, 1), lease(4, 1), lease(1, 1)]);
+        agent.ended(starts[1].job);
+        agent.replied(reply(request.seq)).unwrap();
+        assert_eq!(sync(&mut agent).released, []);
+        assert!(agent.is_idle());
+    }
+
+    #[test]
+    fn hostile_grants_are_ignored() {
+        let (mut agent, _) = working(&[]);
+        let seq = sync(&mut agent).seq;
+        let short = Lease { trial_id: vec![1; 31], ..lease(1, 1) };
+        let grants = vec![Grant::default(), Grant { lease: Some(short), ..grant(1, 1) }];
+        agent.replied(SyncReply { grants, ..reply(seq) }).unwrap();
+        assert!(agent.is_idle());
+    }
+
+    #[test]
+    fn the_pace_is_unknown_before_the_first_epoch() {
+        let mut progress = Progress { n_epochs: 10, epoch_s: 0.5, ..Progress::default() };
+        assert_eq!(progress.seconds_left(), None);
+        progress.n_epochs_done = 8;
+        assert_eq!(progress.seconds_left(), Some(1.0));
+    }
+}

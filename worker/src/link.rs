@@ -1,0 +1,157 @@
+//! The connection to the coordinator: calls with deadlines, and what their errors mean.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use proto::{JoinReply, JoinRequest, SyncReply, SyncRequest, session_client::SessionClient};
+use thiserror::Error;
+use tokio::time;
+use tonic::{
+    Code, Status,
+    transport::{Channel, Endpoint},
+};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const KEEPALIVE_EVERY: Duration = Duration::from_secs(20);
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A Join may find the coordinator loading its state.
+const JOIN_DEADLINE: Duration = Duration::from_secs(10);
+
+/// After so many failures in a row the connection itself is suspected and made anew.
+const RECONNECT_AFTER: u32 = 3;
+
+/// Why a call gave no answer.
+#[derive(Debug, Error)]
+pub(crate) enum CallError {
+    /// Calling again would not help.
+    #[error("{0}")]
+    Refused(String),
+    /// The coordinator is not there, or not able to answer now.
+    #[error("{0}")]
+    Unanswered(String),
+}
+
+impl From<Status> for CallError {
+    fn from(status: Status) -> Self {
+        let text = explain(&status);
+        match status.code() {
+            Code::Unauthenticated
+            | Code::PermissionDenied
+            | Code::FailedPrecondition
+            | Code::InvalidArgument => Self::Refused(text),
+            _ => Self::Unanswered(text),
+        }
+    }
+}
+
+/// The status's own text, or the innermost cause of a transport error, which says more.
+fn explain(status: &Status) -> String {
+    let mut cause = std::error::Error::source(status);
+    let mut text = status.message().to_string();
+    while let Some(error) = cause {
+        text = error.to_string();
+        cause = error.source();
+    }
+    if text.is_empty() { status.code().to_string() } else { text }
+}
+
+pub(crate) struct Link {
+    url: String,
+    endpoint: Endpoint,
+    channel: Channel,
+    n_failures: u32,
+}
+
+impl Link {
+    /// Connects with the first call.
+    pub(crate) fn new(url: &str) -> anyhow::Result<Self> {
+        let endpoint = Endpoint::from_shared(url.to_string())
+            .with_context(|| format!("{url} is no address of a coordinator: http://HOST:PORT"))?
+            .connect_timeout(CONNECT_TIMEOUT)
+            .http2_keep_alive_interval(KEEPALIVE_EVERY)
+            .keep_alive_timeout(KEEPALIVE_TIMEOUT)
+            .keep_alive_while_idle(true)
+            .tcp_nodelay(true);
+        let channel = endpoint.connect_lazy();
+        Ok(Self { url: url.into(), endpoint, channel, n_failures: 0 })
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// A connection of its own for what is large, so that it delays no Sync.
+    pub(crate) fn second_channel(&self) -> Channel {
+        self.endpoint.connect_lazy()
+    }
+
+    pub(crate) fn join(
+        &self,
+        request: JoinRequest,
+    ) -> impl Future<Output = Result<JoinReply, CallError>> + Send + use<> {
+        let mut client = self.client();
+        async move { in_time(JOIN_DEADLINE, client.join(request)).await }
+    }
+
+    pub(crate) fn sync(
+        &self,
+        request: SyncRequest,
+        deadline: Duration,
+    ) -> impl Future<Output = Result<SyncReply, CallError>> + Send + use<> {
+        let mut client = self.client();
+        async move { in_time(deadline, client.sync(request)).await }
+    }
+
+    fn client(&self) -> SessionClient<Channel> {
+        SessionClient::new(self.channel.clone())
+            .max_decoding_message_size(proto::MAX_MESSAGE_BYTES)
+            .max_encoding_message_size(proto::MAX_MESSAGE_BYTES)
+    }
+
+    pub(crate) fn succeeded(&mut self) {
+        self.n_failures = 0;
+    }
+
+    pub(crate) fn failed(&mut self) {
+        self.n_failures += 1;
+        if self.n_failures >= RECONNECT_AFTER {
+            self.n_failures = 0;
+            self.channel = self.endpoint.connect_lazy();
+        }
+    }
+}
+
+async fn in_time<T>(
+    deadline: Duration,
+    call: impl Future<Output = Result<tonic::Response<T>, Status>>,
+) -> Result<T, CallError> {
+    match time::timeout(deadline, call).await {
+        Ok(answer) => Ok(answer?.into_inner()),
+        Err(_) => {
+            Err(CallError::Unanswered(format!("no answer within {:.1} s", deadline.as_secs_f64())))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_a_repetition_cannot_mend_is_a_refusal() {
+        for (code, refused) in [
+            (Code::Unauthenticated, true),
+            (Code::PermissionDenied, true),
+            (Code::FailedPrecondition, true),
+            (Code::InvalidArgument, true),
+            (Code::Unavailable, false),
+            (Code::ResourceExhausted, false),
+            (Code::Internal, false),
+        ] {
+            let error = CallError::from(Status::new(code, "text"));
+            assert_eq!(matches!(error, CallError::Refused(_)), refused, "{code}");
+            assert_eq!(error.to_string(), "text");
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! The worker as a program: its configuration, its parts put together, its exit codes.
+
+use std::{
+    io::{self, IsTerminal as _, Read as _},
+    num::NonZeroUsize,
+    path::PathBuf,
+    process::ExitCode,
+    sync::atomic::AtomicU32,
+    thread,
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use clap::Parser as _;
+use proto::JoinRequest;
+use tracing::{error, info};
+use tracing_subscriber::EnvFilter;
+use trainer::Isa;
+
+use crate::{
+    checkpoints::Checkpoints,
+    cli::Args,
+    cores::Cores,
+    cpu::{cpu_name, host_name, usable_cores},
+    datasets::Datasets,
+    folder::Folder,
+    link::Link,
+    session::{Parts, Session},
+    signals,
+    slot::{Shared, Slots},
+};
+
+const EXIT_USAGE: u8 = 2;
+const EXIT_REFUSED: u8 = 4;
+
+/// How a worker runs.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `http://HOST:PORT`.
+    pub coordinator: String,
+    /// `None`: as many as there are usable cores.
+    pub n_slots: Option<NonZeroUsize>,
+    /// For people; `None`: the host's name.
+    pub name: Option<String>,
+    /// Holds data sets, checkpoints and spools; made if it is not there.
+    pub cache_dir: PathBuf,
+    /// After the end of a sweep, wait for the next at the same address. Such a worker never gives
+    /// a coordinator up.
+    pub stay: bool,
+    /// Without an answer for so long, and with nothing left to train, the run is an error.
+    pub lost_after: Duration,
+    /// Whether slots pin their threads.
+    pub pin: bool,
+    /// Set for the workers that a coordinator starts on its own machine.
+    pub local_index: Option<u32>,
+    /// Exit at once when stdin ends: the process that held its other end is gone.
+    pub exit_on_stdin_eof: bool,
+}
+
+/// How a worker's run ended when it was not an error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// Every trial of the sweep has its outcome.
+    Finished,
+    /// By a signal or by the coordinator's order; what was not finished was handed back.
+    Drained,
+    /// The coordinator does not take this worker, for the reason given; trying again won't help.
+    Refused(String),
+}
+
+/// The program `worker`. Exit codes: 0 finished or drained, 1 error, 2 usage, 4 refused.
+pub fn main() -> ExitCode {
+    match Args::parse().into_config() {
+        Ok(config) => run_to_exit_code(config),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(EXIT_USAGE)
+        }
+    }
+}
+
+/// Runs a worker as the whole of this process, from its log to its exit code. `SWEEP_ISA` forces
+/// an instruction set; one that is unknown or not there is a usage error.
+pub fn run_to_exit_code(config: Config) -> ExitCode {
+    log_to_stderr(if config.local_index.is_some() { "warn" } else { "info" });
+    let forced = std::env::var("SWEEP_ISA").ok().filter(|name| !name.is_empty());
+    let isa = match Isa::choose(forced.as_deref()) {
+        Ok(isa) => isa,
+        Err(error) => {
+            error!("{error}");
+            return ExitCode::from(EXIT_USAGE);
+        }
+    };
+    match run(config, isa) {
+        Ok(Ended::Finished | Ended::Drained) => ExitCode::SUCCESS,
+        Ok(Ended::Refused(text)) => {
+            error!("refused: {text}");
+            ExitCode::from(EXIT_REFUSED)
+        }
+        Err(error) => {
+            error!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs a worker until its sweep is finished or it is drained, refused or lost. Watches this
+/// process's signals: the first of SIGINT, SIGTERM and SIGHUP drains, a second exits with 1.
+///
+/// # Errors
+///
+/// The cache folder cannot be used, or the coordinator was lost for `lost_after`.
+pub fn run(config: Config, isa: Isa) -> anyhow::Result<Ended> {
+    if config.exit_on_stdin_eof {
+        exit_on_stdin_eof().context("cannot watch stdin")?;
+    }
+    // One thread is enough: it waits for the network and the slots, and never trains.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    let ended = runtime.block_on(work(config, isa));
+    // A data set that is just being prepared is not waited for.
+    runtime.shutdown_background();
+    ended
+}
+
+async fn work(config: Config, isa: Isa) -> anyhow::Result<Ended> {
+    let n_slots = config.n_slots.map_or_else(usable_cores, NonZeroUsize::get);
+    let name = config.name.clone().unwrap_or_else(|| default_name(config.local_index));
+    let in_cache = || format!("cannot use the cache folder {}", config.cache_dir.display());
+    let (folder, spool) = Folder::adopt_or_make(&config.cache_dir)?;
+    let checkpoints = Checkpoints::open(&config.cache_dir).with_context(in_cache)?;
+    let datasets = Datasets::open(&config.cache_dir).with_context(in_cache)?;
+    let shared = Shared {
+        worker_name: name.clone(),
+        isa,
+        checkpoints: checkpoints.clone(),
+        cores: if config.pin { Cores::find() } else { None },
+        n_busy: AtomicU32::new(0),
+    };
+    let introduction = JoinRequest {
+        protocol_min: proto::PROTOCOL_VERSION,
+        protocol_max: proto::PROTOCOL_VERSION,
+        numerics_version: trainer::NUMERICS_VERSION,
+        selftest_digest: trainer::selftest_digest(isa).to_vec(),
+        isa: isa.name().into(),
+        worker_id: folder.worker_id.to_vec(),
+        name,
+        cpu: cpu_name(),
+        n_slots: u32::try_from(n_slots).context("too many slots")?,
+        local_index: config.local_index,
+        ..JoinRequest::default()
+    };
+    info!("{n_slots} slots, {}, {}", isa.name(), introduction.cpu);
+    let mut session = Session::new(Parts {
+        introduction,
+        stay: config.stay,
+        lost_after: config.lost_after,
+        slots: Slots::start(n_slots, shared).context("cannot start the slots' threads")?,
+        spool,
+        checkpoints,
+        datasets,
+        link: Link::new(&config.coordinator)?,
+    });
+    let ended = session.run(signals::watch().context("cannot watch signals")?).await?;
+    folder.leave(session.n_spooled());
+    Ok(ended)
+}
+
+fn default_name(local_index: Option<u32>) -> String {
+    match local_index {
+        Some(index) => format!("local-{index}"),
+        None => host_name(),
+    }
+}
+
+/// `RUST_LOG` decides what is told, else `level`. A log that is set up already stays.
+fn log_to_stderr(level: &str) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_target(false)
+        .with_ansi(io::stderr().is_terminal())
+        .with_writer(io::stderr)
+        .try_init();
+}
+
+/// On a plain thread and by a plain exit, so that nothing in this process can delay it. What is
+/// done lies in the spool.
+fn exit_on_stdin_eof() -> io::Result<()> {
+    thread::Builder::new().name("stdin".into()).spawn(|| {
+        let mut buffer = [0; 64];
+        loop {
+            match io::stdin().read(&mut buffer) {
+                Ok(1..) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Ok(0) | Err(_) => std::process::exit(0),
+            }
+        }
+    })?;
+    Ok(())
+}

@@ -1,0 +1,46 @@
+//! The supply of a sweep's data: wanted, on its way, or ready for every slot.
+
+use std::sync::Arc;
+
+use tonic::transport::Channel;
+use trainer::{DataError, PreparedData};
+
+use crate::{
+    convert::DataSpec,
+    datasets::Datasets,
+    pending::{Pending, completed},
+};
+
+pub(crate) struct Supply {
+    datasets: Datasets,
+    wanted: Option<DataSpec>,
+    on_its_way: Option<Pending<Result<Arc<PreparedData>, DataError>>>,
+    ready: Option<Arc<PreparedData>>,
+}
+
+impl Supply {
+    pub(crate) fn new(datasets: Datasets) -> Self {
+        Self { datasets, wanted: None, on_its_way: None, ready: None }
+    }
+
+    /// Sees to it that this data becomes ready; `channel` is where it comes from if the cache
+    /// lacks it. Data that is ready or on its way already is left alone.
+    pub(crate) fn want(&mut self, spec: DataSpec, channel: impl FnOnce() -> Channel) {
+        if self.wanted.as_ref() == Some(&spec) {
+            return;
+        }
+        self.ready = None;
+        self.on_its_way = Some(Box::pin(self.datasets.clone().prepare(spec.clone(), channel())));
+        self.wanted = Some(spec);
+    }
+
+    pub(crate) fn ready(&self) -> Option<&Arc<PreparedData>> {
+        self.ready.as_ref()
+    }
+
+    /// Waits until data has become ready; for ever if none is on its way.
+    pub(crate) async fn arrival(&mut self) -> Result<(), DataError> {
+        self.ready = Some(completed(&mut self.on_its_way).await?);
+        Ok(())
+    }
+}
