@@ -1,1 +1,5 @@
-fn main() {}
+//! The `coordinator` program.
+
+fn main() -> std::process::ExitCode {
+    coordinator::main()
+}

@@ -71,6 +71,8 @@ mod tests {
             let error = unpack(source, 1_000).expect_err("over the limit");
             assert!(matches!(error, UnpackError::TooLarge { limit: 1_000 }), "{error}");
         }
+        let endless = io::BufReader::new(io::repeat(7));
+        assert!(matches!(unpack(endless, 1_000), Err(UnpackError::TooLarge { .. })));
     }
 
     #[test]

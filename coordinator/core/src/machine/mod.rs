@@ -136,9 +136,9 @@ impl Core {
         self.counts.n_leased == 0
     }
 
-    /// Every connected worker knows that there is nothing left to do.
-    pub fn all_told_finished(&self) -> bool {
-        self.workers.values().all(|w| w.session.is_none() || w.was_told_finished)
+    /// Every connected worker of another machine was told that there is nothing left to do.
+    pub fn remotes_know_the_end(&self) -> bool {
+        self.workers.values().all(|w| w.session.is_none() || w.is_local() || w.was_told_finished)
     }
 
     pub fn trial(&self, trial: TrialIndex) -> &Trial {
@@ -155,23 +155,6 @@ impl Core {
 
     pub fn is_waiting(&self, trial: TrialIndex) -> bool {
         self.queue.contains(trial)
-    }
-
-    /// Failed and cancelled trials wait again.
-    pub fn reopen(&mut self, failed_too: bool, out: &mut Vec<Action>) {
-        for index in 0..self.trials.len() {
-            let trial = TrialIndex(u32::try_from(index).expect("plans are below 2^32 trials"));
-            match self.trials[index].status {
-                Status::Cancelled => {}
-                Status::Failed if failed_too => {}
-                _ => continue,
-            }
-            *self.counts.of(self.trials[index].status) -= 1;
-            self.trials[index].reopen();
-            self.counts.n_ready += 1;
-            self.queue.push(trial);
-            out.push(Action::Persist(Record::Reopened { trial }));
-        }
     }
 
     fn join(&mut self, now: Millis, call: Call, join: Join, out: &mut Vec<Action>) {

@@ -5,7 +5,7 @@ use toml::de::DeValue;
 use trainer::{KEYS, Kind, Value};
 
 use super::problem::{Problem, did_you_mean};
-use super::reader::{Item, describe, integer, number, wrong_type};
+use super::reader::{Item, integer, number, wrong_type};
 
 pub const DEPTH: &str = "depth";
 
@@ -110,8 +110,7 @@ impl Domain {
         let shown = match item.get_ref() {
             DeValue::Integer(digits) => digits.to_string(),
             DeValue::Float(digits) => digits.to_string(),
-            DeValue::Table(_) => display(value),
-            _ => describe(item).to_string(),
+            _ => toml_text(value),
         };
         Err(Problem::at(
             item.span(),
@@ -156,5 +155,14 @@ pub fn display(value: &Value) -> String {
         Value::Number(x) => x.to_string(),
         Value::Count(n) => n.to_string(),
         Value::Widths(widths) => widths.iter().map(u32::to_string).collect::<Vec<_>>().join("-"),
+    }
+}
+
+/// A value as a sweep file says it: `"sgd"`, `0.05`, `32`, `[256, 128, 64]`.
+pub(super) fn toml_text(value: &Value) -> String {
+    match value {
+        Value::Text(text) => format!("\"{text}\""),
+        Value::Widths(widths) => format!("{widths:?}"),
+        Value::Number(_) | Value::Count(_) => display(value),
     }
 }

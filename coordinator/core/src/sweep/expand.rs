@@ -215,40 +215,32 @@ fn find_positions(grid: &Grid, combination: u32, positions: &mut [usize]) {
 struct GridCodes {
     /// The axis that names the optimizer.
     optimizer_axis: Option<usize>,
-    /// Of each of the grid's optimizers: the codes without any axis.
+    /// Of each of the grid's optimizers: the codes of what no axis sweeps.
     bases: Vec<Vec<u32>>,
-    /// Of each axis: its column, the optimizers that use it, and the codes of its values.
-    axes: Vec<(usize, Vec<bool>, Vec<u32>)>,
+    axes: Vec<AxisCodes>,
+}
+
+struct AxisCodes {
+    column: usize,
+    /// Of each of the grid's optimizers.
+    is_used: Vec<bool>,
+    /// Of each value; empty if no optimizer uses the axis.
+    codes: Vec<u32>,
 }
 
 impl GridCodes {
     fn new(file: &SweepFile, grid: &Grid, columns: &[Column]) -> Self {
         let optimizers = optimizers(file, grid);
-        let axes: Vec<(usize, Vec<bool>, Vec<u32>)> = grid
-            .axes
-            .iter()
-            .map(|axis| {
-                let column = column_of(axis.name);
-                let is_used = |&optimizer: &_| KEYS[column].is_used_by(optimizer);
-                let code = |i| columns[column].code(Some(&axis_value(file, axis, i)));
-                let codes = match optimizers.iter().any(is_used) {
-                    true => (0..axis.values.len()).map(code).collect(),
-                    false => Vec::new(),
-                };
-                (column, optimizers.iter().map(is_used).collect(), codes)
-            })
-            .collect();
+        let axes: Vec<AxisCodes> =
+            grid.axes.iter().map(|axis| AxisCodes::new(file, axis, columns, &optimizers)).collect();
         let base = |(i, &optimizer): (usize, &OptimizerKind)| {
             let code = |(i_column, column): (usize, &Column)| {
-                let is_swept =
-                    |(swept, used, _): &(usize, Vec<bool>, _)| *swept == i_column && used[i];
-                if axes.iter().any(is_swept) {
+                if axes.iter().any(|axis| axis.column == i_column && axis.is_used[i]) {
                     return 0;
                 }
-                let used = column.key.is_used_by(optimizer);
                 let given = fixed(file, column.key.name).cloned();
-                let value = given.or_else(|| column.key.default_for(optimizer)).filter(|_| used);
-                column.code(value.as_ref())
+                let value = given.or_else(|| column.key.default_for(optimizer));
+                column.code(value.filter(|_| column.key.is_used_by(optimizer)).as_ref())
             };
             columns.iter().enumerate().map(code).collect()
         };
@@ -260,11 +252,27 @@ impl GridCodes {
     fn write_row(&self, positions: &[usize], row: &mut Vec<u32>) {
         let optimizer = self.optimizer_axis.map_or(0, |axis| positions[axis]);
         row.clone_from(&self.bases[optimizer]);
-        for ((column, used, codes), &position) in self.axes.iter().zip(positions) {
-            if used[optimizer] {
-                row[*column] = codes[position];
+        for (axis, &position) in self.axes.iter().zip(positions) {
+            if axis.is_used[optimizer] {
+                row[axis.column] = axis.codes[position];
             }
         }
+    }
+}
+
+impl AxisCodes {
+    fn new(
+        file: &SweepFile,
+        axis: &GridAxis,
+        columns: &[Column],
+        optimizers: &[OptimizerKind],
+    ) -> Self {
+        let column = column_of(axis.name);
+        let is_used: Vec<bool> =
+            optimizers.iter().map(|&optimizer| KEYS[column].is_used_by(optimizer)).collect();
+        let code = |i| columns[column].code(Some(&axis_value(file, axis, i)));
+        let n_codes = if is_used.contains(&true) { axis.values.len() } else { 0 };
+        Self { column, is_used, codes: (0..n_codes).map(code).collect() }
     }
 }
 

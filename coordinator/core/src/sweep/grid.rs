@@ -3,7 +3,7 @@
 use toml::de::DeValue;
 use trainer::{Kind, Value};
 
-use super::domain::{DEPTH, Domain, domain, names};
+use super::domain::{DEPTH, Domain, domain, names, toml_text};
 use super::file::{Grid, GridAxis, Setting};
 use super::filter::Filter;
 use super::problem::{Problem, Problems, Span, Spanned, did_you_mean};
@@ -87,10 +87,12 @@ fn axis_values(domain: Domain, item: Item, problems: &mut Problems) -> Option<Ve
         }
         _ => {
             let problem = wrong_type(domain.name, domain.many(), item);
-            let is_one_value = domain.read(item).is_ok();
-            problems.push(match is_one_value {
-                true => problem.help("put the value in brackets: an axis is a list"),
-                false => problem,
+            problems.push(match domain.read(item) {
+                Ok(value) => {
+                    let list = format!("{} = [{}]", domain.name, toml_text(&value));
+                    problem.help(format!("an axis is a list: write `{list}`"))
+                }
+                Err(_) => problem,
             });
             None
         }
@@ -115,7 +117,9 @@ fn range_values(
     let mut values = Vec::new();
     for x in range::read(item, problems)? {
         let value = match domain.kind {
-            Kind::Count if 0.0 <= x && x < 1e15 && libm::trunc(x) == x => Value::Count(x as u64),
+            Kind::Count if (0.0..1e15).contains(&x) && libm::trunc(x) == x => {
+                Value::Count(x as u64)
+            }
             Kind::Count => {
                 problems.push(Problem::at(
                     item.span(),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use trainer::{KEYS, OptimizerKind, Value};
+use trainer::{KEYS, OptimizerKind};
 
 use super::domain::DEPTH;
 use super::file::{Compare, Hypothesis, SweepFile};
@@ -41,7 +41,8 @@ impl Plan {
             .axes
             .iter()
             .map(|axis| axis.name)
-            .filter(|name| !is_named(name) && !(shape_is_named && is_shape(name)))
+            .filter(|name| !is_named(name))
+            .filter(|name| !shape_is_named || !is_shape(name))
             .map(column_of)
             .collect();
         let (better, than) = (self.by_optimizer(better), self.by_optimizer(than));
@@ -62,10 +63,7 @@ impl Plan {
     fn by_optimizer(&self, points: &[u32]) -> BTreeMap<OptimizerKind, Vec<u32>> {
         let mut by_optimizer: BTreeMap<_, Vec<u32>> = BTreeMap::new();
         for &point in points {
-            let Some(Value::Text(name)) = self.points.value(point as usize, "optimizer") else {
-                unreachable!("every point has an optimizer");
-            };
-            let kind = OptimizerKind::from_name(name).expect("the file's optimizers are known");
+            let kind = self.optimizer(point as usize);
             by_optimizer.entry(kind).or_default().push(point);
         }
         by_optimizer

@@ -161,7 +161,7 @@ impl Texts {
         TrialId(Sha256::digest(self.with(seed)).into())
     }
 
-    fn with(&self, seed: u32) -> String {
+    pub(super) fn with(&self, seed: u32) -> String {
         format!("{}{seed}{}", self.before_seed, self.after_seed)
     }
 }

@@ -13,6 +13,7 @@ mod parse;
 mod plan;
 mod points;
 mod problem;
+mod questions;
 mod range;
 mod reader;
 mod schema;
@@ -28,3 +29,6 @@ pub use plan::{Axis, DEFAULT_N_VALID, DatasetFacts, Plan, ReportSpec, Trial, pla
 pub use points::Points;
 pub use problem::{Problem, Span, Spanned};
 pub use schema::schema;
+
+#[cfg(test)]
+mod tests;

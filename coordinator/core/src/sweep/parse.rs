@@ -4,13 +4,10 @@ use toml::de::DeTable;
 use trainer::{KEYS, Scale, Value};
 
 use super::domain::{domain, domain_at, read_widths};
-use super::file::{
-    Cell, Compare, DatasetSource, Grid, HeatmapSpec, Hypothesis, HypothesisDeclaration, Metric,
-    SCALE_NAMES, Setting, SweepFile,
-};
-use super::filter::Filter;
+use super::file::{DatasetSource, Grid, Metric, SCALE_NAMES, Setting, SweepFile};
 use super::grid::{self, Surroundings};
-use super::problem::{Problem, Problems, Span, Spanned, did_you_mean};
+use super::problem::{Problem, Problems, Spanned};
+use super::questions;
 use super::reader::{Table, count, wrong_type};
 use crate::limits::MAX_TRIALS;
 
@@ -19,9 +16,6 @@ pub(super) const ROOT_KEYS: &[&str] =
 pub(super) const DATASET_KEYS: &[&str] = &["name", "format", "path", "train", "valid", "scale"];
 pub(super) const MODEL_KEYS: &[&str] = &["widths", "activation"];
 pub(super) const SEEDS_KEYS: &[&str] = &["n", "list"];
-pub(super) const REPORT_KEYS: &[&str] = &["metric", "heatmaps"];
-pub(super) const HEATMAP_KEYS: &[&str] = &["x", "y", "cell"];
-pub(super) const HYPOTHESIS_KEYS: &[&str] = &["claim", "better", "than", "compare", "margin"];
 
 /// The longest name of a sweep, which names a folder.
 pub(super) const MAX_NAME_BYTES: usize = 64;
@@ -37,7 +31,7 @@ pub fn parse(source: &str) -> Result<SweepFile, Vec<Problem>> {
     if !problems.is_empty() {
         return Err(problems.into_sorted());
     }
-    let root = Table::root(document.get_ref());
+    let mut root = Table::root(document.get_ref());
     root.refuse_unknown(ROOT_KEYS, &mut problems);
     match read(&root, &mut problems) {
         Some(file) if problems.is_empty() => Ok(file),
@@ -67,14 +61,8 @@ fn read(root: &Table, problems: &mut Problems) -> Option<SweepFile> {
     let around = Surroundings { fixed: &fixed, widths: widths.as_deref() };
     let grids = grids(root, &around, problems);
     let (seeds, n_seed_copies) = seeds(root, problems);
-    let report = root.section("report", "`[report]`", REPORT_KEYS, problems);
-    let metric = report.as_ref().and_then(|table| table.word("metric", &Metric::NAMES, problems));
-    let heatmaps = report.as_ref().and_then(|table| heatmaps(table, grids.as_deref(), problems));
-    let hypotheses = root
-        .sections("hypothesis", "`[[hypothesis]]`", HYPOTHESIS_KEYS, problems)
-        .iter()
-        .filter_map(|table| hypothesis(table, problems))
-        .collect();
+    let (metric, heatmaps) = questions::report(root, grids.as_deref(), problems);
+    let hypotheses = questions::hypotheses(root, problems);
     let dataset = dataset?;
     Some(SweepFile {
         name: name?,
@@ -89,7 +77,7 @@ fn read(root: &Table, problems: &mut Problems) -> Option<SweepFile> {
         grids: grids?,
         seeds,
         n_seed_copies,
-        metric: [Metric::ValidAccuracy, Metric::ValidLoss][metric.unwrap_or(0)],
+        metric: metric.unwrap_or(Metric::ValidAccuracy),
         heatmaps,
         hypotheses,
     })
@@ -175,7 +163,9 @@ fn model(root: &Table, problems: &mut Problems) -> (Option<Vec<u32>>, Vec<Settin
     let Some(table) = root.section("model", "`[model]`", MODEL_KEYS, problems) else {
         return (None, Vec::new());
     };
-    let mut widths = None;
+    // Where something stands that is noted as wrong, `depth` needs no second complaint.
+    let stand_in = || vec![1; trainer::MAX_HIDDEN_LAYERS];
+    let mut widths = table.means("widths").then(stand_in);
     if let Some(item) = table.item("widths") {
         let hidden = domain("hidden").expect("`hidden` is a key");
         let value = read_widths(item)
@@ -187,10 +177,8 @@ fn model(root: &Table, problems: &mut Problems) -> (Option<Vec<u32>>, Vec<Settin
                     ..problem
                 })
             });
-        match problems.ok(value) {
-            Some(Value::Widths(list)) => widths = Some(list),
-            // Something stands there, so `depth` needs no second complaint.
-            _ => widths = Some(vec![1; trainer::MAX_HIDDEN_LAYERS]),
+        if let Some(Value::Widths(list)) = problems.ok(value) {
+            widths = Some(list);
         }
     }
     let activation = table.item("activation").and_then(|item| {
@@ -240,9 +228,10 @@ fn grids(root: &Table, around: &Surroundings, problems: &mut Problems) -> Option
     let tables = root.sections("grid", grid::TITLE, &grid::keys(), problems);
     let read: Vec<Option<Grid>> =
         tables.iter().map(|table| grid::read(table, around, problems)).collect();
-    if let (Some(item), true) = (root.item("grid"), read.is_empty()) {
+    if let Some(item) = root.item("grid")
+        && item.get_ref().as_array().is_some_and(|items| items.is_empty())
+    {
         problems.push(Problem::at(item.span(), "no grid", "expected at least one `[[grid]]`"));
-        return None;
     }
     read.into_iter().collect::<Option<Vec<Grid>>>().filter(|grids| !grids.is_empty())
 }
@@ -276,106 +265,4 @@ fn seeds(root: &Table, problems: &mut Problems) -> (Vec<u32>, u64) {
     seeds.dedup();
     let n_copies = (n_listed - seeds.len()) as u64;
     (seeds, n_copies)
-}
-
-fn heatmaps(
-    report: &Table,
-    grids: Option<&[Grid]>,
-    problems: &mut Problems,
-) -> Option<Vec<Spanned<HeatmapSpec>>> {
-    let items = report.array("heatmaps", "a list of tables", problems)?;
-    let mut specs = Vec::new();
-    for item in items.iter() {
-        let Some(table) = problems.ok(Table::of(item, "a heatmap")) else { continue };
-        table.refuse_unknown(HEATMAP_KEYS, problems);
-        let [x, y] = ["x", "y"].map(|name| heatmap_axis(&table, name, grids, problems));
-        let cell = table.word("cell", &Cell::NAMES, problems).unwrap_or(0);
-        let (Some(x), Some(y)) = (x, y) else { continue };
-        if x == y {
-            let label = format!("expected two axes, found `{x}` twice");
-            problems.push(Problem::at(table.span.clone(), "a heatmap needs two axes", label));
-            continue;
-        }
-        let value = HeatmapSpec { x, y, cell: [Cell::Best, Cell::Mean][cell] };
-        specs.push(Spanned { value, span: table.span });
-    }
-    Some(specs)
-}
-
-/// The axis that `x` or `y` names: one that some grid sweeps.
-fn heatmap_axis(
-    table: &Table,
-    side: &str,
-    grids: Option<&[Grid]>,
-    problems: &mut Problems,
-) -> Option<&'static str> {
-    if table.item(side).is_none() {
-        table.missing(side, format!("add `{side} = \"learning_rate\"`"), problems);
-    }
-    let text = table.text(side, problems)?;
-    // Without grids their own problems are told, and more would only repeat them.
-    let axes: Vec<&'static str> =
-        grids?.iter().flat_map(|grid| &grid.axes).map(|axis| axis.name).collect();
-    // The same layers under their other name.
-    let is_shape = |name: &str| name == "depth" || name == "hidden";
-    let found = domain(&text.value).map(|domain| domain.name).filter(|name| {
-        axes.contains(name) || is_shape(name) && axes.iter().any(|axis| is_shape(axis))
-    });
-    if found.is_none() {
-        let mut known = axes;
-        known.sort_unstable();
-        known.dedup();
-        let message = format!("a heatmap names `{}`, which is no axis", text.value);
-        let problem = Problem::at(text.span, message, "expected an axis of a grid");
-        problems.push(problem.help(did_you_mean(&text.value, &known, "axes")));
-    }
-    found
-}
-
-fn hypothesis(table: &Table, problems: &mut Problems) -> Option<HypothesisDeclaration> {
-    for (name, help) in [
-        ("claim", "add `claim = \"what you expect\"`"),
-        ("better", "add `better = { optimizer = \"backtracking\" }`"),
-        ("than", "add `than = { optimizer = \"sgd\" }`"),
-    ] {
-        if table.item(name).is_none() {
-            table.missing(name, help, problems);
-        }
-    }
-    let claim = table.text("claim", problems);
-    let better = side(table, "better", "`better`", problems);
-    let than = side(table, "than", "`than`", problems);
-    let compare = table.word("compare", &Compare::NAMES, problems).unwrap_or(0);
-    let margin = margin(table, problems);
-    let (better, than) = (better?, than?);
-    let hypothesis = Hypothesis {
-        claim: claim?.value,
-        better: better.value,
-        than: than.value,
-        compare: [Compare::Best, Compare::Matched][compare],
-        margin,
-    };
-    let span = table.span.clone();
-    Some(HypothesisDeclaration { hypothesis, better_span: better.span, than_span: than.span, span })
-}
-
-fn side(
-    table: &Table,
-    name: &str,
-    title: &'static str,
-    problems: &mut Problems,
-) -> Option<Spanned<Filter>> {
-    let side = problems.ok(Table::of(table.item(name)?, title))?;
-    let value = Filter::read(&side, problems)?;
-    let span: Span = side.span;
-    Some(Spanned { value, span })
-}
-
-fn margin(table: &Table, problems: &mut Problems) -> f64 {
-    let Some(margin) = table.number("margin", problems) else { return 0.0 };
-    if !(margin.value.is_finite() && 0.0 <= margin.value) {
-        let label = "expected a finite number from 0";
-        problems.push(Problem::at(margin.span, "`margin` is out of range", label));
-    }
-    margin.value
 }

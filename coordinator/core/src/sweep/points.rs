@@ -19,17 +19,14 @@ pub(super) struct Column {
 
 impl Column {
     pub(super) fn new(key: &'static Key, mut values: Vec<Option<Value>>) -> Self {
-        values.sort_by(|a, b| match (a, b) {
-            (Some(a), Some(b)) => order(a, b),
-            _ => a.is_some().cmp(&b.is_some()),
-        });
+        values.sort_by(|a, b| order_in_column(a.as_ref(), b.as_ref()));
         values.dedup();
         Self { key, values }
     }
 
     /// The place of a value that went into `new`.
     pub(super) fn code(&self, value: Option<&Value>) -> u32 {
-        let place = self.values.iter().position(|known| known.as_ref() == value);
+        let place = self.values.binary_search_by(|known| order_in_column(known.as_ref(), value));
         place.expect("columns hold every value of the file") as u32
     }
 
@@ -46,6 +43,14 @@ pub(super) fn order(a: &Value, b: &Value) -> Ordering {
         (Value::Count(a), Value::Count(b)) => a.cmp(b),
         (Value::Widths(a), Value::Widths(b)) => a.cmp(b),
         _ => unreachable!("a column holds values of one kind"),
+    }
+}
+
+/// Absent values come first, as empty cells do.
+fn order_in_column(a: Option<&Value>, b: Option<&Value>) -> Ordering {
+    match (a, b) {
+        (Some(a), Some(b)) => order(a, b),
+        _ => a.is_some().cmp(&b.is_some()),
     }
 }
 

@@ -63,13 +63,21 @@ impl Problems {
     }
 }
 
-/// The word of `known` that a misspelt `word` most likely means.
+/// The word of `known` that `word` most likely means: one that differs by a slip or two, one that
+/// it begins (`batch` for `batch_size`), or one that it abbreviates (`lr` for `learning_rate`).
 pub(super) fn suggest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = word.to_lowercase();
     let farthest = 1 + lower.chars().count() / 4;
+    let distance = |candidate: &str| {
+        let initials: String =
+            candidate.split('_').filter_map(|part| part.chars().next()).collect();
+        let is_short_for = lower.len() >= 3 && candidate.starts_with(&lower)
+            || lower.len() >= 2 && initials == lower;
+        if is_short_for { 1 } else { strsim::damerau_levenshtein(&lower, candidate) }
+    };
     known
         .into_iter()
-        .map(|candidate| (strsim::damerau_levenshtein(&lower, candidate), candidate))
+        .map(|candidate| (distance(candidate), candidate))
         .filter(|&(distance, _)| distance <= farthest)
         .min()
         .map(|(_, candidate)| candidate)
@@ -93,6 +101,8 @@ mod tests {
         assert_eq!(suggest("learning_rates", known), Some("learning_rate"));
         assert_eq!(suggest("Batch_Size", known), Some("batch_size"));
         assert_eq!(suggest("beta", known), Some("beta1"));
+        assert_eq!(suggest("batch", known), Some("batch_size"));
+        assert_eq!(suggest("lr", known), Some("learning_rate"));
         assert_eq!(suggest("colour", known), None);
     }
 

@@ -12,7 +12,7 @@ const HELP: &str = "write { log = [1e-3, 1.0], n = 7 }, { linear = [0.0, 0.5], n
 
 /// The values of a range in ascending order, or `None` after noting its problems.
 pub(super) fn read(item: Item, problems: &mut Problems) -> Option<Vec<f64>> {
-    let table = problems.ok(Table::of(item, TITLE))?;
+    let mut table = problems.ok(Table::of(item, TITLE))?;
     table.refuse_unknown(KEYS, problems);
     let names: Vec<&str> = table.entries().iter().map(|(name, _, _)| *name).collect();
     if names.iter().any(|name| !KEYS.contains(name)) {

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 
 use toml::de::{DeArray, DeInteger, DeTable, DeValue};
 
-use super::problem::{Problem, Problems, Span, Spanned, did_you_mean};
+use super::problem::{Problem, Problems, Span, Spanned, did_you_mean, suggest};
 
 /// A value of the file and its place.
 pub(super) type Item<'a> = &'a toml::Spanned<DeValue<'a>>;
@@ -15,7 +15,7 @@ pub(super) fn describe(item: Item) -> &'static str {
     match item.get_ref() {
         DeValue::String(_) => "a string",
         DeValue::Integer(_) => "a whole number",
-        DeValue::Float(_) => "a number",
+        DeValue::Float(_) => "a decimal number",
         DeValue::Boolean(_) => "a boolean",
         DeValue::Datetime(_) => "a date",
         DeValue::Array(_) => "a list",
@@ -57,17 +57,21 @@ pub(super) struct Table<'a> {
     pub(super) title: &'static str,
     pub(super) span: Span,
     fields: &'a DeTable<'a>,
+    /// Keys that unknown ones most likely mean: they are not missing as well.
+    misspelt: Vec<&'a str>,
 }
 
 impl<'a> Table<'a> {
     pub(super) fn root(fields: &'a DeTable<'a>) -> Self {
-        Self { title: "the sweep file", span: 0..0, fields }
+        Self { title: "the sweep file", span: 0..0, fields, misspelt: Vec::new() }
     }
 
     /// Reads a value that must be a table; which keys it may have is the caller's to check.
     pub(super) fn of(item: Item<'a>, title: &'static str) -> Result<Self, Problem> {
         match item.get_ref() {
-            DeValue::Table(fields) => Ok(Self { title, span: item.span(), fields }),
+            DeValue::Table(fields) => {
+                Ok(Self { title, span: item.span(), fields, misspelt: Vec::new() })
+            }
             _ => Err(Problem::at(
                 item.span(),
                 format!("{title} has the wrong type"),
@@ -81,10 +85,10 @@ impl<'a> Table<'a> {
         &self,
         name: &str,
         title: &'static str,
-        known: &[&str],
+        known: &[&'a str],
         problems: &mut Problems,
     ) -> Option<Self> {
-        let table = problems.ok(Self::of(self.item(name)?, title))?;
+        let mut table = problems.ok(Self::of(self.item(name)?, title))?;
         table.refuse_unknown(known, problems);
         Some(table)
     }
@@ -94,7 +98,7 @@ impl<'a> Table<'a> {
         &self,
         name: &str,
         title: &'static str,
-        known: &[&str],
+        known: &[&'a str],
         problems: &mut Problems,
     ) -> Vec<Self> {
         let Some(item) = self.item(name) else { return Vec::new() };
@@ -105,16 +109,17 @@ impl<'a> Table<'a> {
         };
         let mut tables = Vec::new();
         for item in items.iter() {
-            let Some(table) = problems.ok(Self::of(item, title)) else { continue };
+            let Some(mut table) = problems.ok(Self::of(item, title)) else { continue };
             table.refuse_unknown(known, problems);
             tables.push(table);
         }
         tables
     }
 
-    pub(super) fn refuse_unknown(&self, known: &[&str], problems: &mut Problems) {
+    pub(super) fn refuse_unknown(&mut self, known: &[&'a str], problems: &mut Problems) {
         for (name, span, _) in self.entries() {
             if !known.contains(&name) {
+                self.misspelt.extend(suggest(name, known.iter().copied()));
                 problems.push(
                     Problem::at(
                         span,
@@ -201,8 +206,16 @@ impl<'a> Table<'a> {
         array
     }
 
-    /// Notes that a required key is missing.
+    /// Whether the file has a key, be it under a name with a slip in it.
+    pub(super) fn means(&self, name: &str) -> bool {
+        self.item(name).is_some() || self.misspelt.contains(&name)
+    }
+
+    /// Notes that a required key is missing, unless a misspelt one is noted already.
     pub(super) fn missing(&self, name: &str, help: impl Into<String>, problems: &mut Problems) {
+        if self.means(name.trim_matches(['[', ']'])) {
+            return;
+        }
         let message = format!("{} has no `{name}`", self.title);
         let mut problem =
             Problem::at(self.span.clone(), message, format!("`{name}` is missing")).help(help);

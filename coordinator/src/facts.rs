@@ -1,0 +1,98 @@
+//! What a state says about its sweep beside the records: the file as it ran and the data set's
+//! facts, so that a report can be built from the state alone.
+
+use coordinator_core::sweep::{self, DatasetFacts, Plan};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    datasets::LoadedDataset,
+    store::{Reader, Store, StoreError},
+};
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Facts {
+    pub sweep_toml: String,
+    /// As typed, for the command that repeats the sweep.
+    pub sweep_path: String,
+    pub state_id: [u8; 16],
+    /// Starts of a coordinator on this state.
+    pub term: u64,
+    pub numerics_version: u32,
+    /// Seconds of all runs that ended in good order.
+    pub wall_s: f64,
+    pub data: Data,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Data {
+    pub name: String,
+    pub digest: [u8; 32],
+    pub n_train_rows: u32,
+    pub n_test_rows: u32,
+    pub n_inputs: u32,
+    pub n_classes: u32,
+    pub nonzero_share: f64,
+    /// Of the validation rows.
+    pub largest_class_share: f64,
+}
+
+const KEY: &str = "sweep";
+
+impl Facts {
+    pub fn of_store(store: &Store) -> Result<Option<Self>, StoreError> {
+        store.meta(KEY)?.as_deref().map(parse).transpose()
+    }
+
+    pub fn of_reader(reader: &Reader) -> Result<Option<Self>, StoreError> {
+        reader.meta(KEY)?.as_deref().map(parse).transpose()
+    }
+
+    pub fn save(&self, store: &mut Store) -> Result<(), StoreError> {
+        let json = serde_json::to_string(self).expect("plain values");
+        store.set_meta(&[(KEY, &json)])
+    }
+
+    /// The sweep as it was planned.
+    pub fn plan(&self) -> Result<Plan, StoreError> {
+        let damaged = |problems: Vec<sweep::Problem>| {
+            let text = problems.first().map_or("?", |problem| problem.message.as_str());
+            StoreError::Damaged(format!("its sweep file cannot be read again: {text}"))
+        };
+        let file = sweep::parse(&self.sweep_toml).map_err(damaged)?;
+        sweep::plan(&file, &self.data.to_core()).map_err(damaged)
+    }
+}
+
+impl Data {
+    pub fn of(loaded: &LoadedDataset, plan: &Plan) -> Self {
+        let valid = plan.split.n_train as usize..(plan.split.n_train + plan.split.n_valid) as usize;
+        let facts = &loaded.facts;
+        Self {
+            name: loaded.name.clone(),
+            digest: loaded.digest,
+            n_train_rows: facts.n_train_rows,
+            n_test_rows: facts.n_test_rows,
+            n_inputs: facts.n_inputs,
+            n_classes: facts.n_classes,
+            nonzero_share: facts.nonzero_share,
+            largest_class_share: loaded.dataset.largest_class_share(valid),
+        }
+    }
+
+    fn to_core(&self) -> DatasetFacts {
+        DatasetFacts {
+            digest: self.digest,
+            n_train_rows: self.n_train_rows,
+            n_test_rows: self.n_test_rows,
+            n_inputs: self.n_inputs,
+            n_classes: self.n_classes,
+            nonzero_share: self.nonzero_share,
+        }
+    }
+}
+
+fn parse(json: &str) -> Result<Facts, StoreError> {
+    serde_json::from_str(json).map_err(|error| {
+        StoreError::Damaged(format!("its description cannot be read ({error})"))
+    })
+}

@@ -1,0 +1,237 @@
+//! This machine's own workers: child processes of the same program. Each ends when the pipe to its
+//! standard input closes, so none outlives its coordinator, however that ends.
+
+use std::{
+    num::NonZeroUsize,
+    path::PathBuf,
+    process::Stdio,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::{
+    process::{Child, Command},
+    task::JoinSet,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::mailbox::{Mailbox, Post};
+
+const BACKOFF_MIN: Duration = Duration::from_millis(200);
+const BACKOFF_MAX: Duration = Duration::from_secs(5);
+
+/// A worker that lived this long starts with a fresh backoff when it dies.
+const STEADY: Duration = Duration::from_secs(60);
+
+/// Deaths within a minute, before any worker could join, that end the run.
+const EARLY_DEATHS_MAX: u32 = 5;
+
+/// How long a worker may take to end once its pipe is closed.
+const END_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// What to start.
+#[derive(Clone, Debug)]
+pub struct Spec {
+    pub program: PathBuf,
+    pub url: String,
+    pub cache_dir: PathBuf,
+    /// Slots of each worker.
+    pub slots: Vec<NonZeroUsize>,
+}
+
+/// The running workers.
+#[derive(Debug)]
+pub struct LocalWorkers {
+    tasks: JoinSet<()>,
+    drain: CancellationToken,
+    end: CancellationToken,
+    hopeless: CancellationToken,
+}
+
+/// Shares `n_cores` evenly, at least one slot each.
+pub fn share_slots(
+    n_workers: usize,
+    slots_each: Option<NonZeroUsize>,
+    n_cores: usize,
+) -> Vec<NonZeroUsize> {
+    let share = |index: usize| {
+        let extra = usize::from(index < n_cores % n_workers);
+        NonZeroUsize::new(n_cores / n_workers + extra).unwrap_or(NonZeroUsize::MIN)
+    };
+    (0..n_workers).map(|index| slots_each.unwrap_or_else(|| share(index))).collect()
+}
+
+impl LocalWorkers {
+    /// `joined` turns true once any of them has joined.
+    pub fn start(spec: &Spec, mailbox: &Mailbox, joined: &Arc<AtomicBool>) -> Self {
+        let drain = CancellationToken::new();
+        let end = CancellationToken::new();
+        let hopeless = CancellationToken::new();
+        let early_deaths = Arc::new(AtomicU32::new(0));
+        let mut tasks = JoinSet::new();
+        for (index, &n_slots) in (0..).zip(&spec.slots) {
+            let keeper = Keeper {
+                index,
+                n_slots,
+                spec: spec.clone(),
+                mailbox: mailbox.clone(),
+                joined: joined.clone(),
+                early_deaths: early_deaths.clone(),
+                drain: drain.clone(),
+                end: end.clone(),
+                hopeless: hopeless.clone(),
+            };
+            tasks.spawn(keeper.keep());
+        }
+        Self { tasks, drain, end, hopeless }
+    }
+
+    /// Asks them to checkpoint, hand back their trials and end.
+    pub fn drain(&self) {
+        self.drain.cancel();
+    }
+
+    /// Ends when they die again and again before any could join.
+    pub async fn hopeless(&self) {
+        self.hopeless.cancelled().await;
+    }
+
+    /// Ends them; returns when they are gone.
+    pub async fn end(mut self) {
+        self.end.cancel();
+        while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+/// Keeps one worker running.
+struct Keeper {
+    index: u32,
+    n_slots: NonZeroUsize,
+    spec: Spec,
+    mailbox: Mailbox,
+    joined: Arc<AtomicBool>,
+    early_deaths: Arc<AtomicU32>,
+    drain: CancellationToken,
+    end: CancellationToken,
+    hopeless: CancellationToken,
+}
+
+impl Keeper {
+    async fn keep(self) {
+        let mut backoff = BACKOFF_MIN;
+        while !self.is_over() {
+            let born = Instant::now();
+            let how = match self.command().spawn() {
+                Ok(child) => self.watch(child).await,
+                Err(error) => format!("could not be started: {error}"),
+            };
+            let expected = self.is_over();
+            self.mailbox.tell(Post::LocalEnded { local_index: self.index, expected }).await;
+            if expected {
+                return;
+            }
+            tracing::warn!(worker = self.index, "local worker {how}; starting it again");
+            self.count_death();
+            if STEADY < born.elapsed() {
+                backoff = BACKOFF_MIN;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(backoff) => {}
+                () = self.drain.cancelled() => {}
+                () = self.end.cancelled() => {}
+            }
+            backoff = (backoff * 2).min(BACKOFF_MAX);
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.drain.is_cancelled() || self.end.is_cancelled()
+    }
+
+    fn count_death(&self) {
+        if self.joined.load(Ordering::Relaxed) {
+            return;
+        }
+        if EARLY_DEATHS_MAX <= self.early_deaths.fetch_add(1, Ordering::Relaxed) + 1 {
+            self.hopeless.cancel();
+        }
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.spec.program);
+        command
+            .arg("local-worker")
+            .args(["--coordinator", &self.spec.url])
+            .args(["--slots", &self.n_slots.to_string()])
+            .args(["--name", &format!("local-{}", self.index)])
+            .args(["--local-index", &self.index.to_string()])
+            .arg("--cache-dir")
+            .arg(&self.spec.cache_dir)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            // Of its own group, so that a Ctrl-C reaches the coordinator alone.
+            .process_group(0)
+            .kill_on_drop(true);
+        command
+    }
+
+    /// Until the child is gone; says how it went.
+    async fn watch(&self, mut child: Child) -> String {
+        let pipe = child.stdin.take();
+        tokio::select! {
+            status = child.wait() => return describe(status),
+            () = self.end.cancelled() => {}
+            () = self.drain.cancelled() => {
+                terminate(&child);
+                tokio::select! {
+                    status = child.wait() => return describe(status),
+                    () = self.end.cancelled() => {}
+                }
+            }
+        }
+        drop(pipe);
+        match tokio::time::timeout(END_TIMEOUT, child.wait()).await {
+            Ok(status) => describe(status),
+            // `kill_on_drop` ends it.
+            Err(_) => "did not end by itself".into(),
+        }
+    }
+}
+
+fn terminate(child: &Child) {
+    let pid = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+    if let Some(pid) = pid {
+        // One that is gone already needs no signal.
+        let _ = kill_process(pid, Signal::TERM);
+    }
+}
+
+fn describe(status: std::io::Result<std::process::ExitStatus>) -> String {
+    match status {
+        Ok(status) => format!("ended ({status})"),
+        Err(error) => format!("cannot be watched: {error}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shares(n_workers: usize, each: Option<usize>, n_cores: usize) -> Vec<usize> {
+        let each = each.and_then(NonZeroUsize::new);
+        share_slots(n_workers, each, n_cores).into_iter().map(NonZeroUsize::get).collect()
+    }
+
+    #[test]
+    fn workers_share_the_cores_evenly_with_one_slot_at_least() {
+        assert_eq!(shares(1, None, 8), [8]);
+        assert_eq!(shares(3, None, 8), [3, 3, 2]);
+        assert_eq!(shares(3, None, 2), [1, 1, 1]);
+        assert_eq!(shares(2, Some(5), 2), [5, 5]);
+        assert!(shares(0, None, 2).is_empty());
+    }
+}

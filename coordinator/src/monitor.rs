@@ -1,0 +1,269 @@
+//! What people see of a running sweep: learns from records and notices, and paints snapshots.
+
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use coordinator_core::{
+    event::{Notice, Record, Timing},
+    lease::TrialIndex,
+    machine::Core,
+    sweep::Plan,
+    worker::{HeldLease, Worker},
+};
+use trainer::{Ending, TrialResult};
+
+use crate::{
+    progress::{Best, EndedTrial, Eta, Progress, RunningTrial, Snapshot, WorkerLoad},
+    values::label,
+};
+
+/// With no worker for this long, the command that starts one is shown.
+const LONELY_AFTER: Duration = Duration::from_secs(10);
+
+/// Running trials that a snapshot names.
+const MAX_RUNNING_SHOWN: usize = 64;
+
+pub struct Monitor {
+    plan: Arc<Plan>,
+    progress: Progress,
+    eta: Eta,
+    best: Option<Best>,
+    n_diverged: usize,
+    /// Of all trials without an outcome, in multiply-adds.
+    cost_left: f64,
+    state: PathBuf,
+    worker_command: String,
+    lonely_since: Option<Instant>,
+    was_told_lonely: bool,
+}
+
+impl std::fmt::Debug for Monitor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Monitor").field("best", &self.best).finish_non_exhaustive()
+    }
+}
+
+impl Monitor {
+    /// `state` is the folder to name when its disk is full, `worker_command` what starts a worker.
+    pub fn new(
+        plan: Arc<Plan>,
+        core: &Core,
+        progress: Progress,
+        state: PathBuf,
+        worker_command: String,
+    ) -> Self {
+        let is_open = |index: &usize| !core.trials()[*index].status.is_terminal();
+        let cost = |index: usize| plan.cost_macs(plan.trials[index].point as usize);
+        let cost_left = (0..plan.trials.len()).filter(is_open).map(cost).sum();
+        Self {
+            plan,
+            progress,
+            eta: Eta::default(),
+            best: None,
+            n_diverged: 0,
+            cost_left,
+            state,
+            worker_command,
+            lonely_since: None,
+            was_told_lonely: false,
+        }
+    }
+
+    /// Takes in what has just become durable.
+    pub fn recorded(&mut self, records: &[Record]) {
+        for record in records {
+            match record {
+                Record::Completed { trial, result, timings, .. } => {
+                    self.completed(*trial, result, timings);
+                }
+                Record::Failed { trial, cause } => {
+                    self.cost_left -= self.cost(*trial);
+                    let cause = Some(cause.clone());
+                    self.ended(*trial, "failed", None, None, cause);
+                }
+                Record::Cancelled { trial } => {
+                    self.cost_left -= self.cost(*trial);
+                    self.ended(*trial, "cancelled", None, None, None);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn completed(&mut self, trial: TrialIndex, result: &TrialResult, timings: &[Timing]) {
+        let wall_s: f64 = timings.iter().map(|timing| timing.wall_s).sum();
+        let cost = self.cost(trial);
+        self.cost_left -= cost;
+        let (outcome, accuracy) = match result.ending {
+            Ending::Completed { best_epoch, .. } => {
+                self.eta.learn(cost, wall_s);
+                let best = result.history.iter().find(|epoch| epoch.epoch == best_epoch);
+                ("completed", best.map(|epoch| epoch.valid_accuracy))
+            }
+            // It stopped early: what it took says nothing of a whole trial.
+            Ending::Diverged { .. } => {
+                self.n_diverged += 1;
+                ("diverged", None)
+            }
+        };
+        if let Some(valid_accuracy) = accuracy {
+            self.learn_best(trial, valid_accuracy);
+        }
+        self.ended(trial, outcome, accuracy, Some(wall_s), None);
+    }
+
+    fn learn_best(&mut self, trial: TrialIndex, valid_accuracy: f64) {
+        let is_better = self.best.as_ref().is_none_or(|best| best.valid_accuracy < valid_accuracy);
+        if is_better {
+            self.best = Some(Best { valid_accuracy, label: self.label(trial) });
+        }
+    }
+
+    fn ended(
+        &mut self,
+        trial: TrialIndex,
+        outcome: &'static str,
+        valid_accuracy: Option<f64>,
+        wall_s: Option<f64>,
+        cause: Option<String>,
+    ) {
+        let trial_id = self.plan.trials[trial.at()].id.to_string();
+        let label = self.label(trial);
+        let ended = EndedTrial { trial_id, label, outcome, valid_accuracy, wall_s, cause };
+        self.progress.trial_done(&ended);
+    }
+
+    pub fn noticed(&self, notice: &Notice, core: &Core) {
+        let name = |id| {
+            let worker = core.workers().find(|(other, _)| **other == id);
+            let facts = worker.and_then(|(_, worker)| worker.facts.clone());
+            facts.map_or_else(|| "?".into(), |facts| facts.name)
+        };
+        match notice {
+            Notice::WorkerJoined { worker } => {
+                tracing::info!(worker = name(*worker), "worker joined");
+            }
+            Notice::WorkerLost { n_trials, .. } => {
+                tracing::warn!(n_trials, "a worker was lost; its trials go to others");
+            }
+            Notice::TrialCompleted { .. } | Notice::TrialFailed { .. } => {}
+            Notice::AttemptFailed { trial, cause } => {
+                tracing::warn!(trial = self.label(*trial), cause, "a trial failed; trying it again");
+            }
+            Notice::Conflict { trial } => self.progress.println(&format!(
+                "conflict: two workers trained {} and got other bits; a machine or a build is broken (the first result stays)",
+                self.label(*trial)
+            )),
+            Notice::GivenUp { n_failed } => self.progress.println(&format!(
+                "giving up: {n_failed} trials failed; running ones are finished, the rest is cancelled"
+            )),
+        }
+    }
+
+    pub fn say(&self, line: &str) {
+        self.progress.println(line);
+    }
+
+    pub fn disk_full(&self, pause: Duration) {
+        let free = rustix::fs::statvfs(&self.state).map_or(0, |fs| fs.f_bavail * fs.f_frsize);
+        self.progress.println(&format!(
+            "{}: the disk is full ({free} bytes free); nothing is lost, trying again in {} s",
+            self.state.display(),
+            pause.as_secs()
+        ));
+    }
+
+    /// Paints, unless it was painted just now.
+    pub fn refresh(&mut self, core: &Core) {
+        if self.progress.is_due() {
+            let snapshot = self.snapshot(core);
+            self.progress.update(&snapshot);
+        }
+        self.watch_loneliness(core);
+    }
+
+    fn watch_loneliness(&mut self, core: &Core) {
+        if core.is_finished() || core.workers().any(|(_, worker)| worker.session.is_some()) {
+            self.lonely_since = None;
+            self.was_told_lonely = false;
+            return;
+        }
+        let since = *self.lonely_since.get_or_insert_with(Instant::now);
+        if !self.was_told_lonely && LONELY_AFTER < since.elapsed() {
+            self.was_told_lonely = true;
+            self.progress.println(&format!("no worker yet; start one with: {}", self.worker_command));
+        }
+    }
+
+    fn snapshot(&self, core: &Core) -> Snapshot {
+        let counts = core.counts();
+        let held = core.workers().flat_map(|(_, worker)| worker.leases.values());
+        let shown: Vec<&HeldLease> = held.clone().take(MAX_RUNNING_SHOWN).collect();
+        let running_costs: Vec<f64> = held.map(|held| self.cost_left_of(held)).collect();
+        let whole: f64 = core
+            .workers()
+            .flat_map(|(_, worker)| worker.leases.keys())
+            .map(|trial| self.cost(*trial))
+            .sum();
+        let workers: Vec<WorkerLoad> =
+            core.workers().filter_map(|(_, worker)| worker_load(worker)).collect();
+        let n_slots = workers.iter().map(|worker| worker.n_slots).sum();
+        Snapshot {
+            n_trials: counts.n_trials(),
+            n_done: counts.n_completed + counts.n_failed + counts.n_cancelled,
+            n_running: counts.n_leased,
+            n_left: counts.n_ready,
+            n_failed: counts.n_failed,
+            n_diverged: self.n_diverged,
+            eta: self.eta.estimate((self.cost_left - whole).max(0.0), running_costs, n_slots),
+            best: self.best.clone(),
+            workers,
+            running: shown.into_iter().map(|held| self.running_trial(held)).collect(),
+        }
+    }
+
+    fn running_trial(&self, held: &HeldLease) -> RunningTrial {
+        let trial = held.open.lease.trial;
+        let epoch = held.n_epochs_done;
+        RunningTrial {
+            label: self.label(trial),
+            epoch,
+            n_epochs: self.plan.config(trial.at()).epochs,
+            valid_accuracy: (0 < epoch).then_some(held.valid_accuracy),
+        }
+    }
+
+    fn cost_left_of(&self, held: &HeldLease) -> f64 {
+        let trial = held.open.lease.trial;
+        let n_epochs = f64::from(self.plan.config(trial.at()).epochs);
+        let share = 1.0 - f64::from(held.n_epochs_done) / n_epochs;
+        self.cost(trial) * share.max(0.0)
+    }
+
+    fn cost(&self, trial: TrialIndex) -> f64 {
+        self.plan.cost_macs(self.plan.trials[trial.at()].point as usize)
+    }
+
+    fn label(&self, trial: TrialIndex) -> String {
+        let config = self.plan.config(trial.at());
+        format!("{} seed {}", label(&config), config.seed)
+    }
+
+    /// Takes the bars away.
+    pub fn finish(self) {
+        self.progress.finish();
+    }
+}
+
+fn worker_load(worker: &Worker) -> Option<WorkerLoad> {
+    worker.session?;
+    let facts = worker.facts.as_ref()?;
+    Some(WorkerLoad {
+        name: facts.name.clone(),
+        n_busy: worker.leases.len(),
+        n_slots: facts.n_slots as usize,
+    })
+}

@@ -1,0 +1,227 @@
+//! Everything that can be wrong is found here, before anything starts: the sweep file, its data,
+//! the state folder and the address.
+
+use std::{
+    io::{self, IsTerminal, Write},
+    net::SocketAddr,
+    path::Path,
+};
+
+use anyhow::{Context, anyhow};
+use coordinator_core::{
+    event::{Action, Record},
+    lease::TrialIndex,
+    ledger::Ledger,
+    sweep::{self, Plan},
+};
+use trainer::Isa;
+
+use crate::{
+    cli,
+    datasets::{self, LoadedDataset},
+    diagnostics::SweepText,
+    facts::{Data, Facts},
+    store::{Recorded, StateFolder, Store},
+};
+
+/// Why a run cannot start.
+#[derive(Debug)]
+pub enum Refusal {
+    /// Exit code 2: the user's words are off. Already printed if empty.
+    Usage(String),
+    /// Exit code 1.
+    Runtime(anyhow::Error),
+}
+
+impl<E: Into<anyhow::Error>> From<E> for Refusal {
+    fn from(error: E) -> Self {
+        Self::Runtime(error.into())
+    }
+}
+
+/// A sweep file that was read, with its data and its plan.
+pub struct Planned {
+    pub text: String,
+    pub loaded: LoadedDataset,
+    pub plan: Plan,
+}
+
+/// Reads and expands a sweep file; its problems are printed.
+pub fn plan_file(path: &Path) -> Result<Planned, Refusal> {
+    let source = SweepText::read(path).map_err(Refusal::Usage)?;
+    let refuse = |problems: Vec<sweep::Problem>| {
+        source.print(&problems);
+        Refusal::Usage(String::new())
+    };
+    let file = sweep::parse(&source.text).map_err(refuse)?;
+    let loaded = datasets::load(&file.dataset, source.folder())
+        .map_err(|error| refuse(vec![error.into_problem(file.dataset_span.clone())]))?;
+    let plan = sweep::plan(&file, &loaded.facts).map_err(refuse)?;
+    Ok(Planned { text: source.text, loaded, plan })
+}
+
+/// The instruction set to train with; a `SWEEP_ISA` that cannot be had is wrong usage.
+pub fn choose_isa() -> Result<Isa, Refusal> {
+    let forced = std::env::var_os("SWEEP_ISA").filter(|value| !value.is_empty());
+    let forced = forced.as_ref().map(|value| value.to_string_lossy());
+    Isa::choose(forced.as_deref()).map_err(|error| Refusal::Usage(format!("SWEEP_ISA: {error}")))
+}
+
+/// A state that is open and fits the plan.
+pub struct Opened {
+    pub folder: StateFolder,
+    pub store: Store,
+    pub facts: Facts,
+    pub recorded: Recorded,
+    /// Sentences on what the state holds, for people.
+    pub news: Vec<String>,
+}
+
+pub fn open_state(run: &cli::Run, planned: &Planned) -> Result<Opened, Refusal> {
+    let out = run.out.join(&planned.plan.name);
+    let path = run.state.clone().unwrap_or_else(|| out.join(".state"));
+    let mut folder = StateFolder::open(&path, run.allow_network_state)?;
+    let mut news = Vec::new();
+    if run.fresh && folder.database().exists() {
+        confirm_fresh(run, folder.path())?;
+        let aside = folder.set_aside()?;
+        news.push(format!("the former state lies in {}", aside.display()));
+        folder = StateFolder::open(&path, run.allow_network_state)?;
+    }
+    let mut store = Store::open(&folder.database())?;
+    let former = Facts::of_store(&store)?;
+    let recorded = store.load(&planned.plan)?;
+    check_same_sweep(former.as_ref(), &recorded, &planned.plan)?;
+    news.extend(describe(former.as_ref(), &recorded, &planned.plan));
+    let facts = next_facts(former, run, planned)?;
+    facts.save(&mut store)?;
+    store.close_attempts(&recorded.outside.open)?;
+    Ok(Opened { folder, store, facts, recorded, news })
+}
+
+fn confirm_fresh(run: &cli::Run, state: &Path) -> Result<(), Refusal> {
+    if run.yes {
+        return Ok(());
+    }
+    if !io::stdin().is_terminal() {
+        let text = format!("--fresh sets {} aside; add --yes to say that you mean it", state.display());
+        return Err(Refusal::Usage(text));
+    }
+    eprint!("set the recorded state {} aside and start anew? [y/N] ", state.display());
+    io::stderr().flush()?;
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer)?;
+    match answer.trim() {
+        "y" | "Y" | "yes" => Ok(()),
+        _ => Err(Refusal::Usage("nothing was started".into())),
+    }
+}
+
+/// A state of which not one trial fits is most likely another sweep of the same name.
+fn check_same_sweep(
+    former: Option<&Facts>,
+    recorded: &Recorded,
+    plan: &Plan,
+) -> Result<(), Refusal> {
+    let n_kept = n_recorded(&recorded.ledger);
+    let n_outside = recorded.outside.n_recorded;
+    // Another numerics version changes every trial's id: all of them run again, as they should.
+    let is_same_numerics = former.is_some_and(|it| it.numerics_version == trainer::NUMERICS_VERSION);
+    if !is_same_numerics || n_kept != 0 || n_outside == 0 {
+        return Ok(());
+    }
+    Err(Refusal::Usage(format!(
+        "the state of the sweep `{}` holds {n_outside} recorded trials, and none of them is in this file; \
+         give this sweep another `name`, or set the former state aside with --fresh",
+        plan.name
+    )))
+}
+
+fn describe(former: Option<&Facts>, recorded: &Recorded, plan: &Plan) -> Vec<String> {
+    let Some(former) = former else { return Vec::new() };
+    let n_kept = n_recorded(&recorded.ledger);
+    let n_trials = plan.trials.len();
+    let mut news = Vec::new();
+    if former.numerics_version != trainer::NUMERICS_VERSION {
+        news.push(format!(
+            "recorded by numerics version {}, this build trains by version {}: every trial runs again",
+            former.numerics_version,
+            trainer::NUMERICS_VERSION
+        ));
+    }
+    if 0 < n_kept {
+        news.push(format!("resuming: {n_kept} of {n_trials} trials are recorded, {} to run", n_trials - n_kept));
+    }
+    if 0 < recorded.outside.n_recorded {
+        news.push(format!(
+            "{} recorded trials are outside the sweep file; they stay in the state and are left out of the report",
+            recorded.outside.n_recorded
+        ));
+    }
+    news
+}
+
+fn n_recorded(ledger: &Ledger) -> usize {
+    ledger.trials.iter().filter(|trial| trial.status.is_terminal()).count()
+}
+
+fn next_facts(
+    former: Option<Facts>,
+    run: &cli::Run,
+    planned: &Planned,
+) -> Result<Facts, Refusal> {
+    let mut fresh_id = [0; 16];
+    getrandom::fill(&mut fresh_id).map_err(|error| anyhow!("no random numbers: {error}"))?;
+    let (state_id, term, wall_s) =
+        former.map_or((fresh_id, 0, 0.0), |former| (former.state_id, former.term, former.wall_s));
+    Ok(Facts {
+        sweep_toml: planned.text.clone(),
+        sweep_path: run.sweep.display().to_string(),
+        state_id,
+        term: term + 1,
+        numerics_version: trainer::NUMERICS_VERSION,
+        wall_s,
+        data: Data::of(&planned.loaded, &planned.plan),
+    })
+}
+
+/// Failed and cancelled trials that are to run again, before the core is restored.
+pub fn reopen(ledger: &mut Ledger, failed_too: bool) -> Vec<Action> {
+    use coordinator_core::trial::Status;
+    let again = |status| status == Status::Cancelled || (failed_too && status == Status::Failed);
+    let mut out = Vec::new();
+    for index in 0..ledger.trials.len() {
+        if again(ledger.trials[index].status) {
+            let trial = TrialIndex(u32::try_from(index).expect("plans are below 2^32 trials"));
+            let record = Record::Reopened { trial };
+            ledger.book(&record);
+            out.push(Action::Persist(record));
+        }
+    }
+    out
+}
+
+/// The queue order: all points of the first seed, costliest first, then the next seed.
+pub fn queue_order(plan: &Plan) -> Vec<TrialIndex> {
+    let costs: Vec<f64> = (0..plan.points.len()).map(|point| plan.cost_macs(point)).collect();
+    let mut order: Vec<TrialIndex> = (0..).map(TrialIndex).take(plan.trials.len()).collect();
+    order.sort_by(|a, b| {
+        let (a, b) = (&plan.trials[a.at()], &plan.trials[b.at()]);
+        let cost = |trial: &sweep::Trial| costs[trial.point as usize];
+        a.seed.cmp(&b.seed).then(cost(b).total_cmp(&cost(a))).then(a.point.cmp(&b.point))
+    });
+    order
+}
+
+/// Binds the address that workers connect to.
+pub fn bind(address: SocketAddr) -> Result<std::net::TcpListener, Refusal> {
+    let listener = std::net::TcpListener::bind(address).map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => anyhow!(
+            "{address} is in use, perhaps by another sweep; choose another with --listen, such as --listen {}:0 for any free port",
+            address.ip()
+        ),
+        _ => anyhow!(error).context(format!("cannot listen on {address}")),
+    })?;
+    listener.set_nonblocking(true).context("cannot prepare the listener")?;
+    Ok(listener)
+}

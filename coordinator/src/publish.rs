@@ -1,0 +1,138 @@
+//! Builds a report from a state and puts it where readers find it: the complete set replaces the
+//! folder's files, anything less goes to `partial/`.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    process::Stdio,
+};
+
+use anyhow::{Context, bail};
+use serde::{Deserialize, Serialize};
+use tokio::process::Command;
+
+use crate::{
+    facts::Facts,
+    report_input,
+    store::{Reader, database_in},
+};
+
+/// What a build says to the process that asked for it, as JSON.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Published {
+    pub report: PathBuf,
+    pub complete: bool,
+    pub n_diverged: usize,
+    pub results_sha256: Option<String>,
+    pub short_table: Vec<Vec<String>>,
+}
+
+/// Builds the report of the state `state` into the folder `out`; with `partial_only`, the files of
+/// a complete report are left alone even if this one is complete too.
+pub fn publish(state: &Path, out: &Path, partial_only: bool) -> anyhow::Result<Published> {
+    let database = database_in(state);
+    if !database.exists() {
+        bail!(
+            "{}: holds no recorded state, so there is nothing to build a report from; give its folder with --state, or run the sweep",
+            state.display()
+        );
+    }
+    let reader = Reader::open(&database)?;
+    let facts = Facts::of_reader(&reader)?
+        .with_context(|| format!("{}: no sweep was started on this state", state.display()))?;
+    let input = report_input::input(&reader, &facts)?;
+    let made = || format!("{}: cannot write the report", out.display());
+    fs::create_dir_all(out).with_context(made)?;
+    let building = out.join(format!(".building-{}", std::process::id()));
+    start_empty(&building).with_context(made)?;
+    let built = report::build(&input, &building);
+    let moved = built.map_err(anyhow::Error::from).and_then(|built| {
+        let is_top = built.complete && !partial_only;
+        let folder = if is_top { replace_top(&building, out) } else { replace_partial(&building, out) };
+        Ok((built, folder.with_context(made)?))
+    });
+    if building.exists() {
+        fs::remove_dir_all(&building).with_context(made)?;
+    }
+    let (built, folder) = moved?;
+    Ok(Published {
+        report: folder.join("report.md"),
+        complete: built.complete,
+        n_diverged: built.counts.n_diverged,
+        results_sha256: built.results_sha256,
+        short_table: built.short_table,
+    })
+}
+
+fn start_empty(folder: &Path) -> io::Result<()> {
+    if folder.exists() {
+        fs::remove_dir_all(folder)?;
+    }
+    fs::create_dir(folder)
+}
+
+/// Moves each new file over its former self, then removes what the former report had beyond it.
+fn replace_top(building: &Path, out: &Path) -> io::Result<PathBuf> {
+    let new = file_names(building)?;
+    let stale = generated_by_former_run(out)?.into_iter().filter(|name| !new.contains(name));
+    for name in stale.collect::<Vec<_>>() {
+        fs::remove_file(out.join(name))?;
+    }
+    for name in &new {
+        fs::rename(building.join(name), out.join(name))?;
+    }
+    let partial = out.join("partial");
+    if partial.exists() {
+        fs::remove_dir_all(partial)?;
+    }
+    Ok(out.into())
+}
+
+fn replace_partial(building: &Path, out: &Path) -> io::Result<PathBuf> {
+    let partial = out.join("partial");
+    if partial.exists() {
+        fs::remove_dir_all(&partial)?;
+    }
+    fs::rename(building, &partial)?;
+    Ok(partial)
+}
+
+fn file_names(folder: &Path) -> io::Result<Vec<String>> {
+    let entries = fs::read_dir(folder)?.collect::<io::Result<Vec<_>>>()?;
+    Ok(entries.iter().filter_map(|entry| entry.file_name().into_string().ok()).collect())
+}
+
+/// The files that the former report's manifest lists and that lie in the folder itself; a file of
+/// the user's is never among them.
+fn generated_by_former_run(out: &Path) -> io::Result<Vec<String>> {
+    let text = match fs::read_to_string(out.join("manifest.json")) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let manifest: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+    let listed = manifest["files"].as_object().into_iter().flatten().map(|(name, _)| name.clone());
+    Ok(listed.filter(|name| !name.contains('/') && out.join(name).is_file()).collect())
+}
+
+/// Runs `publish` in a child process of `program`, so that polars' threads take no trainer's core
+/// and a failure there cannot hurt the sweep.
+pub async fn publish_in_child(
+    program: &Path,
+    state: &Path,
+    out: &Path,
+    partial_only: bool,
+) -> anyhow::Result<Published> {
+    let mut command = Command::new(program);
+    command.arg("build-report").arg("--state").arg(state).arg("--out").arg(out);
+    if partial_only {
+        command.arg("--partial");
+    }
+    command.env("POLARS_MAX_THREADS", "1").stdin(Stdio::null()).kill_on_drop(true);
+    let output = command.process_group(0).output().await.context("cannot start the report's process")?;
+    if !output.status.success() {
+        let text = String::from_utf8_lossy(&output.stderr);
+        bail!("the report could not be built ({}): {}", output.status, text.trim());
+    }
+    serde_json::from_slice(&output.stdout).context("the report's process answered nonsense")
+}

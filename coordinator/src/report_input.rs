@@ -1,0 +1,195 @@
+//! A state's plan and records to what the report is made from; the only file that knows both.
+
+use std::collections::HashMap;
+
+use coordinator_core::{
+    event::Timing,
+    sweep::{self, Filter, Plan},
+};
+use report::input::{
+    Axis, Cell, Column, Compare, DataFacts, Done, Ending, Epoch, HeatmapSpec, Hypothesis, Input,
+    Metric, Phase, Provenance, State, Trial, Value, WorkerFacts, Work,
+};
+use trainer::{EpochRecord, KEYS, Scale, TrialResult};
+
+use crate::{
+    facts::Facts,
+    store::{Reader, StoreError, TrialRow, TrialState},
+    values::{column_kind, to_report},
+};
+
+/// Everything that the state knows, at one moment.
+pub fn input(reader: &Reader, facts: &Facts) -> Result<Input, StoreError> {
+    let plan = facts.plan()?;
+    let mut rows = reader.trials()?;
+    let trials = (0..plan.trials.len()).map(|index| trial(&plan, index, &mut rows)).collect();
+    Ok(Input {
+        name: plan.name.clone(),
+        description: plan.description.clone(),
+        sweep_toml: facts.sweep_toml.clone(),
+        data: data(facts, &plan),
+        columns: KEYS
+            .iter()
+            .map(|key| Column { name: key.name.into(), kind: column_kind(key.kind) })
+            .collect(),
+        axes: plan.axes.iter().map(axis).collect(),
+        metric: match plan.report.metric {
+            sweep::Metric::ValidAccuracy => Metric::ValidAccuracy,
+            sweep::Metric::ValidLoss => Metric::ValidLoss,
+        },
+        heatmaps: plan.report.heatmaps.iter().map(heatmap).collect(),
+        hypotheses: plan.hypotheses.iter().map(hypothesis).collect(),
+        trials,
+        notes_on_copies: plan.copies_dropped.iter().map(ToString::to_string).collect(),
+        provenance: provenance(reader, facts)?,
+    })
+}
+
+fn data(facts: &Facts, plan: &Plan) -> DataFacts {
+    let data = &facts.data;
+    DataFacts {
+        name: data.name.clone(),
+        digest: hex(&data.digest),
+        n_train: plan.split.n_train,
+        n_valid: plan.split.n_valid,
+        n_test: data.n_test_rows,
+        n_inputs: data.n_inputs,
+        n_classes: data.n_classes,
+        largest_valid_class_share: data.largest_class_share,
+        scale: match plan.split.scale {
+            Scale::Unit => "unit".into(),
+            Scale::Standard => "standard".into(),
+        },
+    }
+}
+
+fn provenance(reader: &Reader, facts: &Facts) -> Result<Provenance, StoreError> {
+    let counts = reader.attempt_counts()?;
+    let workers = reader.workers()?.into_iter().map(|worker| WorkerFacts {
+        name: worker.name,
+        isa: worker.isa,
+        cpu: worker.cpu,
+        n_slots: worker.n_slots,
+    });
+    Ok(Provenance {
+        command: format!("coordinator --sweep {}", facts.sweep_path),
+        version: env!("CARGO_PKG_VERSION").into(),
+        numerics_version: trainer::NUMERICS_VERSION,
+        wall_s: facts.wall_s,
+        n_attempts: counts.n_attempts,
+        n_lost: counts.n_lost,
+        n_starts: u32::try_from(facts.term).unwrap_or(u32::MAX),
+        workers: workers.collect(),
+        n_conflicts: counts.n_conflicts,
+    })
+}
+
+fn axis(axis: &sweep::Axis) -> Axis {
+    Axis { name: axis.name.into(), values: axis.values.iter().map(to_report).collect() }
+}
+
+fn heatmap(spec: &sweep::HeatmapSpec) -> HeatmapSpec {
+    let cell = match spec.cell {
+        sweep::Cell::Best => Cell::Best,
+        sweep::Cell::Mean => Cell::Mean,
+    };
+    HeatmapSpec { x: spec.x.into(), y: spec.y.into(), cell }
+}
+
+fn hypothesis(hypothesis: &sweep::Hypothesis) -> Hypothesis {
+    Hypothesis {
+        claim: hypothesis.claim.clone(),
+        better: filter(&hypothesis.better),
+        than: filter(&hypothesis.than),
+        compare: match hypothesis.compare {
+            sweep::Compare::Best => Compare::Best,
+            sweep::Compare::Matched => Compare::Matched,
+        },
+        margin: hypothesis.margin,
+    }
+}
+
+fn filter(filter: &Filter) -> Vec<(String, Vec<Value>)> {
+    let condition = |condition: &sweep::Condition| {
+        (condition.name.to_string(), condition.values.iter().map(to_report).collect())
+    };
+    filter.conditions.iter().map(condition).collect()
+}
+
+fn trial(plan: &Plan, index: usize, rows: &mut HashMap<[u8; 32], TrialRow>) -> Trial {
+    let planned = &plan.trials[index];
+    let config = plan.config(index);
+    let row = rows.remove(&planned.id.0);
+    let n_attempts = row.as_ref().map_or(0, |row| row.n_attempts);
+    let state = match row.map(|row| row.state) {
+        None | Some(TrialState::Open) => State::Open,
+        Some(TrialState::Cancelled) => State::Cancelled,
+        Some(TrialState::Failed { cause }) => State::Failed { cause, n_attempts },
+        Some(TrialState::Done { result, timings }) => State::Done(Box::new(done(*result, timings))),
+    };
+    Trial {
+        id: planned.id.to_string(),
+        phase: Phase::Grid,
+        values: KEYS.iter().map(|key| config.value(key.name).as_ref().map(to_report)).collect(),
+        seed: planned.seed,
+        state,
+    }
+}
+
+fn done(result: TrialResult, timings: Vec<Timing>) -> Done {
+    let work = result.work;
+    Done {
+        ending: match result.ending {
+            trainer::Ending::Completed { best_epoch, test_accuracy, collapsed } => {
+                Ending::Completed { best_epoch, test_accuracy, collapsed }
+            }
+            trainer::Ending::Diverged { step, last_finite_loss } => {
+                Ending::Diverged { step, last_finite_loss }
+            }
+        },
+        history: result.history.into_iter().map(epoch).collect(),
+        work: Work {
+            n_steps: work.n_steps,
+            grad_samples: work.grad_samples,
+            probe_samples: work.probe_samples,
+            macs_textbook: work.macs_textbook,
+            macs_executed: work.macs_executed,
+            backtracks: work.backtracks.map(|b| (b.mean, b.p95, b.max)),
+            steps_without_step: work.steps_without_step,
+        },
+        digest: hex(&result.digest),
+        timings: timings.into_iter().map(timing).collect(),
+    }
+}
+
+fn epoch(record: EpochRecord) -> Epoch {
+    Epoch {
+        epoch: record.epoch,
+        train_loss: record.train_loss,
+        train_accuracy: record.train_accuracy,
+        valid_loss: record.valid_loss,
+        valid_accuracy: record.valid_accuracy,
+        learning_rate: record.learning_rate,
+        steps: record.steps.map(|steps| (steps.min, steps.median, steps.max)),
+        n_backtracks: record.n_backtracks,
+        gradient_norm: record.gradient_norm,
+        grad_samples: record.grad_samples,
+        probe_samples: record.probe_samples,
+    }
+}
+
+fn timing(timing: Timing) -> report::input::Timing {
+    report::input::Timing {
+        epoch: timing.epoch,
+        wall_s: timing.wall_s,
+        cpu_s: timing.cpu_s,
+        worker: timing.worker,
+        isa: timing.isa,
+        attempt: timing.attempt,
+        slots_in_use: timing.n_slots_in_use,
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

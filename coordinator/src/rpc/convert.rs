@@ -1,0 +1,366 @@
+//! Wire types to domain types and back; the only file of the coordinator that knows both. What a
+//! worker sends is checked here against every limit before it goes further.
+
+use coordinator_core::{
+    event::{self, Finished, Join, Order, Running, Sync, Verdict, WorkerFacts},
+    lease::{Lease, SessionId, WorkerId},
+    sweep::TrialId,
+};
+use trainer::{Backtracks, Ending, EpochRecord, Scale, StepSizes, TrialResult, Value, Work};
+
+use super::{Sweep, status::RpcError};
+
+/// Longest text of a worker that is kept; the rest is cut.
+const MAX_TEXT_BYTES: usize = 4_000;
+const MAX_NAME_BYTES: usize = 200;
+const MAX_SLOTS: u32 = 4_096;
+/// Leases in one Sync: far above what a worker's slots can hold.
+const MAX_LEASES: usize = 8_192;
+
+pub(super) fn join(request: proto::JoinRequest, sweep: &Sweep) -> Result<Join, RpcError> {
+    let worker = WorkerId(array(&request.worker_id, "worker_id")?);
+    if !(1..=MAX_SLOTS).contains(&request.n_slots) {
+        let text = format!("n_slots is {}, expected 1 to {MAX_SLOTS}", request.n_slots);
+        return Err(RpcError::Malformed(text));
+    }
+    bounded(request.running.len())?;
+    // Leases of another state mean nothing here; the worker learns that they are not kept.
+    let is_ours = request.state_id == sweep.state_id;
+    let running = request.running.iter().filter(|_| is_ours).filter_map(|l| lease(l, sweep));
+    Ok(Join {
+        worker,
+        running: running.collect(),
+        facts: WorkerFacts {
+            name: cut(request.name, MAX_NAME_BYTES),
+            isa: cut(request.isa, MAX_NAME_BYTES),
+            cpu: cut(request.cpu, MAX_NAME_BYTES),
+            n_slots: request.n_slots,
+            local_index: request.local_index,
+        },
+    })
+}
+
+pub(super) fn join_reply(
+    session: SessionId,
+    kept: &[Lease],
+    finished: bool,
+    sweep: &Sweep,
+) -> proto::JoinReply {
+    let plan = &sweep.plan;
+    let data = proto::Data {
+        digest: plan.dataset_digest.to_vec(),
+        n_bytes: sweep.blob.len() as u64,
+        n_train: plan.split.n_train,
+        n_valid: plan.split.n_valid,
+        scale: match plan.split.scale {
+            Scale::Unit => proto::Scale::Unit.into(),
+            Scale::Standard => proto::Scale::Standard.into(),
+        },
+    };
+    proto::JoinReply {
+        session: session.0,
+        protocol: proto::PROTOCOL_VERSION,
+        term: sweep.term,
+        state_id: sweep.state_id.to_vec(),
+        sync_every_ms: millis(sweep.sync_every),
+        lease_ttl_ms: millis(sweep.lease_ttl),
+        data: Some(data),
+        kept: kept.iter().map(|lease| lease_to_wire(lease, sweep)).collect(),
+        finished,
+    }
+}
+
+/// Leases of trials that the plan does not name, among what a Sync finished and runs.
+pub(super) struct UnknownLeases {
+    finished: Vec<proto::Lease>,
+    running: Vec<proto::Lease>,
+}
+
+pub(super) fn unknown_leases(request: &proto::SyncRequest, sweep: &Sweep) -> UnknownLeases {
+    let unknown = |l: &&proto::Lease| lease(l, sweep).is_none();
+    UnknownLeases {
+        finished: request
+            .finished
+            .iter()
+            .filter_map(|f| f.lease.as_ref())
+            .filter(unknown)
+            .cloned()
+            .collect(),
+        running: request
+            .running
+            .iter()
+            .filter_map(|r| r.lease.as_ref())
+            .filter(unknown)
+            .cloned()
+            .collect(),
+    }
+}
+
+pub(super) fn sync(request: proto::SyncRequest, sweep: &Sweep) -> Result<Sync, RpcError> {
+    bounded(request.running.len())?;
+    bounded(request.finished.len())?;
+    bounded(request.released.len())?;
+    let mut all = Vec::with_capacity(request.finished.len());
+    for wire in request.finished {
+        if let Some(finished) = finished(wire, sweep)? {
+            all.push(finished);
+        }
+    }
+    let running = request.running.iter().filter_map(|wire| {
+        Some(Running {
+            lease: lease(wire.lease.as_ref()?, sweep)?,
+            n_epochs_done: wire.n_epochs_done,
+            valid_accuracy: wire.valid_accuracy,
+        })
+    });
+    Ok(Sync {
+        session: SessionId(request.session),
+        seq: request.seq,
+        seen_seq: request.seen_seq,
+        n_free_slots: request.n_free_slots.min(MAX_SLOTS),
+        draining: request.draining,
+        running: running.collect(),
+        finished: all,
+        released: request.released.iter().filter_map(|wire| lease(wire, sweep)).collect(),
+    })
+}
+
+pub(super) fn sync_reply(
+    reply: event::SyncReply,
+    unknown: UnknownLeases,
+    sweep: &Sweep,
+) -> proto::SyncReply {
+    let known = reply.acks.iter().map(|(lease, verdict)| proto::Ack {
+        lease: Some(lease_to_wire(lease, sweep)),
+        verdict: verdict_to_wire(*verdict).into(),
+    });
+    let rejected = unknown.finished.into_iter().map(|lease| proto::Ack {
+        lease: Some(lease),
+        verdict: proto::Verdict::Rejected.into(),
+    });
+    let stop = reply.stop.iter().map(|lease| lease_to_wire(lease, sweep));
+    proto::SyncReply {
+        seq: reply.seq,
+        acks: known.chain(rejected).collect(),
+        grants: reply.grants.iter().map(|lease| grant(lease, sweep)).collect(),
+        stop: stop.chain(unknown.running).collect(),
+        order: match reply.order {
+            Order::GoOn => proto::Order::GoOn,
+            Order::Drain => proto::Order::Drain,
+            Order::Rejoin => proto::Order::Rejoin,
+            Order::Finished => proto::Order::Finished,
+        }
+        .into(),
+        sync_within_ms: millis(sweep.sync_every),
+    }
+}
+
+fn grant(lease: &Lease, sweep: &Sweep) -> proto::Grant {
+    let config = sweep.plan.config(lease.trial.at());
+    let hyperparameters = config.values().into_iter().map(|(key, value)| {
+        use proto::hyperparameter::Value as Wire;
+        let value = match value {
+            Value::Text(text) => Wire::Text(text),
+            Value::Number(number) => Wire::Number(number),
+            Value::Count(count) => Wire::Count(count),
+            Value::Widths(widths) => Wire::Widths(proto::Widths { widths }),
+        };
+        proto::Hyperparameter { key: key.into(), value: Some(value) }
+    });
+    proto::Grant {
+        lease: Some(lease_to_wire(lease, sweep)),
+        hyperparameters: hyperparameters.collect(),
+        seed: config.seed,
+    }
+}
+
+fn verdict_to_wire(verdict: Verdict) -> proto::Verdict {
+    match verdict {
+        Verdict::Recorded => proto::Verdict::Recorded,
+        Verdict::AlreadyRecorded => proto::Verdict::AlreadyRecorded,
+        Verdict::Conflict => proto::Verdict::Conflict,
+        Verdict::Rejected => proto::Verdict::Rejected,
+    }
+}
+
+fn lease(wire: &proto::Lease, sweep: &Sweep) -> Option<Lease> {
+    let id = TrialId(wire.trial_id.as_slice().try_into().ok()?);
+    let trial = *sweep.places.get(&id)?;
+    Some(Lease { trial, attempt: wire.attempt, term: wire.term, nonce: wire.nonce })
+}
+
+fn lease_to_wire(lease: &Lease, sweep: &Sweep) -> proto::Lease {
+    proto::Lease {
+        term: lease.term,
+        trial_id: sweep.plan.trials[lease.trial.at()].id.0.to_vec(),
+        attempt: lease.attempt,
+        nonce: lease.nonce,
+    }
+}
+
+/// `None` for a trial that the plan does not name.
+fn finished(wire: proto::Finished, sweep: &Sweep) -> Result<Option<Finished>, RpcError> {
+    use proto::finished::Outcome;
+    let Some(lease) = wire.lease.as_ref().and_then(|wire| lease(wire, sweep)) else {
+        return Ok(None);
+    };
+    let outcome = match wire.outcome {
+        Some(Outcome::Result(result)) => {
+            let n_epochs = sweep.plan.config(lease.trial.at()).epochs;
+            Ok(Box::new(trial_result(result, n_epochs)?))
+        }
+        Some(Outcome::Failure(text)) => Err(cut(text, MAX_TEXT_BYTES)),
+        None => return Err(missing("finished.outcome")),
+    };
+    let timings = wire.timings.into_iter().map(|timing| event::Timing {
+        epoch: timing.epoch,
+        wall_s: finite_or_zero(timing.wall_s),
+        cpu_s: finite_or_zero(timing.cpu_s),
+        worker: cut(timing.worker, MAX_NAME_BYTES),
+        isa: cut(timing.isa, MAX_NAME_BYTES),
+        attempt: timing.attempt,
+        n_slots_in_use: timing.n_slots_in_use,
+    });
+    Ok(Some(Finished { lease, outcome, timings: timings.collect() }))
+}
+
+fn trial_result(wire: proto::TrialResult, n_epochs: u32) -> Result<TrialResult, RpcError> {
+    use proto::trial_result::Ending as Wire;
+    let ending = match wire.ending.ok_or_else(|| missing("result.ending"))? {
+        Wire::Completed(completed) => Ending::Completed {
+            best_epoch: completed.best_epoch,
+            test_accuracy: completed.test_accuracy.map(finite).transpose()?,
+            collapsed: completed.collapsed,
+        },
+        Wire::Diverged(diverged) => Ending::Diverged {
+            step: diverged.step,
+            last_finite_loss: diverged.last_finite_loss.map(finite).transpose()?,
+        },
+    };
+    let history = wire.history.into_iter().map(epoch).collect::<Result<Vec<_>, _>>()?;
+    let is_in_order = (1..).zip(&history).all(|(epoch, record): (u32, _)| record.epoch == epoch);
+    let n_recorded = u32::try_from(history.len()).unwrap_or(u32::MAX);
+    let best_is_there = match ending {
+        Ending::Completed { best_epoch, .. } => (1..=n_recorded).contains(&best_epoch),
+        Ending::Diverged { .. } => true,
+    };
+    if !is_in_order || n_epochs < n_recorded || !best_is_there {
+        let text = format!("a history of {n_recorded} epochs does not fit a trial of {n_epochs}");
+        return Err(RpcError::Malformed(text));
+    }
+    let work = work(wire.work.ok_or_else(|| missing("result.work"))?)?;
+    Ok(TrialResult { ending, history, work, digest: array(&wire.digest, "result.digest")? })
+}
+
+fn epoch(wire: proto::Epoch) -> Result<EpochRecord, RpcError> {
+    let steps = match wire.steps {
+        None => None,
+        Some(steps) => Some(StepSizes {
+            min: finite(steps.min)?,
+            median: finite(steps.median)?,
+            max: finite(steps.max)?,
+        }),
+    };
+    Ok(EpochRecord {
+        epoch: wire.epoch,
+        train_loss: finite(wire.train_loss)?,
+        train_accuracy: finite(wire.train_accuracy)?,
+        valid_loss: finite(wire.valid_loss)?,
+        valid_accuracy: finite(wire.valid_accuracy)?,
+        learning_rate: finite(wire.learning_rate)?,
+        steps,
+        n_backtracks: count(wire.n_backtracks)?,
+        gradient_norm: finite(wire.gradient_norm)?,
+        grad_samples: count(wire.grad_samples)?,
+        probe_samples: count(wire.probe_samples)?,
+    })
+}
+
+fn work(wire: proto::Work) -> Result<Work, RpcError> {
+    let backtracks = match wire.backtracks {
+        None => None,
+        Some(b) => Some(Backtracks { mean: finite(b.mean)?, p95: b.p95, max: b.max }),
+    };
+    Ok(Work {
+        n_steps: count(wire.n_steps)?,
+        grad_samples: count(wire.grad_samples)?,
+        probe_samples: count(wire.probe_samples)?,
+        macs_textbook: count(wire.macs_textbook)?,
+        macs_executed: count(wire.macs_executed)?,
+        backtracks,
+        steps_without_step: count(wire.steps_without_step)?,
+    })
+}
+
+fn array<const N: usize>(bytes: &[u8], field: &str) -> Result<[u8; N], RpcError> {
+    let text = || format!("{field} has {} bytes, expected {N}", bytes.len());
+    bytes.try_into().map_err(|_| RpcError::Malformed(text()))
+}
+
+fn bounded(n_leases: usize) -> Result<(), RpcError> {
+    if n_leases <= MAX_LEASES {
+        return Ok(());
+    }
+    Err(RpcError::Malformed(format!("{n_leases} leases in one call, expected at most {MAX_LEASES}")))
+}
+
+/// Results hold no NaN and no infinity; a trial that left the finite range is `Diverged`.
+fn finite(number: f64) -> Result<f64, RpcError> {
+    if number.is_finite() {
+        return Ok(number);
+    }
+    Err(RpcError::Malformed(format!("a result holds {number}, expected finite numbers")))
+}
+
+fn finite_or_zero(number: f64) -> f64 {
+    if number.is_finite() { number } else { 0.0 }
+}
+
+/// Counts are stored as signed 64 bit.
+fn count(number: u64) -> Result<u64, RpcError> {
+    if number <= i64::MAX.cast_unsigned() {
+        return Ok(number);
+    }
+    Err(RpcError::Malformed(format!("a count of {number} is out of range")))
+}
+
+fn missing(field: &str) -> RpcError {
+    RpcError::Malformed(format!("{field} is missing"))
+}
+
+/// At most so many bytes, cut between characters, without control characters that could write
+/// over a terminal.
+fn cut(text: String, max_bytes: usize) -> String {
+    let mut clean = String::new();
+    for c in text.chars() {
+        let c = if c.is_control() && c != '\n' { ' ' } else { c };
+        if max_bytes < clean.len() + c.len_utf8() {
+            break;
+        }
+        clean.push(c);
+    }
+    clean
+}
+
+fn millis(duration: std::time::Duration) -> u32 {
+    u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_cut_between_characters_and_cleaned() {
+        assert_eq!(cut("aé\u{1b}[2Jb".into(), 5), "aé [");
+        assert_eq!(cut("é".into(), 1), "");
+    }
+
+    #[test]
+    fn results_with_other_numbers_than_finite_ones_are_refused() {
+        assert!(finite(f64::NAN).is_err());
+        assert!(finite(f64::NEG_INFINITY).is_err());
+        assert_eq!(finite(-0.5).unwrap(), -0.5);
+        assert!(count(u64::MAX).is_err());
+    }
+}

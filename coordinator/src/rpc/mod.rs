@@ -1,0 +1,80 @@
+//! The gRPC edge: services that turn wire messages into posts for the driver and replies back.
+
+mod artifacts;
+mod convert;
+mod listener;
+mod session;
+mod status;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use coordinator_core::{
+    lease::TrialIndex,
+    sweep::{Plan, TrialId},
+};
+use proto::{artifacts_server::ArtifactsServer, session_server::SessionServer};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::Server;
+
+use crate::mailbox::Mailbox;
+
+/// What every call needs to know of the sweep; fixed for its whole run.
+#[derive(Debug)]
+pub struct Sweep {
+    pub plan: Arc<Plan>,
+    pub places: HashMap<TrialId, TrialIndex>,
+    /// The data set's canonical bytes.
+    pub blob: Bytes,
+    pub term: u64,
+    pub state_id: [u8; 16],
+    pub sync_every: Duration,
+    pub lease_ttl: Duration,
+    /// What this build's self-test gives; a worker whose differs would train other bits.
+    pub selftest_digest: [u8; 32],
+    /// Turns true once one of this coordinator's own workers has joined.
+    pub local_joined: Arc<AtomicBool>,
+}
+
+impl Sweep {
+    pub fn places_of(plan: &Plan) -> HashMap<TrialId, TrialIndex> {
+        (0..).map(TrialIndex).zip(&plan.trials).map(|(index, trial)| (trial.id, index)).collect()
+    }
+}
+
+/// A worker has a handful of calls in flight; this bounds what one connection can hold.
+const MAX_CONCURRENT_STREAMS: u32 = 32;
+
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(20);
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Serves until `shutdown`; connections that are still open then are left to the process's end.
+pub async fn serve(
+    listener: TcpListener,
+    sweep: Arc<Sweep>,
+    mailbox: Mailbox,
+    shutdown: CancellationToken,
+) -> Result<(), tonic::transport::Error> {
+    let session = SessionServer::new(session::Session::new(sweep.clone(), mailbox))
+        .max_decoding_message_size(proto::MAX_MESSAGE_BYTES)
+        .max_encoding_message_size(proto::MAX_MESSAGE_BYTES);
+    let artifacts = ArtifactsServer::new(artifacts::Artifacts::new(sweep))
+        .max_decoding_message_size(proto::CHUNK_BYTES)
+        .max_encoding_message_size(2 * proto::CHUNK_BYTES);
+    let serve = Server::builder()
+        .max_concurrent_streams(MAX_CONCURRENT_STREAMS)
+        .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
+        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+        .add_service(session)
+        .add_service(artifacts)
+        .serve_with_incoming(listener::incoming(listener));
+    tokio::select! {
+        result = serve => result,
+        () = shutdown.cancelled() => Ok(()),
+    }
+}

@@ -1,0 +1,80 @@
+//! The session service: who may join, and the way of a Sync to the core and back.
+
+use std::sync::{Arc, atomic::Ordering};
+
+use coordinator_core::event::Reply;
+use proto::{JoinReply, JoinRequest, SyncReply, SyncRequest};
+use tonic::{Request, Response, Status};
+
+use super::{Sweep, convert, status::RpcError};
+use crate::mailbox::Mailbox;
+
+#[derive(Debug)]
+pub(super) struct Session {
+    sweep: Arc<Sweep>,
+    mailbox: Mailbox,
+}
+
+impl Session {
+    pub(super) fn new(sweep: Arc<Sweep>, mailbox: Mailbox) -> Self {
+        Self { sweep, mailbox }
+    }
+
+    async fn join(&self, request: JoinRequest) -> Result<JoinReply, RpcError> {
+        check_compatible(&request, &self.sweep)?;
+        let is_local = request.local_index.is_some();
+        let join = convert::join(request, &self.sweep)?;
+        match self.mailbox.join(join).await? {
+            Reply::Joined { session, kept, finished } => {
+                self.sweep.local_joined.fetch_or(is_local, Ordering::Relaxed);
+                Ok(convert::join_reply(session, &kept, finished, &self.sweep))
+            }
+            Reply::Synced(_) => unreachable!("the core answers a Join with Joined"),
+        }
+    }
+
+    async fn sync(&self, request: SyncRequest) -> Result<SyncReply, RpcError> {
+        let unknown = convert::unknown_leases(&request, &self.sweep);
+        let sync = convert::sync(request, &self.sweep)?;
+        match self.mailbox.sync(sync).await? {
+            Reply::Synced(reply) => Ok(convert::sync_reply(reply, unknown, &self.sweep)),
+            Reply::Joined { .. } => unreachable!("the core answers a Sync with Synced"),
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl proto::session_server::Session for Session {
+    async fn join(&self, request: Request<JoinRequest>) -> Result<Response<JoinReply>, Status> {
+        Ok(Response::new(self.join(request.into_inner()).await?))
+    }
+
+    async fn sync(&self, request: Request<SyncRequest>) -> Result<Response<SyncReply>, Status> {
+        Ok(Response::new(self.sync(request.into_inner()).await?))
+    }
+}
+
+/// A worker of another protocol, or one that would train other bits, is sent away with a reason.
+fn check_compatible(request: &JoinRequest, sweep: &Sweep) -> Result<(), RpcError> {
+    let ours = proto::PROTOCOL_VERSION;
+    let (low, high) = (request.protocol_min, request.protocol_max);
+    if !(low..=high).contains(&ours) {
+        return Err(RpcError::Refused(format!(
+            "the worker speaks protocol {low} to {high}, the coordinator speaks {ours}: use the same release on both sides"
+        )));
+    }
+    if request.numerics_version != trainer::NUMERICS_VERSION {
+        return Err(RpcError::Refused(format!(
+            "the worker trains by numerics version {}, the coordinator records version {}: use the same release on both sides",
+            request.numerics_version,
+            trainer::NUMERICS_VERSION
+        )));
+    }
+    if request.selftest_digest != sweep.selftest_digest {
+        return Err(RpcError::Refused(format!(
+            "the worker's self-test on path {} gives other bits than the coordinator's: its machine or its build is broken",
+            request.isa.escape_default()
+        )));
+    }
+    Ok(())
+}

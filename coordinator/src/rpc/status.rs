@@ -1,0 +1,44 @@
+//! Errors of this edge to gRPC codes; nowhere else are codes chosen.
+
+use thiserror::Error;
+use tonic::Status;
+
+use crate::mailbox::CallError;
+
+#[derive(Debug, Error)]
+pub(super) enum RpcError {
+    /// Trying again cannot help.
+    #[error("{0}")]
+    Refused(String),
+    /// The message breaks a rule of the protocol.
+    #[error("{0}")]
+    Malformed(String),
+    #[error("the coordinator has no data set {0}")]
+    UnknownDataset(String),
+    #[error("the coordinator is busy; try again soon")]
+    Busy,
+    #[error("the coordinator is ending")]
+    Ending,
+}
+
+impl From<CallError> for RpcError {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::Busy => Self::Busy,
+            CallError::Closed => Self::Ending,
+        }
+    }
+}
+
+impl From<RpcError> for Status {
+    fn from(error: RpcError) -> Self {
+        let text = error.to_string();
+        match error {
+            RpcError::Refused(_) => Self::failed_precondition(text),
+            RpcError::Malformed(_) => Self::invalid_argument(text),
+            RpcError::UnknownDataset(_) => Self::not_found(text),
+            RpcError::Busy => Self::resource_exhausted(text),
+            RpcError::Ending => Self::unavailable(text),
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! The state folder: the database, the lock that keeps a second coordinator out, and the local
+//! workers' cache.
+
+use std::{
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+};
+
+use rustix::fs::{FlockOperation, flock, statfs};
+use thiserror::Error;
+
+#[derive(Debug, Error)]
+pub enum StateFolderError {
+    #[error("{path}: cannot make the state folder")]
+    Create { path: PathBuf, source: io::Error },
+    #[error("{path}: another coordinator runs on this state; stop it first, or give this sweep another name")]
+    InUse { path: PathBuf },
+    #[error("{path}: lies on a network file system ({kind}), where SQLite can lose data; choose a local folder with --state, or pass --allow-network-state")]
+    Network { path: PathBuf, kind: &'static str },
+    #[error("{path}: cannot set the former state aside")]
+    SetAside { path: PathBuf, source: io::Error },
+}
+
+#[derive(Debug)]
+pub struct StateFolder {
+    path: PathBuf,
+    /// Held for as long as this value lives.
+    _lock: File,
+}
+
+impl StateFolder {
+    /// Makes the folder if need be and takes its lock.
+    pub fn open(path: &Path, allow_network: bool) -> Result<Self, StateFolderError> {
+        let create = |source| StateFolderError::Create { path: path.into(), source };
+        fs::create_dir_all(path).map_err(create)?;
+        let path = path.canonicalize().map_err(create)?;
+        if let (false, Some(kind)) = (allow_network, network_kind(&path)) {
+            return Err(StateFolderError::Network { path, kind });
+        }
+        let lock = File::create(path.join("lock")).map_err(create)?;
+        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Self { path, _lock: lock }),
+            Err(rustix::io::Errno::WOULDBLOCK) => Err(StateFolderError::InUse { path }),
+            Err(errno) => Err(create(errno.into())),
+        }
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub fn database(&self) -> PathBuf {
+        database_in(&self.path)
+    }
+
+    /// Where local workers keep data sets, checkpoints and spools.
+    pub fn worker_cache(&self) -> PathBuf {
+        self.path.join("cache")
+    }
+
+    /// Renames a former state to the first free `<path>-<n>`; returns the new name. The caller has
+    /// made sure that nobody uses it by taking its lock.
+    pub fn set_aside(self) -> Result<PathBuf, StateFolderError> {
+        let aside = (1..)
+            .map(|n| {
+                let mut name = self.path.clone().into_os_string();
+                name.push(format!("-{n}"));
+                PathBuf::from(name)
+            })
+            .find(|path| !path.exists())
+            .expect("there is a free number");
+        fs::rename(&self.path, &aside)
+            .map_err(|source| StateFolderError::SetAside { path: self.path.clone(), source })?;
+        Ok(aside)
+    }
+}
+
+pub fn database_in(state: &Path) -> PathBuf {
+    state.join("sweep.db")
+}
+
+/// The file system's name if it is a network one.
+fn network_kind(path: &Path) -> Option<&'static str> {
+    // Magic numbers of statfs(2).
+    const NETWORK: [(i64, &str); 6] = [
+        (0x6969, "nfs"),
+        (0x517B, "smb"),
+        (0xFE53_4D42, "smb2"),
+        (0xFF53_4D42, "cifs"),
+        (0x0102_1997, "9p"),
+        (0x00C3_6400, "ceph"),
+    ];
+    let kind = statfs(path).ok()?.f_type;
+    NETWORK.into_iter().find(|(magic, _)| *magic == kind).map(|(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_coordinator_is_kept_out_until_the_first_is_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = StateFolder::open(folder.path(), false).unwrap();
+        let second = StateFolder::open(folder.path(), false).unwrap_err();
+        assert!(matches!(second, StateFolderError::InUse { .. }));
+        drop(first);
+        StateFolder::open(folder.path(), false).unwrap();
+    }
+
+    #[test]
+    fn states_set_aside_never_overwrite_each_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join(".state");
+        for n in 1..=2 {
+            let aside = StateFolder::open(&state, false).unwrap().set_aside().unwrap();
+            assert!(aside.ends_with(format!(".state-{n}")));
+            assert!(aside.join("lock").exists());
+        }
+    }
+}

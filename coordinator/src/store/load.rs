@@ -1,0 +1,127 @@
+//! Rows back to what the core needs to go on: the ledger of the plan's trials, and what the state
+//! holds beside them.
+
+use std::collections::HashMap;
+
+use coordinator_core::{
+    lease::{Lease, OpenLease, TrialIndex, WorkerId},
+    ledger::Ledger,
+    sweep::{Plan, TrialId},
+    trial::{Status, Trial},
+};
+use rusqlite::{Connection, Row};
+
+use super::{Store, StoreError};
+
+/// What a state holds, seen from a plan.
+#[derive(Debug)]
+pub struct Recorded {
+    pub ledger: Ledger,
+    pub outside: Outside,
+}
+
+/// Trials of the state that the plan does not name.
+#[derive(Debug, Default)]
+pub struct Outside {
+    pub n_recorded: usize,
+    /// Those with an attempt that was never closed.
+    pub open: Vec<TrialId>,
+}
+
+impl Store {
+    pub fn load(&self, plan: &Plan) -> Result<Recorded, StoreError> {
+        let places: HashMap<[u8; 32], TrialIndex> =
+            (0..).map(TrialIndex).zip(&plan.trials).map(|(i, trial)| (trial.id.0, i)).collect();
+        let mut recorded =
+            Recorded { ledger: Ledger::empty(plan.trials.len()), outside: Outside::default() };
+        let read = |source| StoreError::Read { source };
+        load_attempts(&self.connection, &places, &mut recorded).map_err(read)?;
+        load_outcomes(&self.connection, &places, &mut recorded).map_err(read)?;
+        recorded.ledger.open.sort_by_key(|open| open.lease.trial);
+        Ok(recorded)
+    }
+}
+
+fn load_attempts(
+    connection: &Connection,
+    places: &HashMap<[u8; 32], TrialIndex>,
+    recorded: &mut Recorded,
+) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare(
+        "SELECT trial_id, attempt, term, nonce, worker_id, is_alone, is_local, closed, is_forgiven
+         FROM attempts",
+    )?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let id: [u8; 32] = row.get(0)?;
+        let closed: Option<String> = row.get(7)?;
+        match (places.get(&id), closed) {
+            (None, Some(_)) => {}
+            (None, None) => recorded.outside.open.push(TrialId(id)),
+            (Some(&place), closed) => {
+                let trial = &mut recorded.ledger.trials[place.at()];
+                trial.n_attempts = trial.n_attempts.max(row.get(1)?);
+                match closed {
+                    None => {
+                        trial.status = Status::Leased;
+                        recorded.ledger.open.push(open_lease(row, place)?);
+                    }
+                    Some(word) if !row.get::<_, bool>(8)? => book(trial, &word),
+                    Some(_) => {}
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn open_lease(row: &Row<'_>, trial: TrialIndex) -> rusqlite::Result<OpenLease> {
+    let lease = Lease {
+        trial,
+        attempt: row.get(1)?,
+        term: row.get::<_, i64>(2)?.cast_unsigned(),
+        nonce: row.get::<_, i64>(3)?.cast_unsigned(),
+    };
+    Ok(OpenLease {
+        lease,
+        worker: WorkerId(row.get(4)?),
+        alone: row.get(5)?,
+        local: row.get(6)?,
+    })
+}
+
+/// The inverse of the words that `write` closes attempts with, as far as they count.
+fn book(trial: &mut Trial, word: &str) {
+    match word {
+        "lost" => trial.n_suspicions += 1,
+        "lost_alone" => {
+            trial.n_suspicions += 1;
+            trial.n_losses_alone += 1;
+        }
+        "failed" => trial.n_failures += 1,
+        _ => {}
+    }
+}
+
+fn load_outcomes(
+    connection: &Connection,
+    places: &HashMap<[u8; 32], TrialIndex>,
+    recorded: &mut Recorded,
+) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare("SELECT trial_id, outcome, digest FROM outcomes")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let id: [u8; 32] = row.get(0)?;
+        let Some(place) = places.get(&id) else {
+            recorded.outside.n_recorded += 1;
+            continue;
+        };
+        let outcome: String = row.get(1)?;
+        recorded.ledger.trials[place.at()].status = match outcome.as_str() {
+            "failed" => Status::Failed,
+            "cancelled" => Status::Cancelled,
+            _ => Status::Completed { digest: row.get(2)? },
+        };
+    }
+    Ok(())
+}

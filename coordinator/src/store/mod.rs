@@ -1,0 +1,115 @@
+//! The store: one SQLite file that holds everything a sweep must not lose. It knows no policy; it
+//! makes batches of the core's records durable and gives back what they amount to.
+
+mod folder;
+mod load;
+mod read;
+mod write;
+mod writer;
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OpenFlags, config::DbConfig};
+use thiserror::Error;
+
+pub use folder::{StateFolder, StateFolderError, database_in};
+pub use load::{Outside, Recorded};
+pub use read::{AttemptCounts, Reader, TrialRow, TrialState, WorkerRow};
+pub use writer::Writer;
+
+/// Raised with every change of `schema.sql`; kept in SQLite's `user_version`.
+const SCHEMA_VERSION: i64 = 1;
+
+/// The first SQLite release without the WAL-reset race, which could lose commits.
+const SQLITE_VERSION_MIN: i32 = 3_051_003;
+
+#[derive(Debug, Error)]
+pub enum StoreError {
+    #[error("{path}: cannot open the sweep's state")]
+    Open { path: PathBuf, source: rusqlite::Error },
+    #[error("{path}: written by a newer version (schema {found}, this build knows {SCHEMA_VERSION}); use that version, or start over with --fresh")]
+    Newer { path: PathBuf, found: i64 },
+    #[error("SQLite {0} can lose commits; version 3.51.3 or newer is needed")]
+    OldLibrary(&'static str),
+    #[error("the disk that holds the sweep's state is full")]
+    Full { source: rusqlite::Error },
+    #[error("cannot write the sweep's state")]
+    Write { source: rusqlite::Error },
+    #[error("cannot read the sweep's state")]
+    Read { source: rusqlite::Error },
+    #[error("the sweep's state is damaged: {0}")]
+    Damaged(String),
+}
+
+/// The one connection that writes.
+#[derive(Debug)]
+pub struct Store {
+    connection: Connection,
+    path: PathBuf,
+}
+
+impl Store {
+    /// Opens or creates the database.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        if rusqlite::version_number() < SQLITE_VERSION_MIN {
+            return Err(StoreError::OldLibrary(rusqlite::version()));
+        }
+        let open = |source| StoreError::Open { path: path.into(), source };
+        let connection = Connection::open(path).map_err(open)?;
+        configure(&connection).map_err(open)?;
+        let mut store = Self { connection, path: path.into() };
+        store.migrate()?;
+        Ok(store)
+    }
+
+    fn migrate(&mut self) -> Result<(), StoreError> {
+        let open = |source| StoreError::Open { path: self.path.clone(), source };
+        let found: i64 = self
+            .connection
+            .pragma_query_value(None, "user_version", |row| row.get(0))
+            .map_err(open)?;
+        match found {
+            SCHEMA_VERSION => Ok(()),
+            0 => {
+                let transaction = self.connection.transaction().map_err(open)?;
+                transaction.execute_batch(include_str!("schema.sql")).map_err(open)?;
+                transaction.pragma_update(None, "user_version", SCHEMA_VERSION).map_err(open)?;
+                transaction.commit().map_err(open)
+            }
+            _ => Err(StoreError::Newer { path: self.path.clone(), found }),
+        }
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub fn meta(&self, key: &str) -> Result<Option<String>, StoreError> {
+        read::meta(&self.connection, key)
+    }
+}
+
+/// WAL with a sync at each commit: what was committed survives power loss.
+fn configure(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", "ON")?;
+    connection.pragma_update(None, "busy_timeout", 5_000)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(())
+}
+
+/// A connection that reads and takes no lock that a writer would wait for.
+fn open_read_only(path: &Path) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let open = |source| StoreError::Open { path: path.into(), source };
+    let connection = Connection::open_with_flags(path, flags).map_err(open)?;
+    connection.pragma_update(None, "busy_timeout", 5_000).map_err(open)?;
+    let found: i64 =
+        connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(open)?;
+    if found != SCHEMA_VERSION {
+        return Err(StoreError::Newer { path: path.into(), found });
+    }
+    Ok(connection)
+}
