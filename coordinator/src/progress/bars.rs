@@ -35,7 +35,12 @@ impl Write for LogWriter {
     }
 
     fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        TERMINAL.suspend(|| io::stderr().write_all(bytes))
+        if TERMINAL.is_hidden() {
+            return io::stderr().write_all(bytes);
+        }
+        // Not `suspend`, which panics when the terminal is gone.
+        let text = String::from_utf8_lossy(bytes);
+        TERMINAL.println(text.strip_suffix('\n').unwrap_or(&text))
     }
 
     /// In one piece: bars drawn between two pieces of a line would tear it.
@@ -80,6 +85,8 @@ impl Bars {
         self.sweep.set_length(snapshot.n_trials as u64);
         self.sweep.set_position(snapshot.n_done as u64);
         self.sweep.set_message(message);
+        // Each bar alone is drawn seldom; this brings all of them up to date.
+        self.sweep.force_draw();
     }
 
     fn show_trials(&mut self, running: &[RunningTrial]) {
