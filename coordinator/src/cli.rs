@@ -28,11 +28,10 @@ pub enum Command {
     Verb(Verb),
 }
 
+/// `Human`: bars or lines on stderr, the results on stdout. `Json`: one object a line on stdout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Output {
-    /// For people: bars or lines on stderr, the results on stdout.
     Human,
-    /// For programs: one JSON object a line on stdout.
     Json,
 }
 
@@ -118,7 +117,7 @@ pub struct Run {
     /// Stop in good order after this time, as Ctrl-C does [such as 45m or 1h30m]
     #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
     pub time_limit: Option<Duration>,
-    /// How to tell what happens: for people, or one JSON object a line on stdout
+    /// How to tell what happens: to people, or as one JSON object a line on stdout
     #[arg(long, value_enum, default_value_t = Output::Human)]
     pub output: Output,
 }
