@@ -7,6 +7,7 @@ mod data;
 mod digest;
 mod dropout;
 mod exp;
+mod fast;
 mod isa;
 mod kernels;
 mod loss;
@@ -17,6 +18,8 @@ mod result;
 mod rng;
 mod selftest;
 mod sum;
+#[cfg(test)]
+mod testing;
 mod trainer;
 mod work;
 

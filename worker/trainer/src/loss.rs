@@ -1,5 +1,4 @@
-//! Softmax and cross-entropy of one sample, by the contract. Plain code; `Kernels::softmax` is its
-//! fast twin.
+//! Softmax and cross-entropy of one sample, by the contract.
 
 use crate::exp::exp32;
 use crate::sum::lane_sum;
@@ -33,8 +32,16 @@ pub(crate) struct SampleLoss {
     pub is_correct: bool,
 }
 
-/// Loss of one sample; the logits become softmax probabilities in place.
-pub(crate) fn softmax(logits: &mut [f32], label: usize, targets: Targets) -> SampleLoss {
+/// Loss of one sample; its logits, the first `n_classes` of the row, become softmax probabilities.
+/// `exp_below` replaces each x of the row by exp(x - max).
+pub(crate) fn softmax(
+    row: &mut [f32],
+    n_classes: usize,
+    label: usize,
+    targets: Targets,
+    exp_below: impl FnOnce(&mut [f32], f32),
+) -> SampleLoss {
+    let logits = &row[..n_classes];
     let mut max = logits[0];
     let mut argmax = 0;
     for (class, &z) in logits.iter().enumerate() {
@@ -49,15 +56,25 @@ pub(crate) fn softmax(logits: &mut [f32], label: usize, targets: Targets) -> Sam
         if target == 0.0 { 0.0 } else { f64::from(target) * distance }
     });
     let distance = lane_sum(distances);
-    logits.iter_mut().for_each(|z| *z = exp32(*z - max));
-    let total = lane_sum(logits.iter().map(|&e| f64::from(e)));
-    logits.iter_mut().for_each(|e| *e /= total as f32);
+    exp_below(row, max);
+    let exponentials = &mut row[..n_classes];
+    let total = lane_sum(exponentials.iter().map(|&e| f64::from(e)));
+    exponentials.iter_mut().for_each(|e| *e /= total as f32);
     SampleLoss { loss: libm::log(total) + distance, is_correct }
+}
+
+/// The plain way to fill `exp_below` of `softmax`.
+pub(crate) fn exp_each(row: &mut [f32], max: f32) {
+    row.iter_mut().for_each(|x| *x = exp32(*x - max));
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn softmax(logits: &mut [f32], label: usize, targets: Targets) -> SampleLoss {
+        super::softmax(logits, logits.len(), label, targets, exp_each)
+    }
 
     #[test]
     fn equal_logits_lose_ln_n() {

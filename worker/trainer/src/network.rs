@@ -16,6 +16,10 @@ impl LayerShape {
     pub(crate) fn n_weights(self) -> usize {
         self.n_in * self.n_out
     }
+
+    pub(crate) fn n_parameters(self) -> usize {
+        self.n_weights() + self.n_out
+    }
 }
 
 /// The layers of a trial's network, input side first; the last one gives the logits.
@@ -28,7 +32,7 @@ pub(crate) fn layer_shapes(config: &TrainConfig, data: &PreparedData) -> Vec<Lay
 
 /// Weights and biases of a network in logical order: layers ascending, weights `[in][out]`, bias.
 pub(crate) fn n_parameters(shapes: &[LayerShape]) -> usize {
-    shapes.iter().map(|shape| shape.n_weights() + shape.n_out).sum()
+    shapes.iter().map(|shape| shape.n_parameters()).sum()
 }
 
 const OUTPUT_LAYER_ID: u32 = u32::MAX;

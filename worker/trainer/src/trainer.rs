@@ -10,6 +10,7 @@ use crate::checkpoint;
 use crate::config::TrainConfig;
 use crate::data::PreparedData;
 use crate::digest::trial_digest;
+use crate::fast::FastNetwork;
 use crate::isa::Isa;
 use crate::network::{
     Batch, Evaluation, LayerShape, Network, Role, Step, initial_parameters, layer_shapes,
@@ -83,8 +84,7 @@ pub struct Trainer {
 impl Trainer {
     pub fn new(config: TrainConfig, data: Arc<PreparedData>, isa: Isa) -> Result<Self, TrainError> {
         check(&config, &data)?;
-        let _ = isa;
-        let network = Box::new(PlainNetwork::new(&config, Arc::clone(&data)));
+        let network = Box::new(FastNetwork::new(&config, Arc::clone(&data), isa));
         Ok(Self::with_network(config, data, network))
     }
 

@@ -41,6 +41,10 @@ impl Part {
         self.labels.len()
     }
 
+    pub(crate) fn n_inputs(&self) -> usize {
+        self.n_inputs
+    }
+
     /// Indices and values of a row's non-zero inputs; `None` in the dense form.
     pub(crate) fn nonzeros(&self, row: usize) -> Option<(&[u16], &[f32])> {
         let Values::Sparse { starts, indices, values } = &self.values else { return None };

@@ -1,5 +1,191 @@
-//! The fast kernels; the one module with `unsafe`.
+//! The fast kernels: each is written once over `Lanes`, compiled once per instruction set, and
+//! reached through a table of functions that is chosen once. The one module with `unsafe`.
 #![allow(unsafe_code)]
+
+mod buffer;
+mod elementwise;
+mod lanes;
+mod portable;
+mod product;
+mod reduce;
+mod sparse;
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
+pub(crate) use buffer::Floats;
+pub(crate) use elementwise::{Along, Elements};
+pub(crate) use product::{Product, Start};
+pub(crate) use reduce::{ColumnSums, PixelProducts};
+pub(crate) use sparse::{InputRows, RowSink, SampleRows, SparseForward, SparseGradient};
+
+use crate::isa::Isa;
+
+/// The kernels of one instruction set. Each method checks its slices first.
+#[derive(Debug)]
+pub(crate) struct Kernels {
+    product: unsafe fn(&mut Product<'_>),
+    sparse_forward: unsafe fn(&mut SparseForward<'_>),
+    sparse_gradient: unsafe fn(&mut SparseGradient<'_>),
+    update: unsafe fn(&mut Elements<'_>),
+    along: unsafe fn(&mut Along<'_>),
+    relu: unsafe fn(&mut [f32]),
+    exp_below: unsafe fn(&mut [f32], f32),
+    column_sums: unsafe fn(&mut ColumnSums<'_>),
+    pixel_products: unsafe fn(&mut PixelProducts<'_>),
+}
+
+/// Compiles every kernel for one kind of lanes, with its instruction set enabled.
+macro_rules! compile_kernels {
+    ($name:ident, $lanes:ty, $($features:meta),*) => {
+        mod $name {
+            use super::*;
+
+            $(#[$features])*
+            unsafe fn product(p: &mut Product<'_>) {
+                // SAFETY: the caller checked the slices and has the instruction set.
+                unsafe { super::product::product::<$lanes>(p) }
+            }
+            $(#[$features])*
+            unsafe fn sparse_forward(p: &mut SparseForward<'_>) {
+                // SAFETY: the caller checked the slices and has the instruction set.
+                unsafe { sparse::forward::<$lanes>(p) }
+            }
+            $(#[$features])*
+            unsafe fn sparse_gradient(p: &mut SparseGradient<'_>) {
+                // SAFETY: the caller checked the slices and has the instruction set.
+                unsafe { sparse::gradient::<$lanes>(p) }
+            }
+            $(#[$features])*
+            unsafe fn update(p: &mut Elements<'_>) {
+                // SAFETY: the caller checked the slices and has the instruction set.
+                unsafe { elementwise::update::<$lanes>(p) }
+            }
+            $(#[$features])*
+            unsafe fn along(p: &mut Along<'_>) {
+                // SAFETY: the caller checked the slices and has the instruction set.
+                unsafe { elementwise::along::<$lanes>(p) }
+            }
+            $(#[$features])*
+            unsafe fn relu(values: &mut [f32]) {
+                // SAFETY: the caller checked the slices and has the instruction set.
+                unsafe { elementwise::relu::<$lanes>(values) }
+            }
+            $(#[$features])*
+            unsafe fn exp_below(values: &mut [f32], max: f32) {
+                // SAFETY: the caller checked the slices and has the instruction set.
+                unsafe { elementwise::exp_below::<$lanes>(values, max) }
+            }
+            $(#[$features])*
+            unsafe fn column_sums(p: &mut ColumnSums<'_>) {
+                // SAFETY: the caller checked the slices and has the instruction set.
+                unsafe { reduce::column_sums::<$lanes>(p) }
+            }
+            $(#[$features])*
+            unsafe fn pixel_products(p: &mut PixelProducts<'_>) {
+                // SAFETY: the caller checked the slices and has the instruction set.
+                unsafe { reduce::pixel_products::<$lanes>(p) }
+            }
+
+            pub(super) static KERNELS: Kernels = Kernels {
+                product,
+                sparse_forward,
+                sparse_gradient,
+                update,
+                along,
+                relu,
+                exp_below,
+                column_sums,
+                pixel_products,
+            };
+        }
+    };
+}
+
+// The baseline of x86-64 has no FMA, and `mul_add` would be a library call.
+compile_kernels!(
+    for_portable,
+    portable::Array,
+    cfg_attr(target_arch = "x86_64", target_feature(enable = "fma"))
+);
+#[cfg(target_arch = "x86_64")]
+compile_kernels!(for_avx2, x86::Avx2, target_feature(enable = "avx2,fma"));
+#[cfg(target_arch = "x86_64")]
+compile_kernels!(
+    for_avx512,
+    x86::Avx512,
+    target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")
+);
+
+impl Kernels {
+    /// Panics if this CPU lacks the instruction set; `Isa::choose` gives none that it lacks.
+    pub(crate) fn of(isa: Isa) -> &'static Self {
+        assert!(Isa::available().contains(&isa), "this CPU has no {}", isa.name());
+        match isa {
+            Isa::Portable => &for_portable::KERNELS,
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 => &for_avx2::KERNELS,
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 => &for_avx512::KERNELS,
+            #[cfg(not(target_arch = "x86_64"))]
+            _ => unreachable!("only x86-64 has them"),
+        }
+    }
+
+    pub(crate) fn product(&self, mut p: Product<'_>) {
+        p.check();
+        // SAFETY: checked; a table exists only on a CPU with its instruction set (`of`).
+        unsafe { (self.product)(&mut p) }
+    }
+
+    pub(crate) fn sparse_forward(&self, mut p: SparseForward<'_>) {
+        p.check();
+        // SAFETY: as in `product`.
+        unsafe { (self.sparse_forward)(&mut p) }
+    }
+
+    pub(crate) fn sparse_gradient(&self, mut p: SparseGradient<'_>) {
+        p.check();
+        // SAFETY: as in `product`.
+        unsafe { (self.sparse_gradient)(&mut p) }
+    }
+
+    pub(crate) fn update(&self, mut p: Elements<'_>) {
+        p.check();
+        // SAFETY: as in `product`.
+        unsafe { (self.update)(&mut p) }
+    }
+
+    pub(crate) fn along(&self, mut p: Along<'_>) {
+        p.check();
+        // SAFETY: as in `product`.
+        unsafe { (self.along)(&mut p) }
+    }
+
+    pub(crate) fn relu(&self, values: &mut [f32]) {
+        assert!(values.len().is_multiple_of(16));
+        // SAFETY: as in `product`.
+        unsafe { (self.relu)(values) }
+    }
+
+    /// x = exp(x - max) for each.
+    pub(crate) fn exp_below(&self, values: &mut [f32], max: f32) {
+        assert!(values.len().is_multiple_of(16));
+        // SAFETY: as in `product`.
+        unsafe { (self.exp_below)(values, max) }
+    }
+
+    pub(crate) fn column_sums(&self, mut p: ColumnSums<'_>) {
+        p.check();
+        // SAFETY: as in `product`.
+        unsafe { (self.column_sums)(&mut p) }
+    }
+
+    pub(crate) fn pixel_products(&self, mut p: PixelProducts<'_>) {
+        p.check();
+        // SAFETY: as in `product`.
+        unsafe { (self.pixel_products)(&mut p) }
+    }
+}
 
 /// Panics if this thread's floating-point environment is not the default one: rounding to nearest,
 /// subnormals kept. Every result depends on it.
@@ -11,10 +197,6 @@ pub(crate) fn assert_default_rounding() {
         let mut mxcsr = 0_u32;
         // SAFETY: it stores the register's four bytes to a live u32, and SSE is part of x86-64.
         unsafe { std::arch::asm!("stmxcsr [{}]", in(reg) &mut mxcsr, options(nostack)) };
-        assert_eq!(
-            mxcsr & SETTINGS,
-            0x1f80,
-            "MXCSR is not the default: something in this process changed it"
-        );
+        assert_eq!(mxcsr & SETTINGS, 0x1f80, "something in this process changed MXCSR");
     }
 }

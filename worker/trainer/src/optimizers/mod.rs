@@ -68,9 +68,13 @@ impl Update {
         Self { l2: None, keep: None, ..self }
     }
 
-    /// Whether a row whose gradient is +0 stays as it is, so that it need not be visited.
-    pub(crate) fn leaves_idle_rows(&self) -> bool {
-        matches!(self.rule, Rule::Sgd { .. }) && self.l2.is_none() && self.keep.is_none()
+    /// The rate, if this is w = fma(-rate, g, w) alone: then a row whose gradient is +0 stays as it
+    /// is and need not be visited.
+    pub(crate) fn plain_rate(&self) -> Option<f32> {
+        match *self {
+            Self { rule: Rule::Sgd { lr }, l2: None, keep: None } => Some(lr),
+            _ => None,
+        }
     }
 
     /// The plain definition for one element; `state` are the rule's own numbers.

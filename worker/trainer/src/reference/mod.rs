@@ -8,12 +8,12 @@ use std::sync::Arc;
 use crate::config::TrainConfig;
 use crate::data::{Part, PreparedData};
 use crate::dropout::Dropout;
-use crate::loss::{Targets, softmax};
+use crate::loss::{SampleLoss, Targets, exp_each, softmax};
 use crate::network::{Batch, Evaluation, LayerShape, Network, Role, Step, layer_shapes};
 use crate::optimizers::{OptimizerState, Update};
 use crate::sum::{LaneSum, N_LANES, lane_sum};
 
-pub(crate) use line_search::uses_gram_form;
+pub(crate) use line_search::{PIXEL_ONE, uses_gram_form};
 
 /// One row a sample.
 type Rows = Vec<Vec<f32>>;
@@ -63,6 +63,10 @@ fn chain(start: f32, terms: impl Iterator<Item = (f32, f32)>) -> f32 {
 
 fn relu(z: f32) -> f32 {
     if z < 0.0 { 0.0 } else { z }
+}
+
+fn answer(logits: &mut [f32], label: u8, targets: Targets) -> SampleLoss {
+    softmax(logits, logits.len(), label.into(), targets, exp_each)
 }
 
 /// Adds terms of a matrix by the column rule: blocks of 16 columns, rows ascending in each.
@@ -154,7 +158,7 @@ impl PlainNetwork {
         let (mut losses, mut n_correct) = (LaneSum::new(), 0);
         let share = (1.0 / labels.len() as f64) as f32;
         for (position, (row, &label)) in deltas.iter_mut().zip(labels).enumerate() {
-            let sample = softmax(row, label.into(), self.targets);
+            let sample = answer(row, label, self.targets);
             losses.add(position, sample.loss);
             n_correct += u32::from(sample.is_correct);
             for (class, p) in row.iter_mut().enumerate() {
@@ -296,7 +300,7 @@ impl Network for PlainNetwork {
         let mut logits = self.forward(samples, None).sums.pop().expect("there is a layer");
         let answers = logits.iter_mut().zip(&labels);
         let losses: Vec<_> =
-            answers.map(|(row, &label)| softmax(row, label.into(), Targets::PLAIN)).collect();
+            answers.map(|(row, &label)| answer(row, label, Targets::PLAIN)).collect();
         let n = labels.len() as f64;
         let n_correct = losses.iter().filter(|sample| sample.is_correct).count();
         let loss = lane_sum(losses.iter().map(|sample| sample.loss)) / n;

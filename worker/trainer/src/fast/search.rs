@@ -1,0 +1,237 @@
+//! The line search on the fast kernels: how the first layer's sums move along the step, and the
+//! probes above it.
+
+use super::layer::{Input, transpose};
+use super::panels::padded;
+use super::{FastNetwork, Weights};
+use crate::data::PreparedData;
+use crate::kernels::{Along, ColumnSums, Floats, PixelProducts, Product, Start};
+use crate::network::{Batch, Search};
+use crate::optimizers::OptimizerState;
+use crate::reference::{PIXEL_ONE, uses_gram_form};
+use crate::sum::LaneSum;
+
+/// The first layer's sums as a function of the step size: sums - eta * slopes.
+#[derive(Debug)]
+pub(crate) struct Line {
+    /// Before ReLU.
+    pub sums: Floats,
+    slopes: Floats,
+    gram: Option<Gram>,
+}
+
+/// The batch's Gram matrix K' (inputs and the bias's one) and what it is made from.
+#[derive(Debug)]
+struct Gram {
+    /// Row-major, rows of `padded(n)`.
+    matrix: Floats,
+    /// The first layer's deltas times their transpose, likewise.
+    delta_products: Floats,
+    source: GramSource,
+}
+
+#[derive(Debug)]
+enum GramSource {
+    Pixels {
+        pixels: Vec<i16>,
+        products: Vec<u64>,
+    },
+    /// Samples `[sample][input]` and `[input][sample]`.
+    Floats {
+        rows: Floats,
+        columns: Floats,
+    },
+}
+
+/// Pixels of a row, rounded up to what the integer kernels read at once.
+fn pixel_stride(n_inputs: usize) -> usize {
+    n_inputs.next_multiple_of(32)
+}
+
+impl Line {
+    pub(super) fn new(batch_size: usize, data: &PreparedData, stride: usize) -> Self {
+        let capacity = padded(batch_size);
+        let n_inputs = data.n_inputs();
+        let gram = || Gram {
+            matrix: Floats::zeros(capacity * capacity),
+            delta_products: Floats::zeros(capacity * capacity),
+            source: match data.train_bytes {
+                Some(_) => GramSource::Pixels {
+                    pixels: vec![0; capacity * pixel_stride(n_inputs)],
+                    products: vec![0; capacity * capacity],
+                },
+                None => GramSource::Floats {
+                    rows: Floats::zeros(capacity * n_inputs),
+                    columns: Floats::zeros(capacity * n_inputs),
+                },
+            },
+        };
+        Self {
+            sums: Floats::zeros(capacity * stride),
+            slopes: Floats::zeros(capacity * stride),
+            gram: uses_gram_form(batch_size, n_inputs).then(gram),
+        }
+    }
+}
+
+impl FastNetwork {
+    /// Searches from the batch's loss and takes the step: the gradient's squared norm, and what the
+    /// search did.
+    pub(super) fn search(
+        &mut self,
+        batch: Batch<'_>,
+        loss: f64,
+        optimizer: &mut OptimizerState,
+    ) -> (f64, Search) {
+        let mut line = self.line.take().expect("line searches have one");
+        let (kernels, n) = (self.kernels, self.batch.len());
+        let is_gram = line.gram.is_some();
+        self.each_layer(usize::from(is_gram), |layer, input, deltas| {
+            layer.store_gradient(kernels, input, deltas, n);
+        });
+        let norm_squared = match &mut line.gram {
+            Some(gram) => {
+                self.fill_gram(gram, batch.rows);
+                let first = self.gram_norm_squared(gram);
+                self.gram_slopes(gram, &mut line.slopes);
+                first + self.norm_squared(1)
+            }
+            None => {
+                let first = &self.layers[0];
+                let input = Input::Samples(&self.batch.samples);
+                let cursors = &mut self.scratch.cursors;
+                first.affine(kernels, &first.gradient, input, n, &mut line.slopes, cursors);
+                self.norm_squared(0)
+            }
+        };
+        let search = optimizer.search().expect("the caller asked");
+        let probe = |eta| self.probe(&line, eta, batch.step);
+        let (eta, search) = search.run(loss, norm_squared, probe);
+        self.line = Some(line);
+        if let Some(update) = eta.map(|eta| optimizer.accepted_update(eta)) {
+            if is_gram {
+                let input = Input::Samples(&self.batch.samples);
+                self.layers[0].descend(kernels, update, input, &self.deltas[0], n);
+            }
+            let stored = &mut self.layers[usize::from(is_gram)..];
+            stored.iter_mut().for_each(|layer| layer.descend_stored(kernels, update));
+        }
+        (norm_squared, search)
+    }
+
+    /// The batch's loss at a step size, with the step's dropout masks.
+    fn probe(&mut self, line: &Line, eta: f32, step: u64) -> f64 {
+        let n = self.batch.len();
+        let used = n * self.layers[0].stride();
+        let out = &mut self.outputs[0][..used];
+        let (base, slope) = (&line.sums[..], &line.slopes[..]);
+        self.kernels.along(Along { base, slope, eta, relu: false, out });
+        self.activate(0, Some(step));
+        for layer in &mut self.layers[1..] {
+            let Some(probe) = &mut layer.probe else { continue };
+            for (base, slope, out) in [
+                (&layer.current.weights, &layer.gradient.weights, &mut probe.weights),
+                (&layer.current.bias, &layer.gradient.bias, &mut probe.bias),
+            ] {
+                self.kernels.along(Along { base, slope, eta, relu: false, out });
+            }
+        }
+        self.forward_above(Weights::Probe, Some(step));
+        let (loss_sum, _) = self.batch_loss();
+        loss_sum / n as f64
+    }
+
+    fn fill_gram(&self, gram: &mut Gram, rows: &[u32]) {
+        let (n, n_inputs) = (rows.len(), self.data.n_inputs());
+        let width = padded(n);
+        match (&mut gram.source, &self.data.train_bytes) {
+            (GramSource::Pixels { pixels, products }, Some(bytes)) => {
+                let stride = pixel_stride(n_inputs);
+                for (&row, out) in rows.iter().zip(pixels.chunks_exact_mut(stride)) {
+                    let row = &bytes[row as usize * n_inputs..][..n_inputs];
+                    out.iter_mut().zip(row).for_each(|(out, &byte)| *out = byte.into());
+                }
+                let p = PixelProducts { pixels, n_rows: n, stride, products };
+                self.kernels.pixel_products(p);
+                let rows = gram.matrix.chunks_exact_mut(width).zip(products.chunks_exact(n));
+                for (out, exact) in rows.take(n) {
+                    for (k, &exact) in out.iter_mut().zip(exact) {
+                        *k = (exact + PIXEL_ONE) as f32 * (1.0 / PIXEL_ONE as f32);
+                    }
+                }
+            }
+            (GramSource::Floats { rows: dense, columns }, _) => {
+                for (&row, out) in rows.iter().zip(dense.chunks_exact_mut(n_inputs)) {
+                    self.data.train.write_dense(row as usize, out);
+                }
+                transpose(dense, n_inputs, n, n_inputs, columns);
+                self.kernels.product(Product {
+                    n_rows: n,
+                    n_cols: width,
+                    n_terms: n_inputs,
+                    a: dense,
+                    a_strides: (n_inputs, 1),
+                    b: columns,
+                    b_stride: width,
+                    start: Start::Zero,
+                    result: &mut gram.matrix,
+                    result_stride: width,
+                    relu: false,
+                });
+                gram.matrix[..n * width].iter_mut().for_each(|k| *k += 1.0);
+            }
+            (GramSource::Pixels { .. }, None) => unreachable!("the source follows the data"),
+        }
+    }
+
+    /// Squared norm of the first layer's gradient: the sum of K' times the deltas' products.
+    fn gram_norm_squared(&mut self, gram: &mut Gram) -> f64 {
+        let n = self.batch.len();
+        let (width, stride) = (padded(n), self.layers[0].stride());
+        let n_out = self.layers[0].panels.shape.n_out;
+        transpose(&self.deltas[0], stride, n, n_out, &mut self.scratch.deltas);
+        self.kernels.product(Product {
+            n_rows: n,
+            n_cols: width,
+            n_terms: n_out,
+            a: &self.deltas[0],
+            a_strides: (stride, 1),
+            b: &self.scratch.deltas,
+            b_stride: width,
+            start: Start::Zero,
+            result: &mut gram.delta_products,
+            result_stride: width,
+            relu: false,
+        });
+        let mut sum = LaneSum::new();
+        self.kernels.column_sums(ColumnSums {
+            sums: sum.lanes_mut(),
+            a: &gram.matrix,
+            b: &gram.delta_products,
+            n_rows: n,
+            n_cols: n,
+            stride: width,
+        });
+        let total = sum.total();
+        if total > 0.0 { total } else { 0.0 }
+    }
+
+    /// slopes = K' x deltas, samples ascending.
+    fn gram_slopes(&self, gram: &Gram, slopes: &mut Floats) {
+        let n = self.batch.len();
+        let stride = self.layers[0].stride();
+        self.kernels.product(Product {
+            n_rows: n,
+            n_cols: stride,
+            n_terms: n,
+            a: &gram.matrix,
+            a_strides: (padded(n), 1),
+            b: &self.deltas[0],
+            b_stride: stride,
+            start: Start::Zero,
+            result: slopes,
+            result_stride: stride,
+            relu: false,
+        });
+    }
+}

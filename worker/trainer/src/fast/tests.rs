@@ -1,0 +1,109 @@
+//! Every instruction set of this machine gives what the reference gives, bit for bit.
+
+use std::sync::Arc;
+
+use crate::config::{OptimizerKind, TrainConfig, Value};
+use crate::data::{PreparedData, Scale};
+use crate::isa::Isa;
+use crate::testing::{Generated, config, finish};
+use crate::trainer::Trainer;
+
+fn assert_equal_everywhere(config: &TrainConfig, data: &Arc<PreparedData>) {
+    let reference = finish(Trainer::reference(config.clone(), Arc::clone(data)).unwrap());
+    for isa in Isa::available() {
+        let result = finish(Trainer::new(config.clone(), Arc::clone(data), isa).unwrap());
+        assert_eq!(result, reference, "{} with {config:?}", isa.name());
+    }
+}
+
+fn all_data() -> [Arc<PreparedData>; 4] {
+    let [sparse, dense, standard] = [
+        Generated::SPARSE.prepare(Scale::Unit),
+        Generated::DENSE.prepare(Scale::Unit),
+        Generated::SPARSE.prepare(Scale::Standard),
+    ];
+    assert!(sparse.is_sparse() && !dense.is_sparse() && !standard.is_sparse());
+    // Inputs that are constant in training standardize to zeros.
+    let constant = Generated { often: 1, seldom: 0, n_train: 20, ..Generated::SPARSE };
+    let constant = constant.prepare(Scale::Standard);
+    assert!(constant.is_sparse());
+    [sparse, dense, standard, constant]
+}
+
+#[test]
+fn every_optimizer_with_regularization_on_every_form_of_data() {
+    for data in all_data() {
+        for kind in OptimizerKind::ALL {
+            let mut changes = vec![
+                ("dropout", Value::Number(0.2)),
+                ("label_smoothing", Value::Number(0.1)),
+                ("learning_rate", Value::Number(0.3)),
+            ];
+            if !kind.is_line_search() {
+                changes.push(("weight_decay", Value::Number(0.01)));
+            }
+            if !kind.decays_decoupled() {
+                changes.push(("decoupled_decay", Value::Number(0.02)));
+            }
+            assert_equal_everywhere(&config(kind, &changes), &data);
+        }
+    }
+}
+
+#[test]
+fn batches_and_widths_that_fit_no_register() {
+    let all = all_data();
+    for (data, batch_size) in all[..2].iter().flat_map(|data| [1, 7, 33].map(|b| (data, b))) {
+        for width in [1, 10, 17, 100, 257] {
+            for kind in [OptimizerKind::Sgd, OptimizerKind::Adam, OptimizerKind::Backtracking] {
+                let changes = [
+                    ("batch_size", Value::Count(batch_size)),
+                    ("hidden", Value::Widths(vec![width, 12])),
+                    ("epochs", Value::Count(1)),
+                ];
+                assert_equal_everywhere(&config(kind, &changes), data);
+            }
+        }
+    }
+}
+
+#[test]
+fn no_hidden_layer_and_many() {
+    for data in &all_data()[..2] {
+        for hidden in [vec![], vec![33], vec![5, 40, 3, 20]] {
+            for kind in OptimizerKind::ALL {
+                let changes = [("hidden", Value::Widths(hidden.clone()))];
+                assert_equal_everywhere(&config(kind, &changes), data);
+            }
+        }
+    }
+}
+
+/// More samples in a batch than inputs: the gradient is stored and multiplied.
+#[test]
+fn line_searches_without_the_gram_form() {
+    for data in all_data() {
+        for kind in [OptimizerKind::Backtracking, OptimizerKind::Sls] {
+            let batch_size = u64::min(50, data.n_train() as u64);
+            let few = Generated { n_inputs: 9, ..Generated::SPARSE }.prepare(Scale::Unit);
+            for data in [&data, &few] {
+                let changes = [
+                    ("batch_size", Value::Count(batch_size)),
+                    ("learning_rate", Value::Number(2.0)),
+                    ("hidden", Value::Widths(vec![20])),
+                ];
+                assert_equal_everywhere(&config(kind, &changes), data);
+            }
+        }
+    }
+}
+
+#[test]
+fn steps_that_diverge() {
+    for data in &all_data()[..2] {
+        for kind in OptimizerKind::ALL {
+            let changes = [("learning_rate", Value::Number(1e30))];
+            assert_equal_everywhere(&config(kind, &changes), data);
+        }
+    }
+}
