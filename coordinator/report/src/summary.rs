@@ -1,6 +1,6 @@
 //! The few figures that a terminal shows when a report is done.
 
-use crate::analysis::{Sweep, percent, score_text};
+use crate::analysis::{Clock, Sweep, percent, score_text};
 use crate::input::Metric;
 use crate::stats;
 
@@ -39,6 +39,7 @@ pub(crate) fn short_table(sweep: &Sweep<'_>) -> Vec<Vec<String>> {
         Metric::ValidLoss => "valid loss",
     };
     let header = ["best of each optimizer", name, "± 95 %", "test", "cpu s", "seeds"];
+    let clock = Clock::of(sweep);
     let dash = || "–".to_string();
     let mut rows = vec![header.map(String::from).to_vec()];
     for optimizer in &sweep.optimizers {
@@ -54,7 +55,7 @@ pub(crate) fn short_table(sweep: &Sweep<'_>) -> Vec<Vec<String>> {
             stats::mean(&scores).map_or_else(dash, |mean| score_text(metric, mean)),
             half.unwrap_or_else(dash),
             test.map_or_else(dash, |test| format!("{} %", percent(test))),
-            point.cpu_s().map_or_else(dash, |s| format!("{s:.1}")),
+            clock.mean_cpu_s(point).map_or_else(dash, |s| format!("{s:.1}")),
             scores.len().to_string(),
         ]);
     }

@@ -56,7 +56,9 @@ pub(crate) fn heat(sweep: &Sweep<'_>, spec: &HeatmapSpec) -> Result<Option<Heat>
         return Ok(None);
     }
     let shows = |name: &str| {
-        spec.x == name || spec.y == name || (name == "hidden" && [&spec.x, &spec.y].iter().any(|a| *a == "depth"))
+        spec.x == name
+            || spec.y == name
+            || (name == "hidden" && [&spec.x, &spec.y].iter().any(|a| *a == "depth"))
     };
     let titles: Vec<String> =
         if shows("optimizer") { vec![String::new()] } else { sweep.optimizers.clone() };

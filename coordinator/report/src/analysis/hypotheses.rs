@@ -37,7 +37,8 @@ pub(crate) struct Judged<'a> {
 pub(crate) fn judge_all<'a>(sweep: &Sweep<'a>) -> Vec<Judged<'a>> {
     let compared: Vec<_> =
         sweep.input.hypotheses.iter().map(|h| (h, compare_sides(sweep, h))).collect();
-    let raw: Vec<f64> = compared.iter().filter_map(|(_, (paired, _))| Some(paired.test?.p)).collect();
+    let raw: Vec<f64> =
+        compared.iter().filter_map(|(_, (paired, _))| Some(paired.test?.p)).collect();
     let mut corrected = stats::holm(&raw).into_iter();
     compared
         .into_iter()
@@ -63,10 +64,7 @@ fn judge(test: Option<PairedTest>, p_corrected: Option<f64>, margin: f64) -> Ver
     }
 }
 
-fn compare_sides(
-    sweep: &Sweep<'_>,
-    hypothesis: &Hypothesis,
-) -> (Paired, Option<(String, String)>) {
+fn compare_sides(sweep: &Sweep<'_>, hypothesis: &Hypothesis) -> (Paired, Option<(String, String)>) {
     let better = side(sweep, &hypothesis.better);
     let than = side(sweep, &hypothesis.than);
     if hypothesis.compare == Compare::Best {
@@ -110,7 +108,13 @@ mod tests {
             ("ends at zero", test(-0.3, 0.0), Some(0.01), 0.0, NotDistinguishable),
             ("all above zero", test(0.1, 0.3), Some(0.01), 0.0, Holds),
             ("begins at zero", test(0.0, 0.3), Some(0.01), 0.0, NotDistinguishable),
-            ("above zero, p too large after Holm", test(0.1, 0.3), Some(0.06), 0.0, NotDistinguishable),
+            (
+                "above zero, p too large after Holm",
+                test(0.1, 0.3),
+                Some(0.06),
+                0.0,
+                NotDistinguishable,
+            ),
             ("p of exactly 0.05", test(0.1, 0.3), Some(0.05), 0.0, NotDistinguishable),
             ("spans zero", test(-0.1, 0.3), Some(0.01), 0.0, NotDistinguishable),
             ("above zero but below the margin", test(0.1, 0.3), Some(0.01), 0.5, DoesNotHold),

@@ -1,17 +1,25 @@
 //! What the report knows about a sweep before a word is written: points, scores, comparisons.
 
+mod clock;
+mod effort;
 mod heat;
 mod hypotheses;
 mod metric;
 mod paired;
+mod pairs;
 mod points;
 mod sweep;
+mod tuning;
 mod values;
 
+pub(crate) use clock::Clock;
+pub(crate) use effort::{accuracy_within, epochs, quickest, reach, samples_until};
 pub(crate) use heat::{Heat, HeatCell, HeatPanel, MAX_AXIS_VALUES, heat};
 pub(crate) use hypotheses::{Judged, judge_all};
 pub(crate) use metric::{best_epoch, gain, percent, points_of, score_text};
-pub(crate) use points::Point;
+pub(crate) use pairs::{OptimizerPair, optimizer_pairs};
+pub(crate) use points::{Point, Run};
 pub use sweep::Counts;
 pub(crate) use sweep::Sweep;
+pub(crate) use tuning::{Effect, axis_effects, best_of_k, borders, sensitivity};
 pub(crate) use values::value_label;

@@ -37,6 +37,8 @@ pub(crate) struct Paired {
     /// Pairs of runs, one a match and seed, and how many of them are equal in every epoch's bits.
     pub(crate) n_run_pairs: usize,
     pub(crate) n_bit_equal: usize,
+    /// Runs on each side that diverged and count as chance.
+    pub(crate) n_diverged: (usize, usize),
     /// `None` for fewer than two seeds.
     pub(crate) test: Option<PairedTest>,
     pub(crate) wilcoxon_p: Option<f64>,
@@ -52,10 +54,13 @@ pub(crate) fn compare(sweep: &Sweep<'_>, matches: &[Match<'_, '_>], n_unmatched:
     let gains: Vec<f64> = seeds.iter().map(|pair| pair.gain).collect();
     let point_gains: Vec<f64> = full
         .iter()
-        .filter_map(|m| Some(gain(sweep.metric(), side_mean(sweep, &m.better)?, side_mean(sweep, &m.than)?)))
+        .filter_map(|m| {
+            Some(gain(sweep.metric(), side_mean(sweep, &m.better)?, side_mean(sweep, &m.than)?))
+        })
         .collect();
     let run_pairs: Vec<(&Run<'_>, &Run<'_>)> = full.iter().flat_map(|m| run_pairs(m)).collect();
-    let dropped = |side: fn(&Match<'_, '_>) -> usize| lacking.iter().map(|m| side(m)).sum::<usize>();
+    let dropped =
+        |side: fn(&Match<'_, '_>) -> usize| lacking.iter().map(|m| side(m)).sum::<usize>();
     Paired {
         n_matched: full.len(),
         n_dropped: n_unmatched + dropped(|m| m.better.len()) + dropped(|m| m.than.len()),
@@ -64,6 +69,10 @@ pub(crate) fn compare(sweep: &Sweep<'_>, matches: &[Match<'_, '_>], n_unmatched:
         n_lost: point_gains.iter().filter(|g| **g < 0.0).count(),
         n_run_pairs: run_pairs.len(),
         n_bit_equal: run_pairs.iter().filter(|(a, b)| same_bits(a, b)).count(),
+        n_diverged: (
+            full.iter().flat_map(|m| &m.better).map(|point| point.n_diverged()).sum(),
+            full.iter().flat_map(|m| &m.than).map(|point| point.n_diverged()).sum(),
+        ),
         test: stats::paired_t(&gains),
         wilcoxon_p: stats::wilcoxon_p(&gains),
         bootstrap: stats::bootstrap_interval(&gains),
@@ -83,13 +92,10 @@ fn seed_pairs(sweep: &Sweep<'_>, matches: &[&Match<'_, '_>]) -> Vec<SeedPair> {
     };
     let of_seed = |seed: u32| {
         // A seed counts only when all matches have it on both sides.
-        let pairs: Option<Vec<(f64, f64)>> = matches
-            .iter()
-            .map(|m| Some((side(&m.better, seed)?, side(&m.than, seed)?)))
-            .collect();
+        let pairs: Option<Vec<(f64, f64)>> =
+            matches.iter().map(|m| Some((side(&m.better, seed)?, side(&m.than, seed)?))).collect();
         let (better, than): (Vec<f64>, Vec<f64>) = pairs?.into_iter().unzip();
-        let gains: Vec<f64> =
-            better.iter().zip(&than).map(|(b, t)| gain(metric, *b, *t)).collect();
+        let gains: Vec<f64> = better.iter().zip(&than).map(|(b, t)| gain(metric, *b, *t)).collect();
         Some(SeedPair {
             seed,
             better: stats::mean(&better)?,
@@ -126,7 +132,11 @@ fn same_bits(a: &Run<'_>, b: &Run<'_>) -> bool {
         return true;
     }
     let same = |pick: fn(&crate::input::Epoch) -> f64| {
-        a.history.iter().map(pick).map(f64::to_bits).eq(b.history.iter().map(pick).map(f64::to_bits))
+        a.history.iter().map(pick).map(f64::to_bits).eq(b
+            .history
+            .iter()
+            .map(pick)
+            .map(f64::to_bits))
     };
     !a.history.is_empty()
         && same(|e| e.train_loss)

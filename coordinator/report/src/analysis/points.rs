@@ -34,12 +34,6 @@ impl<'a> Run<'a> {
             Ending::Diverged { .. } => None,
         }
     }
-
-    /// Processor seconds over all epochs; `None` without timings.
-    pub(crate) fn cpu_s(&self) -> Option<f64> {
-        let timings = &self.done()?.timings;
-        (!timings.is_empty()).then(|| timings.iter().map(|timing| timing.cpu_s).sum())
-    }
 }
 
 /// One combination of hyperparameters with its runs in seed order; never empty.
@@ -76,11 +70,6 @@ impl<'a> Point<'a> {
     /// Test accuracies of the completed runs.
     pub(crate) fn test_accuracies(&self) -> Vec<f64> {
         self.runs.iter().filter_map(Run::test_accuracy).collect()
-    }
-
-    /// Mean processor seconds of the runs that have timings.
-    pub(crate) fn cpu_s(&self) -> Option<f64> {
-        stats::mean(&self.runs.iter().filter_map(Run::cpu_s).collect::<Vec<_>>())
     }
 
     pub(crate) fn n_diverged(&self) -> usize {

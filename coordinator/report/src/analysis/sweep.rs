@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::metric::{Score, gain, score_value};
+use super::metric::{Score, gain};
 use super::points::{Point, Run};
 use super::values::{value_label, value_order};
 use crate::ReportError;
@@ -146,9 +146,11 @@ impl<'a> Sweep<'a> {
             .filter(|point| point.mean(self.metric()).is_some())
             .partition(|point| point.is_complete());
         let candidates = if complete.is_empty() { partial } else { complete };
-        candidates.into_iter().reduce(|best, point| {
-            if self.rank(point, best).is_lt() { point } else { best }
-        })
+        candidates.into_iter().reduce(
+            |best, point| {
+                if self.rank(point, best).is_lt() { point } else { best }
+            },
+        )
     }
 
     /// `Less` when `a` stands before `b` in the ranking.
@@ -181,11 +183,6 @@ impl<'a> Sweep<'a> {
         seeds.sort_unstable();
         seeds.dedup();
         seeds
-    }
-
-    /// The metric that a run counts with.
-    pub(crate) fn run_value(&self, run: &Run<'_>) -> Option<f64> {
-        Some(score_value(self.metric(), run.score?))
     }
 }
 

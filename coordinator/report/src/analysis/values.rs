@@ -11,9 +11,7 @@ pub(crate) fn value_label(value: &Value) -> String {
         Value::Number(x) if *x != 0.0 && !(1e-4..1e6).contains(&x.abs()) => format!("{x:e}"),
         Value::Number(x) => format!("{x}"),
         Value::Count(n) => n.to_string(),
-        Value::Widths(widths) => {
-            widths.iter().map(u32::to_string).collect::<Vec<_>>().join("-")
-        }
+        Value::Widths(widths) => widths.iter().map(u32::to_string).collect::<Vec<_>>().join("-"),
     }
 }
 

@@ -84,7 +84,8 @@ mod tests {
 
     #[test]
     fn the_map_grows_lighter_and_stops_at_its_ends() {
-        let lightness: Vec<f64> = (0..=20).map(|i| luminance(sequential(f64::from(i) / 20.0))).collect();
+        let lightness: Vec<f64> =
+            (0..=20).map(|i| luminance(sequential(f64::from(i) / 20.0))).collect();
         assert!(lightness.windows(2).all(|pair| pair[0] < pair[1]));
         assert_eq!(sequential(-3.0), VIRIDIS[0]);
         assert_eq!(sequential(7.0), VIRIDIS[10]);

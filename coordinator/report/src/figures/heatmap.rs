@@ -34,10 +34,18 @@ pub(crate) fn heatmap(heat: &Heat, metric: Metric, labels: &Labels<'_>) -> Optio
     for (index, panel) in heat.panels.iter().enumerate() {
         let area = layout.panel(index);
         draw_panel(&mut svg, heat, panel, area, metric, &shades, best);
-        svg.text((area.center_x(), area.bottom() + 40.0), labels.x, Type::new(13.0).middle().color(FAINT));
+        svg.text(
+            (area.center_x(), area.bottom() + 40.0),
+            labels.x,
+            Type::new(13.0).middle().color(FAINT),
+        );
         if index % layout.n_per_row == 0 {
             let x = area.x - layout.label_width - 6.0;
-            svg.vertical_text((x, area.center_y()), labels.y, Type::new(13.0).middle().color(FAINT));
+            svg.vertical_text(
+                (x, area.center_y()),
+                labels.y,
+                Type::new(13.0).middle().color(FAINT),
+            );
         }
     }
     let first = layout.panel(0);
@@ -109,7 +117,9 @@ impl Layout {
         let column = (index % self.n_per_row) as f64;
         Rect {
             x: self.left + column * (width + GAP),
-            y: TITLE_HEIGHT + PANEL_TITLE_HEIGHT + row * (PANEL_TITLE_HEIGHT + height + AXIS_HEIGHT),
+            y: TITLE_HEIGHT
+                + PANEL_TITLE_HEIGHT
+                + row * (PANEL_TITLE_HEIGHT + height + AXIS_HEIGHT),
             width,
             height,
         }
@@ -138,7 +148,8 @@ fn draw_panel(
                 height,
             };
             draw_cell(svg, rect.inset(1.0), cell.as_ref(), metric, shades);
-            if cell.as_ref().is_some_and(|c| !c.is_all_diverged() && shades.shade(c.value) == best) {
+            if cell.as_ref().is_some_and(|c| !c.is_all_diverged() && shades.shade(c.value) == best)
+            {
                 marked = marked.or(Some(rect));
             }
         }
@@ -219,8 +230,11 @@ fn draw_bar(svg: &mut Svg, bar: Rect, metric: Metric, shades: &Shades) {
         let shade = f64::from(tick) / 4.0;
         let y = bar.y + bar.height * (1.0 - shade);
         let value = shades.value(shade);
+        let beyond = tick == 0 && shades.is_cut();
         let text = match metric {
+            Metric::ValidAccuracy if beyond => format!("≤ {:.1} %", value * 100.0),
             Metric::ValidAccuracy => format!("{:.1} %", value * 100.0),
+            Metric::ValidLoss if beyond => format!("≥ {value:.3}"),
             Metric::ValidLoss => format!("{value:.3}"),
         };
         svg.line((bar.right(), y), (bar.right() + 4.0, y), Pen::new(INK, 1.0));

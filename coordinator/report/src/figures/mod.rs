@@ -5,12 +5,14 @@
 //! neither annotated cells nor a colour bar that panels share. What is needed here is little, and
 //! the SVG's bytes stay ours: the same on every machine.
 
+mod chart;
 mod color;
 mod heatmap;
 mod png;
 mod scale;
 mod svg;
 
+pub(crate) use chart::{AxisStyle, Chart, Mark, Panel, Series, chart};
 pub(crate) use heatmap::{Labels, heatmap};
 pub(crate) use png::png;
 

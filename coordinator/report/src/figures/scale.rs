@@ -39,7 +39,8 @@ impl Scale {
         }
         let scale = match spacing {
             Spacing::Linear => {
-                let room = if high > low { (high - low) * 0.05 } else { low.abs().max(1e-3) * 0.05 };
+                let room =
+                    if high > low { (high - low) * 0.05 } else { low.abs().max(1e-3) * 0.05 };
                 Self { spacing, low: low - room, high: high + room, from, to }
             }
             Spacing::Log => {
@@ -75,7 +76,7 @@ impl Scale {
         let step = [1.0, 2.0, 5.0, 10.0]
             .into_iter()
             .map(|digit| digit * magnitude)
-            .find(|step| *step >= raw * (1.0 - 1e-9))
+            .find(|step| *step >= raw * 0.75)
             .unwrap_or(10.0 * magnitude);
         let first = (self.low / step).ceil() as i64;
         let last = (self.high / step).floor() as i64;
@@ -119,31 +120,34 @@ pub(crate) fn tick_label(value: f64) -> String {
 }
 
 /// Shades cells by how far they are from perfect, on a log scale: the step from 97 to 98 % weighs
-/// more than the one from 80 to 81 %. Everything ten times as far as the best gets the last shade.
+/// more than the one from 80 to 81 %. The worst seventh of the cells may share the last shade, so
+/// that a few that failed do not take the colours from those that did not.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Shades {
     metric: Metric,
     /// Distance from perfect of the best and of the last value told apart.
     nearest: f64,
     farthest: f64,
+    is_cut: bool,
 }
 
 impl Shades {
     /// `None` without values.
     pub(crate) fn of(metric: Metric, values: impl Iterator<Item = f64>) -> Option<Self> {
-        const REACH: f64 = 10.0;
-        let mut nearest = f64::INFINITY;
-        let mut farthest = 0.0_f64;
-        for value in values {
-            let distance = distance(metric, value);
-            nearest = nearest.min(distance);
-            farthest = farthest.max(distance);
-        }
-        if nearest.is_infinite() {
-            return None;
-        }
-        farthest = farthest.min(nearest * REACH).max(nearest * 1.02);
-        Some(Self { metric, nearest, farthest })
+        /// Values up to this factor beyond the quantile are still told apart.
+        const SLACK: f64 = 1.3;
+        let mut distances: Vec<f64> = values.map(|value| distance(metric, value)).collect();
+        distances.sort_by(f64::total_cmp);
+        let (nearest, worst) = (*distances.first()?, *distances.last()?);
+        let usual = distances[(distances.len() - 1) * 6 / 7] * SLACK;
+        let is_cut = usual < worst;
+        let farthest = usual.min(worst).max(nearest * 1.02);
+        Some(Self { metric, nearest, farthest, is_cut })
+    }
+
+    /// Whether values beyond the last shade exist.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.is_cut
     }
 
     /// From 0 (worst) to 1 (best).
@@ -199,6 +203,7 @@ mod tests {
         let values = [0.98, 0.97, 0.11];
         let shades = Shades::of(Metric::ValidAccuracy, values.into_iter()).unwrap();
         assert_eq!((shades.shade(0.98), shades.shade(0.11)), (1.0, 0.0));
+        assert!(shades.is_cut(), "0.11 lies far beyond the others");
         assert!((shades.value(shades.shade(0.97)) - 0.97).abs() < 1e-12);
         assert!(Shades::of(Metric::ValidLoss, std::iter::empty()).is_none());
     }

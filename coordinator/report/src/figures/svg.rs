@@ -59,8 +59,7 @@ impl Pen {
     }
 
     fn attributes(self) -> String {
-        let mut text =
-            format!(" stroke=\"{}\" stroke-width=\"{}\"", self.color, num(self.width));
+        let mut text = format!(" stroke=\"{}\" stroke-width=\"{}\"", self.color, num(self.width));
         if !self.dash.is_empty() {
             let _ = write!(text, " stroke-dasharray=\"{}\"", self.dash);
         }
@@ -232,11 +231,7 @@ impl Svg {
 }
 
 fn coordinates(points: &[(f64, f64)]) -> String {
-    points
-        .iter()
-        .map(|(x, y)| format!("{},{}", num(*x), num(*y)))
-        .collect::<Vec<_>>()
-        .join(" ")
+    points.iter().map(|(x, y)| format!("{},{}", num(*x), num(*y))).collect::<Vec<_>>().join(" ")
 }
 
 /// Two decimals at the most, no negative zero, no exponent.
@@ -280,7 +275,10 @@ mod tests {
 
     #[test]
     fn numbers_have_one_form() {
-        assert_eq!(["1", "0.5", "0.33", "0"], [num(1.0), num(0.5), num(1.0 / 3.0), num(-0.001)].each_ref().map(String::as_str));
+        assert_eq!(
+            ["1", "0.5", "0.33", "0"],
+            [num(1.0), num(0.5), num(1.0 / 3.0), num(-0.001)].each_ref().map(String::as_str)
+        );
     }
 
     #[test]

@@ -182,6 +182,10 @@ fn sentence(sweep: &Sweep<'_>, judged: &Judged<'_>) -> String {
             ),
         });
     }
+    if paired.n_diverged != (0, 0) {
+        let (better, than) = paired.n_diverged;
+        text.push_str(&format!("; diverged and counted as chance: {better} against {than} trials"));
+    }
     if judged.hypothesis.margin != 0.0 {
         text.push_str(&format!("; margin {}", points_of(sweep.metric(), judged.hypothesis.margin)));
     }
@@ -189,7 +193,10 @@ fn sentence(sweep: &Sweep<'_>, judged: &Judged<'_>) -> String {
         text.push_str(&format!("; exact Wilcoxon {}", p_text(p)));
     }
     if paired.n_dropped > 0 {
-        text.push_str(&format!("; {} without a full match left out", count(paired.n_dropped, "point")));
+        text.push_str(&format!(
+            "; {} without a full match left out",
+            count(paired.n_dropped, "point")
+        ));
     }
     text.push('.');
     text
@@ -218,6 +225,9 @@ fn per_seed_table(page: &mut Page, sweep: &Sweep<'_>, number: usize, judged: &Ju
         })
         .collect();
     page.block(&format!("<details><summary>Hypothesis {number}, seed by seed</summary>"));
-    page.table(&[(Right, "seed"), (Right, "better"), (Right, "than"), (Right, "difference")], &rows);
+    page.table(
+        &[(Right, "seed"), (Right, "better"), (Right, "than"), (Right, "difference")],
+        &rows,
+    );
     page.block("</details>");
 }

@@ -5,7 +5,7 @@ use super::page::{Page, count, escape};
 use crate::ReportError;
 use crate::analysis::{Heat, MAX_AXIS_VALUES, Sweep, heat};
 use crate::figures::{Figure, Labels, heatmap};
-use crate::input::{Cell, HeatmapSpec};
+use crate::input::{Cell, HeatmapSpec, Metric};
 
 pub(crate) fn write(page: &mut Page, sweep: &Sweep<'_>) -> Result<(), ReportError> {
     page.heading(2, "2. Heatmaps");
@@ -20,7 +20,12 @@ pub(crate) fn write(page: &mut Page, sweep: &Sweep<'_>) -> Result<(), ReportErro
     Ok(())
 }
 
-fn one(page: &mut Page, sweep: &Sweep<'_>, spec: &HeatmapSpec, name: String) -> Result<(), ReportError> {
+fn one(
+    page: &mut Page,
+    sweep: &Sweep<'_>,
+    spec: &HeatmapSpec,
+    name: String,
+) -> Result<(), ReportError> {
     let (x, y) = (words(&spec.x), words(&spec.y));
     let Some(heat) = heat(sweep, spec)? else {
         page.block(&format!(
@@ -31,9 +36,9 @@ fn one(page: &mut Page, sweep: &Sweep<'_>, spec: &HeatmapSpec, name: String) -> 
         return Ok(());
     };
     let metric = metric_name(sweep.metric());
-    let title = format!("{} by {x} and {y}", capitalized(metric));
-    let unit = if sweep.metric() == crate::input::Metric::ValidAccuracy { ", %" } else { "" };
-    let labels = Labels { title: &format!("{title}{unit}"), x: &x, y: &y };
+    let unit = if sweep.metric() == Metric::ValidAccuracy { " (%)" } else { "" };
+    let title = format!("{}{unit} by {x} and {y}", capitalized(metric));
+    let labels = Labels { title: &title, x: &x, y: &y };
     match heatmap(&heat, sweep.metric(), &labels) {
         Some(svg) => {
             page.figure(Figure { name, alt: title, svg }, &caption(sweep, spec, &heat));
@@ -49,7 +54,8 @@ fn one(page: &mut Page, sweep: &Sweep<'_>, spec: &HeatmapSpec, name: String) -> 
 
 fn caption(sweep: &Sweep<'_>, spec: &HeatmapSpec, heat: &Heat) -> String {
     let metric = metric_name(sweep.metric());
-    let others = heat.hidden_axes.iter().map(|name| escape(&words(name))).collect::<Vec<_>>().join(", ");
+    let others =
+        heat.hidden_axes.iter().map(|name| escape(&words(name))).collect::<Vec<_>>().join(", ");
     let n_seeds = count(sweep.seeds().len(), "seed");
     let (least, most) = heat.n_points;
     let mut text = match (others.is_empty(), spec.cell) {

@@ -1,22 +1,32 @@
 //! `report.md`: eight sections, each in its own file, written from the analysis.
 
 mod answer;
+mod comparison;
+mod curves;
 mod heatmaps;
+mod line_search;
 mod notes;
 mod page;
 mod top;
+mod tradeoffs;
+mod tuning;
 
 use crate::ReportError;
-use crate::analysis::Sweep;
+use crate::analysis::{Clock, Sweep};
 use crate::figures::Figure;
 use page::{Page, escape};
 
 /// The page and the figures it shows.
 pub(crate) fn write(sweep: &Sweep<'_>) -> Result<(String, Vec<Figure>), ReportError> {
+    let clock = Clock::of(sweep);
     let mut page = Page::default();
     title(&mut page, sweep);
     answer::write(&mut page, sweep);
     heatmaps::write(&mut page, sweep)?;
+    comparison::write(&mut page, sweep, &clock);
+    tradeoffs::write(&mut page, sweep, &clock);
+    curves::write(&mut page, sweep);
+    tuning::write(&mut page, sweep);
     top::write(&mut page, sweep);
     notes::write(&mut page, sweep);
     Ok(page.finish())

@@ -14,7 +14,8 @@ pub(crate) fn write(page: &mut Page, sweep: &Sweep<'_>) {
     page.heading(2, "8. Experiment notes");
     page.block(&[data(sweep), budget(sweep), outcomes(sweep)].join("\n"));
     if !sweep.input.notes_on_copies.is_empty() {
-        let notes = sweep.input.notes_on_copies.iter().map(|note| format!("- Dropped: {}", escape(note)));
+        let notes =
+            sweep.input.notes_on_copies.iter().map(|note| format!("- Dropped: {}", escape(note)));
         page.block(&notes.collect::<Vec<_>>().join("\n"));
     }
     failed(page, sweep);
@@ -66,7 +67,11 @@ fn outcomes(sweep: &Sweep<'_>) -> String {
     let counts = sweep.counts;
     let mut text = format!(
         "- Outcomes: {} completed ({} of them collapsed: no better than 1.5 x chance), {} diverged, {} failed, {} cancelled",
-        counts.n_completed, counts.n_collapsed, counts.n_diverged, counts.n_failed, counts.n_cancelled
+        counts.n_completed,
+        counts.n_collapsed,
+        counts.n_diverged,
+        counts.n_failed,
+        counts.n_cancelled
     );
     if counts.n_open > 0 {
         text.push_str(&format!(", {} still open", counts.n_open));
@@ -82,11 +87,9 @@ fn failed(page: &mut Page, sweep: &Sweep<'_>) {
         .trials
         .iter()
         .filter_map(|trial| match &trial.state {
-            State::Failed { cause, n_attempts } => Some(vec![
-                code(short_id(&trial.id, digits)),
-                n_attempts.to_string(),
-                escape(cause),
-            ]),
+            State::Failed { cause, n_attempts } => {
+                Some(vec![code(short_id(&trial.id, digits)), n_attempts.to_string(), escape(cause)])
+            }
             _ => None,
         })
         .take(MAX_FAILED)
@@ -112,8 +115,8 @@ fn run(sweep: &Sweep<'_>) -> String {
     );
     if facts.n_conflicts > 0 {
         text.push_str(&format!(
-            "\n- **{} of the same trial with different digests: a worker's arithmetic cannot be trusted.**",
-            count(facts.n_conflicts as usize, "pair of results"),
+            "\n- **{} contradicted an earlier one of the same trial: some worker's arithmetic cannot be trusted.**",
+            count(facts.n_conflicts as usize, "result"),
         ));
     } else {
         text.push_str("\n- No trial gave two different digests.");
@@ -143,8 +146,13 @@ fn workers(page: &mut Page, sweep: &Sweep<'_>) {
             vec![escape(cpu), escape(isa), n.to_string(), slots.to_string(), shown.join(", ")]
         })
         .collect();
-    let header =
-        [(Left, "processor"), (Left, "instruction set"), (Right, "workers"), (Right, "slots"), (Left, "names")];
+    let header = [
+        (Left, "processor"),
+        (Left, "instruction set"),
+        (Right, "workers"),
+        (Right, "slots"),
+        (Left, "names"),
+    ];
     page.table(&header, &rows);
 }
 

@@ -109,7 +109,7 @@ pub(crate) fn thousands(n: u64) -> String {
     let digits = n.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -143,8 +143,14 @@ mod tests {
 
     #[test]
     fn numbers_and_durations_read_well() {
-        assert_eq!([thousands(7), thousands(50_000), thousands(1_234_567)], ["7", "50,000", "1,234,567"]);
-        assert_eq!([duration(3.21), duration(245.0), duration(4320.0)], ["3.2 s", "4 min 05 s", "1 h 12 min"]);
+        assert_eq!(
+            [thousands(7), thousands(50_000), thousands(1_234_567)],
+            ["7", "50,000", "1,234,567"]
+        );
+        assert_eq!(
+            [duration(3.21), duration(245.0), duration(4320.0)],
+            ["3.2 s", "4 min 05 s", "1 h 12 min"]
+        );
         assert_eq!([count(1, "trial"), count(1200, "trial")], ["1 trial", "1,200 trials"]);
     }
 

@@ -48,7 +48,13 @@ pub(crate) fn write(page: &mut Page, sweep: &Sweep<'_>) {
     ));
 }
 
-fn row(sweep: &Sweep<'_>, rank: usize, point: &Point<'_>, axes: &[&str], digits: usize) -> Vec<String> {
+fn row(
+    sweep: &Sweep<'_>,
+    rank: usize,
+    point: &Point<'_>,
+    axes: &[&str],
+    digits: usize,
+) -> Vec<String> {
     let metric = sweep.metric();
     let mut cells = vec![rank.to_string(), escape(&sweep.optimizer(point))];
     cells.extend(axes.iter().map(|name| escape(&sweep.label(point.trial(), name))));
@@ -60,7 +66,11 @@ fn row(sweep: &Sweep<'_>, rank: usize, point: &Point<'_>, axes: &[&str], digits:
             Metric::ValidLoss => format!("{sd:.4}"),
         },
     ));
-    let ids = point.runs.iter().take(MAX_IDS).map(|run| super::page::code(short_id(&run.trial.id, digits)));
+    let ids = point
+        .runs
+        .iter()
+        .take(MAX_IDS)
+        .map(|run| super::page::code(short_id(&run.trial.id, digits)));
     cells.push(ids.collect::<Vec<_>>().join(" "));
     cells
 }
@@ -69,7 +79,8 @@ fn row(sweep: &Sweep<'_>, rank: usize, point: &Point<'_>, axes: &[&str], digits:
 pub(crate) fn id_digits(sweep: &Sweep<'_>) -> usize {
     let mut ids: Vec<&str> = sweep.input.trials.iter().map(|trial| trial.id.as_str()).collect();
     ids.sort_unstable();
-    let shared = |pair: &[&str]| pair[0].bytes().zip(pair[1].bytes()).take_while(|(a, b)| a == b).count();
+    let shared =
+        |pair: &[&str]| pair[0].bytes().zip(pair[1].bytes()).take_while(|(a, b)| a == b).count();
     ids.windows(2).map(|pair| shared(pair) + 1).max().unwrap_or(0).max(6)
 }
 

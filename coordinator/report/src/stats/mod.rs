@@ -9,7 +9,7 @@ mod wilcoxon;
 pub(crate) use bootstrap::bootstrap_interval;
 pub(crate) use multiple::holm;
 pub(crate) use student::{PairedTest, paired_t, t_interval};
-pub(crate) use wilcoxon::wilcoxon_p;
+pub(crate) use wilcoxon::{MIN_PAIRS, wilcoxon_p};
 
 /// Arithmetic mean; `None` for an empty slice.
 pub(crate) fn mean(values: &[f64]) -> Option<f64> {

@@ -130,7 +130,9 @@ mod tests {
     fn paired_test_agrees_with_scipy() {
         for &(differences, mean, low, high, p) in PAIRED {
             let test = paired_t(differences).unwrap();
-            for (ours, theirs) in [(test.mean, mean), (test.low, low), (test.high, high), (test.p, p)] {
+            for (ours, theirs) in
+                [(test.mean, mean), (test.low, low), (test.high, high), (test.p, p)]
+            {
                 assert!((ours / theirs - 1.0).abs() < 1e-9, "{ours} against {theirs}");
             }
         }

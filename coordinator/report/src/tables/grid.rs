@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use polars::frame::PivotColumnNaming;
-use polars::prelude::{
-    DataFrame, IntoLazy, PolarsResult, SortMultipleOptions, by_name, element,
-};
+use polars::prelude::{DataFrame, IntoLazy, PolarsResult, SortMultipleOptions, by_name, element};
 
 use super::columns::Columns;
 use crate::ReportError;
@@ -29,8 +27,7 @@ pub(crate) fn grid(
     if placed.is_empty() {
         return Ok(cells);
     }
-    let wide =
-        pivot(placed).map_err(|source| ReportError::Table { table: "heatmap", source })?;
+    let wide = pivot(placed).map_err(|source| ReportError::Table { table: "heatmap", source })?;
     let mut read = || -> PolarsResult<()> {
         let rows = wide.column("row")?.u64()?;
         for (index, cells_of_row) in rows.iter().enumerate() {

@@ -6,12 +6,15 @@ use super::columns::Columns;
 use crate::ReportError;
 use crate::input::{Done, Epoch, Input, State, Timing};
 
+type EpochField = fn(&Epoch) -> Option<f64>;
+
 /// Everything measured per epoch; the same for every run of the same sweep.
 pub(crate) fn history(input: &Input) -> Result<DataFrame, ReportError> {
-    let rows: Vec<(&str, &Epoch)> =
-        done_trials(input).flat_map(|(id, done)| done.history.iter().map(move |e| (id, e))).collect();
+    let rows: Vec<(&str, &Epoch)> = done_trials(input)
+        .flat_map(|(id, done)| done.history.iter().map(move |e| (id, e)))
+        .collect();
     let mut columns = Columns::new(rows.len());
-    let numbers: [(&str, fn(&Epoch) -> Option<f64>); 9] = [
+    let numbers: [(&str, EpochField); 9] = [
         ("train_loss", |e| Some(e.train_loss)),
         ("train_accuracy", |e| Some(e.train_accuracy)),
         ("valid_loss", |e| Some(e.valid_loss)),
@@ -37,8 +40,9 @@ pub(crate) fn history(input: &Input) -> Result<DataFrame, ReportError> {
 
 /// How long each epoch took, and where; may differ between runs.
 pub(crate) fn timings(input: &Input) -> Result<DataFrame, ReportError> {
-    let rows: Vec<(&str, &Timing)> =
-        done_trials(input).flat_map(|(id, done)| done.timings.iter().map(move |t| (id, t))).collect();
+    let rows: Vec<(&str, &Timing)> = done_trials(input)
+        .flat_map(|(id, done)| done.timings.iter().map(move |t| (id, t)))
+        .collect();
     let mut columns = Columns::new(rows.len());
     columns.text("trial_id", rows.iter().map(|(id, _)| Some((*id).to_string())));
     columns.count("epoch", rows.iter().map(|(_, t)| Some(t.epoch.into())));

@@ -88,8 +88,10 @@ fn measures(trials: &[Trial], columns: &mut Columns) {
     );
 }
 
+type WorkField = fn(&Work) -> Option<u64>;
+
 fn work(trials: &[Trial], columns: &mut Columns) {
-    let counted: [(&str, fn(&Work) -> Option<u64>); 8] = [
+    let counted: [(&str, WorkField); 8] = [
         ("n_steps", |work| Some(work.n_steps)),
         ("grad_samples", |work| Some(work.grad_samples)),
         ("probe_samples", |work| Some(work.probe_samples)),
@@ -102,8 +104,7 @@ fn work(trials: &[Trial], columns: &mut Columns) {
     ];
     for (name, field) in counted {
         if name == "backtracks_p95" {
-            let means =
-                trials.iter().map(|trial| Some(done(trial)?.work.backtracks?.0));
+            let means = trials.iter().map(|trial| Some(done(trial)?.work.backtracks?.0));
             columns.number("backtracks_mean", means);
         }
         columns.count(name, trials.iter().map(|trial| field(&done(trial)?.work)));

@@ -6,18 +6,18 @@ use report::input::{
 };
 
 /// What varies; everything crossed with everything.
-pub struct Shape {
-    pub optimizers: Vec<&'static str>,
-    pub learning_rates: Vec<f64>,
-    pub batch_sizes: Vec<u64>,
-    pub depths: Vec<usize>,
-    pub n_seeds: u32,
-    pub n_epochs: u32,
+pub(crate) struct Shape {
+    pub(crate) optimizers: Vec<&'static str>,
+    pub(crate) learning_rates: Vec<f64>,
+    pub(crate) batch_sizes: Vec<u64>,
+    pub(crate) depths: Vec<usize>,
+    pub(crate) n_seeds: u32,
+    pub(crate) n_epochs: u32,
 }
 
 impl Shape {
     /// Two optimizers, five rates, three batch sizes, three depths, three seeds.
-    pub fn usual() -> Self {
+    pub(crate) fn usual() -> Self {
         Self {
             optimizers: vec!["backtracking", "sgd"],
             learning_rates: vec![0.01, 0.05, 0.1, 0.5, 1.0],
@@ -32,7 +32,7 @@ impl Shape {
 const WIDTHS: [u32; 3] = [256, 128, 64];
 const N_TRAIN: u64 = 50_000;
 
-pub fn input(shape: &Shape) -> Input {
+pub(crate) fn input(shape: &Shape) -> Input {
     let mut trials = Vec::new();
     for optimizer in &shape.optimizers {
         for &learning_rate in &shape.learning_rates {

@@ -1,0 +1,97 @@
+//! What each axis does, and how far tuning goes with few points.
+
+use super::metric::gain;
+use super::points::Point;
+use super::sweep::Sweep;
+use super::values::value_label;
+use crate::input::{Metric, Value};
+use crate::stats;
+
+/// The metric of one optimizer's points that share a value of an axis.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Effect {
+    pub(crate) mean: f64,
+    pub(crate) best: f64,
+}
+
+pub(crate) struct AxisEffects {
+    pub(crate) values: Vec<Value>,
+    /// By value, then optimizer; `None` where no point has a result.
+    pub(crate) effects: Vec<Vec<Option<Effect>>>,
+}
+
+pub(crate) fn axis_effects(sweep: &Sweep<'_>, axis: &str, optimizers: &[String]) -> AxisEffects {
+    let values = sweep.axis_values(axis);
+    let effect = |value: &Value, optimizer: &String| {
+        let points: Vec<&Point<'_>> = sweep
+            .points_of(optimizer)
+            .into_iter()
+            .filter(|point| sweep.value(point.trial(), axis).as_ref() == Some(value))
+            .collect();
+        let means: Vec<f64> = points.iter().filter_map(|p| p.mean(sweep.metric())).collect();
+        let best = sweep.best(points)?.mean(sweep.metric())?;
+        Some(Effect { mean: stats::mean(&means)?, best })
+    };
+    let effects =
+        values.iter().map(|value| optimizers.iter().map(|o| effect(value, o)).collect()).collect();
+    AxisEffects { values, effects }
+}
+
+/// A best value at the end of a numeric axis: something better may lie beyond.
+pub(crate) struct Border {
+    pub(crate) optimizer: String,
+    pub(crate) axis: String,
+    pub(crate) value: String,
+    pub(crate) is_lowest: bool,
+}
+
+/// Axes with fewer values have nothing but borders.
+const MIN_VALUES_WITH_INSIDE: usize = 3;
+
+pub(crate) fn borders(sweep: &Sweep<'_>) -> Vec<Border> {
+    let mut borders = Vec::new();
+    for optimizer in &sweep.optimizers {
+        let Some(best) = sweep.best(sweep.points_of(optimizer)) else { continue };
+        for axis in sweep.swept_axes() {
+            let mut values = sweep.axis_values(axis);
+            values.retain(|value| matches!(value, Value::Number(_) | Value::Count(_)));
+            if values.len() < MIN_VALUES_WITH_INSIDE {
+                continue;
+            }
+            let Some(value) = sweep.value(best.trial(), axis) else { continue };
+            let is_lowest = values.first() == Some(&value);
+            if is_lowest || values.last() == Some(&value) {
+                borders.push(Border {
+                    optimizer: optimizer.clone(),
+                    axis: axis.to_string(),
+                    value: value_label(&value),
+                    is_lowest,
+                });
+            }
+        }
+    }
+    borders
+}
+
+/// Expected best metric of k points drawn from an optimizer's grid, for k from 1.
+pub(crate) fn best_of_k(sweep: &Sweep<'_>, optimizer: &str) -> Vec<f64> {
+    let metric = sweep.metric();
+    // For a loss the best is the smallest: work on its negative.
+    let sign = if metric == Metric::ValidLoss { -1.0 } else { 1.0 };
+    let means: Vec<f64> = sweep
+        .points_of(optimizer)
+        .iter()
+        .filter_map(|point| Some(sign * point.mean(metric)?))
+        .collect();
+    stats::best_of_k(&means).into_iter().map(|value| sign * value).collect()
+}
+
+/// How much the choice of one axis matters to an optimizer: best value against worst value, each
+/// with the best of everything else.
+pub(crate) fn sensitivity(sweep: &Sweep<'_>, axis: &str, optimizer: &str) -> Option<f64> {
+    let effects = axis_effects(sweep, axis, &[optimizer.to_string()]).effects;
+    let bests: Vec<f64> = effects.iter().filter_map(|row| Some(row[0]?.best)).collect();
+    let low = bests.iter().copied().reduce(f64::min)?;
+    let high = bests.iter().copied().reduce(f64::max)?;
+    (bests.len() > 1).then(|| gain(Metric::ValidAccuracy, high, low))
+}

@@ -1,0 +1,259 @@
+//! Section 3: the optimizers compared, over seeds and at equal budgets.
+
+use super::answer::{metric_name, p_text};
+use super::curves::{best_points, mean_line};
+use super::page::{Left, Page, Right, count, escape};
+use crate::analysis::{
+    Clock, OptimizerPair, Point, Run, Sweep, accuracy_within, optimizer_pairs, percent, points_of,
+    samples_until,
+};
+use crate::figures::{AxisStyle, Chart, Figure, Mark, Panel, Series, chart};
+use crate::stats::{self, MIN_PAIRS};
+
+/// Pairs that get a column of per-seed differences.
+const MAX_PAIRS_BY_SEED: usize = 6;
+const MAX_SEEDS: usize = 20;
+
+pub(crate) fn write(page: &mut Page, sweep: &Sweep<'_>, clock: &Clock) {
+    page.heading(2, "3. Optimizer comparison");
+    if sweep.optimizers.len() < 2 {
+        page.block("The sweep has one optimizer, so there is nothing to compare it with.");
+    } else {
+        let pairs = optimizer_pairs(sweep);
+        pairs_table(page, sweep, &pairs);
+        page.block(&sentences(sweep, &pairs));
+        seeds_table(page, sweep, &pairs);
+    }
+    budgets(page, sweep, clock);
+}
+
+fn pairs_table(page: &mut Page, sweep: &Sweep<'_>, pairs: &[OptimizerPair]) {
+    page.block(&format!(
+        "Points that are equal on every other axis are compared seed by seed. Per seed the \
+         differences of {} are averaged over the points, and the seeds are the sample: points share \
+         initial weights and batch order, so they are no replicates. p is two-sided from the paired \
+         t test, corrected by Holm over the pairs.",
+        metric_name(sweep.metric())
+    ));
+    let header = [
+        (Left, "pair"),
+        (Right, "points"),
+        (Right, "seeds"),
+        (Right, "difference"),
+        (Right, "95 % interval"),
+        (Right, "p"),
+        (Right, "won / equal / lost"),
+        (Left, "better"),
+    ];
+    let rows: Vec<Vec<String>> = pairs.iter().map(|pair| pair_row(sweep, pair)).collect();
+    page.table(&header, &rows);
+}
+
+fn pair_row(sweep: &Sweep<'_>, pair: &OptimizerPair) -> Vec<String> {
+    let paired = &pair.paired;
+    let dash = || "–".to_string();
+    let gains: Vec<f64> = paired.seeds.iter().map(|seed| seed.gain).collect();
+    let interval = paired.test.map(|test| {
+        let (low, high) =
+            (points_of(sweep.metric(), test.low), points_of(sweep.metric(), test.high));
+        format!("{low} to {high}")
+    });
+    vec![
+        format!("{} − {}", escape(&pair.first), escape(&pair.second)),
+        paired.n_matched.to_string(),
+        paired.seeds.len().to_string(),
+        stats::mean(&gains).map_or_else(dash, |mean| points_of(sweep.metric(), mean)),
+        interval.unwrap_or_else(dash),
+        pair.p.map_or_else(dash, |p| p_text(p).replace("p = ", "").replace("p ", "")),
+        format!("{} / {} / {}", paired.n_won, paired.n_equal, paired.n_lost),
+        pair.winner().map_or_else(|| "*not distinguishable*".to_string(), escape),
+    ]
+}
+
+/// What the table cannot say: too few seeds, other tests, equal bits, dropped points.
+fn sentences(sweep: &Sweep<'_>, pairs: &[OptimizerPair]) -> String {
+    let mut lines = Vec::new();
+    let n_seeds = pairs.iter().map(|pair| pair.paired.seeds.len()).max().unwrap_or(0);
+    if n_seeds < MIN_PAIRS {
+        lines.push(format!(
+            "- With {} no exact Wilcoxon test can reach p < 0.05 (that takes {MIN_PAIRS} seeds), so \
+             none is shown; the t interval leans on normal differences.",
+            count(n_seeds, "seed")
+        ));
+    }
+    for pair in pairs {
+        let paired = &pair.paired;
+        let name = format!("{} − {}", escape(&pair.first), escape(&pair.second));
+        if let Some(p) = paired.wilcoxon_p {
+            lines
+                .push(format!("- {name}: exact Wilcoxon (Pratt) {} before correction.", p_text(p)));
+        }
+        if let Some((low, high)) = paired.bootstrap {
+            let (low, high) = (points_of(sweep.metric(), low), points_of(sweep.metric(), high));
+            lines.push(format!("- {name}: bootstrap 95 % interval {low} to {high}."));
+        }
+        if paired.n_bit_equal > 0 {
+            lines.push(format!(
+                "- {name}: {} of {} pairs of trials are equal to the last bit in every epoch: there both \
+                 took the very same steps, and the optimizers cannot be told apart.",
+                paired.n_bit_equal, paired.n_run_pairs,
+            ));
+        }
+        if paired.n_diverged != (0, 0) {
+            lines.push(format!(
+                "- {name}: {} against {} trials diverged and count as chance, which moves the mean \
+                 difference far more than accuracy among those that trained.",
+                paired.n_diverged.0, paired.n_diverged.1
+            ));
+        }
+        if paired.n_dropped > 0 {
+            lines.push(format!(
+                "- {name}: {} without a partner or without all results left out.",
+                count(paired.n_dropped, "point")
+            ));
+        }
+    }
+    lines.join("\n")
+}
+
+fn seeds_table(page: &mut Page, sweep: &Sweep<'_>, pairs: &[OptimizerPair]) {
+    let shown: Vec<&OptimizerPair> =
+        pairs.iter().filter(|pair| !pair.paired.seeds.is_empty()).take(MAX_PAIRS_BY_SEED).collect();
+    let names: Vec<String> =
+        shown.iter().map(|p| format!("{} − {}", escape(&p.first), escape(&p.second))).collect();
+    let mut header = vec![(Right, "seed")];
+    header.extend(names.iter().map(|name| (Right, name.as_str())));
+    let rows: Vec<Vec<String>> = sweep
+        .seeds()
+        .into_iter()
+        .take(MAX_SEEDS)
+        .map(|seed| {
+            let gain = |pair: &&OptimizerPair| {
+                let found = pair.paired.seeds.iter().find(|other| other.seed == seed);
+                found.map_or_else(|| "–".to_string(), |s| points_of(sweep.metric(), s.gain))
+            };
+            std::iter::once(seed.to_string()).chain(shown.iter().map(gain)).collect()
+        })
+        .collect();
+    if !shown.is_empty() {
+        page.block("Mean difference of each seed:");
+        page.table(&header, &rows);
+    }
+}
+
+/// The best point of each optimizer by epochs, by work and by time.
+fn budgets(page: &mut Page, sweep: &Sweep<'_>, clock: &Clock) {
+    let best = best_points(sweep);
+    if best.is_empty() {
+        page.block("No trial has a result yet, so costs cannot be compared.");
+        return;
+    }
+    page.heading(3, "At equal budgets");
+    let work: Vec<Option<f64>> = best.iter().map(|(_, p)| mean_of(p, &total_samples)).collect();
+    let time: Vec<Option<f64>> = best.iter().map(|(_, p)| clock.mean_cpu_s(p)).collect();
+    let least = |costs: &[Option<f64>]| costs.iter().flatten().copied().reduce(f64::min);
+    let (work_budget, time_budget) = (least(&work), least(&time));
+    let dash = || "–".to_string();
+    let accuracy = |share: Option<f64>| share.map_or_else(dash, |a| format!("{} %", percent(a)));
+    let rows: Vec<Vec<String>> = best
+        .iter()
+        .zip(work.iter().zip(&time))
+        .map(|((name, point), (samples, seconds))| {
+            let spent = |run: &Run<'_>, epoch: u32| Some(samples_until(run, epoch).total() as f64);
+            let macs = mean_of(point, &|run| Some(run.done()?.work.macs_executed as f64));
+            vec![
+                escape(name),
+                mean_of(point, &|run| Some(run.done()?.history.len() as f64))
+                    .map_or_else(dash, |n| format!("{n:.1}")),
+                samples.map_or_else(dash, |n| format!("{:.2}", n / 1e6)),
+                macs.map_or_else(dash, |n| format!("{:.1}", n / 1e9)),
+                seconds.map_or_else(dash, |s| format!("{s:.2}")),
+                accuracy(accuracy_within(point, f64::INFINITY, |_, _| Some(0.0))),
+                accuracy(accuracy_within(point, work_budget.unwrap_or(0.0), spent)),
+                accuracy(accuracy_within(point, time_budget.unwrap_or(0.0), |run, epoch| {
+                    clock.cpu_s_until(run, epoch)
+                })),
+            ]
+        })
+        .collect();
+    let header = [
+        (Left, "optimizer's best point"),
+        (Right, "epochs"),
+        (Right, "samples, M"),
+        (Right, "multiply-adds, G"),
+        (Right, "CPU s"),
+        (Right, "accuracy, all epochs"),
+        (Right, "at equal samples"),
+        (Right, "at equal CPU s"),
+    ];
+    page.table(&header, &rows);
+    page.block(&format!(
+        "Means over seeds per trial. Samples are those whose gradient was computed plus those a line \
+         search probed; multiply-adds are the ones executed. Equal budgets are the smallest mean total \
+         among these points ({} M samples, {} CPU s); within it the best validation accuracy after a \
+         whole epoch counts. {}",
+        work_budget.map_or_else(dash, |n| format!("{:.2}", n / 1e6)),
+        time_budget.map_or_else(dash, |s| format!("{s:.2}")),
+        clock_sentence(clock),
+    ));
+    figures(page, sweep, &best);
+}
+
+pub(crate) fn clock_sentence(clock: &Clock) -> String {
+    clock.describe().map_or_else(
+        || "No trial has timings.".to_string(),
+        |class| format!("CPU seconds: {}.", escape(&class)),
+    )
+}
+
+fn total_samples(run: &Run<'_>) -> Option<f64> {
+    let work = &run.done()?.work;
+    Some((work.grad_samples + work.probe_samples) as f64)
+}
+
+pub(crate) fn mean_of(point: &Point<'_>, cost: &dyn Fn(&Run<'_>) -> Option<f64>) -> Option<f64> {
+    stats::mean(&point.runs.iter().filter_map(cost).collect::<Vec<_>>())
+}
+
+/// Accuracy against epochs and against samples; canonical, so nothing of time is in it.
+fn figures(page: &mut Page, sweep: &Sweep<'_>, best: &[(String, &Point<'_>)]) {
+    let panel = |title: &str, label: &str, cost: &dyn Fn(&Run<'_>, u32) -> f64| Panel {
+        title: title.to_string(),
+        x: AxisStyle::linear(label),
+        y: AxisStyle::linear("validation accuracy, %"),
+        series: best
+            .iter()
+            .enumerate()
+            .map(|(style, (name, point))| Series {
+                label: name.clone(),
+                style,
+                mark: Mark::Line,
+                ..mean_line(
+                    point,
+                    |run, epoch| cost(run, epoch.epoch),
+                    |e| e.valid_accuracy * 100.0,
+                )
+            })
+            .collect(),
+    };
+    let title = "Validation accuracy by epochs and by work".to_string();
+    let drawn = chart(&Chart {
+        title: title.clone(),
+        panels: vec![
+            panel("by epochs", "epochs", &|_, epoch| f64::from(epoch)),
+            panel("by work", "gradient and probe samples, millions", &|run, epoch| {
+                samples_until(run, epoch).total() as f64 / 1e6
+            }),
+        ],
+    });
+    if let Some(svg) = drawn {
+        let figure = Figure { name: "convergence".to_string(), alt: title, svg };
+        page.figure(
+            figure,
+            &format!(
+                "Each optimizer's best point: mean over {}, the band from the lowest to the highest.",
+                count(sweep.seeds().len(), "seed")
+            ),
+        );
+    }
+}

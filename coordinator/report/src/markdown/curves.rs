@@ -1,0 +1,134 @@
+//! Section 5: training curves of each optimizer's best point.
+
+use super::page::{Left, Page, Right, count, escape};
+use crate::analysis::{Point, Run, Sweep, epochs, percent};
+use crate::figures::{AxisStyle, Chart, Figure, Mark, Panel, Series, chart};
+use crate::input::Epoch;
+use crate::stats;
+
+/// Steps of a curve; longer trainings are thinned.
+const MAX_STEPS: usize = 200;
+
+pub(crate) fn write(page: &mut Page, sweep: &Sweep<'_>) {
+    page.heading(2, "5. Training curves");
+    let best = best_points(sweep);
+    if best.is_empty() {
+        page.block("No trial has a complete epoch yet.");
+        return;
+    }
+    figure(page, sweep, &best);
+    table(page, sweep, &best);
+    page.block(
+        "Training figures are running means over the epoch, each batch measured before its update; \
+         validation is measured at the epoch's end. Every epoch of every trial is in \
+         [`history.parquet`](history.parquet).",
+    );
+}
+
+/// The best point of each optimizer that has one with a complete epoch.
+pub(crate) fn best_points<'p, 'a>(sweep: &'p Sweep<'a>) -> Vec<(String, &'p Point<'a>)> {
+    sweep
+        .optimizers
+        .iter()
+        .filter_map(|name| {
+            let point = sweep.best(sweep.points_of(name))?;
+            let trained = point.runs.iter().any(|run| !epochs(run).is_empty());
+            trained.then(|| (name.clone(), point))
+        })
+        .collect()
+}
+
+/// Mean over seeds of a figure by epoch, with the band from the lowest to the highest seed; its
+/// label, style and mark are the caller's to set.
+pub(crate) fn mean_line(
+    point: &Point<'_>,
+    x: impl Fn(&Run<'_>, &Epoch) -> f64,
+    y: impl Fn(&Epoch) -> f64,
+) -> Series {
+    let n_epochs = point.runs.iter().map(|run| epochs(run).len()).max().unwrap_or(0);
+    let stride = n_epochs.div_ceil(MAX_STEPS).max(1);
+    let mut points = Vec::new();
+    let mut band = Vec::new();
+    for index in (0..n_epochs).step_by(stride) {
+        let at: Vec<(f64, f64)> = point
+            .runs
+            .iter()
+            .filter_map(|run| epochs(run).get(index).map(|epoch| (x(run, epoch), y(epoch))))
+            .collect();
+        let (xs, ys): (Vec<f64>, Vec<f64>) = at.into_iter().unzip();
+        let (Some(mean_x), Some(mean_y)) = (stats::mean(&xs), stats::mean(&ys)) else { continue };
+        points.push((mean_x, mean_y));
+        if ys.len() > 1 {
+            let low = ys.iter().copied().fold(f64::INFINITY, f64::min);
+            let high = ys.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            band.push((mean_x, low, high));
+        }
+    }
+    Series { label: String::new(), style: 0, mark: Mark::Line, points, band }
+}
+
+fn figure(page: &mut Page, sweep: &Sweep<'_>, best: &[(String, &Point<'_>)]) {
+    let panel = |title: &str, y: AxisStyle, field: fn(&Epoch) -> f64| Panel {
+        title: title.to_string(),
+        x: AxisStyle::linear("epoch"),
+        y,
+        series: best
+            .iter()
+            .enumerate()
+            .map(|(style, (name, point))| Series {
+                label: name.clone(),
+                style,
+                ..mean_line(point, |_, epoch| f64::from(epoch.epoch), field)
+            })
+            .collect(),
+    };
+    let loss = || AxisStyle::log("cross-entropy");
+    let accuracy = || AxisStyle::linear("accuracy, %");
+    let title = "Training curves of each optimizer's best point".to_string();
+    let drawn = chart(&Chart {
+        title: title.clone(),
+        panels: vec![
+            panel("training loss", loss(), |e| e.train_loss),
+            panel("validation loss", loss(), |e| e.valid_loss),
+            panel("training accuracy", accuracy(), |e| e.train_accuracy * 100.0),
+            panel("validation accuracy", accuracy(), |e| e.valid_accuracy * 100.0),
+        ],
+    });
+    if let Some(svg) = drawn {
+        let caption = format!(
+            "Mean over {}, the band from the lowest to the highest; losses on a log axis.",
+            count(sweep.seeds().len(), "seed")
+        );
+        page.figure(Figure { name: "curves".to_string(), alt: title, svg }, &caption);
+    }
+}
+
+fn table(page: &mut Page, sweep: &Sweep<'_>, best: &[(String, &Point<'_>)]) {
+    let header = [
+        (Left, "after the last epoch"),
+        (Right, "train loss"),
+        (Right, "valid loss"),
+        (Right, "train accuracy"),
+        (Right, "valid accuracy"),
+        (Right, "seeds"),
+    ];
+    let rows: Vec<Vec<String>> = best
+        .iter()
+        .map(|(_, point)| {
+            let last: Vec<&Epoch> =
+                point.runs.iter().filter_map(|run| epochs(run).last()).collect();
+            let mean = |field: fn(&Epoch) -> f64| {
+                stats::mean(&last.iter().map(|e| field(e)).collect::<Vec<_>>()).unwrap_or(0.0)
+            };
+            vec![
+                escape(&sweep.describe(point)),
+                format!("{:.4}", mean(|e| e.train_loss)),
+                format!("{:.4}", mean(|e| e.valid_loss)),
+                format!("{} %", percent(mean(|e| e.train_accuracy))),
+                format!("{} %", percent(mean(|e| e.valid_accuracy))),
+                last.len().to_string(),
+            ]
+        })
+        .collect();
+    page.table(&header, &rows);
+}
