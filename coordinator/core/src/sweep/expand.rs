@@ -199,7 +199,7 @@ fn expand_grid(
     n_excluded
 }
 
-/// A combination's place on each axis: the last group of axes turns fastest.
+/// A combination's place on each axis; the last group of axes turns fastest.
 fn find_positions(grid: &Grid, combination: u32, positions: &mut [usize]) {
     let mut rest = combination as usize;
     for group in grid.groups.iter().rev() {

@@ -217,8 +217,6 @@ fn groups(table: &Table, axes: &[NamedAxis], problems: &mut Problems) -> Vec<Vec
             groups.push(vec![i]);
         }
     }
-    // In the order of the file, so that the first of several copies is the first written.
-    groups.sort();
     groups
 }
 

@@ -44,14 +44,14 @@ fn axes_are_crossed_and_points_come_in_the_order_of_the_tables() {
 
 #[test]
 fn numbers_are_sorted_by_value_and_layers_one_by_one() {
-    let source = base_with("learning_rate", "learning_rate = [1, 0.05, 10, 0.5]");
+    let source = base_with("learning_rate", "learning_rate = [2, 0.05, 10, 0.5]");
     let source = source.replace("depth = [1, 2]", "hidden = [[64, 8], [128], [64], [8, 8]]");
     let plan = planned(&source.replace("\"sgd\", ", ""));
     let rows = rows(&plan, &["learning_rate", "hidden"]);
     assert_eq!(&rows[..4], ["0.05 8-8", "0.05 64", "0.05 64-8", "0.05 128"]);
     let rates: Vec<&str> =
         rows.iter().step_by(4).map(|row| row.split(' ').next().unwrap()).collect();
-    assert_eq!(rates, ["0.05", "0.5", "1", "10"]);
+    assert_eq!(rates, ["0.05", "0.5", "2", "10"]);
 }
 
 #[test]
@@ -94,6 +94,9 @@ fn minus_zero_is_zero() {
     let id = |decay: &str| planned(&base_with("epochs", decay)).trials[0].id;
     assert_eq!(id("decoupled_decay = -0.0"), id("decoupled_decay = 0"));
     assert_eq!(id("decoupled_decay = -0.0"), id(""));
+    let plan = planned(&format!("{BASE}decoupled_decay = [0.0, -0.0, 0]\n"));
+    assert_eq!(plan.points.len(), 8);
+    assert_eq!(plan.axes[4].values, [Value::Number(0.0)]);
 }
 
 #[test]
@@ -210,6 +213,15 @@ fn an_axis_that_one_side_does_not_use_matches_any_value() {
             assert_eq!(plan.value(ours as usize, name), plan.value(theirs as usize, name));
         }
     }
+}
+
+#[test]
+fn a_hypothesis_about_depth_matches_layers_named_as_hidden() {
+    let source = base_with("depth", "hidden = [[8], [16], [8, 8]]");
+    let claim = "[[hypothesis]]\nclaim = \"d\"\nbetter = { depth = 2 }\nthan = { depth = 1 }\ncompare = \"matched\"";
+    let plan = planned(&format!("{source}{claim}\n"));
+    let matched = plan.sides(&plan.hypotheses[0]).matched;
+    assert_eq!(matched.len(), 8, "4 points of depth 2, each against two of depth 1");
 }
 
 #[test]
