@@ -119,7 +119,7 @@ fn neighbours(path: &Path) -> String {
     };
     let mut names: Vec<_> = entries
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .filter(|name| name.ends_with(".toml"))
+        .filter(|name| name.ends_with(".toml") && looks_like_a_sweep(&folder.join(name)))
         .collect();
     names.sort();
     names.truncate(10);
@@ -127,6 +127,13 @@ fn neighbours(path: &Path) -> String {
         return String::new();
     }
     format!("; in {} there are: {}", folder.display(), names.join(", "))
+}
+
+/// Whether a file has the one table that every sweep file has.
+fn looks_like_a_sweep(path: &Path) -> bool {
+    let small =
+        path.metadata().is_ok_and(|facts| facts.is_file() && facts.len() <= MAX_SWEEP_FILE_BYTES);
+    small && std::fs::read_to_string(path).is_ok_and(|text| text.contains("[[grid]]"))
 }
 
 #[cfg(test)]
@@ -206,8 +213,11 @@ error: `[dataset]` is missing
     #[test]
     fn a_missing_file_names_its_neighbours() {
         let folder = tempfile::tempdir().expect("a folder");
-        std::fs::write(folder.path().join("quick.toml"), "").expect("a file");
+        for (name, text) in [("quick.toml", "[[grid]]\n"), ("Cargo.toml", "[package]\n")] {
+            std::fs::write(folder.path().join(name), text).expect("a file");
+        }
         let error = SweepText::read(&folder.path().join("quik.toml")).expect_err("missing");
+        assert!(!error.contains("Cargo.toml"), "{error}");
         assert!(error.contains("quik.toml") && error.contains("there are: quick.toml"), "{error}");
         let error = SweepText::read(folder.path()).expect_err("a folder");
         assert!(error.contains("is a folder"), "{error}");
