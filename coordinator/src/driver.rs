@@ -87,6 +87,7 @@ impl Driver {
             self.carry_out(out, &mut calls).await?;
         };
         self.monitor.refresh(&self.core);
+        self.monitor.finish();
         self.writer.close();
         Ok(ended)
     }

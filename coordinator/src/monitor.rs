@@ -163,10 +163,6 @@ impl Monitor {
         }
     }
 
-    pub fn say(&self, line: &str) {
-        self.progress.println(line);
-    }
-
     pub fn disk_full(&self, pause: Duration) {
         let free = rustix::fs::statvfs(&self.state).map_or(0, |fs| fs.f_bavail * fs.f_frsize);
         self.progress.println(&format!(
@@ -200,14 +196,11 @@ impl Monitor {
 
     fn snapshot(&self, core: &Core) -> Snapshot {
         let counts = core.counts();
-        let held = core.workers().flat_map(|(_, worker)| worker.leases.values());
-        let shown: Vec<&HeldLease> = held.clone().take(MAX_RUNNING_SHOWN).collect();
-        let running_costs: Vec<f64> = held.map(|held| self.cost_left_of(held)).collect();
-        let whole: f64 = core
-            .workers()
-            .flat_map(|(_, worker)| worker.leases.keys())
-            .map(|trial| self.cost(*trial))
-            .sum();
+        let held: Vec<&HeldLease> =
+            core.workers().flat_map(|(_, worker)| worker.leases.values()).collect();
+        let whole: f64 = held.iter().map(|held| self.cost(held.open.lease.trial)).sum();
+        let waiting = (self.cost_left - whole).max(0.0);
+        let running = held.iter().map(|held| self.cost_left_of(held));
         let workers: Vec<WorkerLoad> =
             core.workers().filter_map(|(_, worker)| worker_load(worker)).collect();
         let n_slots = workers.iter().map(|worker| worker.n_slots).sum();
@@ -218,10 +211,10 @@ impl Monitor {
             n_left: counts.n_ready,
             n_failed: counts.n_failed,
             n_diverged: self.n_diverged,
-            eta: self.eta.estimate((self.cost_left - whole).max(0.0), running_costs, n_slots),
+            eta: self.eta.estimate(waiting, running, n_slots),
             best: self.best.clone(),
             workers,
-            running: shown.into_iter().map(|held| self.running_trial(held)).collect(),
+            running: held.iter().take(MAX_RUNNING_SHOWN).map(|held| self.running_trial(held)).collect(),
         }
     }
 

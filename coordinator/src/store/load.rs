@@ -79,7 +79,7 @@ fn open_lease(row: &Row<'_>, trial: TrialIndex) -> rusqlite::Result<OpenLease> {
     let lease = Lease {
         trial,
         attempt: row.get(1)?,
-        term: row.get::<_, i64>(2)?.cast_unsigned(),
+        term: row.get(2)?,
         nonce: row.get::<_, i64>(3)?.cast_unsigned(),
     };
     Ok(OpenLease {

@@ -13,8 +13,8 @@ use rusqlite::{Connection, OpenFlags, config::DbConfig};
 use thiserror::Error;
 
 pub use folder::{StateFolder, StateFolderError, database_in};
-pub use load::{Outside, Recorded};
-pub use read::{AttemptCounts, Reader, TrialRow, TrialState, WorkerRow};
+pub use load::Recorded;
+pub use read::{Reader, TrialRow, TrialState};
 pub use writer::Writer;
 
 /// Raised with every change of `schema.sql`; kept in SQLite's `user_version`.
@@ -78,10 +78,6 @@ impl Store {
             }
             _ => Err(StoreError::Newer { path: self.path.clone(), found }),
         }
-    }
-
-    pub fn path(&self) -> &Path {
-        &self.path
     }
 
     pub fn meta(&self, key: &str) -> Result<Option<String>, StoreError> {

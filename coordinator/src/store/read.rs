@@ -137,7 +137,7 @@ impl Reader {
                     n_attempts: row.get(4)?,
                 })
             })?;
-            rows.collect()
+            rows.collect::<rusqlite::Result<Vec<_>>>()
         };
         read().map_err(|source| StoreError::Read { source })
     }

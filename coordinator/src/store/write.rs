@@ -23,7 +23,7 @@ impl Store {
         self.transact(|transaction| {
             let mut statement =
                 transaction.prepare_cached("INSERT OR REPLACE INTO meta VALUES (?1, ?2)")?;
-            entries.iter().try_for_each(|entry| statement.execute(entry).map(drop))
+            entries.iter().try_for_each(|entry| statement.execute(*entry).map(drop))
         })
     }
 
@@ -109,7 +109,7 @@ fn write_grant(
     let row = params![
         trial.id.0,
         lease.attempt,
-        lease.term.cast_signed(),
+        lease.term,
         lease.nonce.cast_signed(),
         open.worker.0,
         open.alone,
@@ -170,7 +170,7 @@ fn write_result(
             ("completed", Some(best_epoch), test_accuracy, Some(collapsed), None, None)
         }
         Ending::Diverged { step, last_finite_loss } => {
-            ("diverged", None, None, None, Some(step.cast_signed()), last_finite_loss)
+            ("diverged", None, None, None, Some(step), last_finite_loss)
         }
     };
     let work = &result.work;
@@ -186,15 +186,15 @@ fn write_result(
         collapsed,
         step,
         loss,
-        work.n_steps.cast_signed(),
-        work.grad_samples.cast_signed(),
-        work.probe_samples.cast_signed(),
-        work.macs_textbook.cast_signed(),
-        work.macs_executed.cast_signed(),
+        work.n_steps,
+        work.grad_samples,
+        work.probe_samples,
+        work.macs_textbook,
+        work.macs_executed,
         work.backtracks.map(|b| b.mean),
         work.backtracks.map(|b| b.p95),
         work.backtracks.map(|b| b.max),
-        work.steps_without_step.cast_signed()
+        work.steps_without_step
     ];
     transaction.prepare_cached(sql)?.execute(row).map(drop)
 }
@@ -217,10 +217,10 @@ fn write_epoch(
         epoch.steps.map(|s| s.min),
         epoch.steps.map(|s| s.median),
         epoch.steps.map(|s| s.max),
-        epoch.n_backtracks.cast_signed(),
+        epoch.n_backtracks,
         epoch.gradient_norm,
-        epoch.grad_samples.cast_signed(),
-        epoch.probe_samples.cast_signed()
+        epoch.grad_samples,
+        epoch.probe_samples
     ];
     transaction.prepare_cached(sql)?.execute(row).map(drop)
 }
