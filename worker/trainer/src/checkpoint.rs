@@ -169,3 +169,76 @@ impl Reader<'_> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicBool;
+
+    use super::*;
+    use crate::config::{OptimizerKind, TrainConfig};
+    use crate::data::PreparedData;
+    use crate::isa::Isa;
+    use crate::testing::{Generated, config};
+
+    fn checkpoint() -> (TrainConfig, Arc<PreparedData>, Vec<u8>) {
+        let data = Generated::SPARSE.prepare(Scale::Unit);
+        let config = config(OptimizerKind::Sls, &[("hidden", Value::Widths(vec![3]))]);
+        let mut trainer = Trainer::new(config.clone(), Arc::clone(&data), Isa::Portable).unwrap();
+        trainer.run_epoch(&AtomicBool::new(false));
+        (config, data, trainer.checkpoint())
+    }
+
+    #[test]
+    fn cut_or_changed_bytes_are_refused() {
+        let (config, data, bytes) = checkpoint();
+        let resume =
+            |bytes: &[u8]| Trainer::resume(config.clone(), Arc::clone(&data), Isa::Portable, bytes);
+        assert!(resume(&bytes).is_ok());
+        for length in (0..bytes.len()).step_by(7) {
+            assert!(resume(&bytes[..length]).is_err(), "cut to {length}");
+        }
+        for byte in (0..bytes.len()).step_by(5) {
+            let mut changed = bytes.clone();
+            changed[byte] ^= 0x10;
+            assert!(resume(&changed).is_err(), "byte {byte}");
+        }
+    }
+
+    /// With the hash made right again nothing but the fields' own checks is left.
+    #[test]
+    fn hostile_fields_do_not_panic() {
+        let (config, data, bytes) = checkpoint();
+        let content = &bytes[..bytes.len() - 32];
+        let hashed = |content: &[u8]| [content, &Sha256::digest(content)].concat();
+        let mut n_refused = 0;
+        for byte in 0..content.len().min(400) {
+            for value in [0, 1, 0x7f, 0xff] {
+                let mut changed = content.to_vec();
+                changed[byte] = value;
+                let resumed = Trainer::resume(
+                    config.clone(),
+                    Arc::clone(&data),
+                    Isa::Portable,
+                    &hashed(&changed),
+                );
+                n_refused += u32::from(resumed.is_err());
+            }
+        }
+        assert!(n_refused > 100, "magic, version, identity, counts: {n_refused}");
+        for length in 0..content.len().min(400) {
+            let cut = hashed(&content[..length]);
+            assert!(
+                Trainer::resume(config.clone(), Arc::clone(&data), Isa::Portable, &cut).is_err()
+            );
+        }
+    }
+
+    #[test]
+    fn another_trial_is_refused() {
+        let (mut config, data, bytes) = checkpoint();
+        config.seed += 1;
+        let error = Trainer::resume(config, data, Isa::Portable, &bytes).err().unwrap();
+        assert!(error.to_string().contains("another trial"), "{error}");
+    }
+}

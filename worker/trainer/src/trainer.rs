@@ -1,6 +1,9 @@
 //! The training loop of one trial: epochs, history, the best weights, the end. What a step computes
 //! is the network's matter.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 

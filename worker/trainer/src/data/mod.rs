@@ -154,15 +154,9 @@ fn n_inputs(dims: &[u32]) -> Option<usize> {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use super::*;
-
-    pub(crate) fn idx_images(dims: &[u32], pixels: &[u8]) -> Vec<u8> {
-        let mut file = vec![0, 0, 8, dims.len() as u8];
-        dims.iter().for_each(|dim| file.extend(dim.to_be_bytes()));
-        file.extend(pixels);
-        file
-    }
+    use crate::testing::idx as idx_images;
 
     fn small() -> Dataset {
         let images = idx_images(&[3, 2, 2], &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 255]);

@@ -122,6 +122,19 @@ impl PreparedData {
         })
     }
 
+    /// The same data in the other form: every input of every row.
+    #[cfg(test)]
+    pub(crate) fn with_zeros(mut self) -> Self {
+        for part in [&mut self.train, &mut self.valid, &mut self.test] {
+            let mut all = vec![0.0; part.len() * self.n_inputs];
+            for (row, out) in all.chunks_exact_mut(self.n_inputs).enumerate() {
+                part.write_dense(row, out);
+            }
+            part.values = Values::Dense(all);
+        }
+        self
+    }
+
     pub fn split(&self) -> Split {
         self.split
     }
@@ -221,8 +234,8 @@ fn scaled(row: &[u8], table: &Table) -> impl Iterator<Item = f32> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::idx_images;
     use super::*;
+    use crate::testing::idx as idx_images;
 
     fn dataset(pixels: &[u8], n_inputs: usize) -> Dataset {
         let n = (pixels.len() / n_inputs) as u32;

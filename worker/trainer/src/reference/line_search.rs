@@ -35,7 +35,15 @@ impl PlainNetwork {
         batch: &SearchedBatch<'_>,
         optimizer: &mut OptimizerState,
     ) -> (Option<Update>, f64, Search) {
-        let (slopes, norm) = if uses_gram_form(self.batch_size, self.data.n_inputs()) {
+        let (slopes, norm) = self.line(batch);
+        let search = optimizer.search().expect("callers have a line search");
+        let (eta, search) = search.run(batch.loss, norm, |eta| self.probe(batch, &slopes, eta));
+        (eta.map(|eta| optimizer.accepted_update(eta)), norm, search)
+    }
+
+    /// How the first layer's sums move along the negative gradient, and its squared norm.
+    pub(super) fn line(&self, batch: &SearchedBatch<'_>) -> (Rows, f64) {
+        if uses_gram_form(self.batch_size, self.data.n_inputs()) {
             let gram = self.gram(batch);
             let first = gram_norm_squared(&gram, batch.deltas);
             (product(&gram, batch.deltas), first + norm_squared(&batch.gradients[1..]))
@@ -43,10 +51,7 @@ impl PlainNetwork {
             let skips_zeros = self.data.is_sparse();
             let slopes = self.affine(&batch.gradients[0], &batch.pass.inputs[0], skips_zeros);
             (slopes, norm_squared(batch.gradients))
-        };
-        let search = optimizer.search().expect("callers have a line search");
-        let (eta, search) = search.run(batch.loss, norm, |eta| self.probe(batch, &slopes, eta));
-        (eta.map(|eta| optimizer.accepted_update(eta)), norm, search)
+        }
     }
 
     /// K': products of the batch's samples, plus one for the bias. Pixels are multiplied exactly.
@@ -67,7 +72,7 @@ impl PlainNetwork {
     }
 
     /// The batch's loss at a step size, with the step's dropout masks.
-    fn probe(&self, batch: &SearchedBatch<'_>, slopes: &Rows, eta: f32) -> f64 {
+    pub(super) fn probe(&self, batch: &SearchedBatch<'_>, slopes: &Rows, eta: f32) -> f64 {
         let mut layers = self.layers.clone();
         for (layer, gradient) in layers.iter_mut().zip(batch.gradients).skip(1) {
             let pairs = layer.weights.iter_mut().zip(&gradient.weights);

@@ -2,6 +2,8 @@
 //! says the same in words; every fast path equals this code in all its results.
 
 mod line_search;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
