@@ -96,12 +96,12 @@ pub(crate) fn heat(sweep: &Sweep<'_>, spec: &HeatmapSpec) -> Result<Option<Heat>
             .collect();
         panels.push(HeatPanel { title, cells });
     }
-    let hidden_axes = sweep.swept_axes().into_iter().filter(|name| !shows(name));
+    let hidden_axes = sweep.swept_axes.iter().filter(|name| !shows(name));
     Ok(Some(Heat {
         x_labels: x_values.iter().map(value_label).collect(),
         y_labels: y_values.iter().map(value_label).collect(),
         panels,
-        hidden_axes: hidden_axes.map(String::from).collect(),
+        hidden_axes: hidden_axes.map(ToString::to_string).collect(),
         n_points,
     }))
 }

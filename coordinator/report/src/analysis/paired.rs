@@ -39,6 +39,9 @@ pub(crate) struct Paired {
     pub(crate) n_bit_equal: usize,
     /// Runs on each side that diverged and count as chance.
     pub(crate) n_diverged: (usize, usize),
+    /// The same comparison over the matches where nothing diverged: their number, the mean gain
+    /// and its test. `None` when nothing diverged at all, or everywhere.
+    pub(crate) trained: Option<(usize, f64, Option<PairedTest>)>,
     /// `None` for fewer than two seeds.
     pub(crate) test: Option<PairedTest>,
     pub(crate) wilcoxon_p: Option<f64>,
@@ -73,11 +76,26 @@ pub(crate) fn compare(sweep: &Sweep<'_>, matches: &[Match<'_, '_>], n_unmatched:
             full.iter().flat_map(|m| &m.better).map(|point| point.n_diverged()).sum(),
             full.iter().flat_map(|m| &m.than).map(|point| point.n_diverged()).sum(),
         ),
+        trained: among_trained(sweep, &full),
         test: stats::paired_t(&gains),
         wilcoxon_p: stats::wilcoxon_p(&gains),
         bootstrap: stats::bootstrap_interval(&gains),
         seeds,
     }
+}
+
+fn among_trained(
+    sweep: &Sweep<'_>,
+    full: &[&Match<'_, '_>],
+) -> Option<(usize, f64, Option<PairedTest>)> {
+    let is_trained =
+        |m: &Match<'_, '_>| m.better.iter().chain(&m.than).all(|point| point.n_diverged() == 0);
+    let trained: Vec<_> = full.iter().copied().filter(|m| is_trained(m)).collect();
+    if trained.len() == full.len() {
+        return None;
+    }
+    let gains: Vec<f64> = seed_pairs(sweep, &trained).iter().map(|pair| pair.gain).collect();
+    Some((trained.len(), stats::mean(&gains)?, stats::paired_t(&gains)))
 }
 
 fn seed_pairs(sweep: &Sweep<'_>, matches: &[&Match<'_, '_>]) -> Vec<SeedPair> {

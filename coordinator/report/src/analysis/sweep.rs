@@ -57,6 +57,8 @@ pub(crate) struct Sweep<'a> {
     pub(crate) points: Vec<Point<'a>>,
     /// Names in row order.
     pub(crate) optimizers: Vec<String>,
+    /// Names of the axes, `optimizer` left out, that take more than one value.
+    pub(crate) swept_axes: Vec<&'a str>,
     pub(crate) counts: Counts,
 }
 
@@ -77,13 +79,21 @@ impl<'a> Sweep<'a> {
             }
         }
         let points = group(input);
-        let mut sweep =
-            Self { input, points, optimizers: Vec::new(), counts: Counts::of(&input.trials) };
+        let mut sweep = Self {
+            input,
+            points,
+            optimizers: Vec::new(),
+            swept_axes: Vec::new(),
+            counts: Counts::of(&input.trials),
+        };
         let mut names: Vec<String> =
             sweep.points.iter().map(|point| sweep.optimizer(point)).collect();
         names.sort();
         names.dedup();
         sweep.optimizers = names;
+        let axes = input.axes.iter().map(|axis| axis.name.as_str());
+        sweep.swept_axes =
+            axes.filter(|name| *name != "optimizer" && sweep.axis_values(name).len() > 1).collect();
         Ok(sweep)
     }
 
@@ -126,12 +136,6 @@ impl<'a> Sweep<'a> {
         values
     }
 
-    /// Names of the axes, `optimizer` left out, that take more than one value.
-    pub(crate) fn swept_axes(&self) -> Vec<&'a str> {
-        let names = self.input.axes.iter().map(|axis| axis.name.as_str());
-        names.filter(|name| *name != "optimizer" && self.axis_values(name).len() > 1).collect()
-    }
-
     /// The best of some points: highest mean metric over seeds, ties by mean validation loss, then
     /// row order. Points that miss a seed's result take part only when all of them do.
     pub(crate) fn best<'p>(
@@ -165,7 +169,7 @@ impl<'a> Sweep<'a> {
     /// A few words that name a point: its optimizer and its value on each swept axis.
     pub(crate) fn describe(&self, point: &Point<'_>) -> String {
         let mut words = vec![self.optimizer(point)];
-        for name in self.swept_axes() {
+        for name in &self.swept_axes {
             if let Some(value) = self.value(point.trial(), name) {
                 words.push(format!("{} {}", name.replace('_', " "), value_label(&value)));
             }

@@ -52,7 +52,7 @@ pub(crate) fn borders(sweep: &Sweep<'_>) -> Vec<Border> {
     let mut borders = Vec::new();
     for optimizer in &sweep.optimizers {
         let Some(best) = sweep.best(sweep.points_of(optimizer)) else { continue };
-        for axis in sweep.swept_axes() {
+        for axis in &sweep.swept_axes {
             let mut values = sweep.axis_values(axis);
             values.retain(|value| matches!(value, Value::Number(_) | Value::Count(_)));
             if values.len() < MIN_VALUES_WITH_INSIDE {

@@ -63,7 +63,8 @@ const TITLE_HEIGHT: f64 = 50.0;
 const LEGEND_ROW: f64 = 22.0;
 const LEFT: f64 = 66.0;
 const BELOW: f64 = 52.0;
-const ABOVE: f64 = 28.0;
+/// Room for a panel's title, or without one.
+const ABOVE: (f64, f64) = (30.0, 12.0);
 const WIDE: f64 = 960.0;
 
 /// `None` when no panel has a point to show.
@@ -82,7 +83,9 @@ pub(crate) fn chart(chart: &Chart) -> Option<String> {
     let top = TITLE_HEIGHT + LEGEND_ROW * legend.len() as f64;
     let room = (width - 2.0 * MARGIN) / n_columns as f64;
     let plot_height = if n_columns == 1 { 330.0 } else { 240.0 };
-    let panel_height = ABOVE + plot_height + BELOW;
+    let is_titled = panels.iter().any(|panel| !panel.title.is_empty());
+    let above = if is_titled { ABOVE.0 } else { ABOVE.1 };
+    let panel_height = above + plot_height + BELOW;
     let n_rows = panels.len().div_ceil(n_columns);
     let mut svg = Svg::new(width, top + panel_height * n_rows as f64 + 8.0);
     svg.text((24.0, 34.0), &chart.title, Type::new(18.0));
@@ -90,7 +93,7 @@ pub(crate) fn chart(chart: &Chart) -> Option<String> {
     for (index, panel) in panels.iter().enumerate() {
         let area = Rect {
             x: MARGIN + room * (index % n_columns) as f64 + LEFT - 10.0,
-            y: top + ABOVE + panel_height * (index / n_columns) as f64,
+            y: top + above + panel_height * (index / n_columns) as f64,
             width: room - LEFT,
             height: plot_height,
         };
@@ -151,8 +154,7 @@ fn draw_panel(svg: &mut Svg, panel: &Panel, area: Rect) {
     let (Some(x), Some(y)) = (x, y) else { return };
     svg.text((area.x, area.y - 10.0), &panel.title, Type::new(14.0));
     draw_axes(svg, panel, area, &x, &y);
-    // The first optimizer is drawn last, so that it lies on top where lines meet.
-    for series in panel.series.iter().rev() {
+    for series in &panel.series {
         draw_series(svg, series, &x, &y);
     }
 }

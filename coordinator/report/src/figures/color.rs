@@ -55,11 +55,12 @@ const PALETTE: [Color; 7] = [
     Color(0x33, 0x33, 0x33),
 ];
 
-const DASHES: [&str; 3] = ["", "7 4", "2 4"];
+/// The first line is solid; the gaps of those drawn over it let it show where they coincide.
+const DASHES: [&str; 4] = ["", "9 6", "3 5", "12 4 3 4"];
 
 /// Colour and dash pattern of the n-th line of a figure.
 pub(crate) fn line_style(n: usize) -> (Color, &'static str) {
-    (PALETTE[n % PALETTE.len()], DASHES[n / PALETTE.len() % DASHES.len()])
+    (PALETTE[n % PALETTE.len()], DASHES[n % DASHES.len()])
 }
 
 /// Black or white, whichever contrasts more with the ground (WCAG 2 relative luminance).

@@ -17,7 +17,7 @@ const PAGE_WIDTH: f64 = 960.0;
 const TITLE_HEIGHT: f64 = 52.0;
 const PANEL_TITLE_HEIGHT: f64 = 26.0;
 const AXIS_HEIGHT: f64 = 50.0;
-const GAP: f64 = 26.0;
+const GAP: f64 = 22.0;
 const BAR_WIDTH: f64 = 104.0;
 const CELL_HEIGHT: f64 = 54.0;
 const MAX_CELL_WIDTH: f64 = 88.0;
@@ -39,7 +39,9 @@ pub(crate) fn heatmap(heat: &Heat, metric: Metric, labels: &Labels<'_>) -> Optio
             labels.x,
             Type::new(13.0).middle().color(FAINT),
         );
+        // Panels of a row share its labels.
         if index % layout.n_per_row == 0 {
+            draw_row_labels(&mut svg, heat, area);
             let x = area.x - layout.label_width - 6.0;
             svg.vertical_text(
                 (x, area.center_y()),
@@ -162,6 +164,10 @@ fn draw_panel(
         let x = area.x + width * (column as f64 + 0.5);
         svg.text((x, area.bottom() + 18.0), label, Type::new(12.0).middle());
     }
+}
+
+fn draw_row_labels(svg: &mut Svg, heat: &Heat, area: Rect) {
+    let height = area.height / heat.y_labels.len() as f64;
     for (row, label) in heat.y_labels.iter().enumerate() {
         let y = area.bottom() - height * (row as f64 + 0.5) + 4.0;
         svg.text((area.x - 7.0, y), label, Type::new(12.0).end());

@@ -1,5 +1,6 @@
 //! Section 1: the answer first.
 
+use super::comparison::trained_text;
 use super::page::{Left, Page, Right, count, escape};
 use crate::analysis::{Judged, Point, Sweep, judge_all, percent, points_of, score_text};
 use crate::input::{Compare, Metric};
@@ -184,7 +185,10 @@ fn sentence(sweep: &Sweep<'_>, judged: &Judged<'_>) -> String {
     }
     if paired.n_diverged != (0, 0) {
         let (better, than) = paired.n_diverged;
-        text.push_str(&format!("; diverged and counted as chance: {better} against {than} trials"));
+        text.push_str(&format!(
+            "; diverged and counted as chance: {better} against {than} trials{}",
+            trained_text(sweep, paired)
+        ));
     }
     if judged.hypothesis.margin != 0.0 {
         text.push_str(&format!("; margin {}", points_of(sweep.metric(), judged.hypothesis.margin)));

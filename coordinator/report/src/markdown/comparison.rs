@@ -4,8 +4,8 @@ use super::answer::{metric_name, p_text};
 use super::curves::{best_points, mean_line};
 use super::page::{Left, Page, Right, count, escape};
 use crate::analysis::{
-    Clock, OptimizerPair, Point, Run, Sweep, accuracy_within, optimizer_pairs, percent, points_of,
-    samples_until,
+    Clock, OptimizerPair, Paired, Point, Run, Sweep, accuracy_within, optimizer_pairs, percent,
+    points_of, samples_until,
 };
 use crate::figures::{AxisStyle, Chart, Figure, Mark, Panel, Series, chart};
 use crate::stats::{self, MIN_PAIRS};
@@ -101,9 +101,10 @@ fn sentences(sweep: &Sweep<'_>, pairs: &[OptimizerPair]) -> String {
         }
         if paired.n_diverged != (0, 0) {
             lines.push(format!(
-                "- {name}: {} against {} trials diverged and count as chance, which moves the mean \
-                 difference far more than accuracy among those that trained.",
-                paired.n_diverged.0, paired.n_diverged.1
+                "- {name}: {} against {} trials diverged and count as chance{}.",
+                paired.n_diverged.0,
+                paired.n_diverged.1,
+                trained_text(sweep, paired),
             ));
         }
         if paired.n_dropped > 0 {
@@ -114,6 +115,21 @@ fn sentences(sweep: &Sweep<'_>, pairs: &[OptimizerPair]) -> String {
         }
     }
     lines.join("\n")
+}
+
+/// The effect without the points where something diverged.
+pub(crate) fn trained_text(sweep: &Sweep<'_>, paired: &Paired) -> String {
+    let Some((n, mean, test)) = paired.trained else { return String::new() };
+    let metric = sweep.metric();
+    let interval = test.map(|test| {
+        format!(" ({} to {})", points_of(metric, test.low), points_of(metric, test.high))
+    });
+    format!(
+        "; over the {} where nothing did the difference is {}{}",
+        count(n, "matched point"),
+        points_of(metric, mean),
+        interval.unwrap_or_default()
+    )
 }
 
 fn seeds_table(page: &mut Page, sweep: &Sweep<'_>, pairs: &[OptimizerPair]) {

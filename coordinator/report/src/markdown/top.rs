@@ -17,7 +17,7 @@ pub(crate) fn write(page: &mut Page, sweep: &Sweep<'_>) {
     let mut ranked: Vec<&Point<'_>> =
         sweep.points.iter().filter(|point| point.mean(metric).is_some()).collect();
     ranked.sort_by(|a, b| sweep.rank(a, b));
-    let mut axes = sweep.swept_axes();
+    let mut axes = sweep.swept_axes.clone();
     axes.truncate(MAX_AXES);
     let axis_names: Vec<String> = axes.iter().map(|name| escape(&words(name))).collect();
     let mut header = vec![(Right, "rank"), (Left, "optimizer")];

@@ -90,7 +90,7 @@ fn speed_row(
 fn stability(page: &mut Page, sweep: &Sweep<'_>) {
     page.heading(3, "Stability");
     let metric = sweep.metric();
-    let has_rates = sweep.swept_axes().contains(&"learning_rate");
+    let has_rates = sweep.swept_axes.contains(&"learning_rate");
     let dash = || "–".to_string();
     let spread = |value: Option<f64>| {
         value.map_or_else(dash, |sd| points_of(metric, sd).trim_start_matches('+').to_string())

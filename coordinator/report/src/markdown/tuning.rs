@@ -33,7 +33,7 @@ fn shown_optimizers<'s>(sweep: &'s Sweep<'_>) -> &'s [String] {
 
 fn effects(page: &mut Page, sweep: &Sweep<'_>) {
     page.heading(3, "Effect of each axis");
-    let axes: Vec<&str> = sweep.swept_axes().into_iter().take(MAX_AXES).collect();
+    let axes: Vec<&str> = sweep.swept_axes.iter().copied().take(MAX_AXES).collect();
     if axes.is_empty() {
         page.block("Besides the optimizer no axis takes more than one value, so there is no effect to show.");
         return;
@@ -107,7 +107,7 @@ fn border_warnings(page: &mut Page, sweep: &Sweep<'_>) {
 
 /// Batch size and learning rate act together: the best rate of each batch size.
 fn rate_by_batch(page: &mut Page, sweep: &Sweep<'_>) {
-    let axes = sweep.swept_axes();
+    let axes = &sweep.swept_axes;
     if !axes.contains(&"learning_rate") || !axes.contains(&"batch_size") {
         return;
     }

@@ -1,0 +1,301 @@
+//! Whole reports: the same bytes every time, honest when something is missing, harmless whatever
+//! the names are.
+
+mod sample;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use report::input::{
+    Axis, Column, ColumnKind, Ending, Input, Metric, State, Trial, Value, WorkerFacts,
+};
+use report::{Built, ReportError};
+use sample::{Shape, input};
+
+/// Builds into a temporary folder and reads every file back.
+fn build(input: &Input) -> (Built, BTreeMap<String, Vec<u8>>) {
+    let folder = tempfile::tempdir().unwrap();
+    let built = report::build(input, folder.path()).unwrap();
+    let files: BTreeMap<String, Vec<u8>> = std::fs::read_dir(folder.path())
+        .unwrap()
+        .map(|entry| {
+            let entry = entry.unwrap();
+            let name = entry.file_name().into_string().unwrap();
+            (name, std::fs::read(entry.path()).unwrap())
+        })
+        .collect();
+    let name = |path: &std::path::PathBuf| Path::new(path).file_name().unwrap().to_owned();
+    let listed: Vec<_> = built.files.iter().map(name).collect();
+    assert!(files.keys().map(std::ffi::OsString::from).eq(listed), "files listed are files there");
+    (built, files)
+}
+
+fn text<'f>(files: &'f BTreeMap<String, Vec<u8>>, name: &str) -> &'f str {
+    std::str::from_utf8(&files[name]).unwrap()
+}
+
+fn small() -> Shape {
+    Shape {
+        learning_rates: vec![0.1, 1.0],
+        batch_sizes: vec![32],
+        depths: vec![1, 2],
+        n_epochs: 2,
+        n_seeds: 2,
+        ..Shape::usual()
+    }
+}
+
+fn one_trial() -> Shape {
+    Shape {
+        optimizers: vec!["sgd"],
+        learning_rates: vec![0.1],
+        depths: vec![1],
+        n_seeds: 1,
+        ..small()
+    }
+}
+
+fn diverge(trial: &mut Trial) {
+    if let State::Done(done) = &mut trial.state {
+        done.ending = Ending::Diverged { step: 3, last_finite_loss: None };
+        done.history.clear();
+        done.timings.clear();
+    }
+}
+
+/// Sections must stand in order, and each figure that the page shows must be there.
+fn check_page(files: &BTreeMap<String, Vec<u8>>) {
+    let page = text(files, "report.md");
+    let sections: Vec<&str> = page.lines().filter(|line| line.starts_with("## ")).collect();
+    assert_eq!(
+        sections,
+        [
+            "## 1. Answer first",
+            "## 2. Heatmaps",
+            "## 3. Optimizer comparison",
+            "## 4. Trade-offs",
+            "## 5. Training curves",
+            "## 6. Tuning insights",
+            "## 7. Top table",
+            "## 8. Experiment notes"
+        ]
+    );
+    for line in page.lines().filter(|line| line.starts_with("![")) {
+        let file = line.rsplit('(').next().unwrap().trim_end_matches(')');
+        assert!(files.contains_key(file), "{line}");
+        assert!(files.contains_key(&file.replace(".svg", ".png")), "{line}");
+    }
+    for word in ["NaN", "inf ", "-0.00 "] {
+        assert!(!page.contains(word), "{word} in the page");
+    }
+    for line in page.lines().filter(|line| line.starts_with('|')) {
+        assert!(line.matches(" | ").count() < 9, "a table wider than nine columns: {line}");
+    }
+}
+
+#[test]
+fn equal_inputs_give_equal_bytes() {
+    let input = input(&small());
+    let (first, files) = build(&input);
+    let (_, again) = build(&input);
+    for (name, bytes) in &files {
+        assert!(again[name] == *bytes, "{name} differs between two builds");
+    }
+    assert!(first.complete);
+    check_page(&files);
+}
+
+#[test]
+fn time_machines_and_attempts_reach_no_canonical_file() {
+    let one = input(&small());
+    let mut other = one.clone();
+    other.provenance.wall_s = 5.0;
+    other.provenance.n_attempts = 999;
+    other.provenance.workers.push(WorkerFacts {
+        name: "elsewhere".into(),
+        isa: "avx2".into(),
+        cpu: "Another CPU".into(),
+        n_slots: 7,
+    });
+    for trial in &mut other.trials {
+        let State::Done(done) = &mut trial.state else { continue };
+        for timing in &mut done.timings {
+            timing.cpu_s *= 3.0;
+            timing.worker = "elsewhere".into();
+            timing.attempt = 2;
+        }
+    }
+    let (one, other) = (build(&one).1, build(&other).1);
+    let timed = ["report.md", "manifest.json", "timings.parquet", "pareto.svg", "pareto.png"];
+    for (name, bytes) in &one {
+        let same = other[name] == *bytes;
+        assert_eq!(same, !timed.contains(&name.as_str()), "{name}");
+    }
+}
+
+#[test]
+fn results_csv_has_the_canonical_form() {
+    let mut input = input(&small());
+    input.trials.truncate(1);
+    let mut diverged = input.trials[0].clone();
+    diverged.id = "ab".repeat(32);
+    diverged.seed = 2;
+    diverged.values[5] = None;
+    diverge(&mut diverged);
+    input.trials.push(diverged);
+    let (built, files) = build(&input);
+    let expected = "trial_id,phase,optimizer,learning_rate,batch_size,hidden,depth,epochs,shrink,seed,outcome,collapsed,best_epoch,best_valid_accuracy,best_valid_loss,final_train_loss,final_train_accuracy,final_valid_loss,final_valid_accuracy,test_accuracy,diverged_step,last_finite_loss,n_steps,grad_samples,probe_samples,macs_textbook,macs_executed,backtracks_mean,backtracks_p95,backtracks_max,steps_without_step,digest
+@ID,grid,backtracking,0.1,32,256,1,2,0.5,1,completed,false,2,0.9242,0.2608,0.229,0.9284,0.2608,0.9242,0.9244,,,3126,100000,110000,82000000000,54666666666,0.13,3,9,0,@DIGEST
+abababababababababababababababababababababababababababababababab,grid,backtracking,0.1,32,256,1,2,,2,diverged,,,,,,,,,,3,,3126,100000,110000,82000000000,54666666666,0.13,3,9,0,@DIGEST
+";
+    let State::Done(done) = &input.trials[0].state else { unreachable!("the sample is done") };
+    let expected = expected.replace("@ID", &input.trials[0].id).replace("@DIGEST", &done.digest);
+    assert_eq!(text(&files, "results.csv"), expected);
+    let digest = built.results_sha256.unwrap();
+    assert!(text(&files, "manifest.json").contains(&format!("\"results_sha256\": \"{digest}\"")));
+}
+
+#[test]
+fn a_sweep_with_open_trials_is_partial() {
+    let mut input = input(&small());
+    for trial in input.trials.iter_mut().step_by(3) {
+        trial.state = State::Open;
+    }
+    let n_open = input.trials.iter().filter(|t| matches!(t.state, State::Open)).count();
+    let (built, files) = build(&input);
+    assert!(!built.complete && built.results_sha256.is_none());
+    assert_eq!(built.counts.n_open, n_open);
+    assert!(files.contains_key("results-incomplete.csv") && !files.contains_key("results.csv"));
+    let title = format!("# sample (partial, {} of 16)", 16 - n_open);
+    assert_eq!(text(&files, "report.md").lines().next(), Some(title.as_str()));
+    assert_eq!(text(&files, "results-incomplete.csv").lines().count(), 17);
+    check_page(&files);
+}
+
+#[test]
+fn nothing_started_and_nothing_planned_are_said() {
+    let mut input = input(&small());
+    for trial in &mut input.trials {
+        trial.state = State::Open;
+    }
+    let (built, files) = build(&input);
+    assert_eq!(built.best, None);
+    assert_eq!(built.short_table.len(), 1);
+    check_page(&files);
+    input.trials.clear();
+    check_page(&build(&input).1);
+}
+
+#[test]
+fn one_trial_makes_a_report_without_intervals() {
+    let (built, files) = build(&input(&one_trial()));
+    let best = built.best.unwrap();
+    assert_eq!((best.n_seeds, best.half_interval), (1, None));
+    assert!(text(&files, "report.md").contains("one seed: no interval can be given"));
+    check_page(&files);
+}
+
+#[test]
+fn when_all_diverged_the_report_says_so() {
+    let mut input = input(&small());
+    input.trials.iter_mut().for_each(diverge);
+    let (built, files) = build(&input);
+    assert!(built.complete);
+    assert_eq!(built.counts.n_diverged, 16);
+    let page = text(&files, "report.md");
+    assert!(page.contains("No configuration trained"), "{page}");
+    assert!(page.contains("no trial that completed fills a cell"), "{page}");
+    check_page(&files);
+}
+
+#[test]
+fn missing_cells_stay_empty_and_diverged_ones_are_hatched() {
+    let mut input = input(&Shape { n_seeds: 1, ..small() });
+    diverge(&mut input.trials[0]);
+    input.trials.remove(1);
+    let (_, files) = build(&input);
+    let svg = text(&files, "heatmap-depth-by-learning-rate.svg");
+    // One of our own, and two of sgd at a rate that the sample diverges at, or fewer.
+    assert!(svg.matches("url(#hatch)").count() >= 1, "{svg}");
+    assert_eq!(svg.matches("stroke-dasharray=\"3 3\"").count(), 1, "the trial taken out");
+    check_page(&files);
+}
+
+#[test]
+fn a_failed_trial_shows_its_cause() {
+    let mut input = input(&small());
+    input.trials[2].state =
+        State::Failed { cause: "worker w1 crashed | 3 times".into(), n_attempts: 3 };
+    input.trials[3].state = State::Cancelled;
+    let (built, files) = build(&input);
+    assert_eq!((built.counts.n_failed, built.counts.n_cancelled), (1, 1));
+    assert!(text(&files, "report.md").contains("worker w1 crashed &#124; 3 times"));
+    assert!(text(&files, "results-incomplete.csv").contains(",failed,"));
+    check_page(&files);
+}
+
+#[test]
+fn loss_as_metric_prefers_the_lower() {
+    let mut input = input(&small());
+    input.metric = Metric::ValidLoss;
+    let (built, files) = build(&input);
+    let best = built.best.unwrap();
+    let lowest = text(&files, "results.csv")
+        .lines()
+        .skip(1)
+        .filter_map(|line| line.split(',').nth(14)?.parse::<f64>().ok())
+        .fold(f64::INFINITY, f64::min);
+    assert!((best.mean - lowest).abs() < 0.01, "{} against {lowest}", best.mean);
+    check_page(&files);
+}
+
+#[test]
+fn hostile_names_are_harmless() {
+    let nasty =
+        "a|b `c` <script>alert(1)</script> [x](javascript:y)\n# h \u{202e}\u{0}\u{7} =1+1,\"q\""
+            .to_string()
+            + &"long".repeat(50);
+    let mut input = input(&small());
+    input.name.clone_from(&nasty);
+    input.description.clone_from(&nasty);
+    input.data.name.clone_from(&nasty);
+    input.notes_on_copies.push(nasty.clone());
+    input.hypotheses[0].claim.clone_from(&nasty);
+    input.provenance.command.clone_from(&nasty);
+    for worker in &mut input.provenance.workers {
+        worker.cpu.clone_from(&nasty);
+        worker.name.clone_from(&nasty);
+    }
+    input.columns.push(Column { name: "schedule".into(), kind: ColumnKind::Text });
+    input.axes.push(Axis { name: "schedule".into(), values: Vec::new() });
+    for (index, trial) in input.trials.iter_mut().enumerate() {
+        trial.values.push(Some(Value::Text(format!("{nasty}{}", index / 2 % 2))));
+        trial.values[0] = Some(Value::Text(nasty.clone()));
+    }
+    let (_, files) = build(&input);
+    check_page(&files);
+    for (name, bytes) in
+        files.iter().filter(|(name, _)| name.ends_with(".md") || name.ends_with(".svg"))
+    {
+        let text = std::str::from_utf8(bytes).unwrap();
+        assert!(!text.contains("<script"), "markup in {name}");
+        assert!(!text.contains("\u{202e}"), "a turned direction in {name}");
+        assert!(!text.chars().any(|c| c.is_control() && c != '\n'), "control characters in {name}");
+    }
+    let page = text(&files, "report.md");
+    assert!(!page.contains("](javascript"), "a link from a name");
+    let csv = text(&files, "results.csv");
+    assert!(csv.contains(",\"a|b `c` <script>"), "the table keeps the text itself, quoted");
+}
+
+#[test]
+fn values_that_do_not_fit_the_columns_are_an_error() {
+    let mut input = input(&one_trial());
+    input.trials[0].values.pop();
+    let folder = tempfile::tempdir().unwrap();
+    let error = report::build(&input, folder.path()).unwrap_err();
+    assert!(matches!(error, ReportError::Shape { found: 5, expected: 6, .. }), "{error}");
+    let nowhere = folder.path().join("missing");
+    let error = report::build(&sample::input(&one_trial()), &nowhere).unwrap_err();
+    assert!(error.to_string().contains("cannot write"), "{error}");
+}
