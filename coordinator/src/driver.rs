@@ -130,7 +130,11 @@ impl Driver {
     }
 
     /// Records first, durable; then replies and news.
-    async fn carry_out(&mut self, actions: Vec<Action>, calls: &mut Calls) -> Result<(), StoreError> {
+    async fn carry_out(
+        &mut self,
+        actions: Vec<Action>,
+        calls: &mut Calls,
+    ) -> Result<(), StoreError> {
         let mut records = Vec::new();
         let mut replies = Vec::new();
         let mut notices = Vec::new();

@@ -92,7 +92,6 @@ impl Data {
 }
 
 fn parse(json: &str) -> Result<Facts, StoreError> {
-    serde_json::from_str(json).map_err(|error| {
-        StoreError::Damaged(format!("its description cannot be read ({error})"))
-    })
+    serde_json::from_str(json)
+        .map_err(|error| StoreError::Damaged(format!("its description cannot be read ({error})")))
 }

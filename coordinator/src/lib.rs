@@ -44,12 +44,12 @@ pub fn main() -> ExitCode {
         Ok(code) => code.into(),
         Err(Refusal::Usage(text)) => {
             if !text.is_empty() {
-                eprintln!("error: {text}");
+                progress::say(&format!("error: {text}"));
             }
             run::EXIT_USAGE.into()
         }
         Err(Refusal::Runtime(error)) => {
-            eprintln!("error: {error:#}");
+            progress::say(&format!("error: {error:#}"));
             run::EXIT_RUNTIME.into()
         }
     }
@@ -82,6 +82,7 @@ fn start_logging(verbosity: u8) {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_target(false)
+        .with_ansi(diagnostics::color_on_stderr())
         .with_writer(progress::make_writer)
         .init();
 }

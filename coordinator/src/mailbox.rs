@@ -45,7 +45,10 @@ impl Mailbox {
         let _ = self.0.send(post).await;
     }
 
-    async fn call(&self, post: impl FnOnce(oneshot::Sender<Reply>) -> Post) -> Result<Reply, CallError> {
+    async fn call(
+        &self,
+        post: impl FnOnce(oneshot::Sender<Reply>) -> Post,
+    ) -> Result<Reply, CallError> {
         let (reply, answer) = oneshot::channel();
         self.0.try_send(post(reply)).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => CallError::Busy,

@@ -16,7 +16,7 @@ use coordinator_core::{
 use trainer::{Ending, TrialResult};
 
 use crate::{
-    progress::{Best, EndedTrial, Eta, Progress, RunningTrial, Snapshot, WorkerLoad},
+    progress::{Best, EndedTrial, Eta, Progress, RunningTrial, Snapshot, WorkerLoad, say},
     values::label,
 };
 
@@ -151,13 +151,17 @@ impl Monitor {
             }
             Notice::TrialCompleted { .. } | Notice::TrialFailed { .. } => {}
             Notice::AttemptFailed { trial, cause } => {
-                tracing::warn!(trial = self.label(*trial), cause, "a trial failed; trying it again");
+                tracing::warn!(
+                    trial = self.label(*trial),
+                    cause,
+                    "a trial failed; trying it again"
+                );
             }
-            Notice::Conflict { trial } => self.progress.println(&format!(
+            Notice::Conflict { trial } => say(&format!(
                 "conflict: two workers trained {} and got other bits; a machine or a build is broken (the first result stays)",
                 self.label(*trial)
             )),
-            Notice::GivenUp { n_failed } => self.progress.println(&format!(
+            Notice::GivenUp { n_failed } => say(&format!(
                 "giving up: {n_failed} trials failed; running ones are finished, the rest is cancelled"
             )),
         }
@@ -165,7 +169,7 @@ impl Monitor {
 
     pub fn disk_full(&self, pause: Duration) {
         let free = rustix::fs::statvfs(&self.state).map_or(0, |fs| fs.f_bavail * fs.f_frsize);
-        self.progress.println(&format!(
+        say(&format!(
             "{}: the disk is full ({free} bytes free); nothing is lost, trying again in {} s",
             self.state.display(),
             pause.as_secs()
@@ -190,7 +194,7 @@ impl Monitor {
         let since = *self.lonely_since.get_or_insert_with(Instant::now);
         if !self.was_told_lonely && LONELY_AFTER < since.elapsed() {
             self.was_told_lonely = true;
-            self.progress.println(&format!("no worker yet; start one with: {}", self.worker_command));
+            say(&format!("no worker yet; start one with: {}", self.worker_command));
         }
     }
 
@@ -214,7 +218,11 @@ impl Monitor {
             eta: self.eta.estimate(waiting, running, n_slots),
             best: self.best.clone(),
             workers,
-            running: held.iter().take(MAX_RUNNING_SHOWN).map(|held| self.running_trial(held)).collect(),
+            running: held
+                .iter()
+                .take(MAX_RUNNING_SHOWN)
+                .map(|held| self.running_trial(held))
+                .collect(),
         }
     }
 

@@ -104,7 +104,8 @@ fn confirm_fresh(run: &cli::Run, state: &Path) -> Result<(), Refusal> {
         return Ok(());
     }
     if !io::stdin().is_terminal() {
-        let text = format!("--fresh sets {} aside; add --yes to say that you mean it", state.display());
+        let text =
+            format!("--fresh sets {} aside; add --yes to say that you mean it", state.display());
         return Err(Refusal::Usage(text));
     }
     eprint!("set the recorded state {} aside and start anew? [y/N] ", state.display());
@@ -126,7 +127,8 @@ fn check_same_sweep(
     let n_kept = n_recorded(&recorded.ledger);
     let n_outside = recorded.outside.n_recorded;
     // Another numerics version changes every trial's id: all of them run again, as they should.
-    let is_same_numerics = former.is_some_and(|it| it.numerics_version == trainer::NUMERICS_VERSION);
+    let is_same_numerics =
+        former.is_some_and(|it| it.numerics_version == trainer::NUMERICS_VERSION);
     if !is_same_numerics || n_kept != 0 || n_outside == 0 {
         return Ok(());
     }
@@ -150,7 +152,10 @@ fn describe(former: Option<&Facts>, recorded: &Recorded, plan: &Plan) -> Vec<Str
         ));
     }
     if 0 < n_kept {
-        news.push(format!("resuming: {n_kept} of {n_trials} trials are recorded, {} to run", n_trials - n_kept));
+        news.push(format!(
+            "resuming: {n_kept} of {n_trials} trials are recorded, {} to run",
+            n_trials - n_kept
+        ));
     }
     if 0 < recorded.outside.n_recorded {
         news.push(format!(
@@ -165,11 +170,7 @@ fn n_recorded(ledger: &Ledger) -> usize {
     ledger.trials.iter().filter(|trial| trial.status.is_terminal()).count()
 }
 
-fn next_facts(
-    former: Option<Facts>,
-    run: &cli::Run,
-    planned: &Planned,
-) -> Result<Facts, Refusal> {
+fn next_facts(former: Option<Facts>, run: &cli::Run, planned: &Planned) -> Result<Facts, Refusal> {
     let mut fresh_id = [0; 16];
     getrandom::fill(&mut fresh_id).map_err(|error| anyhow!("no random numbers: {error}"))?;
     let (state_id, term, wall_s) =

@@ -48,7 +48,8 @@ pub fn publish(state: &Path, out: &Path, partial_only: bool) -> anyhow::Result<P
     let built = report::build(&input, &building);
     let moved = built.map_err(anyhow::Error::from).and_then(|built| {
         let is_top = built.complete && !partial_only;
-        let folder = if is_top { replace_top(&building, out) } else { replace_partial(&building, out) };
+        let folder =
+            if is_top { replace_top(&building, out) } else { replace_partial(&building, out) };
         Ok((built, folder.with_context(made)?))
     });
     if building.exists() {
@@ -129,7 +130,8 @@ pub async fn publish_in_child(
         command.arg("--partial");
     }
     command.env("POLARS_MAX_THREADS", "1").stdin(Stdio::null()).kill_on_drop(true);
-    let output = command.process_group(0).output().await.context("cannot start the report's process")?;
+    let output =
+        command.process_group(0).output().await.context("cannot start the report's process")?;
     if !output.status.success() {
         let text = String::from_utf8_lossy(&output.stderr);
         bail!("the report could not be built ({}): {}", output.status, text.trim());

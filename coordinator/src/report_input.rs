@@ -8,7 +8,7 @@ use coordinator_core::{
 };
 use report::input::{
     Axis, Cell, Column, Compare, DataFacts, Done, Ending, Epoch, HeatmapSpec, Hypothesis, Input,
-    Metric, Phase, Provenance, State, Trial, Value, WorkerFacts, Work,
+    Metric, Phase, Provenance, State, Trial, Value, Work, WorkerFacts,
 };
 use trainer::{EpochRecord, KEYS, Scale, TrialResult};
 

@@ -19,7 +19,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    cli::{self, Output},
+    cli,
     clock::Clock,
     driver::{Driver, Ended},
     facts::Facts,
@@ -27,7 +27,7 @@ use crate::{
     mailbox::{Mailbox, Post},
     monitor::Monitor,
     prepare::{self, Opened, Planned, Refusal},
-    progress::Progress,
+    progress::{Progress, say},
     publish::{Published, publish_in_child},
     rpc::{self, Sweep},
     store::{Store, Writer},
@@ -57,9 +57,7 @@ pub fn run(run: &cli::Run, program: PathBuf) -> Result<u8, Refusal> {
         .context("cannot start the runtime")?;
     let code = runtime.block_on(async {
         let selftest_digest = trainer::selftest_digest(isa);
-        Session::start(run, program, planned, opened, listener, selftest_digest)?
-            .finish(run)
-            .await
+        Session::start(run, program, planned, opened, listener, selftest_digest)?.finish(run).await
     });
     // Connections that are still open must not hold the process.
     runtime.shutdown_background();
@@ -105,12 +103,13 @@ impl Session {
             Core::restore(core_config(run, &facts)?, &order, &ledger, clock.now(), &mut restored);
 
         let progress = Progress::new(run.output, std::io::stderr().is_terminal());
-        greet(run, &progress, &url, &news);
+        greet(run, &url, &news);
         let worker_command = format!("worker --coordinator {url}");
         let state_path = folder.path().to_path_buf();
         let monitor = Monitor::new(plan.clone(), &core, progress, state_path, worker_command);
         let (mailbox, posts) = Mailbox::new();
-        let writer = Writer::start(store, plan.clone()).context("cannot start the store's thread")?;
+        let writer =
+            Writer::start(store, plan.clone()).context("cannot start the store's thread")?;
         let linger = run.sync_every * 3 / 2;
         let driver = Driver { core, writer, mailbox: posts, clock, monitor, linger };
 
@@ -199,7 +198,7 @@ impl Session {
                         std::process::exit(EXIT_STOPPED.into());
                     }
                     is_stopping = true;
-                    eprintln!("\nstopping: workers hand back what they train (again to stop at once)");
+                    say("stopping: workers hand back what they train (again to stop at once)");
                     self.stop().await;
                 }
                 _ = partial.tick(), if !is_stopping => self.partial_report(),
@@ -234,15 +233,13 @@ fn core_config(run: &cli::Run, facts: &Facts) -> anyhow::Result<Config> {
     })
 }
 
-fn greet(run: &cli::Run, progress: &Progress, url: &str, news: &[String]) {
+fn greet(run: &cli::Run, url: &str, news: &[String]) {
     for line in news {
-        progress.println(line);
+        say(line);
     }
-    if run.output == Output::Human {
-        progress.println(&format!("listening on {url}"));
-    }
+    say(&format!("listening on {url}"));
     if !run.listen.ip().is_loopback() {
-        progress.println(&format!(
+        say(&format!(
             "WARNING: no encryption and no authentication: anyone who reaches this address can take trials and hand in results\n\
              workers on other machines: worker --coordinator http://<this host>:{}",
             url.rsplit(':').next().unwrap_or_default()

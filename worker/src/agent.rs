@@ -312,12 +312,13 @@ impl Agent {
             if held.phase == Phase::Stopping || !chosen(held) {
                 return true;
             }
-            self.urgent = true;
             let runs = held.phase == Phase::Running;
             if runs {
                 held.phase = Phase::Stopping;
                 stop.push((held.job, held.trial_id));
             }
+            // Work may take the place of what waited now, of what runs when it has come to rest.
+            self.urgent |= !runs;
             runs
         });
         stop

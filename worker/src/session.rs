@@ -179,8 +179,8 @@ impl Session {
         }
         self.store();
         let is_urgent = self.agent.has_session() && self.agent.is_urgent();
-        let is_due = Instant::now() >= self.next_call_at;
-        if !is_due && !(is_urgent && self.backoff.n_failures() == 0) {
+        let may_hurry = is_urgent && self.backoff.n_failures() == 0;
+        if Instant::now() < self.next_call_at && !may_hurry {
             return;
         }
         let wants_work = self.supply.ready().is_some() && !self.spool.is_full();

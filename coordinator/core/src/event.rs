@@ -11,10 +11,19 @@ pub struct Call(pub u64);
 
 #[derive(Clone, Debug)]
 pub enum Event {
-    Join { call: Call, join: Join },
-    Sync { call: Call, sync: Sync },
+    Join {
+        call: Call,
+        join: Join,
+    },
+    Sync {
+        call: Call,
+        sync: Sync,
+    },
     /// A worker process that this coordinator started has ended; `expected` if it was told to.
-    LocalEnded { local_index: u32, expected: bool },
+    LocalEnded {
+        local_index: u32,
+        expected: bool,
+    },
     /// Grant nothing more and ask every worker to hand back what it has.
     Stop,
     /// The coordinator slept (a suspended laptop, a stalled machine): no lease may be judged by it.
@@ -123,11 +132,18 @@ pub enum Verdict {
 
 #[derive(Clone, Debug)]
 pub enum Record {
-    WorkerJoined { worker: WorkerId, facts: WorkerFacts },
+    WorkerJoined {
+        worker: WorkerId,
+        facts: WorkerFacts,
+    },
     /// Opens an attempt.
     Granted(OpenLease),
     /// Closes an attempt that gave no outcome.
-    Closed { trial: TrialIndex, attempt: u32, cause: CloseCause },
+    Closed {
+        trial: TrialIndex,
+        attempt: u32,
+        cause: CloseCause,
+    },
     /// The trial's outcome; closes the attempt that brought it.
     Completed {
         trial: TrialIndex,
@@ -136,13 +152,24 @@ pub enum Record {
         timings: Vec<Timing>,
     },
     /// The trial's outcome after its last attempt was closed.
-    Failed { trial: TrialIndex, cause: String },
+    Failed {
+        trial: TrialIndex,
+        cause: String,
+    },
     /// The trial's outcome when the sweep was given up.
-    Cancelled { trial: TrialIndex },
+    Cancelled {
+        trial: TrialIndex,
+    },
     /// A failed or cancelled trial is to be run again.
-    Reopened { trial: TrialIndex },
+    Reopened {
+        trial: TrialIndex,
+    },
     /// A second completion with another digest: a broken machine or a broken contract.
-    Conflict { trial: TrialIndex, attempt: u32, digest: [u8; 32] },
+    Conflict {
+        trial: TrialIndex,
+        attempt: u32,
+        digest: [u8; 32],
+    },
 }
 
 /// Why an attempt ended without an outcome.
@@ -164,13 +191,31 @@ pub enum CloseCause {
 
 #[derive(Clone, Debug)]
 pub enum Notice {
-    WorkerJoined { worker: WorkerId },
-    WorkerLost { worker: WorkerId, n_trials: usize },
-    TrialCompleted { trial: TrialIndex, attempt: u32 },
+    WorkerJoined {
+        worker: WorkerId,
+    },
+    WorkerLost {
+        worker: WorkerId,
+        n_trials: usize,
+    },
+    TrialCompleted {
+        trial: TrialIndex,
+        attempt: u32,
+    },
     /// An attempt failed and the trial is tried once more.
-    AttemptFailed { trial: TrialIndex, cause: String },
-    TrialFailed { trial: TrialIndex, cause: String },
-    Conflict { trial: TrialIndex },
+    AttemptFailed {
+        trial: TrialIndex,
+        cause: String,
+    },
+    TrialFailed {
+        trial: TrialIndex,
+        cause: String,
+    },
+    Conflict {
+        trial: TrialIndex,
+    },
     /// So many trials failed that the rest is given up.
-    GivenUp { n_failed: u32 },
+    GivenUp {
+        n_failed: u32,
+    },
 }

@@ -25,9 +25,15 @@ enum Step {
     Wait(u64),
     Join(u8),
     /// The reply arrives, or is lost on the way.
-    Sync { worker: u8, reply_arrives: bool },
+    Sync {
+        worker: u8,
+        reply_arrives: bool,
+    },
     /// The worker finishes its oldest trial, well or badly.
-    Finish { worker: u8, fails: bool },
+    Finish {
+        worker: u8,
+        fails: bool,
+    },
     /// The process dies; a trial that was finished and spooled survives.
     Crash(u8),
     Drain(u8),
@@ -87,7 +93,8 @@ fn order() -> Vec<TrialIndex> {
 impl World {
     fn new(crash_limit: u32) -> Self {
         let ledger = Ledger::empty(N_TRIALS);
-        let config = Config { term: 1, lease_ttl_ms: TTL_MS, crash_limit, max_failed: None, seed: 7 };
+        let config =
+            Config { term: 1, lease_ttl_ms: TTL_MS, crash_limit, max_failed: None, seed: 7 };
         let mut out = Vec::new();
         let core = Core::restore(config, &order(), &ledger, Millis(0), &mut out);
         assert!(out.is_empty());
@@ -160,7 +167,11 @@ impl World {
         assert_eq!(held, self.ledger.open, "open leases equal their records");
         for (trial, digest) in &self.acked {
             let status = self.core.trial(*trial).status;
-            assert_eq!(status, Status::Completed { digest: *digest }, "an acknowledged result is lost");
+            assert_eq!(
+                status,
+                Status::Completed { digest: *digest },
+                "an acknowledged result is lost"
+            );
         }
         answer
     }
@@ -181,7 +192,8 @@ impl World {
             local_index: None,
         };
         let join = Join { worker: WorkerId([id; 16]), facts, running };
-        let Some(Reply::Joined { session, kept, .. }) = self.apply(Event::Join { call, join }) else {
+        let Some(Reply::Joined { session, kept, .. }) = self.apply(Event::Join { call, join })
+        else {
             panic!("a Join is answered");
         };
         let agent = self.agents.get_mut(&id).unwrap();
@@ -202,7 +214,8 @@ impl World {
             outcome: outcome.clone().map(|()| result_of(lease.trial)),
             timings: Vec::new(),
         });
-        let released = if agent.is_draining { std::mem::take(&mut agent.running) } else { Vec::new() };
+        let released =
+            if agent.is_draining { std::mem::take(&mut agent.running) } else { Vec::new() };
         let sync = Sync {
             session,
             seq: agent.seq,
@@ -222,7 +235,10 @@ impl World {
         };
         for grant in &reply.grants {
             let highest = &mut self.highest_attempt[grant.trial.at()];
-            assert!(*highest <= grant.attempt, "attempts grow, and only a re-sent grant repeats one");
+            assert!(
+                *highest <= grant.attempt,
+                "attempts grow, and only a re-sent grant repeats one"
+            );
             *highest = grant.attempt;
         }
         if reply_arrives {

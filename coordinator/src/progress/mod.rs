@@ -124,7 +124,7 @@ impl Progress {
             View::Bars(bars) => bars.update(snapshot),
             View::Lines(lines) => {
                 if let Some(line) = lines.next(snapshot, now) {
-                    self.println(&line);
+                    say(&line);
                 }
             }
             View::Json(lines) => {
@@ -143,17 +143,11 @@ impl Progress {
             self.n_failures_shown += 1;
             let n_more = self.n_failures_shown.saturating_sub(MAX_FAILURES_SHOWN);
             match n_more {
-                0 => self.println(&lines::failure(trial, cause)),
-                1 => self.println("more trials failed; the report names them all"),
+                0 => say(&lines::failure(trial, cause)),
+                1 => say("more trials failed; the report names them all"),
                 _ => {}
             }
         }
-    }
-
-    /// Prints a line for people, above the bars if there are any.
-    pub fn println(&self, line: &str) {
-        // A closed stderr is no reason to stop.
-        let _ = writeln!(make_writer(), "{line}");
     }
 
     /// Takes the bars away.
@@ -162,6 +156,12 @@ impl Progress {
             bars.clear();
         }
     }
+}
+
+/// Prints a line for people on stderr, above the bars if there are any.
+pub fn say(line: &str) {
+    // A closed stderr is no reason to stop.
+    let _ = writeln!(make_writer(), "{line}");
 }
 
 fn as_seconds<S: Serializer>(eta: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {

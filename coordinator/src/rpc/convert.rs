@@ -134,10 +134,10 @@ pub(super) fn sync_reply(
         lease: Some(lease_to_wire(lease, sweep)),
         verdict: verdict_to_wire(*verdict).into(),
     });
-    let rejected = unknown.finished.into_iter().map(|lease| proto::Ack {
-        lease: Some(lease),
-        verdict: proto::Verdict::Rejected.into(),
-    });
+    let rejected = unknown
+        .finished
+        .into_iter()
+        .map(|lease| proto::Ack { lease: Some(lease), verdict: proto::Verdict::Rejected.into() });
     let stop = reply.stop.iter().map(|lease| lease_to_wire(lease, sweep));
     proto::SyncReply {
         seq: reply.seq,
@@ -301,7 +301,9 @@ fn bounded(n_leases: usize) -> Result<(), RpcError> {
     if n_leases <= MAX_LEASES {
         return Ok(());
     }
-    Err(RpcError::Malformed(format!("{n_leases} leases in one call, expected at most {MAX_LEASES}")))
+    Err(RpcError::Malformed(format!(
+        "{n_leases} leases in one call, expected at most {MAX_LEASES}"
+    )))
 }
 
 /// Results hold no NaN and no infinity; a trial that left the finite range is `Diverged`.

@@ -14,9 +14,13 @@ use thiserror::Error;
 pub enum StateFolderError {
     #[error("{path}: cannot make the state folder")]
     Create { path: PathBuf, source: io::Error },
-    #[error("{path}: another coordinator runs on this state; stop it first, or give this sweep another name")]
+    #[error(
+        "{path}: another coordinator runs on this state; stop it first, or give this sweep another name"
+    )]
     InUse { path: PathBuf },
-    #[error("{path}: lies on a network file system ({kind}), where SQLite can lose data; choose a local folder with --state, or pass --allow-network-state")]
+    #[error(
+        "{path}: lies on a network file system ({kind}), where SQLite can lose data; choose a local folder with --state, or pass --allow-network-state"
+    )]
     Network { path: PathBuf, kind: &'static str },
     #[error("{path}: cannot set the former state aside")]
     SetAside { path: PathBuf, source: io::Error },

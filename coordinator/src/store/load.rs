@@ -82,12 +82,7 @@ fn open_lease(row: &Row<'_>, trial: TrialIndex) -> rusqlite::Result<OpenLease> {
         term: row.get(2)?,
         nonce: row.get::<_, i64>(3)?.cast_unsigned(),
     };
-    Ok(OpenLease {
-        lease,
-        worker: WorkerId(row.get(4)?),
-        alone: row.get(5)?,
-        local: row.get(6)?,
-    })
+    Ok(OpenLease { lease, worker: WorkerId(row.get(4)?), alone: row.get(5)?, local: row.get(6)? })
 }
 
 /// The inverse of the words that `write` closes attempts with, as far as they count.

@@ -27,7 +27,9 @@ const SQLITE_VERSION_MIN: i32 = 3_051_003;
 pub enum StoreError {
     #[error("{path}: cannot open the sweep's state")]
     Open { path: PathBuf, source: rusqlite::Error },
-    #[error("{path}: written by a newer version (schema {found}, this build knows {SCHEMA_VERSION}); use that version, or start over with --fresh")]
+    #[error(
+        "{path}: written by a newer version (schema {found}, this build knows {SCHEMA_VERSION}); use that version, or start over with --fresh"
+    )]
     Newer { path: PathBuf, found: i64 },
     #[error("SQLite {0} can lose commits; version 3.51.3 or newer is needed")]
     OldLibrary(&'static str),

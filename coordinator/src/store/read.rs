@@ -86,9 +86,9 @@ impl Reader {
             timing,
         )?;
         let mut trials = HashMap::new();
-        let mut statement = self.connection.prepare(
-            "SELECT trial_id, max(attempt) FROM attempts GROUP BY trial_id",
-        )?;
+        let mut statement = self
+            .connection
+            .prepare("SELECT trial_id, max(attempt) FROM attempts GROUP BY trial_id")?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             let trial = TrialRow { n_attempts: row.get(1)?, state: TrialState::Open };
@@ -185,9 +185,11 @@ fn work(row: &Row<'_>) -> rusqlite::Result<Work> {
     let mean: Option<f64> = row.get("backtracks_mean")?;
     let backtracks = match mean {
         None => None,
-        Some(mean) => {
-            Some(Backtracks { mean, p95: row.get("backtracks_p95")?, max: row.get("backtracks_max")? })
-        }
+        Some(mean) => Some(Backtracks {
+            mean,
+            p95: row.get("backtracks_p95")?,
+            max: row.get("backtracks_max")?,
+        }),
     };
     Ok(Work {
         n_steps: row.get("n_steps")?,

@@ -8,6 +8,8 @@ mod digest;
 mod dropout;
 mod exp;
 mod fast;
+#[cfg(test)]
+mod golden;
 mod isa;
 mod kernels;
 mod loss;

@@ -39,13 +39,7 @@ impl Core {
         self.queue.iter().find(|trial| is_idle || !self.trials[trial.at()].must_run_alone())
     }
 
-    fn lease(
-        &mut self,
-        id: WorkerId,
-        trial: TrialIndex,
-        seq: u64,
-        out: &mut Vec<Action>,
-    ) -> Lease {
+    fn lease(&mut self, id: WorkerId, trial: TrialIndex, seq: u64, out: &mut Vec<Action>) -> Lease {
         let nonce = self.draw();
         self.set_status(trial, Status::Leased);
         let record = &mut self.trials[trial.at()];

@@ -166,8 +166,12 @@ impl Core {
             self.sessions.remove(&former);
         }
         let kept: Vec<Lease> = join.running.into_iter().filter(|l| worker.holds(l)).collect();
-        let dropped: Vec<HeldLease> =
-            worker.leases.values().filter(|held| !kept.contains(&held.open.lease)).copied().collect();
+        let dropped: Vec<HeldLease> = worker
+            .leases
+            .values()
+            .filter(|held| !kept.contains(&held.open.lease))
+            .copied()
+            .collect();
         for held in worker.leases.values_mut() {
             held.granted_in_seq = 0;
         }
@@ -189,7 +193,8 @@ impl Core {
 
     fn local_ended(&mut self, local_index: u32, expected: bool, out: &mut Vec<Action>) {
         let of_this = |w: &Worker| {
-            w.session.is_some() && w.facts.as_ref().is_some_and(|f| f.local_index == Some(local_index))
+            w.session.is_some()
+                && w.facts.as_ref().is_some_and(|f| f.local_index == Some(local_index))
         };
         let ids: Vec<WorkerId> =
             self.workers.iter().filter(|(_, w)| of_this(w)).map(|(id, _)| *id).collect();

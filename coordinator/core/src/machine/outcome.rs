@@ -42,8 +42,9 @@ impl Core {
     fn was_granted(&self, lease: Lease) -> bool {
         let Some(trial) = self.trials.get(lease.trial.at()) else { return false };
         let open = self.workers.values().find_map(|w| w.leases.get(&lease.trial));
-        let is_forged = open
-            .is_some_and(|held| held.open.lease.attempt == lease.attempt && held.open.lease != lease);
+        let is_forged = open.is_some_and(|held| {
+            held.open.lease.attempt == lease.attempt && held.open.lease != lease
+        });
         1 <= lease.attempt
             && lease.attempt <= trial.n_attempts
             && lease.term <= self.config.term

@@ -86,10 +86,7 @@ impl Core {
 
     fn unseen_grants(&self, id: WorkerId, seen_seq: u64) -> Vec<Lease> {
         let leases = self.workers[&id].leases.values();
-        leases
-            .filter(|held| seen_seq < held.granted_in_seq)
-            .map(|held| held.open.lease)
-            .collect()
+        leases.filter(|held| seen_seq < held.granted_in_seq).map(|held| held.open.lease).collect()
     }
 
     fn order_for(&mut self, id: WorkerId) -> Order {
