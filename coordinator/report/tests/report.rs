@@ -145,7 +145,7 @@ fn results_csv_has_the_canonical_form() {
     input.trials.push(diverged);
     let (built, files) = build(&input);
     let expected = "trial_id,phase,optimizer,learning_rate,batch_size,hidden,depth,epochs,shrink,seed,outcome,collapsed,best_epoch,best_valid_accuracy,best_valid_loss,final_train_loss,final_train_accuracy,final_valid_loss,final_valid_accuracy,test_accuracy,diverged_step,last_finite_loss,n_steps,grad_samples,probe_samples,macs_textbook,macs_executed,backtracks_mean,backtracks_p95,backtracks_max,steps_without_step,digest
-@ID,grid,backtracking,0.1,32,256,1,2,0.5,1,completed,false,2,0.9242,0.2608,0.229,0.9284,0.2608,0.9242,0.9244,,,3126,100000,110000,82000000000,54666666666,0.13,3,9,0,@DIGEST
+@ID,grid,backtracking,0.1,32,256,1,2,0.5,1,completed,false,2,0.9241,0.2611,0.2251,0.9297,0.2611,0.9241,0.9234,,,3126,100000,110000,82000000000,54666666666,0.13,3,9,0,@DIGEST
 abababababababababababababababababababababababababababababababab,grid,backtracking,0.1,32,256,1,2,,2,diverged,,,,,,,,,,3,,3126,100000,110000,82000000000,54666666666,0.13,3,9,0,@DIGEST
 ";
     let State::Done(done) = &input.trials[0].state else { unreachable!("the sample is done") };
@@ -277,13 +277,15 @@ fn hostile_names_are_harmless() {
     for (name, bytes) in
         files.iter().filter(|(name, _)| name.ends_with(".md") || name.ends_with(".svg"))
     {
-        let text = std::str::from_utf8(bytes).unwrap();
+        // Inside code spans, which the name cannot end, markup is shown as it is.
+        let text: String = std::str::from_utf8(bytes).unwrap().split('`').step_by(2).collect();
         assert!(!text.contains("<script"), "markup in {name}");
         assert!(!text.contains("\u{202e}"), "a turned direction in {name}");
         assert!(!text.chars().any(|c| c.is_control() && c != '\n'), "control characters in {name}");
     }
     let page = text(&files, "report.md");
-    assert!(!page.contains("](javascript"), "a link from a name");
+    let outside_code: String = page.split('`').step_by(2).collect();
+    assert!(!outside_code.replace("\\]", "").contains("](javascript"), "a link from a name");
     let csv = text(&files, "results.csv");
     assert!(csv.contains(",\"a|b `c` <script>"), "the table keeps the text itself, quoted");
 }
