@@ -3,7 +3,8 @@
 use super::batch::Samples;
 use super::panels::{LINE, Numbers, Panel, Panels, padded};
 use crate::kernels::{
-    ColumnSums, Elements, Floats, Kernels, Product, RowSink, SparseForward, SparseGradient, Start,
+    ColumnSums, Elements, Floats, Kernels, Mask, Product, RowSink, SparseForward, SparseGradient,
+    Start, Transpose,
 };
 use crate::network::LayerShape;
 use crate::optimizers::Update;
@@ -128,7 +129,14 @@ impl Layer {
     ) {
         let LayerShape { n_in, n_out } = self.panels.shape;
         let width = padded(n);
-        transpose(deltas, self.stride(), n, n_out, &mut scratch.deltas);
+        kernels.transpose(Transpose {
+            from: deltas,
+            from_stride: self.stride(),
+            n_rows: n,
+            n_cols: n_out,
+            to: &mut scratch.deltas,
+            to_stride: width,
+        });
         for (index, panel) in self.panels.iter().enumerate() {
             kernels.product(Product {
                 n_rows: n_in,
@@ -145,15 +153,15 @@ impl Layer {
             });
         }
         let stride = padded(n_in);
-        for sample in 0..n {
-            let row = sample * stride..sample * stride + n_in;
-            let pairs = inputs[row.clone()].iter().zip(&mut out[row]);
-            for ((&h, out), products) in pairs.zip(scratch.products.chunks_exact(width)) {
-                let gradient = products[sample];
-                let gradient = scale.map_or(gradient, |scale| gradient * scale);
-                *out = if h > 0.0 { gradient } else { 0.0 };
-            }
-        }
+        kernels.transpose(Transpose {
+            from: &scratch.products,
+            from_stride: width,
+            n_rows: n_in,
+            n_cols: n,
+            to: out,
+            to_stride: stride,
+        });
+        kernels.mask(Mask { inputs, scale, out: &mut out[..n * stride] });
     }
 
     /// Computes the whole gradient.
@@ -342,14 +350,4 @@ fn states<'a>(
 ) -> [&'a mut [f32]; 2] {
     let mut pieces = states.iter_mut().map(piece);
     [(); 2].map(|()| pieces.next().unwrap_or_default())
-}
-
-/// `[sample][col]` to `[col][sample]` with rows of `padded(n)`.
-pub(crate) fn transpose(from: &[f32], stride: usize, n: usize, n_cols: usize, to: &mut [f32]) {
-    let width = padded(n);
-    for (col, row) in to.chunks_exact_mut(width).take(n_cols).enumerate() {
-        for (sample, out) in row[..n].iter_mut().enumerate() {
-            *out = from[sample * stride + col];
-        }
-    }
 }

@@ -1,11 +1,11 @@
 //! The line search on the fast kernels: how the first layer's sums move along the step, and the
 //! probes above it.
 
-use super::layer::{Input, transpose};
+use super::layer::Input;
 use super::panels::padded;
 use super::{FastNetwork, Weights};
 use crate::data::PreparedData;
-use crate::kernels::{Along, ColumnSums, Floats, PixelProducts, Product, Start};
+use crate::kernels::{Along, ColumnSums, Floats, PixelProducts, Product, Start, Transpose};
 use crate::network::{Batch, Search};
 use crate::optimizers::OptimizerState;
 use crate::reference::{PIXEL_ONE, uses_gram_form};
@@ -164,7 +164,14 @@ impl FastNetwork {
                 for (&row, out) in rows.iter().zip(dense.chunks_exact_mut(n_inputs)) {
                     self.data.train.write_dense(row as usize, out);
                 }
-                transpose(dense, n_inputs, n, n_inputs, columns);
+                self.kernels.transpose(Transpose {
+                    from: dense,
+                    from_stride: n_inputs,
+                    n_rows: n,
+                    n_cols: n_inputs,
+                    to: columns,
+                    to_stride: width,
+                });
                 self.kernels.product(Product {
                     n_rows: n,
                     n_cols: width,
@@ -189,7 +196,14 @@ impl FastNetwork {
         let n = self.batch.len();
         let (width, stride) = (padded(n), self.layers[0].stride());
         let n_out = self.layers[0].panels.shape.n_out;
-        transpose(&self.deltas[0], stride, n, n_out, &mut self.scratch.deltas);
+        self.kernels.transpose(Transpose {
+            from: &self.deltas[0],
+            from_stride: stride,
+            n_rows: n,
+            n_cols: n_out,
+            to: &mut self.scratch.deltas,
+            to_stride: width,
+        });
         self.kernels.product(Product {
             n_rows: n,
             n_cols: width,

@@ -221,3 +221,39 @@ pub(super) unsafe fn exp_below<L: Lanes>(values: &mut [f32], max: f32) {
         i += L::N;
     }
 }
+
+/// out = out * scale where the input is > 0, +0 elsewhere.
+#[derive(Debug)]
+pub(crate) struct Mask<'a> {
+    pub inputs: &'a [f32],
+    /// `None` multiplies by nothing.
+    pub scale: Option<f32>,
+    pub out: &'a mut [f32],
+}
+
+impl Mask<'_> {
+    /// Panics if an index would leave its slice.
+    pub(super) fn check(&self) {
+        assert!(self.out.len().is_multiple_of(16) && self.out.len() <= self.inputs.len());
+    }
+}
+
+/// # Safety
+/// `check` passed, and the caller enables the instruction set of `L`.
+#[inline(always)]
+pub(super) unsafe fn mask<L: Lanes>(p: &mut Mask<'_>) {
+    // SAFETY: indices stay below the length of `out`, which `check` compared with the inputs.
+    unsafe {
+        let zero = L::splat(0.0);
+        let mut i = 0;
+        while i < p.out.len() {
+            let at = p.out.as_mut_ptr().add(i);
+            let mut out = L::load(at);
+            if let Some(scale) = p.scale {
+                out = out.mul(L::splat(scale));
+            }
+            L::select_less(zero, L::load(p.inputs.as_ptr().add(i)), out, zero).store(at);
+            i += L::N;
+        }
+    }
+}

@@ -37,6 +37,9 @@ pub(super) trait Lanes: Copy {
     /// For whole n in the low bits of n + `ROUND`: 2^(n >> 1) and 2^(n - (n >> 1)).
     unsafe fn powers_of_2(shifted: Self) -> (Self, Self);
 
+    /// Eight rows of eight f32 become columns; the strides go from row to row.
+    unsafe fn transpose_8x8(from: *const f32, from_stride: usize, to: *mut f32, to_stride: usize);
+
     unsafe fn load_sums(from: *const f64) -> Self::Sums;
     unsafe fn store_sums(sums: Self::Sums, to: *mut f64);
     /// Adds f64(a[i]) * f64(b[i]) (exact) to sum i, for 16 i.

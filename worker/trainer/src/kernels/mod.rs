@@ -9,14 +9,16 @@ mod portable;
 mod product;
 mod reduce;
 mod sparse;
+mod transpose;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
 pub(crate) use buffer::Floats;
-pub(crate) use elementwise::{Along, Elements};
+pub(crate) use elementwise::{Along, Elements, Mask};
 pub(crate) use product::{Product, Start};
 pub(crate) use reduce::{ColumnSums, PixelProducts};
 pub(crate) use sparse::{InputRows, RowSink, SampleRows, SparseForward, SparseGradient};
+pub(crate) use transpose::Transpose;
 
 use crate::isa::Isa;
 
@@ -28,6 +30,8 @@ pub(crate) struct Kernels {
     sparse_gradient: unsafe fn(&mut SparseGradient<'_>),
     update: unsafe fn(&mut Elements<'_>),
     along: unsafe fn(&mut Along<'_>),
+    mask: unsafe fn(&mut Mask<'_>),
+    transpose: unsafe fn(&mut Transpose<'_>),
     relu: unsafe fn(&mut [f32]),
     exp_below: unsafe fn(&mut [f32], f32),
     column_sums: unsafe fn(&mut ColumnSums<'_>),
@@ -66,6 +70,16 @@ macro_rules! compile_kernels {
                 unsafe { elementwise::along::<$lanes>(p) }
             }
             $(#[$features])*
+            unsafe fn mask(p: &mut Mask<'_>) {
+                // SAFETY: the caller checked the slices and has the instruction set.
+                unsafe { elementwise::mask::<$lanes>(p) }
+            }
+            $(#[$features])*
+            unsafe fn transpose(p: &mut Transpose<'_>) {
+                // SAFETY: the caller checked the slices and has the instruction set.
+                unsafe { super::transpose::transpose::<$lanes>(p) }
+            }
+            $(#[$features])*
             unsafe fn relu(values: &mut [f32]) {
                 // SAFETY: the caller checked the slices and has the instruction set.
                 unsafe { elementwise::relu::<$lanes>(values) }
@@ -92,6 +106,8 @@ macro_rules! compile_kernels {
                 sparse_gradient,
                 update,
                 along,
+                mask,
+                transpose,
                 relu,
                 exp_below,
                 column_sums,
@@ -159,6 +175,18 @@ impl Kernels {
         p.check();
         // SAFETY: as in `product`.
         unsafe { (self.along)(&mut p) }
+    }
+
+    pub(crate) fn mask(&self, mut p: Mask<'_>) {
+        p.check();
+        // SAFETY: as in `product`.
+        unsafe { (self.mask)(&mut p) }
+    }
+
+    pub(crate) fn transpose(&self, mut p: Transpose<'_>) {
+        p.check();
+        // SAFETY: as in `product`.
+        unsafe { (self.transpose)(&mut p) }
     }
 
     pub(crate) fn relu(&self, values: &mut [f32]) {

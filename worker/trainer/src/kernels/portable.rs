@@ -90,6 +90,16 @@ impl Lanes for Array {
     }
 
     #[inline(always)]
+    unsafe fn transpose_8x8(from: *const f32, from_stride: usize, to: *mut f32, to_stride: usize) {
+        for row in 0..8 {
+            for col in 0..8 {
+                // SAFETY: the caller promises 8 x 8 elements at both.
+                unsafe { *to.add(col * to_stride + row) = *from.add(row * from_stride + col) }
+            }
+        }
+    }
+
+    #[inline(always)]
     unsafe fn load_sums(from: *const f64) -> [f64; 16] {
         // SAFETY: the caller promises 16 readable f64.
         unsafe { from.cast::<[f64; 16]>().read_unaligned() }
