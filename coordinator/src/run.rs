@@ -27,7 +27,7 @@ use crate::{
     mailbox::{Mailbox, Post},
     monitor::Monitor,
     prepare::{self, Opened, Planned, Refusal},
-    progress::{Progress, say},
+    progress::{Progress, restore_echo, say},
     publish::{Published, publish_in_child},
     rpc::{self, Sweep},
     store::{Store, Writer},
@@ -195,6 +195,7 @@ impl Session {
                 }
                 () = signals.next() => {
                     if is_stopping {
+                        restore_echo();
                         std::process::exit(EXIT_STOPPED.into());
                     }
                     is_stopping = true;

@@ -1,7 +1,7 @@
 //! Progress as bars at the bottom of a terminal, and the one door for all other text, so that logs
 //! and messages appear above them.
 
-use super::{REFRESH_HZ, RunningTrial, Snapshot, WorkerLoad, lines};
+use super::{REFRESH_HZ, RunningTrial, Snapshot, WorkerLoad, echo, lines};
 use crate::duration;
 use crate::terminal::{percent, printable};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -63,6 +63,7 @@ pub(super) struct Bars {
 
 impl Default for Bars {
     fn default() -> Self {
+        echo::hide();
         let sweep = "{wide_bar:.green} {pos}/{len} trials  {msg}";
         Self {
             sweep: TERMINAL.add(ProgressBar::new(0).with_style(style(sweep))),
@@ -111,6 +112,7 @@ impl Bars {
             bar.finish_and_clear();
             TERMINAL.remove(bar);
         }
+        echo::restore();
     }
 }
 

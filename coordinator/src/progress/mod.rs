@@ -2,11 +2,13 @@
 //! programs. People's words go to stderr, JSON to stdout. A closed stream never stops a sweep.
 
 mod bars;
+mod echo;
 mod eta;
 mod event;
 mod lines;
 
 pub use bars::{LogWriter, make_writer};
+pub use echo::restore as restore_echo;
 pub use eta::Eta;
 pub use event::Event;
 
