@@ -164,7 +164,7 @@ async fn work(config: Config, isa: Isa) -> anyhow::Result<Ended> {
         link: Link::new(&config.coordinator)?,
     });
     let ended = session.run(signals::watch().context("cannot watch signals")?).await?;
-    folder.leave(session.n_spooled());
+    folder.leave(session.close());
     Ok(ended)
 }
 

@@ -115,9 +115,9 @@ impl Session {
         }
     }
 
-    /// Outcomes that nobody has acknowledged.
-    pub(crate) fn n_spooled(&self) -> usize {
-        self.spool.len()
+    /// Stops the slots. Gives the number of outcomes that nobody has acknowledged.
+    pub(crate) fn close(self) -> usize {
+        self.spool.close()
     }
 
     /// Works until the sweep is finished, the worker is drained or refused, or the coordinator has

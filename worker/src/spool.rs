@@ -157,22 +157,41 @@ impl Spool {
         if self.entries.len() < n_before { self.give_room_back() } else { Ok(()) }
     }
 
+    /// Leaves a file with nothing in it but what was not acknowledged; gives their number.
+    pub(crate) fn close(mut self) -> usize {
+        if self.n_live_bytes() < self.n_bytes
+            && let Err(error) = self.rewrite()
+        {
+            warn!("cannot shorten {}: {error}", self.path.display());
+        }
+        self.entries.len()
+    }
+
+    fn n_live_bytes(&self) -> u64 {
+        self.entries.iter().filter_map(|entry| entry.n_bytes_on_disk).sum()
+    }
+
     /// Nothing here needs a sync: an entry that comes back after a crash is reported once more,
     /// and the coordinator knows it already.
     fn give_room_back(&mut self) -> io::Result<()> {
-        let n_live: u64 = self.entries.iter().filter_map(|entry| entry.n_bytes_on_disk).sum();
+        let n_live = self.n_live_bytes();
         if n_live == 0 && self.n_bytes > 0 {
             self.file.set_len(0)?;
             self.n_bytes = 0;
         } else if self.n_bytes > REWRITE_ABOVE_BYTES && n_live < self.n_bytes / 2 {
-            let encoded: Vec<Vec<u8>> = self.entries.iter().map(Entry::encode).collect();
-            let parts: Vec<&[u8]> = encoded.iter().map(Vec::as_slice).collect();
-            files::replace(&self.path, &parts)?;
-            self.file = File::options().read(true).write(true).open(&self.path)?;
-            self.n_bytes = parts.iter().map(|part| part.len() as u64).sum();
-            for (entry, part) in self.entries.iter_mut().zip(&parts) {
-                entry.n_bytes_on_disk = Some(part.len() as u64);
-            }
+            self.rewrite()?;
+        }
+        Ok(())
+    }
+
+    fn rewrite(&mut self) -> io::Result<()> {
+        let encoded: Vec<Vec<u8>> = self.entries.iter().map(Entry::encode).collect();
+        let parts: Vec<&[u8]> = encoded.iter().map(Vec::as_slice).collect();
+        files::replace(&self.path, &parts)?;
+        self.file = File::options().read(true).write(true).open(&self.path)?;
+        self.n_bytes = parts.iter().map(|part| part.len() as u64).sum();
+        for (entry, part) in self.entries.iter_mut().zip(&parts) {
+            entry.n_bytes_on_disk = Some(part.len() as u64);
         }
         Ok(())
     }
