@@ -74,7 +74,7 @@ fn check_page(files: &BTreeMap<String, Vec<u8>>) {
             "## 2. Heatmaps",
             "## 3. Optimizer comparison",
             "## 4. Trade-offs",
-            "## 5. Training curves",
+            "## 5. Training logs and curves",
             "## 6. Tuning insights",
             "## 7. Top table",
             "## 8. Experiment notes"

@@ -43,9 +43,9 @@ pub(crate) fn sequential(t: f64) -> Color {
     Color(mix(a.0, b.0), mix(a.1, b.1), mix(a.2, b.2))
 }
 
-/// Line colours after Okabe and Ito (2008), told apart with any colour vision; yellow is left out
-/// since it vanishes on white.
-const PALETTE: [Color; 7] = [
+/// Line colours after Okabe and Ito (2008), told apart with any colour vision; instead of their
+/// yellow, which vanishes on white, wine and olive of P. Tol's muted scheme follow.
+const PALETTE: [Color; 9] = [
     Color(0x00, 0x72, 0xb2),
     Color(0xd5, 0x5e, 0x00),
     Color(0x00, 0x9e, 0x73),
@@ -53,6 +53,8 @@ const PALETTE: [Color; 7] = [
     Color(0x56, 0xb4, 0xe9),
     Color(0xe6, 0x9f, 0x00),
     Color(0x33, 0x33, 0x33),
+    Color(0x88, 0x22, 0x55),
+    Color(0x99, 0x99, 0x33),
 ];
 
 /// The first line is solid; the gaps of those drawn over it let it show where they coincide.

@@ -20,44 +20,45 @@ const AXIS_HEIGHT: f64 = 50.0;
 const GAP: f64 = 22.0;
 const BAR_WIDTH: f64 = 104.0;
 const CELL_HEIGHT: f64 = 54.0;
+const MAX_LABEL_WIDTH: f64 = 150.0;
+const TITLE_SIZE: f64 = 18.0;
 const MAX_CELL_WIDTH: f64 = 88.0;
 /// Narrower cells carry no text.
 const MIN_TEXT_WIDTH: f64 = 44.0;
 
 /// `None` when no cell has a value.
 pub(crate) fn heatmap(heat: &Heat, metric: Metric, labels: &Labels<'_>) -> Option<String> {
-    let layout = Layout::of(heat);
+    let layout = Layout::of(heat, labels.title);
     let shades = Shades::of(metric, cells(heat).map(|cell| cell.value))?;
-    let best = cells(heat).map(|cell| shades.shade(cell.value)).fold(0.0, f64::max);
+    let painter = Painter { heat, metric, shades };
     let mut svg = Svg::new(layout.width, layout.height);
-    svg.text((24.0, 34.0), labels.title, Type::new(18.0));
+    svg.text((24.0, 34.0), labels.title, Type::new(TITLE_SIZE));
+    let mut best = None;
+    let faint = Type::new(13.0).middle().color(FAINT);
     for (index, panel) in heat.panels.iter().enumerate() {
         let area = layout.panel(index);
-        draw_panel(&mut svg, heat, panel, area, metric, &shades, best);
-        svg.text(
-            (area.center_x(), area.bottom() + 40.0),
-            labels.x,
-            Type::new(13.0).middle().color(FAINT),
-        );
+        let best_of_panel = painter.panel(&mut svg, panel, area);
+        best = best.or(best_of_panel);
+        svg.text((area.center_x(), area.bottom() + 40.0), labels.x, faint);
         // Panels of a row share its labels.
         if index % layout.n_per_row == 0 {
-            draw_row_labels(&mut svg, heat, area);
+            painter.row_labels(&mut svg, area);
             let x = area.x - layout.label_width - 6.0;
-            svg.vertical_text(
-                (x, area.center_y()),
-                labels.y,
-                Type::new(13.0).middle().color(FAINT),
-            );
+            svg.vertical_text((x, area.center_y()), labels.y, faint);
         }
     }
-    let first = layout.panel(0);
+    if let Some(rect) = best {
+        svg.rect(rect.inset(3.0), None, Some(Pen::new(WHITE, 2.0)));
+        svg.rect(rect, None, Some(Pen::new(MARK, 3.0)));
+    }
+    let last_of_row = layout.panel(layout.n_per_row - 1);
     let bar = Rect {
-        x: layout.width - BAR_WIDTH + 8.0,
+        x: last_of_row.right() + GAP + 8.0,
         width: 18.0,
-        height: first.height.max(120.0).min(layout.height - first.y - 20.0),
-        ..first
+        height: last_of_row.height.max(120.0).min(layout.height - last_of_row.y - 20.0),
+        ..last_of_row
     };
-    draw_bar(&mut svg, bar, metric, &shades);
+    painter.bar(&mut svg, bar);
     Some(svg.finish())
 }
 
@@ -82,17 +83,17 @@ struct Layout {
 }
 
 impl Layout {
-    fn of(heat: &Heat) -> Self {
+    fn of(heat: &Heat, title: &str) -> Self {
         let n_columns = heat.x_labels.len();
         let n_rows = heat.y_labels.len();
         let longest = heat.y_labels.iter().map(|label| text_width(label, 13.0)).fold(0.0, f64::max);
-        let label_width = longest.clamp(16.0, 150.0) + 8.0;
+        let label_width = longest.clamp(16.0, MAX_LABEL_WIDTH) + 8.0;
         let left = 30.0 + label_width;
         let room = PAGE_WIDTH - left - BAR_WIDTH;
         // As many panels side by side as keep their cells readable.
         let fits = |n: usize| (room - GAP * n as f64) / (n * n_columns) as f64;
         let n_panels = heat.panels.len();
-        let n_per_row = (1..=n_panels.min(3)).rev().find(|n| fits(*n) >= 62.0).unwrap_or(1);
+        let n_per_row = (1..=n_panels.min(3)).rev().find(|n| fits(*n) >= 50.0).unwrap_or(1);
         let cell_width = fits(n_per_row).clamp(14.0, MAX_CELL_WIDTH);
         let cell_height = if n_rows > 10 { 34.0 } else { CELL_HEIGHT };
         let panel_width = cell_width * n_columns as f64;
@@ -107,7 +108,7 @@ impl Layout {
             left,
             n_columns,
             n_rows,
-            width: width.max(460.0),
+            width: width.max(text_width(title, TITLE_SIZE) + 48.0),
             height: TITLE_HEIGHT + panel_height * n_panel_rows + 10.0,
         }
     }
@@ -128,122 +129,134 @@ impl Layout {
     }
 }
 
-fn draw_panel(
-    svg: &mut Svg,
-    heat: &Heat,
-    panel: &HeatPanel,
-    area: Rect,
+/// Draws the parts of one heatmap.
+struct Painter<'a> {
+    heat: &'a Heat,
     metric: Metric,
-    shades: &Shades,
-    best: f64,
-) {
-    let width = area.width / heat.x_labels.len() as f64;
-    let height = area.height / heat.y_labels.len() as f64;
-    svg.text((area.center_x(), area.y - 9.0), &panel.title, Type::new(15.0).middle());
-    let mut marked = None;
-    for (row, cells_of_row) in panel.cells.iter().enumerate() {
-        for (column, cell) in cells_of_row.iter().enumerate() {
-            let rect = Rect {
-                x: area.x + width * column as f64,
-                y: area.bottom() - height * (row + 1) as f64,
-                width,
-                height,
-            };
-            draw_cell(svg, rect.inset(1.0), cell.as_ref(), metric, shades);
-            if cell.as_ref().is_some_and(|c| !c.is_all_diverged() && shades.shade(c.value) == best)
-            {
-                marked = marked.or(Some(rect));
+    shades: Shades,
+}
+
+impl Painter<'_> {
+    /// Gives the place of the first cell that no other one of the heatmap beats.
+    fn panel(&self, svg: &mut Svg, panel: &HeatPanel, area: Rect) -> Option<Rect> {
+        let width = area.width / self.heat.x_labels.len() as f64;
+        let height = area.height / self.heat.y_labels.len() as f64;
+        svg.text((area.center_x(), area.y - 9.0), &panel.title, Type::new(15.0).middle());
+        let mut best = None;
+        for (row, cells_of_row) in panel.cells.iter().enumerate() {
+            for (column, cell) in cells_of_row.iter().enumerate() {
+                let rect = Rect {
+                    x: area.x + width * column as f64,
+                    y: area.bottom() - height * (row + 1) as f64,
+                    width,
+                    height,
+                };
+                self.cell(svg, rect.inset(1.0), cell.as_ref());
+                let trained = cell.as_ref().filter(|cell| !cell.is_all_diverged());
+                if trained.is_some_and(|cell| self.shades.shade(cell.value) == 1.0) {
+                    best = best.or(Some(rect));
+                }
             }
         }
-    }
-    if let Some(rect) = marked {
-        svg.rect(rect.inset(3.0), None, Some(Pen::new(WHITE, 2.0)));
-        svg.rect(rect, None, Some(Pen::new(MARK, 3.0)));
-    }
-    for (column, label) in heat.x_labels.iter().enumerate() {
-        let x = area.x + width * (column as f64 + 0.5);
-        svg.text((x, area.bottom() + 18.0), label, Type::new(12.0).middle());
-    }
-}
-
-fn draw_row_labels(svg: &mut Svg, heat: &Heat, area: Rect) {
-    let height = area.height / heat.y_labels.len() as f64;
-    for (row, label) in heat.y_labels.iter().enumerate() {
-        let y = area.bottom() - height * (row as f64 + 0.5) + 4.0;
-        svg.text((area.x - 7.0, y), label, Type::new(12.0).end());
-    }
-}
-
-fn draw_cell(svg: &mut Svg, rect: Rect, cell: Option<&HeatCell>, metric: Metric, shades: &Shades) {
-    let Some(cell) = cell else {
-        svg.rect(rect, None, Some(Pen::new(FAINT, 0.6).dashed("3 3")));
-        return;
-    };
-    if cell.is_all_diverged() {
-        svg.hatched_rect(rect);
-        if rect.width >= MIN_TEXT_WIDTH {
-            let label = Rect { y: rect.center_y() - 8.0, height: 16.0, ..rect.inset(4.0) };
-            svg.rect(label, Some(WHITE), None);
-            let at = (rect.center_x(), rect.center_y() + 4.0);
-            svg.text(at, "diverged", Type::new(10.0).middle());
+        for (column, label) in self.heat.x_labels.iter().enumerate() {
+            let x = area.x + width * (column as f64 + 0.5);
+            let size = (width - 2.0) / text_width(label, 1.0);
+            let style = Type::new(size.clamp(7.0, 12.0)).middle();
+            svg.text((x, area.bottom() + 18.0), label, style);
         }
-        return;
+        best
     }
-    let ground = sequential(shades.shade(cell.value));
-    svg.rect(rect, Some(ground), None);
-    if rect.width < MIN_TEXT_WIDTH {
-        return;
+
+    fn row_labels(&self, svg: &mut Svg, area: Rect) {
+        let height = area.height / self.heat.y_labels.len() as f64;
+        for (row, label) in self.heat.y_labels.iter().enumerate() {
+            let y = area.bottom() - height * (row as f64 + 0.5) + 4.0;
+            let size = MAX_LABEL_WIDTH / text_width(label, 1.0);
+            svg.text((area.x - 7.0, y), label, Type::new(size.clamp(7.0, 12.0)).end());
+        }
     }
-    let ink = ink_on(ground);
-    let note = cell_note(cell, metric);
-    let lift = if note.is_some() { 2.0 } else { -5.0 };
-    let value = match metric {
-        Metric::ValidAccuracy => percent(cell.value),
-        Metric::ValidLoss => format!("{:.4}", cell.value),
-    };
-    let at = (rect.center_x(), rect.center_y() - lift);
-    svg.text(at, &value, Type::new(14.0).middle().color(ink));
-    if let Some(note) = note.filter(|_| rect.height >= 34.0 - 2.0) {
-        let at = (rect.center_x(), rect.center_y() + 14.0);
-        svg.text(at, &note, Type::new(9.5).middle().color(ink));
+
+    fn cell(&self, svg: &mut Svg, rect: Rect, cell: Option<&HeatCell>) {
+        let Some(cell) = cell else {
+            svg.rect(rect, None, Some(Pen::new(FAINT, 0.6).dashed("3 3")));
+            return;
+        };
+        if cell.is_all_diverged() {
+            diverged_cell(svg, rect);
+            return;
+        }
+        let ground = sequential(self.shades.shade(cell.value));
+        svg.rect(rect, Some(ground), None);
+        if rect.width < MIN_TEXT_WIDTH {
+            return;
+        }
+        let value = match self.metric {
+            Metric::ValidAccuracy => percent(cell.value),
+            Metric::ValidLoss => format!("{:.4}", cell.value),
+        };
+        let note = cell_note(cell, self.metric, rect.width);
+        let baseline = if note.is_some() { -2.0 } else { 5.0 };
+        let size = if rect.width < 60.0 { 12.0 } else { 14.0 };
+        let style = |size: f64| Type::new(size).middle().color(ink_on(ground));
+        svg.text((rect.center_x(), rect.center_y() + baseline), &value, style(size));
+        if let Some(note) = note {
+            svg.text((rect.center_x(), rect.center_y() + 14.0), &note, style(9.5));
+        }
+    }
+
+    fn bar(&self, svg: &mut Svg, bar: Rect) {
+        const N_STRIPES: usize = 64;
+        const N_TICKS: u32 = 5;
+        let height = bar.height / N_STRIPES as f64;
+        for stripe in 0..N_STRIPES {
+            let shade = 1.0 - (stripe as f64 + 0.5) / N_STRIPES as f64;
+            // Stripes overlap a little, so that no seam shows.
+            let overlap = if stripe + 1 < N_STRIPES { 0.6 } else { 0.0 };
+            let y = bar.y + height * stripe as f64;
+            svg.rect(Rect { y, height: height + overlap, ..bar }, Some(sequential(shade)), None);
+        }
+        for tick in 0..N_TICKS {
+            let shade = f64::from(tick) / f64::from(N_TICKS - 1);
+            let y = bar.y + bar.height * (1.0 - shade);
+            svg.line((bar.right(), y), (bar.right() + 4.0, y), Pen::new(INK, 1.0));
+            let text = self.bar_label(shade);
+            svg.text((bar.right() + 8.0, y + 4.0), &text, Type::new(11.0));
+        }
+    }
+
+    fn bar_label(&self, shade: f64) -> String {
+        let is_cut = shade == 0.0 && self.shades.is_cut();
+        let value = self.shades.value(shade);
+        match self.metric {
+            Metric::ValidAccuracy => {
+                format!("{}{:.1} %", if is_cut { "≤ " } else { "" }, value * 100.0)
+            }
+            Metric::ValidLoss => format!("{}{value:.3}", if is_cut { "≥ " } else { "" }),
+        }
+    }
+}
+
+fn diverged_cell(svg: &mut Svg, rect: Rect) {
+    svg.hatched_rect(rect);
+    if rect.width >= MIN_TEXT_WIDTH {
+        let text = if rect.width < 60.0 { "div." } else { "diverged" };
+        let label = Rect { y: rect.center_y() - 8.0, height: 16.0, ..rect.inset(4.0) };
+        svg.rect(label, Some(WHITE), None);
+        svg.text((rect.center_x(), rect.center_y() + 4.0), text, Type::new(10.0).middle());
     }
 }
 
 /// The small line: how many trials diverged, or else the spread over seeds.
-fn cell_note(cell: &HeatCell, metric: Metric) -> Option<String> {
+fn cell_note(cell: &HeatCell, metric: Metric, width: f64) -> Option<String> {
     if cell.n_diverged > 0 {
-        return Some(format!("{}/{} diverged", cell.n_diverged, cell.n_runs));
+        let share = format!("{}/{}", cell.n_diverged, cell.n_runs);
+        let long = format!("{share} diverged");
+        let fits = text_width(&long, 9.5) <= width;
+        return Some(if fits { long } else { format!("{share} div.") });
     }
     let sd = cell.sd?;
     Some(match metric {
         Metric::ValidAccuracy => format!("± {}", percent(sd)),
         Metric::ValidLoss => format!("± {sd:.4}"),
     })
-}
-
-fn draw_bar(svg: &mut Svg, bar: Rect, metric: Metric, shades: &Shades) {
-    const N_STRIPES: usize = 64;
-    let height = bar.height / N_STRIPES as f64;
-    for stripe in 0..N_STRIPES {
-        let shade = 1.0 - (stripe as f64 + 0.5) / N_STRIPES as f64;
-        // Stripes overlap a little, so that no seam shows.
-        let y = bar.y + height * stripe as f64;
-        let overlap = if stripe + 1 < N_STRIPES { 0.6 } else { 0.0 };
-        let rect = Rect { y, height: height + overlap, ..bar };
-        svg.rect(rect, Some(sequential(shade)), None);
-    }
-    for tick in 0..5 {
-        let shade = f64::from(tick) / 4.0;
-        let y = bar.y + bar.height * (1.0 - shade);
-        let value = shades.value(shade);
-        let beyond = tick == 0 && shades.is_cut();
-        let text = match metric {
-            Metric::ValidAccuracy if beyond => format!("≤ {:.1} %", value * 100.0),
-            Metric::ValidAccuracy => format!("{:.1} %", value * 100.0),
-            Metric::ValidLoss if beyond => format!("≥ {value:.3}"),
-            Metric::ValidLoss => format!("{value:.3}"),
-        };
-        svg.line((bar.right(), y), (bar.right() + 4.0, y), Pen::new(INK, 1.0));
-        svg.text((bar.right() + 8.0, y + 4.0), &text, Type::new(11.0));
-    }
 }

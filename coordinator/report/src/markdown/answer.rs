@@ -1,8 +1,11 @@
 //! Section 1: the answer first.
 
 use super::comparison::trained_text;
+use super::heatmaps::words;
 use super::page::{Left, Page, Right, count, escape};
-use crate::analysis::{Judged, Point, Sweep, judge_all, percent, points_of, score_text};
+use crate::analysis::{
+    Judged, Point, Sweep, judge_all, percent, points_of, score_text, value_label,
+};
 use crate::input::{Compare, Metric};
 use crate::stats;
 
@@ -74,6 +77,16 @@ fn best_sentence(page: &mut Page, sweep: &Sweep<'_>, best: &Point<'_>) {
         ));
     }
     page.block(&text);
+    page.block(&configuration(sweep, best));
+}
+
+/// Every hyperparameter of a point, unused ones left out.
+fn configuration(sweep: &Sweep<'_>, point: &Point<'_>) -> String {
+    let values = sweep.input.columns.iter().filter_map(|column| {
+        let value = sweep.value(point.trial(), &column.name)?;
+        Some(format!("{} {}", escape(&words(&column.name)), escape(&value_label(&value))))
+    });
+    format!("In full: {}.", values.collect::<Vec<_>>().join(", "))
 }
 
 /// What the best point beat.
@@ -228,10 +241,10 @@ fn per_seed_table(page: &mut Page, sweep: &Sweep<'_>, number: usize, judged: &Ju
             ]
         })
         .collect();
-    page.block(&format!("<details><summary>Hypothesis {number}, seed by seed</summary>"));
-    page.table(
-        &[(Right, "seed"), (Right, "better"), (Right, "than"), (Right, "difference")],
-        &rows,
-    );
-    page.block("</details>");
+    page.folded(&format!("Hypothesis {number}, seed by seed"), |page| {
+        page.table(
+            &[(Right, "seed"), (Right, "better"), (Right, "than"), (Right, "difference")],
+            &rows,
+        );
+    });
 }

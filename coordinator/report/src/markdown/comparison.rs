@@ -1,7 +1,7 @@
 //! Section 3: the optimizers compared, over seeds and at equal budgets.
 
 use super::answer::{metric_name, p_text};
-use super::curves::{best_points, mean_line};
+use super::curves::{best_points, epoch_ticks, mean_line};
 use super::page::{Left, Page, Right, count, escape};
 use crate::analysis::{
     Clock, OptimizerPair, Paired, Point, Run, Sweep, accuracy_within, optimizer_pairs, percent,
@@ -21,7 +21,7 @@ pub(crate) fn write(page: &mut Page, sweep: &Sweep<'_>, clock: &Clock) {
     } else {
         let pairs = optimizer_pairs(sweep);
         pairs_table(page, sweep, &pairs);
-        page.block(&sentences(sweep, &pairs));
+        sentences(page, sweep, &pairs);
         seeds_table(page, sweep, &pairs);
     }
     budgets(page, sweep, clock);
@@ -71,10 +71,13 @@ fn pair_row(sweep: &Sweep<'_>, pair: &OptimizerPair) -> Vec<String> {
 }
 
 /// What the table cannot say: too few seeds, other tests, equal bits, dropped points.
-fn sentences(sweep: &Sweep<'_>, pairs: &[OptimizerPair]) -> String {
+fn sentences(page: &mut Page, sweep: &Sweep<'_>, pairs: &[OptimizerPair]) {
+    const MAX_OPEN: usize = 12;
     let mut lines = Vec::new();
     let n_seeds = pairs.iter().map(|pair| pair.paired.seeds.len()).max().unwrap_or(0);
-    if n_seeds < MIN_PAIRS {
+    if n_seeds == 0 {
+        lines.push("- No matched points have all their results yet.".to_string());
+    } else if n_seeds < MIN_PAIRS {
         lines.push(format!(
             "- With {} no exact Wilcoxon test can reach p < 0.05 (that takes {MIN_PAIRS} seeds), so \
              none is shown; the t interval leans on normal differences.",
@@ -114,7 +117,13 @@ fn sentences(sweep: &Sweep<'_>, pairs: &[OptimizerPair]) -> String {
             ));
         }
     }
-    lines.join("\n")
+    if lines.len() > MAX_OPEN {
+        page.folded(&format!("{} on these pairs", count(lines.len(), "remark")), |page| {
+            page.block(&lines.join("\n"));
+        });
+    } else if !lines.is_empty() {
+        page.block(&lines.join("\n"));
+    }
 }
 
 /// The effect without the points where something diverged.
@@ -233,9 +242,9 @@ pub(crate) fn mean_of(point: &Point<'_>, cost: &dyn Fn(&Run<'_>) -> Option<f64>)
 
 /// Accuracy against epochs and against samples; canonical, so nothing of time is in it.
 fn figures(page: &mut Page, sweep: &Sweep<'_>, best: &[(String, &Point<'_>)]) {
-    let panel = |title: &str, label: &str, cost: &dyn Fn(&Run<'_>, u32) -> f64| Panel {
+    let panel = |title: &str, x: AxisStyle, cost: &dyn Fn(&Run<'_>, u32) -> f64| Panel {
         title: title.to_string(),
-        x: AxisStyle::linear(label),
+        x,
         y: AxisStyle::linear("validation accuracy, %"),
         series: best
             .iter()
@@ -252,14 +261,14 @@ fn figures(page: &mut Page, sweep: &Sweep<'_>, best: &[(String, &Point<'_>)]) {
             })
             .collect(),
     };
+    let by_epochs = AxisStyle::linear("epochs").ticks(epoch_ticks(best));
+    let by_work = AxisStyle::linear("gradient and probe samples, millions");
     let title = "Validation accuracy by epochs and by work".to_string();
     let drawn = chart(&Chart {
         title: title.clone(),
         panels: vec![
-            panel("by epochs", "epochs", &|_, epoch| f64::from(epoch)),
-            panel("by work", "gradient and probe samples, millions", &|run, epoch| {
-                samples_until(run, epoch).total() as f64 / 1e6
-            }),
+            panel("by epochs", by_epochs, &|_, epoch| f64::from(epoch)),
+            panel("by work", by_work, &|run, epoch| samples_until(run, epoch).total() as f64 / 1e6),
         ],
     });
     if let Some(svg) = drawn {

@@ -10,7 +10,7 @@ use crate::stats;
 const MAX_STEPS: usize = 200;
 
 pub(crate) fn write(page: &mut Page, sweep: &Sweep<'_>) {
-    page.heading(2, "5. Training curves");
+    page.heading(2, "5. Training logs and curves");
     let best = best_points(sweep);
     if best.is_empty() {
         page.block("No trial has a complete epoch yet.");
@@ -67,10 +67,18 @@ pub(crate) fn mean_line(
     Series { label: String::new(), style: 0, mark: Mark::Line, points, band }
 }
 
+/// Every epoch while there are few, so that no tick falls between two; else the scale's choice.
+pub(crate) fn epoch_ticks(points: &[(String, &Point<'_>)]) -> Vec<f64> {
+    const MAX_TICKS: usize = 12;
+    let runs = points.iter().flat_map(|(_, point)| &point.runs);
+    let n_epochs = runs.map(|run| epochs(run).len()).max().unwrap_or(0);
+    if n_epochs > MAX_TICKS { Vec::new() } else { (1..=n_epochs).map(|n| n as f64).collect() }
+}
+
 fn figure(page: &mut Page, sweep: &Sweep<'_>, best: &[(String, &Point<'_>)]) {
     let panel = |title: &str, y: AxisStyle, field: fn(&Epoch) -> f64| Panel {
         title: title.to_string(),
-        x: AxisStyle::linear("epoch"),
+        x: AxisStyle::linear("epoch").ticks(epoch_ticks(best)),
         y,
         series: best
             .iter()

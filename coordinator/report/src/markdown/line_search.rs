@@ -1,5 +1,6 @@
 //! Section 4, last part: what the line searches did.
 
+use super::curves::epoch_ticks;
 use super::page::{Left, Page, Right, escape};
 use crate::analysis::{Point, Run, Sweep, epochs, value_label};
 use crate::figures::{AxisStyle, Chart, Figure, Mark, Panel, Series, chart};
@@ -87,9 +88,13 @@ fn rounded(x: f64) -> f64 {
 
 /// Accepted steps over training, one panel an optimizer, one line a first step.
 fn figure(page: &mut Page, sweep: &Sweep<'_>, searches: &[&String], rates: &[Value]) {
+    let labelled: Vec<(String, &Point<'_>)> = searches
+        .iter()
+        .flat_map(|name| sweep.points_of(name).into_iter().map(|point| ((*name).clone(), point)))
+        .collect();
     let panels = searches.iter().map(|name| Panel {
         title: (*name).clone(),
-        x: AxisStyle::linear("epoch"),
+        x: AxisStyle::linear("epoch").ticks(epoch_ticks(&labelled)),
         y: AxisStyle::log("median accepted step (log)"),
         series: rates
             .iter()

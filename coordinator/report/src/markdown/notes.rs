@@ -31,7 +31,7 @@ fn data(sweep: &Sweep<'_>) -> String {
     format!(
         "- Data: {}, {} inputs, {} classes, inputs scaled \"{}\", digest {}.\n\
          - Split: {} train, {} validate, {} test. The largest class has {:.2} % of the validation \
-         split: chance, and what a diverged trial counts as. Nothing selects, sorts or compares on the test set.",
+         split: chance, which a diverged trial counts as (its loss as ln {} = {:.3}). Nothing selects, sorts or compares on the test set.",
         escape(&data.name),
         thousands(data.n_inputs.into()),
         data.n_classes,
@@ -41,6 +41,8 @@ fn data(sweep: &Sweep<'_>) -> String {
         thousands(data.n_valid.into()),
         thousands(data.n_test.into()),
         data.largest_valid_class_share * 100.0,
+        data.n_classes,
+        libm::log(f64::from(data.n_classes)),
     )
 }
 

@@ -31,6 +31,13 @@ impl Page {
         let _ = writeln!(self.text, "{}", markdown.trim_end());
     }
 
+    /// Blocks that a reader opens when wanted.
+    pub(crate) fn folded(&mut self, summary: &str, write: impl FnOnce(&mut Self)) {
+        self.block(&format!("<details><summary>{summary}</summary>"));
+        write(self);
+        self.block("</details>");
+    }
+
     /// Cells are Markdown already; a table without rows is left out.
     pub(crate) fn table(&mut self, header: &[(Align, &str)], rows: &[Vec<String>]) {
         if rows.is_empty() {

@@ -32,7 +32,7 @@ pub(crate) fn write(page: &mut Page, sweep: &Sweep<'_>) {
         .collect();
     page.table(&header, &rows);
     page.block(&format!(
-        "The first {} of {} by mean {} over seeds; points that still miss a seed may rank by luck. \
+        "Shown: {} of {}, ranked by mean {} over seeds; a point that still misses a seed may rank by luck. \
          Trials are named by the first {digits} digits of their id, in seed order{}.",
         rows.len(),
         count(ranked.len(), "point"),

@@ -78,7 +78,7 @@ fn speed_row(
     vec![
         format!("{:.0} %", target * 100.0),
         escape(optimizer),
-        format!("*{role}*: {}", escape(rest)),
+        if rest.is_empty() { format!("*{role}*") } else { format!("*{role}*: {}", escape(rest)) },
         format!("{} / {}", reached.n_reached, reached.n_runs),
         number(reached.epochs, 1.0, 1),
         number(reached.gradient_samples, 1e6, 2),
