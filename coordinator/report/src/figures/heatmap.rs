@@ -58,7 +58,9 @@ pub(crate) fn heatmap(heat: &Heat, metric: Metric, labels: &Labels<'_>) -> Optio
         height: last_of_row.height.max(120.0).min(layout.height - last_of_row.y - 20.0),
         ..last_of_row
     };
-    painter.bar(&mut svg, bar);
+    if !painter.shades.is_flat() {
+        painter.bar(&mut svg, bar);
+    }
     Some(svg.finish())
 }
 

@@ -129,6 +129,7 @@ pub(crate) struct Shades {
     nearest: f64,
     farthest: f64,
     is_cut: bool,
+    is_flat: bool,
 }
 
 impl Shades {
@@ -142,7 +143,12 @@ impl Shades {
         let usual = distances[(distances.len() - 1) * 6 / 7] * SLACK;
         let is_cut = usual < worst;
         let farthest = usual.min(worst).max(nearest * 1.02);
-        Some(Self { metric, nearest, farthest, is_cut })
+        Some(Self { metric, nearest, farthest, is_cut, is_flat: worst <= nearest })
+    }
+
+    /// Whether all values are the same, so that a colour bar would say nothing.
+    pub(crate) fn is_flat(&self) -> bool {
+        self.is_flat
     }
 
     /// Whether values beyond the last shade exist.

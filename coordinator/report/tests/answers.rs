@@ -1,0 +1,208 @@
+//! What the report concludes, on sweeps whose scores are set by hand. Expected statistics come from
+//! scipy 1.17.1 (`scipy.stats.ttest_1samp` and its `confidence_interval`).
+
+mod sample;
+
+use report::input::{
+    Axis, Column, ColumnKind, Compare, Ending, Hypothesis, Input, Metric, State, Trial, Value,
+};
+use sample::{Shape, input};
+
+/// One point of each of two optimizers, three seeds, one epoch.
+fn two_points() -> Input {
+    let shape = Shape {
+        learning_rates: vec![0.1],
+        batch_sizes: vec![32],
+        depths: vec![1],
+        n_epochs: 1,
+        ..Shape::usual()
+    };
+    let mut input = input(&shape);
+    input.hypotheses.truncate(1);
+    input.hypotheses[0].compare = Compare::Matched;
+    input
+}
+
+fn score(trial: &mut Trial, accuracy: f64, loss: f64) {
+    let State::Done(done) = &mut trial.state else { unreachable!("sample trials are done") };
+    for epoch in &mut done.history {
+        epoch.valid_accuracy = accuracy;
+        epoch.valid_loss = loss;
+    }
+    done.ending = Ending::Completed { best_epoch: 1, test_accuracy: Some(0.5), collapsed: false };
+}
+
+/// Backtracking comes first in row order, then sgd; accuracies in seed order.
+fn with_accuracies(backtracking: [f64; 3], sgd: [f64; 3]) -> Input {
+    let mut input = two_points();
+    let all = backtracking.into_iter().chain(sgd);
+    for (trial, accuracy) in input.trials.iter_mut().zip(all) {
+        score(trial, accuracy, 0.1);
+    }
+    input
+}
+
+fn page(input: &Input) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    report::build(input, folder.path()).unwrap();
+    std::fs::read_to_string(folder.path().join("report.md")).unwrap()
+}
+
+fn line<'p>(page: &'p str, start: &str) -> &'p str {
+    page.lines()
+        .find(|line| line.starts_with(start))
+        .unwrap_or_else(|| panic!("no line begins with {start:?} in\n{page}"))
+}
+
+#[test]
+fn steady_differences_hold() {
+    let page = page(&with_accuracies([0.970, 0.972, 0.974], [0.960, 0.961, 0.962]));
+    assert_eq!(
+        line(&page, "1. **backtracking"),
+        "1. **backtracking beats sgd**: *holds*; effect +1.10 pt, interval +0.85 pt to +1.35 pt, \
+         p = 0.003, 3 seeds; 1 matched point: 1 won, 0 equal, 0 lost."
+    );
+    assert_eq!(
+        line(&page, "| backtracking − sgd |"),
+        "| backtracking − sgd | 1 | 3 | +1.10 pt | +0.85 pt to +1.35 pt | 0.003 | 1 / 0 / 0 | backtracking |"
+    );
+    assert!(page.contains("| 2 | 97.20 % | 96.10 % | +1.10 pt |"), "the second seed's values");
+}
+
+#[test]
+fn scattered_differences_are_not_distinguishable() {
+    let page = page(&with_accuracies([0.970, 0.980, 0.990], [0.960, 0.960, 0.960]));
+    assert_eq!(
+        line(&page, "1. **backtracking"),
+        "1. **backtracking beats sgd**: *not distinguishable*; effect +2.00 pt, interval -0.48 pt to \
+         +4.48 pt, p = 0.074, 3 seeds; 1 matched point: 1 won, 0 equal, 0 lost."
+    );
+    assert!(line(&page, "| backtracking − sgd |").ends_with("*not distinguishable* |"));
+}
+
+#[test]
+fn a_claim_that_points_the_wrong_way_does_not_hold() {
+    let page = page(&with_accuracies([0.960, 0.961, 0.962], [0.970, 0.972, 0.974]));
+    assert!(line(&page, "1. **backtracking").contains("*does not hold*; effect -1.10 pt"));
+    assert!(line(&page, "| backtracking − sgd |").ends_with("| sgd |"));
+}
+
+#[test]
+fn holm_counts_every_hypothesis_of_the_file() {
+    let mut input = with_accuracies([0.970, 0.972, 0.974], [0.960, 0.961, 0.962]);
+    let same = input.hypotheses[0].clone();
+    input.hypotheses.extend(std::iter::repeat_n(same, 19));
+    // 20 x 0.00274 is above 0.05.
+    let page = page(&input);
+    assert!(line(&page, "7. **backtracking").contains("*not distinguishable*"));
+    assert!(line(&page, "7. **backtracking").contains("p = 0.055"));
+}
+
+#[test]
+fn a_tie_goes_to_the_lower_loss_and_then_to_the_first_row() {
+    let mut input = with_accuracies([0.97; 3], [0.97; 3]);
+    assert!(page(&input).contains("**Best configuration: backtracking.**"));
+    for trial in &mut input.trials[3..] {
+        score(trial, 0.97, 0.09);
+    }
+    assert!(page(&input).contains("**Best configuration: sgd.**"));
+}
+
+#[test]
+fn a_point_that_misses_a_seed_is_not_the_best() {
+    let mut input = with_accuracies([0.99, 0.99, 0.99], [0.97, 0.97, 0.97]);
+    input.trials[1].state = State::Open;
+    let page = page(&input);
+    assert!(page.contains("**Best configuration: sgd.**"));
+    assert!(line(&page, "1. **backtracking").contains("no pair of points has all its results"));
+}
+
+#[test]
+fn an_axis_that_one_side_does_not_use_is_no_hindrance() {
+    let mut input = with_accuracies([0.970, 0.972, 0.974], [0.960, 0.961, 0.962]);
+    input.columns.push(Column { name: "armijo_c".into(), kind: ColumnKind::Number });
+    let values = vec![Value::Number(0.1), Value::Number(0.2)];
+    input.axes.push(Axis { name: "armijo_c".into(), values });
+    let mut more: Vec<Trial> = input.trials[..3].to_vec();
+    for (index, trial) in input.trials.iter_mut().enumerate() {
+        trial.values.push((index < 3).then_some(Value::Number(0.1)));
+    }
+    for (trial, accuracy) in more.iter_mut().zip([0.972, 0.974, 0.976]) {
+        score(trial, accuracy, 0.1);
+        trial.values.push(Some(Value::Number(0.2)));
+    }
+    input.trials.splice(3..3, more);
+    // Both points of the line search stand against the one of sgd, as their mean.
+    let page = page(&input);
+    assert!(line(&page, "1. **backtracking").contains("effect +1.20 pt"));
+    assert!(line(&page, "1. **backtracking").contains("1 matched point"));
+}
+
+#[test]
+fn trials_that_went_the_same_way_are_counted() {
+    let mut input = with_accuracies([0.97; 3], [0.97; 3]);
+    let State::Done(source) = input.trials[0].state.clone() else { unreachable!() };
+    for trial in &mut input.trials {
+        let State::Done(done) = &mut trial.state else { unreachable!() };
+        done.history.clone_from(&source.history);
+    }
+    let State::Done(done) = &mut input.trials[4].state else { unreachable!() };
+    done.history[0].train_loss += 1e-15;
+    assert!(page(&input).contains("2 of 3 pairs of trials are equal to the last bit"));
+}
+
+#[test]
+fn a_diverged_seed_counts_as_chance() {
+    let mut input = with_accuracies([0.97; 3], [0.96; 3]);
+    let State::Done(done) = &mut input.trials[3].state else { unreachable!() };
+    done.ending = Ending::Diverged { step: 1, last_finite_loss: None };
+    // (0.96 + 0.96 + 0.1135) / 3
+    let page = page(&input);
+    assert!(line(&page, "| 2 | sgd |").contains("| 67.78 % |"), "{}", line(&page, "| 2 | sgd |"));
+    assert!(page.contains("0 against 1 trials diverged and count as chance"));
+}
+
+#[test]
+fn no_test_figure_decides_anything() {
+    let mut one = with_accuracies([0.97; 3], [0.97; 3]);
+    let mut other = one.clone();
+    for (index, (a, b)) in one.trials.iter_mut().zip(&mut other.trials).enumerate() {
+        let set = |trial: &mut Trial, share: f64| {
+            let State::Done(done) = &mut trial.state else { unreachable!() };
+            let test_accuracy = Some(share);
+            done.ending = Ending::Completed { best_epoch: 1, test_accuracy, collapsed: false };
+        };
+        set(a, if index < 3 { 0.9 } else { 0.8 });
+        set(b, if index < 3 { 0.8 } else { 0.9 });
+    }
+    let without = |page: &str| page.replace("90.00", "T").replace("80.00", "T");
+    assert_eq!(without(&page(&one)), without(&page(&other)));
+}
+
+#[test]
+fn one_seed_gives_an_effect_and_no_verdict() {
+    let mut input = with_accuracies([0.97; 3], [0.96; 3]);
+    input.trials.retain(|trial| trial.seed == 1);
+    input.metric = Metric::ValidAccuracy;
+    let page = page(&input);
+    assert!(line(&page, "1. **backtracking").contains(
+        "*not distinguishable*; effect +1.00 pt with 1 seed, which gives neither interval nor p"
+    ));
+}
+
+#[test]
+fn sides_may_name_several_values() {
+    let mut input = input(&Shape { n_epochs: 1, ..Shape::usual() });
+    let values = |depths: &[u64]| {
+        vec![("depth".to_string(), depths.iter().map(|d| Value::Count(*d)).collect())]
+    };
+    input.hypotheses = vec![Hypothesis {
+        claim: "more than one layer".into(),
+        better: values(&[2, 3]),
+        than: values(&[1]),
+        compare: Compare::Matched,
+        margin: 0.0,
+    }];
+    // 2 optimizers x 5 rates x 3 batch sizes, the two depths averaged within each.
+    assert!(line(&page(&input), "1. **more than").contains("30 matched points"));
+}
