@@ -1,1 +1,22 @@
-//! Placeholder.
+//! The harness of the end-to-end tests: a folder with a data set and sweep files, and the real
+//! programs, started, watched, killed and read like a user would.
+
+mod coordinator;
+mod data;
+mod env;
+mod events;
+mod outputs;
+mod process;
+mod sweep;
+mod wait;
+mod worker;
+
+pub use coordinator::Coordinator;
+pub use env::{Env, Programs};
+pub use events::{events, finished_event, trial_ids};
+pub use outputs::{Row, Status, canonical_files, files_in, results, sha256_of};
+pub use process::{Ended, Process, is_alive, send, send_if_there};
+pub use rustix::process::Signal;
+pub use sweep::Sweep;
+pub use wait::{LIMIT, eventually};
+pub use worker::RemoteWorker;

@@ -1,0 +1,116 @@
+//! A test's own folder: the data set, sweep files, reports and caches, and the programs started
+//! in it.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use tempfile::TempDir;
+
+use crate::{Coordinator, Ended, RemoteWorker, Status, Sweep, data, process::Process};
+
+/// Where the programs under test lie; only test files know, from `CARGO_BIN_EXE_...`.
+#[derive(Clone, Copy, Debug)]
+pub struct Programs {
+    pub coordinator: &'static str,
+    pub worker: &'static str,
+}
+
+#[derive(Debug)]
+pub struct Env {
+    folder: TempDir,
+    programs: Programs,
+}
+
+impl Env {
+    /// A new folder with the generated data set in `data/`; removed when dropped.
+    pub fn new(programs: Programs) -> Self {
+        let folder = tempfile::tempdir().expect("there is room for temporary files");
+        data::write(&folder.path().join("data"));
+        Self { folder, programs }
+    }
+
+    pub fn path(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The report folder of a sweep; programs are started in this folder, so it is their default.
+    pub fn report(&self, sweep: &Sweep) -> PathBuf {
+        self.path("reports").join(sweep.name)
+    }
+
+    pub fn write(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path(name);
+        fs::write(&path, text).expect("a file can be written");
+        path
+    }
+
+    /// Starts the sweep on a free port, unless `arguments` name one, with `--output json`.
+    pub fn start(&self, sweep: &Sweep, arguments: &[&str]) -> Coordinator {
+        self.start_with(sweep, arguments, &[])
+    }
+
+    /// Starts the sweep with additional environment variables.
+    pub fn start_with(
+        &self,
+        sweep: &Sweep,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Coordinator {
+        let file = format!("{}.toml", sweep.name);
+        self.write(&file, sweep.to_toml());
+        let mut command = self.coordinator_command();
+        command.args(["--sweep", &file, "--output", "json"]).args(arguments);
+        if !arguments.contains(&"--listen") {
+            command.args(["--listen", "127.0.0.1:0"]);
+        }
+        Coordinator::start(command.envs(variables.iter().copied()))
+    }
+
+    /// Runs a sweep to its end, which must be a good one.
+    #[track_caller]
+    pub fn run(&self, sweep: &Sweep, arguments: &[&str]) -> Ended {
+        self.start(sweep, arguments).wait().expect(0)
+    }
+
+    /// Runs `coordinator` with these arguments alone to its end.
+    pub fn coordinator(&self, arguments: &[&str]) -> Ended {
+        Process::start(self.coordinator_command().args(arguments)).wait()
+    }
+
+    fn coordinator_command(&self) -> Command {
+        self.program(self.programs.coordinator)
+    }
+
+    fn program(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command.current_dir(self.folder.path()).env_remove("SWEEP_ISA");
+        command
+    }
+
+    /// Starts a remote worker with one slot and a cache folder of its own, named as it is.
+    pub fn start_worker(&self, url: &str, name: &str) -> RemoteWorker {
+        let mut command = self.worker_command();
+        command.args(["--coordinator", url, "--name", name, "--slots", "1"]);
+        command.arg("--cache-dir").arg(self.path(name));
+        RemoteWorker::start(&mut command)
+    }
+
+    /// Runs `worker` with these arguments alone to its end.
+    pub fn worker(&self, arguments: &[&str]) -> Ended {
+        Process::start(self.worker_command().args(arguments)).wait()
+    }
+
+    fn worker_command(&self) -> Command {
+        self.program(self.programs.worker)
+    }
+
+    /// What `coordinator status` tells of a sweep.
+    #[track_caller]
+    pub fn status(&self, sweep: &Sweep) -> Status {
+        let folder = format!("reports/{}", sweep.name);
+        Status::parse(&self.coordinator(&["status", &folder]).expect(0).stdout_text())
+    }
+}

@@ -1,0 +1,73 @@
+//! Sweep files over the generated data set.
+
+/// A sweep; each axis is a TOML list of plain values.
+#[derive(Clone, Copy, Debug)]
+pub struct Sweep {
+    pub name: &'static str,
+    pub optimizers: &'static str,
+    pub learning_rates: &'static str,
+    pub batch_sizes: &'static str,
+    pub depths: &'static str,
+    pub epochs: u32,
+    pub n_seeds: usize,
+}
+
+impl Sweep {
+    /// Over in a moment: 16 trials of a few milliseconds.
+    pub const SHORT: Self = Self {
+        name: "short",
+        optimizers: r#"["sgd", "backtracking"]"#,
+        learning_rates: "[0.05, 0.2]",
+        batch_sizes: "[16, 50]",
+        depths: "[1, 2]",
+        epochs: 3,
+        n_seeds: 1,
+    };
+
+    /// Long enough to be killed in the middle: 72 trials of some 25 ms.
+    pub const LONG: Self = Self {
+        name: "long",
+        learning_rates: "[0.02, 0.1, 0.5]",
+        epochs: 25,
+        n_seeds: 3,
+        ..Self::SHORT
+    };
+
+    /// Never over while a test looks: 72 trials of a second each.
+    pub const ENDLESS: Self = Self { name: "endless", epochs: 1_500, ..Self::LONG };
+
+    pub fn n_trials(&self) -> usize {
+        let axes = [self.optimizers, self.learning_rates, self.batch_sizes, self.depths];
+        axes.map(|values| values.split(',').count()).iter().product::<usize>() * self.n_seeds
+    }
+
+    /// The file, for the folder that holds the data set in `data/`.
+    pub fn to_toml(&self) -> String {
+        let Self { name, optimizers, learning_rates, batch_sizes, depths, epochs, n_seeds } = self;
+        format!(
+            r#"name = "{name}"
+description = "Generated for tests"
+
+[dataset]
+format = "idx"
+path = "data"
+train = 500
+
+[model]
+widths = [32, 16]
+
+[train]
+epochs = {epochs}
+
+[[grid]]
+optimizer = {optimizers}
+learning_rate = {learning_rates}
+batch_size = {batch_sizes}
+depth = {depths}
+
+[seeds]
+n = {n_seeds}
+"#
+        )
+    }
+}

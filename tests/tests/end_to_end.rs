@@ -1,0 +1,25 @@
+//! Sweeps from file to report with the real programs, disturbed in every way that must not matter.
+
+#[path = "end_to_end/kills.rs"]
+mod kills;
+#[path = "end_to_end/reference.rs"]
+mod reference;
+#[path = "end_to_end/results.rs"]
+mod results;
+#[path = "end_to_end/resume.rs"]
+mod resume;
+#[path = "end_to_end/same_bits.rs"]
+mod same_bits;
+#[path = "end_to_end/stops.rs"]
+mod stops;
+#[path = "end_to_end/verbs.rs"]
+mod verbs;
+
+use e2e::{Env, Programs};
+
+fn env() -> Env {
+    Env::new(Programs {
+        coordinator: std::env!("CARGO_BIN_EXE_e2e-coordinator"),
+        worker: std::env!("CARGO_BIN_EXE_e2e-worker"),
+    })
+}

@@ -1,0 +1,88 @@
+//! The verbs beside a run.
+
+use std::fs;
+
+use e2e::{Sweep, files_in};
+
+use crate::env;
+
+#[test]
+fn a_plan_counts_and_starts_nothing() {
+    let env = env();
+    env.write("long.toml", Sweep::LONG.to_toml());
+    let plan = env.coordinator(&["plan", "long.toml"]).expect(0).stdout_text();
+    assert!(plan.contains("72 trials"), "{plan}");
+    assert!(plan.contains("0.02, 0.1, 0.5"), "{plan}");
+    assert!(!env.path("reports").exists());
+}
+
+#[test]
+fn the_schema_knows_the_keys_of_a_sweep_file() {
+    let schema = env().coordinator(&["schema"]).expect(0).stdout_text();
+    let schema: serde_json::Value = serde_json::from_str(&schema).expect("JSON");
+    let file: toml::Table = Sweep::SHORT.to_toml().parse().expect("TOML");
+    for key in file.keys() {
+        assert!(schema["properties"][key].is_object(), "{key}");
+    }
+}
+
+#[test]
+fn a_report_is_built_again_byte_for_byte() {
+    let env = env();
+    env.run(&Sweep::SHORT, &[]);
+    let report = env.report(&Sweep::SHORT);
+    let before = files_in(&report);
+    for name in ["report.md", "manifest.json", "timings.parquet", "results.csv"] {
+        assert!(before.contains_key(name), "{name}");
+    }
+    assert!(before.keys().any(|name| name.ends_with(".svg")));
+    for name in before.keys() {
+        fs::remove_file(report.join(name)).expect("it can be removed");
+    }
+    let said = env.coordinator(&["report", "reports/short"]).expect(0).stdout_text();
+    assert_eq!(files_in(&report), before);
+    assert!(said.contains(&before["results.csv"]), "{said}");
+}
+
+#[test]
+fn without_a_state_a_report_is_refused_and_stays() {
+    let env = env();
+    env.run(&Sweep::SHORT, &[]);
+    let report = env.report(&Sweep::SHORT);
+    fs::remove_dir_all(report.join(".state")).expect("it can be removed");
+    let before = files_in(&report);
+    for verb in ["report", "status"] {
+        let refused = env.coordinator(&[verb, "reports/short"]).expect(1).stderr_text();
+        assert!(refused.contains("no recorded state") && refused.contains("--state"), "{refused}");
+    }
+    assert_eq!(files_in(&report), before);
+    assert!(!report.join(".state").exists() && !report.join("partial").exists());
+    env.coordinator(&["report", "reports/nothing"]).expect(1);
+    assert!(!env.path("reports/nothing").exists());
+}
+
+#[test]
+fn a_running_sweep_can_be_looked_at() {
+    let env = env();
+    let coordinator = env.start(&Sweep::ENDLESS, &[]);
+    coordinator.wait_for_trials(1);
+    let status = env.status(&Sweep::ENDLESS);
+    assert!(status.text.contains("of 72 trials done, running"), "{}", status.text);
+    assert_ne!(status.n_completed, 0);
+    env.coordinator(&["report", "reports/endless"]).expect(0);
+    let report = env.report(&Sweep::ENDLESS);
+    let page = fs::read_to_string(report.join("partial/report.md")).expect("a partial report");
+    assert!(page.contains("partial, "), "{page}");
+    assert!(!report.join("report.md").exists());
+}
+
+#[test]
+fn the_state_can_lie_elsewhere() {
+    let env = env();
+    env.run(&Sweep::SHORT, &["--state", "elsewhere"]);
+    assert!(env.path("elsewhere/sweep.db").exists());
+    assert!(!env.report(&Sweep::SHORT).join(".state").exists());
+    env.coordinator(&["status", "reports/short"]).expect(1);
+    env.coordinator(&["status", "reports/short", "--state", "elsewhere"]).expect(0);
+    env.coordinator(&["report", "reports/short", "--state", "elsewhere"]).expect(0);
+}
