@@ -148,7 +148,12 @@ fn trials_that_went_the_same_way_are_counted() {
     }
     let State::Done(done) = &mut input.trials[4].state else { unreachable!() };
     done.history[0].train_loss += 1e-15;
-    assert!(page(&input).contains("2 of 3 pairs of trials are equal to the last bit"));
+    let State::Done(done) = &mut input.trials[5].state else { unreachable!() };
+    done.history[0].gradient_norm += 1e-7;
+    assert!(
+        page(&input)
+            .contains("2 of 3 pairs of trials have losses and accuracies equal to the last bit")
+    );
 }
 
 #[test]
@@ -205,4 +210,35 @@ fn sides_may_name_several_values() {
     }];
     // 2 optimizers x 5 rates x 3 batch sizes, the two depths averaged within each.
     assert!(line(&page(&input), "1. **more than").contains("30 matched points"));
+}
+
+#[test]
+fn costs_to_a_target_count_whole_epochs_of_the_seeds_that_reach_it() {
+    let shape = Shape {
+        optimizers: vec!["backtracking"],
+        learning_rates: vec![0.1],
+        batch_sizes: vec![32],
+        depths: vec![1],
+        n_seeds: 2,
+        n_epochs: 3,
+    };
+    let mut input = input(&shape);
+    for (trial, accuracies) in input.trials.iter_mut().zip([[0.96, 0.97, 0.975], [0.9, 0.95, 0.96]])
+    {
+        let State::Done(done) = &mut trial.state else { unreachable!() };
+        done.ending = Ending::Completed { best_epoch: 3, test_accuracy: None, collapsed: false };
+        for (epoch, accuracy) in done.history.iter_mut().zip(accuracies) {
+            epoch.valid_accuracy = accuracy;
+        }
+        for (timing, cpu_s) in done.timings.iter_mut().zip([1.0, 0.5, 7.0]) {
+            timing.cpu_s = cpu_s;
+        }
+    }
+    // Two epochs: 2 x 50,000 gradients, 2 x 55,000 probes, 1.5 s; the other seed does not get there.
+    let page = page(&input);
+    assert_eq!(
+        line(&page, "| 97 % |"),
+        "| 97 % | backtracking | *best* | 1 / 2 | 2.0 | 0.10 | 0.21 | 1.50 |"
+    );
+    assert!(page.contains("No seed of an optimizer's best point reaches 98 %"));
 }

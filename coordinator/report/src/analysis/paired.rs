@@ -142,8 +142,9 @@ fn run_pairs<'m>(m: &'m Match<'_, '_>) -> Vec<(&'m Run<'m>, &'m Run<'m>)> {
         .collect()
 }
 
-/// Whether two runs went the same way to the last bit. Their digests differ all the same when one
-/// of them also records the steps of a line search.
+/// Whether two runs went the same way: every loss and accuracy equal to the last bit. Their digests
+/// differ all the same when one of them records the steps of a line search, and their gradient
+/// norms when it computes them in another form.
 fn same_bits(a: &Run<'_>, b: &Run<'_>) -> bool {
     let (Some(a), Some(b)) = (a.done(), b.done()) else { return false };
     if a.digest == b.digest {
@@ -160,7 +161,7 @@ fn same_bits(a: &Run<'_>, b: &Run<'_>) -> bool {
         && same(|e| e.train_loss)
         && same(|e| e.valid_loss)
         && same(|e| e.valid_accuracy)
-        && same(|e| e.gradient_norm)
+        && same(|e| e.train_accuracy)
 }
 
 /// Pairs up points that are equal on every axis but `compared`, and counts those left alone. An

@@ -97,7 +97,7 @@ fn sentences(page: &mut Page, sweep: &Sweep<'_>, pairs: &[OptimizerPair]) {
         }
         if paired.n_bit_equal > 0 {
             lines.push(format!(
-                "- {name}: {} of {} pairs of trials are equal to the last bit in every epoch: there both \
+                "- {name}: {} of {} pairs of trials have losses and accuracies equal to the last bit in every epoch: there both \
                  took the very same steps, and the optimizers cannot be told apart.",
                 paired.n_bit_equal, paired.n_run_pairs,
             ));

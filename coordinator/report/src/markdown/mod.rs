@@ -7,6 +7,7 @@ mod heatmaps;
 mod line_search;
 mod notes;
 mod page;
+mod pareto;
 mod top;
 mod tradeoffs;
 mod tuning;

@@ -3,16 +3,14 @@
 use super::answer::metric_name;
 use super::comparison::{clock_sentence, mean_of};
 use super::curves::best_points;
-use super::line_search;
 use super::page::{Left, Page, Right, count, escape};
+use super::{line_search, pareto};
 use crate::analysis::{Clock, Point, Sweep, axis_effects, points_of, quickest, reach, sensitivity};
 use crate::figures::{AxisStyle, Chart, Figure, Mark, Panel, Series, chart};
 use crate::input::{Metric, Value};
 use crate::stats;
 
 const TARGETS: [f64; 2] = [0.97, 0.98];
-/// More dots would only hide each other.
-const MAX_DOTS: usize = 2_000;
 const MAX_BATCH_SIZES: usize = 6;
 
 pub(crate) fn write(page: &mut Page, sweep: &Sweep<'_>, clock: &Clock) {
@@ -20,7 +18,7 @@ pub(crate) fn write(page: &mut Page, sweep: &Sweep<'_>, clock: &Clock) {
     speed(page, sweep, clock);
     stability(page, sweep);
     cost_per_step(page, sweep, clock);
-    pareto(page, sweep, clock);
+    pareto::write(page, sweep, clock);
     line_search::write(page, sweep);
 }
 
@@ -36,19 +34,32 @@ fn speed(page: &mut Page, sweep: &Sweep<'_>, clock: &Clock) {
         (Right, "with probes, M"),
         (Right, "CPU s"),
     ];
-    let mut rows = Vec::new();
+    let best = best_points(sweep);
+    if best.is_empty() {
+        page.block("No trial has a complete epoch yet.");
+        return;
+    }
+    let (mut rows, mut missed) = (Vec::new(), Vec::new());
     for target in TARGETS {
-        for (name, best) in best_points(sweep) {
-            rows.push(speed_row(sweep, target, &name, "best", best, clock));
-            // The best point is often also the quickest: then one row says it.
-            let quickest = quickest(sweep, &name, target, clock);
-            if let Some(point) = quickest.filter(|point| !std::ptr::eq(*point, best)) {
-                rows.push(speed_row(sweep, target, &name, "quickest", point, clock));
-            }
+        let is_reached = |(name, best): &(String, &Point<'_>)| {
+            quickest(sweep, name, target, clock).is_some()
+                || reach(best, target, clock).n_reached > 0
+        };
+        if best.iter().any(is_reached) {
+            let of =
+                |(name, best): &(String, &Point<'_>)| speed_rows(sweep, target, name, best, clock);
+            rows.extend(best.iter().flat_map(of));
+        } else {
+            missed.push(format!("{:.0} %", target * 100.0));
         }
     }
+    if !missed.is_empty() {
+        page.block(&format!(
+            "No seed of an optimizer's best point reaches {}, and no point does with all its seeds.",
+            missed.join(" or ")
+        ));
+    }
     if rows.is_empty() {
-        page.block("No trial has a complete epoch yet.");
         return;
     }
     page.table(&header, &rows);
@@ -58,6 +69,23 @@ fn speed(page: &mut Page, sweep: &Sweep<'_>, clock: &Clock) {
          reach the target with the fewest samples, gradients and probes together. {}",
         clock_sentence(clock)
     ));
+}
+
+/// The best point and the quickest one, if there is one and they differ.
+fn speed_rows(
+    sweep: &Sweep<'_>,
+    target: f64,
+    optimizer: &str,
+    best: &Point<'_>,
+    clock: &Clock,
+) -> Vec<Vec<String>> {
+    let quickest = quickest(sweep, optimizer, target, clock);
+    let mut rows = vec![speed_row(sweep, target, optimizer, "best", best, clock)];
+    // The best point is often also the quickest: then one row says it.
+    if let Some(point) = quickest.filter(|point| !std::ptr::eq(*point, best)) {
+        rows.push(speed_row(sweep, target, optimizer, "quickest", point, clock));
+    }
+    rows
 }
 
 fn speed_row(
@@ -101,7 +129,9 @@ fn stability(page: &mut Page, sweep: &Sweep<'_>) {
         .map(|name| {
             let points = sweep.points_of(name);
             // Chance beside a trained seed is no spread of training: those points are left out.
-            let trained = points.iter().filter(|point| point.n_diverged() == 0);
+            let trained = points.iter().filter(|point| {
+                point.runs.iter().all(|run| !run.is_diverged() && !run.is_collapsed())
+            });
             let sds: Vec<f64> = trained.filter_map(|point| point.sd(metric)).collect();
             let runs = || points.iter().flat_map(|point| &point.runs);
             let rate = sensitivity(sweep, "learning_rate", name).filter(|_| has_rates);
@@ -127,7 +157,7 @@ fn stability(page: &mut Page, sweep: &Sweep<'_>) {
     ];
     page.table(&header, &rows);
     page.block(&format!(
-        "sd: of {} over the seeds of a point, over points where nothing diverged{}. Range: between the \
+        "sd: of {} over the seeds of a point, over points where nothing diverged or collapsed{}. Range: between the \
          best and the worst learning rate, each with the best of everything else; small means that the \
          rate needs little tuning.",
         metric_name(metric),
@@ -235,108 +265,4 @@ fn s_per_epoch(point: &Point<'_>, clock: &Clock) -> Option<f64> {
         let n_epochs = run.done()?.timings.len();
         (n_epochs > 0).then_some(clock.cpu_s(run)? / n_epochs as f64)
     })
-}
-
-/// Accuracy against processor time: which points nothing else beats in both.
-fn pareto(page: &mut Page, sweep: &Sweep<'_>, clock: &Clock) {
-    page.heading(3, "Accuracy against CPU seconds");
-    let mut dots: Vec<Dot<'_, '_>> = sweep
-        .points
-        .iter()
-        .filter(|point| point.n_diverged() == 0)
-        .filter_map(|point| {
-            let accuracy = point.mean(Metric::ValidAccuracy)?;
-            Some(Dot { point, seconds: clock.mean_cpu_s(point)?, accuracy })
-        })
-        .collect();
-    dots.sort_by(|a, b| a.seconds.total_cmp(&b.seconds).then(b.accuracy.total_cmp(&a.accuracy)));
-    let mut front: Vec<&Dot<'_, '_>> = Vec::new();
-    for dot in &dots {
-        if front.last().is_none_or(|best| dot.accuracy > best.accuracy) {
-            front.push(dot);
-        }
-    }
-    if front.is_empty() {
-        page.block("No point has both an accuracy and timings.");
-        return;
-    }
-    pareto_figure(page, sweep, clock, &dots, &front);
-    const MAX_ROWS: usize = 12;
-    let rows: Vec<Vec<String>> = front
-        .iter()
-        .rev()
-        .take(MAX_ROWS)
-        .map(|dot| {
-            vec![
-                escape(&sweep.describe(dot.point)),
-                format!("{} %", crate::analysis::percent(dot.accuracy)),
-                format!("{:.2}", dot.seconds),
-            ]
-        })
-        .collect();
-    page.block(&format!(
-        "{} on the front: nothing else is both quicker and better. The best {}:",
-        count(front.len(), "point"),
-        rows.len()
-    ));
-    let header = [(Left, "point"), (Right, "validation accuracy"), (Right, "CPU s per trial")];
-    page.table(&header, &rows);
-}
-
-struct Dot<'p, 'a> {
-    point: &'p Point<'a>,
-    seconds: f64,
-    accuracy: f64,
-}
-
-fn pareto_figure(
-    page: &mut Page,
-    sweep: &Sweep<'_>,
-    clock: &Clock,
-    dots: &[Dot<'_, '_>],
-    front: &[&Dot<'_, '_>],
-) {
-    // An error of nothing has no place on a log axis.
-    let place = |dot: &Dot<'_, '_>| (dot.seconds, ((1.0 - dot.accuracy) * 100.0).max(0.01));
-    let stride = dots.len().div_ceil(MAX_DOTS).max(1);
-    let mut series: Vec<Series> = sweep
-        .optimizers
-        .iter()
-        .enumerate()
-        .map(|(style, name)| Series {
-            label: name.clone(),
-            style,
-            mark: Mark::Dots,
-            points: dots
-                .iter()
-                .filter(|dot| sweep.optimizer(dot.point) == *name)
-                .step_by(stride)
-                .map(place)
-                .collect(),
-            band: Vec::new(),
-        })
-        .collect();
-    series.push(Series {
-        label: "front".to_string(),
-        style: 0,
-        mark: Mark::Steps,
-        points: front.iter().map(|dot| place(dot)).collect(),
-        band: Vec::new(),
-    });
-    let title = "Validation error against CPU seconds per trial".to_string();
-    let panel = Panel {
-        title: String::new(),
-        x: AxisStyle::log("CPU seconds per trial (log)"),
-        y: AxisStyle::log("validation error, % (log)"),
-        series,
-    };
-    if let Some(svg) = chart(&Chart { title: title.clone(), panels: vec![panel] }) {
-        let caption = format!(
-            "{} where nothing diverged, means over {}; lower left is better. {}",
-            count(dots.len(), "point"),
-            count(sweep.seeds().len(), "seed"),
-            clock_sentence(clock)
-        );
-        page.figure(Figure { name: "pareto".to_string(), alt: title, svg }, &caption);
-    }
 }

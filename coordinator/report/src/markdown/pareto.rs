@@ -1,0 +1,114 @@
+//! Section 4: accuracy against processor time.
+
+use super::comparison::clock_sentence;
+use super::page::{Left, Page, Right, count, escape};
+use crate::analysis::{Clock, Point, Sweep, percent};
+use crate::figures::{AxisStyle, Chart, Figure, Mark, Panel, Series, chart};
+use crate::input::Metric;
+
+/// More dots would only hide each other.
+const MAX_DOTS: usize = 2_000;
+const MAX_ROWS: usize = 12;
+
+/// Accuracy against processor time: which points nothing else beats in both.
+pub(crate) fn write(page: &mut Page, sweep: &Sweep<'_>, clock: &Clock) {
+    page.heading(3, "Accuracy against CPU seconds");
+    let mut dots: Vec<Dot<'_, '_>> = sweep
+        .points
+        .iter()
+        .filter(|point| point.n_diverged() == 0)
+        .filter_map(|point| {
+            let accuracy = point.mean(Metric::ValidAccuracy)?;
+            Some(Dot { point, seconds: clock.mean_cpu_s(point)?, accuracy })
+        })
+        .collect();
+    dots.sort_by(|a, b| a.seconds.total_cmp(&b.seconds).then(b.accuracy.total_cmp(&a.accuracy)));
+    let mut front: Vec<&Dot<'_, '_>> = Vec::new();
+    for dot in &dots {
+        if front.last().is_none_or(|best| dot.accuracy > best.accuracy) {
+            front.push(dot);
+        }
+    }
+    if front.is_empty() {
+        page.block("No point has both an accuracy and timings.");
+        return;
+    }
+    figure(page, sweep, clock, &dots, &front);
+    let rows: Vec<Vec<String>> = front
+        .iter()
+        .rev()
+        .take(MAX_ROWS)
+        .map(|dot| {
+            vec![
+                escape(&sweep.describe(dot.point)),
+                format!("{} %", percent(dot.accuracy)),
+                format!("{:.2}", dot.seconds),
+            ]
+        })
+        .collect();
+    page.block(&format!(
+        "{} on the front: nothing else is both quicker and better. The best {}:",
+        count(front.len(), "point"),
+        rows.len()
+    ));
+    let header = [(Left, "point"), (Right, "validation accuracy"), (Right, "CPU s per trial")];
+    page.table(&header, &rows);
+}
+
+struct Dot<'p, 'a> {
+    point: &'p Point<'a>,
+    seconds: f64,
+    accuracy: f64,
+}
+
+fn figure(
+    page: &mut Page,
+    sweep: &Sweep<'_>,
+    clock: &Clock,
+    dots: &[Dot<'_, '_>],
+    front: &[&Dot<'_, '_>],
+) {
+    // An error of nothing has no place on a log axis.
+    let place = |dot: &Dot<'_, '_>| (dot.seconds, ((1.0 - dot.accuracy) * 100.0).max(0.01));
+    let stride = dots.len().div_ceil(MAX_DOTS).max(1);
+    let mut series: Vec<Series> = sweep
+        .optimizers
+        .iter()
+        .enumerate()
+        .map(|(style, name)| Series {
+            label: name.clone(),
+            style,
+            mark: Mark::Dots,
+            points: dots
+                .iter()
+                .filter(|dot| sweep.optimizer(dot.point) == *name)
+                .step_by(stride)
+                .map(place)
+                .collect(),
+            band: Vec::new(),
+        })
+        .collect();
+    series.push(Series {
+        label: "front".to_string(),
+        style: 0,
+        mark: Mark::Steps,
+        points: front.iter().map(|dot| place(dot)).collect(),
+        band: Vec::new(),
+    });
+    let title = "Validation error against CPU seconds per trial".to_string();
+    let panel = Panel {
+        title: String::new(),
+        x: AxisStyle::log("CPU seconds per trial (log)"),
+        y: AxisStyle::log("validation error, % (log)"),
+        series,
+    };
+    if let Some(svg) = chart(&Chart { title: title.clone(), panels: vec![panel] }) {
+        let caption = format!(
+            "{} where nothing diverged, means over {}; lower left is better. {}",
+            count(dots.len(), "point"),
+            count(sweep.seeds().len(), "seed"),
+            clock_sentence(clock)
+        );
+        page.figure(Figure { name: "pareto".to_string(), alt: title, svg }, &caption);
+    }
+}
