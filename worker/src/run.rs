@@ -13,7 +13,7 @@ use std::{
 use anyhow::Context as _;
 use clap::Parser as _;
 use proto::JoinRequest;
-use tracing::{error, info};
+use tracing::info;
 use tracing_subscriber::EnvFilter;
 use trainer::Isa;
 
@@ -87,18 +87,18 @@ pub fn run_to_exit_code(config: Config) -> ExitCode {
     let isa = match Isa::choose(forced.as_deref()) {
         Ok(isa) => isa,
         Err(error) => {
-            error!("{error}");
+            eprintln!("error: {error}");
             return ExitCode::from(EXIT_USAGE);
         }
     };
     match run(config, isa) {
         Ok(Ended::Finished | Ended::Drained) => ExitCode::SUCCESS,
         Ok(Ended::Refused(text)) => {
-            error!("refused: {text}");
+            eprintln!("error: the coordinator refused this worker: {text}");
             ExitCode::from(EXIT_REFUSED)
         }
         Err(error) => {
-            error!("{error:#}");
+            eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
     }
@@ -163,9 +163,9 @@ async fn work(config: Config, isa: Isa) -> anyhow::Result<Ended> {
         datasets,
         link: Link::new(&config.coordinator)?,
     });
-    let ended = session.run(signals::watch().context("cannot watch signals")?).await?;
+    let ended = session.run(signals::watch().context("cannot watch signals")?).await;
     folder.leave(session.close());
-    Ok(ended)
+    ended
 }
 
 fn default_name(local_index: Option<u32>) -> String {

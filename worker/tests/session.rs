@@ -94,7 +94,7 @@ fn leave_an_outcome(fake: &Fake, cache: &Path) {
     let server = fake.serve();
     let config = Config { lost_after: Duration::from_secs(1), ..server.worker(cache) };
     let error = run(config).unwrap_err().to_string();
-    assert!(error.contains("1 outcomes wait in") && error.contains("spool"), "{error}");
+    assert!(error.contains("outcomes waiting in") && error.contains("spool: 1;"), "{error}");
     assert_eq!(fake.state().outcomes(1), []);
     assert_eq!(n_worker_folders(cache), 1);
     fake.state().deaf_after_a_grant = false;

@@ -1,10 +1,13 @@
 //! The session: one task that calls the coordinator, feeds the slots and keeps the spool, as the
 //! agent says. Nothing it waits for depends on training, so a busy machine delays no Sync.
 
+mod drain;
+mod replies;
+
 use std::time::Duration;
 
 use anyhow::bail;
-use proto::{Ack, Finished, JoinReply, JoinRequest, Lease, Order, SyncReply, Verdict, finished};
+use proto::{Finished, JoinReply, JoinRequest, Lease, SyncReply, finished};
 use tokio::{
     sync::mpsc,
     time::{self, Instant},
@@ -12,9 +15,10 @@ use tokio::{
 use tracing::{error, info, warn};
 use trainer::{Ending, TrialResult};
 
+use self::drain::{DROP_AFTER, Drain, LEAVE_AFTER};
 use crate::{
-    agent::{Agent, Job, Start, StateId, TrialId},
-    backoff::{Backoff, jittered, random},
+    agent::{Agent, Job, Start},
+    backoff::Backoff,
     checkpoints::Checkpoints,
     convert,
     datasets::Datasets,
@@ -26,16 +30,6 @@ use crate::{
     spool::Spool,
     supply::Supply,
 };
-
-/// While draining: trials that end within this time by their own pace are finished,
-const FINISH_WITHIN_S: f64 = 3.0;
-/// the others are dropped after this long,
-const DROP_AFTER: Duration = Duration::from_secs(10);
-/// and the coordinator is told until then at the most.
-const LEAVE_AFTER: Duration = Duration::from_secs(20);
-
-/// Between the end of one sweep and the search for the next.
-const BETWEEN_SWEEPS: Duration = Duration::from_secs(5);
 
 /// Bounds of a Sync's deadline, which is a third of a lease.
 const SYNC_DEADLINE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(10));
@@ -80,15 +74,6 @@ pub(crate) struct Parts {
 enum Reply {
     Join(Result<JoinReply, CallError>),
     Sync(Result<SyncReply, CallError>),
-}
-
-/// The orderly end of all work.
-struct Drain {
-    began: Instant,
-    /// A worker that stays looks for the next sweep after an order, but not after a signal.
-    by_signal: bool,
-    /// The coordinator has answered a Sync that left nothing to say.
-    is_told: bool,
 }
 
 impl Session {
@@ -245,189 +230,10 @@ impl Session {
         self.fresh.push(Finished { lease: Some(lease), outcome: Some(outcome), timings });
     }
 
-    fn take_reply(&mut self, reply: Reply) -> Option<Ended> {
-        let error = match reply {
-            Reply::Join(Ok(reply)) => return self.joined(reply),
-            Reply::Sync(Ok(reply)) => return self.synced(reply),
-            Reply::Join(Err(error)) | Reply::Sync(Err(error)) => error,
-        };
-        match error {
-            CallError::Refused(text) => Some(Ended::Refused(text)),
-            CallError::Unanswered(text) => {
-                self.unanswered(&text);
-                None
-            }
-        }
-    }
-
-    fn unanswered(&mut self, text: &str) {
-        self.link.failed();
-        self.next_call_at = Instant::now() + self.backoff.failed(random());
-        if !std::mem::replace(&mut self.said_silence, true) {
-            let url = self.link.url();
-            match self.agent.state_id() {
-                None => warn!("no coordinator at {url} yet, trying on: {text}"),
-                Some(_) => warn!("no answer from {url}, training goes on: {text}"),
-            }
-        }
-    }
-
-    fn heard(&mut self) {
-        self.link.succeeded();
-        self.backoff.succeeded();
-        self.heard_at = Instant::now();
-        self.said_silence = false;
-    }
-
-    fn joined(&mut self, reply: JoinReply) -> Option<Ended> {
-        self.heard();
-        if reply.protocol != proto::PROTOCOL_VERSION {
-            return Some(Ended::Refused(format!(
-                "the coordinator speaks protocol {}, this worker {}: build both from the same release",
-                reply.protocol,
-                proto::PROTOCOL_VERSION
-            )));
-        }
-        let Ok(state_id) = StateId::try_from(reply.state_id.as_slice()) else {
-            return Some(Ended::Refused("the coordinator's state id is not 16 bytes long".into()));
-        };
-        if reply.finished {
-            return self.sweep_finished(&state_id);
-        }
-        let spec = match convert::data_spec(&reply.data.unwrap_or_default()) {
-            Ok(spec) => spec,
-            Err(text) => return Some(Ended::Refused(text)),
-        };
-        let stop = self.agent.joined(reply.session, state_id, &reply.kept);
-        self.stop(stop);
-        let lease_ttl = Duration::from_millis(reply.lease_ttl_ms.into());
-        self.backoff.set_lease_ttl(lease_ttl);
-        self.sync_deadline = (lease_ttl / 3).clamp(SYNC_DEADLINE.0, SYNC_DEADLINE.1);
-        self.supply.want(spec, || self.link.second_channel());
-        self.next_call_at = Instant::now();
-        let kept = reply.kept.len();
-        let waiting = self.spool.offer(&state_id, proto::MAX_FINISHED_BYTES).len();
-        info!("joined {}: {kept} trials go on, {waiting} outcomes to hand in", self.link.url());
-        None
-    }
-
-    fn synced(&mut self, reply: SyncReply) -> Option<Ended> {
-        let within = Duration::from_millis(reply.sync_within_ms.into()).min(LONGEST_SYNC);
-        let answer = match self.agent.replied(reply) {
-            Ok(answer) => answer,
-            Err(text) => {
-                self.unanswered(&text);
-                return None;
-            }
-        };
-        self.heard();
-        self.next_call_at = Instant::now() + jittered(within, random());
-        self.stop(answer.stop);
-        self.take_acks(&answer.acks);
-        if let Some(drain) = &mut self.drain {
-            drain.is_told =
-                self.agent.is_idle() && !self.agent.is_urgent() && self.fresh.is_empty();
-        }
-        match answer.order {
-            Order::Unspecified | Order::GoOn => None,
-            Order::Drain => {
-                self.begin_drain(false);
-                None
-            }
-            Order::Rejoin => {
-                self.agent.session_lost();
-                self.next_call_at = Instant::now() + self.backoff.failed(random());
-                None
-            }
-            Order::Finished => {
-                let state_id = self.agent.state_id().unwrap_or_default();
-                self.sweep_finished(&state_id)
-            }
-        }
-    }
-
-    fn take_acks(&mut self, acks: &[Ack]) {
-        for ack in acks {
-            let trial_id = ack.lease.as_ref().map_or(&[][..], |lease| &lease.trial_id);
-            match ack.verdict() {
-                Verdict::Recorded | Verdict::AlreadyRecorded => {}
-                verdict => warn!(
-                    "trial {}: the coordinator did not record its outcome ({}), its log says why",
-                    short_id(trial_id),
-                    verdict.as_str_name()
-                ),
-            }
-            if let Ok(trial_id) = TrialId::try_from(trial_id) {
-                self.checkpoints.remove(&trial_id);
-            }
-        }
-        if acks.is_empty() {
-            return;
-        }
-        let leases: Vec<Lease> = acks.iter().filter_map(|ack| ack.lease.clone()).collect();
-        if let Err(error) = self.spool.acknowledged(&leases) {
-            warn!("cannot shorten {}: {error}", self.spool.path().display());
-        }
-        // More than one Sync can carry were waiting.
-        if self.agent.state_id().is_some_and(|state_id| self.spool.has_any_of(&state_id)) {
-            self.agent.make_urgent();
-        }
-    }
-
-    /// Every trial of the state has its outcome: what is left here are copies.
-    fn sweep_finished(&mut self, state_id: &StateId) -> Option<Ended> {
-        self.fresh.clear();
-        if let Err(error) = self.spool.forget(state_id) {
-            warn!("cannot shorten {}: {error}", self.spool.path().display());
-        }
-        if !self.stay || self.drain.is_some() {
-            return Some(Ended::Finished);
-        }
-        info!("the sweep at {} is finished, waiting for the next one", self.link.url());
-        self.look_for_next();
-        None
-    }
-
-    fn look_for_next(&mut self) {
-        let stop = self.agent.give_up();
-        self.stop(stop);
-        self.drain = None;
-        self.next_call_at = Instant::now() + jittered(BETWEEN_SWEEPS, random());
-    }
-
-    fn stop(&mut self, jobs: Vec<(Job, TrialId)>) {
-        for (job, trial_id) in jobs {
-            self.slots.stop(job);
-            info!("trial {} stopped, it is not needed any more", short_id(&trial_id));
-        }
-    }
-
-    fn begin_drain(&mut self, by_signal: bool) {
-        if let Some(drain) = &mut self.drain {
-            drain.by_signal |= by_signal;
-            return;
-        }
-        info!("draining: finishing what ends soon, handing back the rest");
-        self.drain = Some(Drain { began: Instant::now(), by_signal, is_told: false });
-        for (job, progress) in self.agent.drain() {
-            if progress.seconds_left().is_none_or(|seconds| seconds > FINISH_WITHIN_S) {
-                self.slots.leave_at_epoch_end(job);
-            }
-        }
-    }
-
-    fn hurry_drain(&self) {
-        if self.drain.as_ref().is_some_and(|drain| drain.began.elapsed() >= DROP_AFTER) {
-            self.slots.stop_all();
-        }
-    }
-
     /// Whether there is nothing left to do here.
     fn over(&mut self) -> anyhow::Result<Option<Ended>> {
         if let Some(drain) = &self.drain {
-            let cannot_tell = !self.agent.has_session() || self.backoff.n_failures() > 0;
-            let is_done = self.agent.is_idle() && (drain.is_told || cannot_tell);
-            if !is_done && drain.began.elapsed() < LEAVE_AFTER {
+            if !self.is_drained(drain) {
                 return Ok(None);
             }
             info!("drained");
@@ -440,14 +246,25 @@ impl Session {
         let is_lost = !self.stay && self.heard_at.elapsed() >= self.lost_after;
         if is_lost && self.agent.is_idle() {
             bail!(
-                "no coordinator at {} for {} s; {} outcomes wait in {}: start a worker with the same cache folder when it is back",
+                "no coordinator at {} for {:?}; {}",
                 self.link.url(),
-                self.lost_after.as_secs(),
-                self.spool.len(),
-                self.spool.path().display()
+                self.lost_after,
+                self.left()
             );
         }
         Ok(None)
+    }
+
+    /// What a worker without a coordinator leaves behind.
+    fn left(&self) -> String {
+        if self.spool.len() == 0 {
+            return "every outcome was handed in".into();
+        }
+        format!(
+            "outcomes waiting in {}: {}; a worker with the same cache folder hands them in",
+            self.spool.path().display(),
+            self.spool.len()
+        )
     }
 
     /// When to look again although nothing happened.

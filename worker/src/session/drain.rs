@@ -1,0 +1,55 @@
+//! The orderly end: what ends soon is finished, the rest handed back, and the coordinator told.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tracing::info;
+
+use super::Session;
+
+/// While draining: trials that end within this time by their own pace are finished,
+const FINISH_WITHIN_S: f64 = 3.0;
+/// the others are dropped after this long,
+pub(super) const DROP_AFTER: Duration = Duration::from_secs(10);
+/// and the coordinator is told until then at the most.
+pub(super) const LEAVE_AFTER: Duration = Duration::from_secs(20);
+
+/// After so many calls in vain nobody is there to be told.
+const MAX_VAIN_CALLS: u32 = 3;
+
+/// The orderly end of all work.
+pub(super) struct Drain {
+    pub(super) began: Instant,
+    /// A worker that stays looks for the next sweep after an order, but not after a signal.
+    pub(super) by_signal: bool,
+    /// The coordinator has answered a Sync that left nothing to say.
+    pub(super) is_told: bool,
+}
+
+impl Session {
+    pub(super) fn begin_drain(&mut self, by_signal: bool) {
+        if let Some(drain) = &mut self.drain {
+            drain.by_signal |= by_signal;
+            return;
+        }
+        info!("draining: finishing what ends soon, handing back the rest");
+        self.drain = Some(Drain { began: Instant::now(), by_signal, is_told: false });
+        for (job, progress) in self.agent.drain() {
+            if progress.seconds_left().is_none_or(|seconds| seconds > FINISH_WITHIN_S) {
+                self.slots.leave_at_epoch_end(job);
+            }
+        }
+    }
+
+    pub(super) fn hurry_drain(&self) {
+        if self.drain.as_ref().is_some_and(|drain| drain.began.elapsed() >= DROP_AFTER) {
+            self.slots.stop_all();
+        }
+    }
+
+    pub(super) fn is_drained(&self, drain: &Drain) -> bool {
+        let is_alone = !self.agent.has_session() || self.backoff.n_failures() >= MAX_VAIN_CALLS;
+        let is_done = self.agent.is_idle() && (drain.is_told || is_alone);
+        is_done || drain.began.elapsed() >= LEAVE_AFTER
+    }
+}

@@ -1,0 +1,178 @@
+//! What the coordinator's answers change.
+
+use std::time::Duration;
+
+use proto::{Ack, JoinReply, Lease, Order, SyncReply, Verdict};
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+use super::{LONGEST_SYNC, Reply, SYNC_DEADLINE, Session};
+use crate::{
+    agent::{Job, StateId, TrialId},
+    backoff::{jittered, random},
+    convert,
+    hex::short_id,
+    link::CallError,
+    run::Ended,
+};
+
+/// Between the end of one sweep and the search for the next.
+const BETWEEN_SWEEPS: Duration = Duration::from_secs(5);
+
+impl Session {
+    pub(super) fn take_reply(&mut self, reply: Reply) -> Option<Ended> {
+        let error = match reply {
+            Reply::Join(Ok(reply)) => return self.joined(reply),
+            Reply::Sync(Ok(reply)) => return self.synced(reply),
+            Reply::Join(Err(error)) | Reply::Sync(Err(error)) => error,
+        };
+        match error {
+            CallError::Refused(text) => Some(Ended::Refused(text)),
+            CallError::Unanswered(text) => {
+                self.unanswered(&text);
+                None
+            }
+        }
+    }
+
+    fn unanswered(&mut self, text: &str) {
+        self.link.failed();
+        self.next_call_at = Instant::now() + self.backoff.failed(random());
+        if !std::mem::replace(&mut self.said_silence, true) {
+            let url = self.link.url();
+            match self.agent.state_id() {
+                None => warn!("no coordinator at {url} yet, trying on: {text}"),
+                Some(_) => warn!("no answer from {url}, training goes on: {text}"),
+            }
+        }
+    }
+
+    fn heard(&mut self) {
+        self.link.succeeded();
+        self.backoff.succeeded();
+        self.heard_at = Instant::now();
+        self.said_silence = false;
+    }
+
+    fn joined(&mut self, reply: JoinReply) -> Option<Ended> {
+        self.heard();
+        if reply.protocol != proto::PROTOCOL_VERSION {
+            return Some(Ended::Refused(format!(
+                "the coordinator speaks protocol {}, this worker {}: build both from the same release",
+                reply.protocol,
+                proto::PROTOCOL_VERSION
+            )));
+        }
+        let Ok(state_id) = StateId::try_from(reply.state_id.as_slice()) else {
+            return Some(Ended::Refused("the coordinator's state id is not 16 bytes long".into()));
+        };
+        if reply.finished {
+            return self.sweep_finished(&state_id);
+        }
+        let spec = match convert::data_spec(&reply.data.unwrap_or_default()) {
+            Ok(spec) => spec,
+            Err(text) => return Some(Ended::Refused(text)),
+        };
+        let stop = self.agent.joined(reply.session, state_id, &reply.kept);
+        self.stop(stop);
+        let lease_ttl = Duration::from_millis(reply.lease_ttl_ms.into());
+        self.backoff.set_lease_ttl(lease_ttl);
+        self.sync_deadline = (lease_ttl / 3).clamp(SYNC_DEADLINE.0, SYNC_DEADLINE.1);
+        self.supply.want(spec, || self.link.second_channel());
+        self.next_call_at = Instant::now();
+        let waiting = if self.spool.has_any_of(&state_id) { ", outcomes to hand in" } else { "" };
+        info!("joined {}, {} trials go on{waiting}", self.link.url(), reply.kept.len());
+        None
+    }
+
+    fn synced(&mut self, reply: SyncReply) -> Option<Ended> {
+        let within = Duration::from_millis(reply.sync_within_ms.into()).min(LONGEST_SYNC);
+        let answer = match self.agent.replied(reply) {
+            Ok(answer) => answer,
+            Err(text) => {
+                self.unanswered(&text);
+                return None;
+            }
+        };
+        self.heard();
+        self.next_call_at = Instant::now() + jittered(within, random());
+        self.stop(answer.stop);
+        self.take_acks(&answer.acks);
+        if let Some(drain) = &mut self.drain {
+            drain.is_told =
+                self.agent.is_idle() && !self.agent.is_urgent() && self.fresh.is_empty();
+        }
+        match answer.order {
+            Order::Unspecified | Order::GoOn => None,
+            Order::Drain => {
+                self.begin_drain(false);
+                None
+            }
+            Order::Rejoin => {
+                self.agent.session_lost();
+                self.next_call_at = Instant::now() + self.backoff.failed(random());
+                None
+            }
+            Order::Finished => {
+                let state_id = self.agent.state_id().unwrap_or_default();
+                self.sweep_finished(&state_id)
+            }
+        }
+    }
+
+    fn take_acks(&mut self, acks: &[Ack]) {
+        for ack in acks {
+            let trial_id = ack.lease.as_ref().map_or(&[][..], |lease| &lease.trial_id);
+            match ack.verdict() {
+                Verdict::Recorded | Verdict::AlreadyRecorded => {}
+                verdict => warn!(
+                    "trial {}: the coordinator did not record its outcome ({}), its log says why",
+                    short_id(trial_id),
+                    verdict.as_str_name()
+                ),
+            }
+            if let Ok(trial_id) = TrialId::try_from(trial_id) {
+                self.checkpoints.remove(&trial_id);
+            }
+        }
+        if acks.is_empty() {
+            return;
+        }
+        let leases: Vec<Lease> = acks.iter().filter_map(|ack| ack.lease.clone()).collect();
+        if let Err(error) = self.spool.acknowledged(&leases) {
+            warn!("cannot shorten {}: {error}", self.spool.path().display());
+        }
+        // More than one Sync can carry were waiting.
+        if self.agent.state_id().is_some_and(|state_id| self.spool.has_any_of(&state_id)) {
+            self.agent.make_urgent();
+        }
+    }
+
+    /// Every trial of the state has its outcome: what is left here are copies.
+    fn sweep_finished(&mut self, state_id: &StateId) -> Option<Ended> {
+        self.fresh.clear();
+        if let Err(error) = self.spool.forget(state_id) {
+            warn!("cannot shorten {}: {error}", self.spool.path().display());
+        }
+        if !self.stay || self.drain.is_some() {
+            return Some(Ended::Finished);
+        }
+        info!("the sweep at {} is finished, waiting for the next one", self.link.url());
+        self.look_for_next();
+        None
+    }
+
+    pub(super) fn look_for_next(&mut self) {
+        let stop = self.agent.give_up();
+        self.stop(stop);
+        self.drain = None;
+        self.next_call_at = Instant::now() + jittered(BETWEEN_SWEEPS, random());
+    }
+
+    fn stop(&mut self, jobs: Vec<(Job, TrialId)>) {
+        for (job, trial_id) in jobs {
+            self.slots.stop(job);
+            info!("trial {} stopped, it is not needed any more", short_id(&trial_id));
+        }
+    }
+}
