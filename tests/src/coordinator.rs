@@ -40,11 +40,6 @@ impl Coordinator {
         });
     }
 
-    /// The first number of epochs above zero that it shows of a running trial.
-    pub fn first_epoch_shown(&self) -> u64 {
-        self.0.in_stdout("running trial", |lines| epochs_shown(lines).find(|&epoch| 0 < epoch))
-    }
-
     /// Returns when it has told that it stops.
     pub fn wait_for_stopping(&self) {
         self.0.in_stderr("word of the stop", |lines| {

@@ -36,7 +36,7 @@ fn image(class: usize, random: &mut SplitMix) -> [u8; SIDE * SIDE] {
     let mut pixels = [0; SIDE * SIDE];
     for (at, pixel) in pixels.iter_mut().enumerate() {
         let quarter = (at / SIDE) / (SIDE / 2) * 2 + (at % SIDE) / (SIDE / 2);
-        let share_lit = if quarter == class { 65 } else { 45 };
+        let share_lit = if quarter == class { 80 } else { 40 };
         if random.below(100) < share_lit {
             *pixel = 1 + random.below(255) as u8;
         }

@@ -4,6 +4,7 @@
 #[derive(Clone, Copy, Debug)]
 pub struct Sweep {
     pub name: &'static str,
+    pub widths: &'static str,
     pub optimizers: &'static str,
     pub learning_rates: &'static str,
     pub batch_sizes: &'static str,
@@ -16,6 +17,7 @@ impl Sweep {
     /// Over in a moment: 16 trials of a few milliseconds.
     pub const SHORT: Self = Self {
         name: "short",
+        widths: "[32, 16]",
         optimizers: r#"["sgd", "backtracking"]"#,
         learning_rates: "[0.05, 0.2]",
         batch_sizes: "[16, 50]",
@@ -43,7 +45,8 @@ impl Sweep {
 
     /// The file, for the folder that holds the data set in `data/`.
     pub fn to_toml(&self) -> String {
-        let Self { name, optimizers, learning_rates, batch_sizes, depths, epochs, n_seeds } = self;
+        let Self { name, widths, optimizers, learning_rates, batch_sizes, depths, epochs, n_seeds } =
+            self;
         format!(
             r#"name = "{name}"
 description = "Generated for tests"
@@ -54,7 +57,7 @@ path = "data"
 train = 500
 
 [model]
-widths = [32, 16]
+widths = {widths}
 
 [train]
 epochs = {epochs}

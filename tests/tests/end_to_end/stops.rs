@@ -2,18 +2,19 @@
 
 use std::time::{Duration, Instant};
 
-use e2e::{Ended, Signal, Sweep, canonical_files, finished_event};
+use e2e::{Ended, Signal, Sweep, canonical_files, events, finished_event};
 
 use crate::{env, reference};
 
 /// Trained for seconds, so that a stop finds it far from its end.
 const ONE_TRIAL: Sweep = Sweep {
     name: "one",
+    widths: "[512, 256]",
     optimizers: r#"["backtracking"]"#,
     learning_rates: "[0.1]",
     batch_sizes: "[16]",
     depths: "[2]",
-    epochs: 6_000,
+    epochs: 500,
     n_seeds: 1,
 };
 
@@ -47,18 +48,26 @@ fn ctrl_c_and_the_same_command_again() {
 
 #[test]
 fn a_long_trial_goes_on_from_its_checkpoint() {
+    let arguments = ["--local-slots", "1", "--lease-ttl", "2s", "--sync-every", "300ms"];
     let undisturbed = env();
-    undisturbed.run(&ONE_TRIAL, &["--local-slots", "1"]);
+    undisturbed.run(&ONE_TRIAL, &arguments);
 
     let env = env();
-    let coordinator = env.start(&ONE_TRIAL, &["--local-slots", "1"]);
-    coordinator.wait_for_epochs(200);
+    let coordinator = env.start(&ONE_TRIAL, &arguments);
+    coordinator.wait_for_epochs(100);
     coordinator.signal(Signal::INT);
     assert_stopped(coordinator.wait());
     assert_eq!(env.status(&ONE_TRIAL).n_waiting, 1);
-    let resumed = env.start(&ONE_TRIAL, &["--local-slots", "1"]);
-    assert!(200 <= resumed.first_epoch_shown(), "it started again from scratch");
-    resumed.wait().expect(0);
+
+    let started = Instant::now();
+    let resumed = env.start(&ONE_TRIAL, &arguments);
+    resumed.wait_for_trials(1);
+    let elapsed_s = started.elapsed().as_secs_f64();
+    let trained_s = events(&resumed.wait().expect(0))
+        .iter()
+        .find_map(|event| event["wall_s"].as_f64())
+        .expect("the trial's own time");
+    assert!(elapsed_s < trained_s, "it started again from scratch");
     assert_eq!(
         canonical_files(&env.report(&ONE_TRIAL)),
         canonical_files(&undisturbed.report(&ONE_TRIAL))
