@@ -17,10 +17,14 @@ impl Lines {
         Self { pause, last: None, tenths: 0 }
     }
 
-    /// The line to print now, if any.
-    pub(super) fn next(&mut self, snapshot: &Snapshot, now: Instant) -> Option<String> {
+    /// The line to print now, if any, where `line` tells of `snapshot`.
+    pub(super) fn next(
+        &mut self,
+        snapshot: &Snapshot,
+        line: String,
+        now: Instant,
+    ) -> Option<String> {
         let tenths = (10 * snapshot.n_done).checked_div(snapshot.n_trials).unwrap_or(10);
-        let line = describe(snapshot);
         let is_due = match &self.last {
             None => true,
             Some((_, last_line)) if *last_line == line => false,
@@ -36,7 +40,7 @@ impl Lines {
 }
 
 /// Where a sweep stands, in one line.
-fn describe(snapshot: &Snapshot) -> String {
+pub(super) fn describe(snapshot: &Snapshot) -> String {
     let mut parts = vec![format!("{} of {} trials done", snapshot.n_done, snapshot.n_trials)];
     parts.push(counts(snapshot));
     if let Some(eta) = snapshot.eta {
@@ -118,7 +122,8 @@ mod tests {
         let start = Instant::now();
         let mut lines = Lines::each(Duration::from_secs(5));
         let mut printed = |n_done, after_ms| {
-            lines.next(&snapshot(n_done), start + Duration::from_millis(after_ms)).is_some()
+            let (snapshot, now) = (snapshot(n_done), start + Duration::from_millis(after_ms));
+            lines.next(&snapshot, describe(&snapshot), now).is_some()
         };
         assert!(printed(0, 0), "the first one");
         assert!(!printed(1, 4_900), "too early");

@@ -125,13 +125,14 @@ impl Progress {
         match &mut self.view {
             View::Bars(bars) => bars.update(snapshot),
             View::Lines(lines) => {
-                if let Some(line) = lines.next(snapshot, now) {
+                if let Some(line) = lines.next(snapshot, lines::describe(snapshot), now) {
                     say(&line);
                 }
             }
             View::Json(lines) => {
-                if lines.next(snapshot, now).is_some() {
-                    Event::Progress(snapshot).print();
+                let event = Event::Progress(snapshot);
+                if lines.next(snapshot, event.to_line(), now).is_some() {
+                    event.print();
                 }
             }
         }
