@@ -69,6 +69,8 @@ pub(crate) enum Role {
 pub(crate) struct Batch<'a> {
     /// Rows of the training split.
     pub rows: &'a [u32],
+    /// Those of the next batch, so that they can be fetched in time.
+    pub next_rows: &'a [u32],
     /// The global step, counted from 1.
     pub step: u64,
     /// Whether the gradient's norm is wanted although the update does not need it.

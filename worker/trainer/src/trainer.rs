@@ -154,8 +154,10 @@ impl Trainer {
             }
             let wants_norm = index + 1 == n_batches;
             let number = self.work.n_steps() + 1;
-            let step =
-                self.network.step(Batch { rows, step: number, wants_norm }, &mut self.optimizer);
+            let next = &order[usize::min((index + 1) * batch_size, order.len())..];
+            let next_rows = &next[..usize::min(batch_size, next.len())];
+            let batch = Batch { rows, next_rows, step: number, wants_norm };
+            let step = self.network.step(batch, &mut self.optimizer);
             let loss = step.loss_sum / rows.len() as f64;
             if !loss.is_finite() {
                 self.diverge(number);

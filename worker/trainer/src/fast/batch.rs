@@ -1,7 +1,7 @@
 //! The samples of one step, gathered from the data in the forms that the kernels read.
 
 use crate::data::Part;
-use crate::kernels::{Floats, InputRows, SampleRows};
+use crate::kernels::{self, Floats, InputRows, SampleRows};
 
 /// Samples evaluated at once; a multiple of 16, so that lanes of positions go on from chunk to chunk.
 pub(crate) const EVALUATION_ROWS: usize = 64;
@@ -68,6 +68,16 @@ impl Gathered {
     pub(crate) fn sort_by_input(&mut self) {
         if let Samples::Sparse { by_sample, by_input } = &mut self.samples {
             by_input.sort_from(by_sample);
+        }
+    }
+}
+
+/// Asks for rows that will be gathered next; those of the dense form are large and read in order.
+pub(crate) fn prefetch(part: &Part, rows: impl Iterator<Item = usize>) {
+    for row in rows {
+        if let Some((inputs, values)) = part.nonzeros(row) {
+            kernels::prefetch(inputs);
+            kernels::prefetch(values);
         }
     }
 }

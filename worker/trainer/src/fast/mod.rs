@@ -207,6 +207,7 @@ impl Network for FastNetwork {
     fn step(&mut self, batch: Batch<'_>, optimizer: &mut OptimizerState) -> Step {
         let data = Arc::clone(&self.data);
         self.batch.gather(&data.train, batch.rows.iter().map(|&row| row as usize));
+        batch::prefetch(&data.train, batch.next_rows.iter().map(|&row| row as usize));
         self.forward(Some(batch.step));
         let (loss_sum, n_correct) = self.batch_loss();
         let mut step = Step { loss_sum, n_correct, norm_squared: 0.0, search: None };
@@ -244,6 +245,8 @@ impl Network for FastNetwork {
         let (mut losses, mut n_correct) = (LaneSum::new(), 0_u64);
         for from in (0..part.len()).step_by(EVALUATION_ROWS) {
             self.batch.gather(part, from..usize::min(from + EVALUATION_ROWS, part.len()));
+            let next = from + EVALUATION_ROWS;
+            batch::prefetch(part, next..usize::min(next + EVALUATION_ROWS, part.len()));
             self.forward(None);
             n_correct += u64::from(self.add_losses(&mut losses, Targets::PLAIN));
         }

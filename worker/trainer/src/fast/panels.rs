@@ -8,8 +8,8 @@ use crate::network::LayerShape;
 pub(crate) const LINE: usize = 16;
 /// Of dense layers: the width of the widest register tile.
 const DENSE_WIDTH: usize = 32;
-/// Of a sparse first layer: what one sample's sums hold in registers.
-const SPARSE_WIDTH: usize = 256;
+/// Of a sparse first layer: half of what registers could hold, so that a block has more inputs.
+const SPARSE_WIDTH: usize = 128;
 
 /// Rounded up to whole cache lines.
 pub(crate) fn padded(n: usize) -> usize {

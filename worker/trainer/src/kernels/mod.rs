@@ -215,6 +215,18 @@ impl Kernels {
     }
 }
 
+/// Asks for the cache lines of a slice, which will be read soon.
+pub(crate) fn prefetch<T>(slice: &[T]) {
+    #[cfg(target_arch = "x86_64")]
+    for line in slice.chunks(64 / size_of::<T>()) {
+        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+        // SAFETY: a prefetch of any address is allowed, and SSE is part of x86-64.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(line.as_ptr().cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = slice;
+}
+
 /// Panics if this thread's floating-point environment is not the default one: rounding to nearest,
 /// subnormals kept. Every result depends on it.
 pub(crate) fn assert_default_rounding() {

@@ -145,7 +145,8 @@ fn the_gram_form_agrees_with_the_stored_gradient() {
         let (_, search) = clone.search().unwrap().run(searched.loss, norm_squared, probes);
         let probed = network.probe(&searched, &slopes, search.accepted.unwrap());
         n_backtracks += search.n_backtracks;
-        let told = network.step(Batch { rows: &ROWS, step, wants_norm: false }, &mut optimizer);
+        let told = network
+            .step(Batch { rows: &ROWS, next_rows: &[], step, wants_norm: false }, &mut optimizer);
         assert_eq!(told.search, Some(search));
         let pass = network.forward(batch.0.clone(), Some(step));
         let (after, ..) = network.loss(pass.sums.last().unwrap(), &batch.1);
