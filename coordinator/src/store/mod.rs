@@ -4,6 +4,8 @@
 mod folder;
 mod load;
 mod read;
+#[cfg(test)]
+mod tests;
 mod write;
 mod writer;
 

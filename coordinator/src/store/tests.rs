@@ -1,0 +1,203 @@
+//! The store against its definition, the ledger: whatever is committed comes back as the ledger
+//! says, and results come back as they were.
+
+use coordinator_core::{
+    event::{CloseCause, Record, Timing, WorkerFacts},
+    lease::{Lease, OpenLease, TrialIndex, WorkerId},
+    ledger::Ledger,
+    sweep::{self, DatasetFacts, Plan},
+};
+use trainer::{Backtracks, Ending, EpochRecord, StepSizes, TrialResult, Work};
+
+use super::{Reader, Store, TrialState};
+
+fn plan(seeds: u32) -> Plan {
+    let text = format!(
+        "name = \"t\"\n[dataset]\nname = \"mnist\"\ntrain = 100\nvalid = 50\n\
+         [[grid]]\noptimizer = [\"sgd\"]\nlearning_rate = [0.1, 0.2]\nbatch_size = [10]\n\
+         hidden = [[4]]\n[seeds]\nn = {seeds}\n"
+    );
+    let facts = DatasetFacts {
+        digest: [7; 32],
+        n_train_rows: 150,
+        n_test_rows: 10,
+        n_inputs: 9,
+        n_classes: 3,
+        nonzero_share: 0.2,
+    };
+    sweep::plan(&sweep::parse(&text).unwrap(), &facts).unwrap()
+}
+
+fn grant(trial: u32, attempt: u32, alone: bool) -> Record {
+    let lease =
+        Lease { trial: TrialIndex(trial), attempt, term: 3, nonce: u64::MAX - u64::from(trial) };
+    Record::Granted(OpenLease { lease, worker: WorkerId([9; 16]), alone, local: alone })
+}
+
+fn close(trial: u32, attempt: u32, cause: CloseCause) -> Record {
+    Record::Closed { trial: TrialIndex(trial), attempt, cause }
+}
+
+fn result(ending: Ending) -> TrialResult {
+    let epoch = EpochRecord {
+        epoch: 1,
+        train_loss: 0.1 + 0.2,
+        train_accuracy: 0.5,
+        valid_loss: f64::MIN_POSITIVE,
+        valid_accuracy: 1.0,
+        learning_rate: 0.1,
+        steps: Some(StepSizes { min: 0.1, median: 0.2, max: 0.3 }),
+        n_backtracks: 4,
+        gradient_norm: 1e300,
+        grad_samples: 100,
+        probe_samples: 140,
+    };
+    let work = Work {
+        n_steps: 10,
+        grad_samples: 100,
+        probe_samples: 140,
+        macs_textbook: i64::MAX.cast_unsigned(),
+        macs_executed: 3,
+        backtracks: Some(Backtracks { mean: 0.4, p95: 2, max: 3 }),
+        steps_without_step: 1,
+    };
+    let plain = EpochRecord { epoch: 2, steps: None, ..epoch.clone() };
+    TrialResult { ending, history: vec![epoch, plain], work, digest: [5; 32] }
+}
+
+fn timing() -> Timing {
+    Timing {
+        epoch: 1,
+        wall_s: 0.25,
+        cpu_s: 0.125,
+        worker: "w".into(),
+        isa: "portable".into(),
+        attempt: 1,
+        n_slots_in_use: 2,
+    }
+}
+
+fn completed(trial: u32, attempt: u32, ending: Ending) -> Record {
+    let result = Box::new(result(ending));
+    Record::Completed { trial: TrialIndex(trial), attempt, result, timings: vec![timing()] }
+}
+
+/// A history that uses every record and every cause.
+fn history() -> Vec<Record> {
+    let facts = WorkerFacts {
+        name: "w".into(),
+        isa: "portable".into(),
+        cpu: "model".into(),
+        n_slots: 2,
+        local_index: None,
+    };
+    vec![
+        Record::WorkerJoined { worker: WorkerId([9; 16]), facts },
+        grant(0, 1, false),
+        grant(1, 1, false),
+        grant(2, 1, false),
+        close(0, 1, CloseCause::Lost),
+        close(1, 1, CloseCause::Failed("out of memory".into())),
+        grant(0, 2, true),
+        close(0, 2, CloseCause::LostAlone),
+        Record::Failed { trial: TrialIndex(0), cause: "lost".into() },
+        completed(
+            2,
+            1,
+            Ending::Completed { best_epoch: 2, test_accuracy: Some(0.9), collapsed: true },
+        ),
+        grant(3, 1, false),
+        close(3, 1, CloseCause::Released),
+        Record::Cancelled { trial: TrialIndex(3) },
+        Record::Reopened { trial: TrialIndex(0) },
+        grant(0, 3, false),
+        close(0, 3, CloseCause::CoordinatorEnded),
+        grant(1, 2, false),
+        close(1, 2, CloseCause::Superseded),
+        completed(1, 1, Ending::Diverged { step: 7, last_finite_loss: None }),
+        Record::Conflict { trial: TrialIndex(1), attempt: 2, digest: [6; 32] },
+        grant(0, 4, false),
+    ]
+}
+
+#[test]
+fn each_prefix_of_a_history_loads_as_the_ledger_says() {
+    let plan = plan(2);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sweep.db");
+    let mut ledger = Ledger::empty(plan.trials.len());
+    for record in history() {
+        Store::open(&path).unwrap().commit(&plan, std::slice::from_ref(&record)).unwrap();
+        ledger.book(&record);
+        let loaded = Store::open(&path).unwrap().load(&plan).unwrap();
+        assert_eq!(loaded.ledger, ledger, "after {record:?}");
+        assert_eq!(loaded.outside.n_recorded, 0);
+    }
+}
+
+#[test]
+fn a_reader_gives_back_results_bit_for_bit() {
+    let plan = plan(2);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sweep.db");
+    Store::open(&path).unwrap().commit(&plan, &history()).unwrap();
+    let reader = Reader::open(&path).unwrap();
+    let mut trials = reader.trials().unwrap();
+    let mut state = |trial: usize| trials.remove(&plan.trials[trial].id.0).unwrap().state;
+    let ending = Ending::Completed { best_epoch: 2, test_accuracy: Some(0.9), collapsed: true };
+    match state(2) {
+        TrialState::Done { result: read, timings } => {
+            assert_eq!(*read, result(ending));
+            assert_eq!(timings, [timing()]);
+        }
+        other => panic!("{other:?}"),
+    }
+    let diverged = Ending::Diverged { step: 7, last_finite_loss: None };
+    assert!(matches!(state(1), TrialState::Done { result, .. } if result.ending == diverged));
+    assert!(matches!(state(3), TrialState::Cancelled));
+    assert!(matches!(state(0), TrialState::Open));
+    let counts = reader.attempt_counts().unwrap();
+    assert_eq!((counts.n_attempts, counts.n_lost, counts.n_conflicts), (8, 2, 1));
+    assert_eq!(counts.n_running, 1);
+}
+
+#[test]
+fn a_batch_that_cannot_be_written_leaves_nothing() {
+    let plan = plan(2);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sweep.db");
+    let mut store = Store::open(&path).unwrap();
+    // The same attempt twice breaks the primary key: the first grant must not survive.
+    store.commit(&plan, &[grant(0, 1, false), grant(0, 1, false)]).unwrap_err();
+    assert_eq!(store.load(&plan).unwrap().ledger, Ledger::empty(plan.trials.len()));
+}
+
+#[test]
+fn trials_that_the_file_no_longer_names_are_counted_and_kept() {
+    let (wide, narrow) = (plan(3), plan(1));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sweep.db");
+    let mut store = Store::open(&path).unwrap();
+    let ending = Ending::Diverged { step: 1, last_finite_loss: None };
+    let place = |seed| wide.trials.iter().position(|trial| trial.seed == seed).unwrap() as u32;
+    let (kept, left_out, left_open) = (place(1), place(2), place(3));
+    let records = [grant(kept, 1, false), grant(left_out, 1, false), grant(left_open, 1, false)];
+    store.commit(&wide, &records).unwrap();
+    store.commit(&wide, &[completed(kept, 1, ending), completed(left_out, 1, ending)]).unwrap();
+    let recorded = store.load(&narrow).unwrap();
+    assert_eq!(recorded.outside.n_recorded, 1);
+    assert_eq!(recorded.outside.open, [wide.trials[left_open as usize].id]);
+    assert_eq!(recorded.ledger.trials.iter().filter(|t| t.status.is_terminal()).count(), 1);
+}
+
+#[test]
+fn a_state_of_a_newer_version_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sweep.db");
+    let store = Store::open(&path).unwrap();
+    store.connection.pragma_update(None, "user_version", 99).unwrap();
+    drop(store);
+    let error = Store::open(&path).unwrap_err().to_string();
+    assert!(error.contains("schema 99"), "{error}");
+    assert!(Reader::open(&path).is_err());
+}
