@@ -154,6 +154,10 @@ fn trials_that_went_the_same_way_are_counted() {
         page(&input)
             .contains("2 of 3 pairs of trials have losses and accuracies equal to the last bit")
     );
+    // One that diverged after the same epochs went another way.
+    let State::Done(done) = &mut input.trials[3].state else { unreachable!() };
+    done.ending = Ending::Diverged { step: 2_000, last_finite_loss: None };
+    assert!(page(&input).contains("1 of 3 pairs of trials have losses and accuracies equal"));
 }
 
 #[test]

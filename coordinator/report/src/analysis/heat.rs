@@ -2,9 +2,9 @@
 
 use super::points::Point;
 use super::sweep::Sweep;
-use super::values::value_label;
+use super::values::{same_axis, value_label};
 use crate::ReportError;
-use crate::input::{Cell, HeatmapSpec};
+use crate::input::{Cell, HeatmapSpec, Value};
 use crate::stats;
 use crate::tables::{Placed, grid};
 
@@ -55,38 +55,13 @@ pub(crate) fn heat(sweep: &Sweep<'_>, spec: &HeatmapSpec) -> Result<Option<Heat>
     if !fits(x_values.len()) || !fits(y_values.len()) {
         return Ok(None);
     }
-    let shows = |name: &str| {
-        spec.x == name
-            || spec.y == name
-            || (name == "hidden" && [&spec.x, &spec.y].iter().any(|a| *a == "depth"))
-    };
+    let shows = |name: &str| same_axis(&spec.x, name) || same_axis(&spec.y, name);
     let titles: Vec<String> =
         if shows("optimizer") { vec![String::new()] } else { sweep.optimizers.clone() };
     let mut n_points = (usize::MAX, 0);
     let mut panels = Vec::new();
     for title in titles {
-        let mut items: Vec<Vec<&Point<'_>>> = Vec::new();
-        let mut placed: Vec<Placed> = Vec::new();
-        for point in &sweep.points {
-            if !title.is_empty() && sweep.optimizer(point) != title {
-                continue;
-            }
-            let place = |name: &str, values: &[_]| {
-                let value = sweep.value(point.trial(), name)?;
-                values.iter().position(|other| *other == value)
-            };
-            let (Some(row), Some(column)) = (place(&spec.y, &y_values), place(&spec.x, &x_values))
-            else {
-                continue;
-            };
-            match placed.iter().find(|place| place.row == row && place.column == column) {
-                Some(place) => items[place.item].push(point),
-                None => {
-                    placed.push(Placed { row, column, item: items.len() });
-                    items.push(vec![point]);
-                }
-            }
-        }
+        let (placed, items) = place_points(sweep, &title, (spec, &x_values, &y_values));
         for points in &items {
             n_points = (n_points.0.min(points.len()), n_points.1.max(points.len()));
         }
@@ -104,6 +79,36 @@ pub(crate) fn heat(sweep: &Sweep<'_>, spec: &HeatmapSpec) -> Result<Option<Heat>
         hidden_axes: hidden_axes.map(ToString::to_string).collect(),
         n_points,
     }))
+}
+
+/// The points of each cell of one panel, and where the cells lie; an empty title takes them all.
+fn place_points<'p, 'a>(
+    sweep: &'p Sweep<'a>,
+    title: &str,
+    (spec, x_values, y_values): (&HeatmapSpec, &[Value], &[Value]),
+) -> (Vec<Placed>, Vec<Vec<&'p Point<'a>>>) {
+    let mut placed: Vec<Placed> = Vec::new();
+    let mut items: Vec<Vec<&Point<'_>>> = Vec::new();
+    for point in &sweep.points {
+        if !title.is_empty() && sweep.optimizer(point) != title {
+            continue;
+        }
+        let place = |name: &str, values: &[Value]| {
+            let value = sweep.value(point.trial(), name)?;
+            values.iter().position(|other| *other == value)
+        };
+        let (Some(row), Some(column)) = (place(&spec.y, y_values), place(&spec.x, x_values)) else {
+            continue;
+        };
+        match placed.iter().find(|place| place.row == row && place.column == column) {
+            Some(place) => items[place.item].push(point),
+            None => {
+                placed.push(Placed { row, column, item: items.len() });
+                items.push(vec![point]);
+            }
+        }
+    }
+    (placed, items)
 }
 
 fn cell(sweep: &Sweep<'_>, mode: Cell, points: &[&Point<'_>]) -> Option<HeatCell> {

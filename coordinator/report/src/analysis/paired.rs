@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::metric::gain;
 use super::points::{Point, Run};
 use super::sweep::Sweep;
-use super::values::value_label;
+use super::values::{same_axis, value_label};
 use crate::stats::{self, PairedTest};
 
 /// Points of both sides that are equal on every axis not under comparison.
@@ -146,6 +146,7 @@ fn run_pairs<'m>(m: &'m Match<'_, '_>) -> Vec<(&'m Run<'m>, &'m Run<'m>)> {
 /// differ all the same when one of them records the steps of a line search, and their gradient
 /// norms when it computes them in another form.
 fn same_bits(a: &Run<'_>, b: &Run<'_>) -> bool {
+    let (a_diverged, b_diverged) = (a.is_diverged(), b.is_diverged());
     let (Some(a), Some(b)) = (a.done(), b.done()) else { return false };
     if a.digest == b.digest {
         return true;
@@ -157,7 +158,10 @@ fn same_bits(a: &Run<'_>, b: &Run<'_>) -> bool {
             .map(pick)
             .map(f64::to_bits))
     };
+    // Two that diverged may have done so at different steps of an epoch that no history holds.
     !a.history.is_empty()
+        && !a_diverged
+        && !b_diverged
         && same(|e| e.train_loss)
         && same(|e| e.valid_loss)
         && same(|e| e.valid_accuracy)
@@ -172,11 +176,7 @@ pub(crate) fn match_points<'p, 'a>(
     than: &[&'p Point<'a>],
     compared: &[&str],
 ) -> (Vec<Match<'p, 'a>>, usize) {
-    let is_compared = |name: &str| {
-        compared.iter().any(|other| {
-            *other == name || matches!((*other, name), ("depth", "hidden") | ("hidden", "depth"))
-        })
-    };
+    let is_compared = |name: &str| compared.iter().any(|other| same_axis(other, name));
     let used_by = |points: &[&Point<'a>], name: &str| {
         points.iter().any(|point| sweep.value(point.trial(), name).is_some())
     };

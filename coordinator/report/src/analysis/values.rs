@@ -24,3 +24,8 @@ pub(crate) fn value_order(a: &Value, b: &Value) -> Ordering {
         _ => value_label(a).cmp(&value_label(b)),
     }
 }
+
+/// Whether two names mean the same axis: `depth` is the number of widths in `hidden`.
+pub(crate) fn same_axis(a: &str, b: &str) -> bool {
+    a == b || matches!((a, b), ("depth", "hidden") | ("hidden", "depth"))
+}
