@@ -237,8 +237,9 @@ impl Session {
                 return Ok(None);
             }
             info!("drained");
-            if drain.by_signal || !self.stay {
-                self.store();
+            let goes = drain.by_signal || !self.stay;
+            self.store();
+            if goes {
                 return Ok(Some(Ended::Drained));
             }
             self.look_for_next();

@@ -9,7 +9,7 @@ use tracing::{info, warn};
 use super::{LONGEST_SYNC, Reply, SYNC_DEADLINE, Session};
 use crate::{
     agent::{Job, StateId, TrialId},
-    backoff::{jittered, random},
+    backoff::{Backoff, jittered, random},
     convert,
     hex::short_id,
     link::CallError,
@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Between the end of one sweep and the search for the next.
-const BETWEEN_SWEEPS: Duration = Duration::from_secs(5);
+const BETWEEN_SWEEPS: Duration = Duration::from_secs(2);
 
 impl Session {
     pub(super) fn take_reply(&mut self, reply: Reply) -> Option<Ended> {
@@ -166,6 +166,7 @@ impl Session {
         let stop = self.agent.give_up();
         self.stop(stop);
         self.drain = None;
+        self.backoff = Backoff::new();
         self.next_call_at = Instant::now() + jittered(BETWEEN_SWEEPS, random());
     }
 

@@ -1,0 +1,163 @@
+//! Transitions of the agent, one reply at a time.
+
+use super::*;
+
+const STATE: StateId = [5; 16];
+
+fn lease(trial: u8, attempt: u32) -> Lease {
+    Lease { term: 1, trial_id: vec![trial; 32], attempt, nonce: u64::from(attempt) }
+}
+
+fn grant(trial: u8, attempt: u32) -> Grant {
+    Grant { lease: Some(lease(trial, attempt)), hyperparameters: vec![], seed: 3 }
+}
+
+fn reply(seq: u64) -> SyncReply {
+    SyncReply { seq, order: Order::GoOn.into(), ..SyncReply::default() }
+}
+
+fn sync(agent: &mut Agent) -> SyncRequest {
+    agent.request(true, Vec::new).unwrap()
+}
+
+/// An agent with two slots that was granted the given trials and started two of them.
+fn working(trials: &[u8]) -> (Agent, Vec<Start>) {
+    let mut agent = Agent::new(2);
+    assert_eq!(agent.joined(40, STATE, &[]), []);
+    let seq = sync(&mut agent).seq;
+    let grants = trials.iter().map(|&trial| grant(trial, 1)).collect();
+    agent.replied(SyncReply { grants, ..reply(seq) }).unwrap();
+    let starts = std::iter::from_fn(|| agent.start_next()).collect();
+    (agent, starts)
+}
+
+#[test]
+fn a_sync_without_reply_is_repeated_word_for_word() {
+    let (mut agent, starts) = working(&[1, 2]);
+    let first = sync(&mut agent);
+    agent.progressed(starts[0].job, Progress { n_epochs_done: 1, ..Progress::default() });
+    agent.ended(starts[1].job);
+    assert_eq!(sync(&mut agent), first);
+    assert!(agent.replied(reply(first.seq - 1)).is_err());
+    assert_eq!(sync(&mut agent), first);
+    assert!(agent.is_urgent());
+    agent.replied(reply(first.seq)).unwrap();
+    let second = sync(&mut agent);
+    assert_eq!((second.seq, second.seen_seq), (first.seq + 1, first.seq));
+    assert_eq!((second.n_free_slots, second.running.len()), (1, 1));
+    assert_eq!(second.running[0].n_epochs_done, 1);
+    assert!(!agent.is_urgent());
+}
+
+#[test]
+fn grants_beyond_the_slots_wait_and_a_grant_sent_again_changes_nothing() {
+    let (mut agent, starts) = working(&[1, 2, 3]);
+    assert_eq!(starts.len(), 2);
+    let request = sync(&mut agent);
+    assert_eq!((request.n_free_slots, request.running.len()), (0, 3));
+    let again = SyncReply { grants: vec![grant(1, 1), grant(3, 1)], ..reply(request.seq) };
+    agent.replied(again).unwrap();
+    assert_eq!(agent.start_next(), None);
+    assert_eq!(agent.ended(starts[0].job), Some(lease(1, 1)));
+    assert_eq!(agent.start_next().unwrap().trial_id, [3; 32]);
+    assert_eq!(agent.leases(), [lease(2, 1), lease(3, 1)]);
+}
+
+#[test]
+fn a_trial_granted_anew_goes_on_under_the_new_lease() {
+    let (mut agent, starts) = working(&[1]);
+    let seq = sync(&mut agent).seq;
+    agent.replied(SyncReply { grants: vec![grant(1, 2)], ..reply(seq) }).unwrap();
+    assert_eq!(agent.start_next(), None);
+    assert_eq!(agent.ended(starts[0].job), Some(lease(1, 2)));
+}
+
+#[test]
+fn a_stopped_trial_is_not_named_but_holds_its_slot_until_it_rests() {
+    let (mut agent, starts) = working(&[1, 2]);
+    let seq = sync(&mut agent).seq;
+    let stop = vec![lease(1, 1), lease(9, 1)];
+    let grants = vec![grant(1, 2)];
+    let answer = agent.replied(SyncReply { stop, grants, ..reply(seq) }).unwrap();
+    assert_eq!(answer.stop, [(starts[0].job, [1; 32])]);
+    assert_eq!(agent.start_next(), None);
+    assert_eq!(sync(&mut agent).running.len(), 2, "trial 2 and the new attempt");
+    assert_eq!(agent.ended(starts[0].job), None);
+    assert_eq!(agent.start_next().unwrap().attempt, 2);
+}
+
+#[test]
+fn a_new_session_keeps_what_the_coordinator_kept() {
+    let (mut agent, starts) = working(&[1, 2, 3]);
+    agent.session_lost();
+    assert_eq!(agent.request(true, Vec::new), None);
+    assert_eq!((agent.state_id(), agent.leases().len()), (Some(STATE), 3));
+    let stop = agent.joined(41, STATE, &[lease(2, 1)]);
+    assert_eq!(stop, [(starts[0].job, [1; 32])]);
+    let request = sync(&mut agent);
+    assert_eq!((request.session, request.seq, request.seen_seq), (41, 1, 0));
+    assert_eq!(agent.leases(), [lease(2, 1)]);
+}
+
+#[test]
+fn another_state_ends_everything_held() {
+    let (mut agent, starts) = working(&[1, 2]);
+    let stop = agent.joined(1, [6; 16], &[lease(1, 1), lease(2, 1)]);
+    assert_eq!(stop.len(), 2);
+    agent.left(starts[0].job);
+    agent.left(starts[1].job);
+    assert!(agent.is_idle());
+    assert_eq!(sync(&mut agent).released, []);
+}
+
+#[test]
+fn what_is_given_up_is_named_to_nobody() {
+    let (mut agent, starts) = working(&[1, 2, 3]);
+    agent.drain();
+    assert_eq!(agent.give_up().len(), 2);
+    assert_eq!((agent.leases(), agent.state_id()), (vec![], None));
+    agent.ended(starts[0].job);
+    agent.left(starts[1].job);
+    assert!(agent.is_idle());
+    agent.joined(1, [6; 16], &[]);
+    let request = sync(&mut agent);
+    assert_eq!((request.n_free_slots, request.draining), (2, false));
+    assert_eq!(request.released, []);
+}
+
+#[test]
+fn draining_hands_back_what_waits_and_what_leaves_its_slot() {
+    let (mut agent, starts) = working(&[1, 2, 3]);
+    let in_flight = sync(&mut agent);
+    let running: Vec<Job> = agent.drain().into_iter().map(|(job, _)| job).collect();
+    assert_eq!(running, [starts[0].job, starts[1].job]);
+    let late = SyncReply { grants: vec![grant(4, 1)], ..reply(in_flight.seq) };
+    agent.replied(late).unwrap();
+    agent.left(starts[0].job);
+    let request = sync(&mut agent);
+    assert!(request.draining);
+    assert_eq!(request.n_free_slots, 0);
+    assert_eq!(request.released, [lease(3, 1), lease(4, 1), lease(1, 1)]);
+    agent.ended(starts[1].job);
+    agent.replied(reply(request.seq)).unwrap();
+    assert_eq!(sync(&mut agent).released, []);
+    assert!(agent.is_idle());
+}
+
+#[test]
+fn hostile_grants_are_ignored() {
+    let (mut agent, _) = working(&[]);
+    let seq = sync(&mut agent).seq;
+    let short = Lease { trial_id: vec![1; 31], ..lease(1, 1) };
+    let grants = vec![Grant::default(), Grant { lease: Some(short), ..grant(1, 1) }];
+    agent.replied(SyncReply { grants, ..reply(seq) }).unwrap();
+    assert!(agent.is_idle());
+}
+
+#[test]
+fn the_pace_is_unknown_before_the_first_epoch() {
+    let mut progress = Progress { n_epochs: 10, epoch_s: 0.5, ..Progress::default() };
+    assert_eq!(progress.seconds_left(), None);
+    progress.n_epochs_done = 8;
+    assert_eq!(progress.seconds_left(), Some(1.0));
+}
