@@ -208,6 +208,7 @@ impl Network for FastNetwork {
         let data = Arc::clone(&self.data);
         self.batch.gather(&data.train, batch.rows.iter().map(|&row| row as usize));
         batch::prefetch(&data.train, batch.next_rows.iter().map(|&row| row as usize));
+        self.prefetch_pixels(batch.next_rows);
         self.forward(Some(batch.step));
         let (loss_sum, n_correct) = self.batch_loss();
         let mut step = Step { loss_sum, n_correct, norm_squared: 0.0, search: None };

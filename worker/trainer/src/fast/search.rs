@@ -5,7 +5,7 @@ use super::layer::Input;
 use super::panels::padded;
 use super::{FastNetwork, Weights};
 use crate::data::PreparedData;
-use crate::kernels::{Along, ColumnSums, Floats, PixelProducts, Product, Start, Transpose};
+use crate::kernels::{self, Along, ColumnSums, Floats, PixelProducts, Product, Start, Transpose};
 use crate::network::{Batch, Search};
 use crate::optimizers::OptimizerState;
 use crate::reference::{PIXEL_ONE, uses_gram_form};
@@ -34,7 +34,7 @@ struct Gram {
 enum GramSource {
     Pixels {
         pixels: Vec<i16>,
-        products: Vec<u64>,
+        products: Vec<u32>,
     },
     /// Samples `[sample][input]` and `[input][sample]`.
     Floats {
@@ -139,6 +139,16 @@ impl FastNetwork {
         self.forward_above(Weights::Probe, Some(step));
         let (loss_sum, _) = self.batch_loss();
         loss_sum / n as f64
+    }
+
+    /// Asks for the pixels that the next step's Gram matrix reads.
+    pub(super) fn prefetch_pixels(&self, rows: &[u32]) {
+        let has_gram = self.line.as_ref().is_some_and(|line| line.gram.is_some());
+        let Some(bytes) = self.data.train_bytes.as_ref().filter(|_| has_gram) else { return };
+        let n_inputs = self.data.n_inputs();
+        for &row in rows {
+            kernels::prefetch(&bytes[row as usize * n_inputs..][..n_inputs]);
+        }
     }
 
     fn fill_gram(&self, gram: &mut Gram, rows: &[u32]) {

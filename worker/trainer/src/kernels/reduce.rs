@@ -2,6 +2,7 @@
 //! pixels.
 
 use super::lanes::Lanes;
+use crate::data::MAX_INPUTS;
 
 const BLOCK: usize = 16;
 /// So many products of two pixels, each below 2^16, stay below 2^31.
@@ -68,13 +69,14 @@ pub(crate) struct PixelProducts<'a> {
     /// A multiple of 32.
     pub stride: usize,
     /// Entry (i, j) at `i * n_rows + j`.
-    pub products: &'a mut [u64],
+    pub products: &'a mut [u32],
 }
 
 impl PixelProducts<'_> {
     /// Panics if an index would leave its slice.
     pub(super) fn check(&self) {
-        assert!(self.stride.is_multiple_of(32));
+        // Then every product of two rows fits into u32.
+        assert!(self.stride.is_multiple_of(32) && self.stride <= MAX_INPUTS);
         assert!(self.n_rows * self.stride <= self.pixels.len());
         assert!(self.n_rows * self.n_rows <= self.products.len());
     }
@@ -87,7 +89,7 @@ pub(super) unsafe fn pixel_products<L: Lanes>(p: &mut PixelProducts<'_>) {
     let n = p.n_rows;
     for i in 0..n {
         for j in i..n {
-            let mut total = 0_u64;
+            let mut total = 0_u32;
             let mut from = 0;
             while from < p.stride {
                 let to = usize::min(from + EXACT_TERMS, p.stride);
@@ -101,7 +103,7 @@ pub(super) unsafe fn pixel_products<L: Lanes>(p: &mut PixelProducts<'_>) {
                         sums = L::add_products(sums, a.add(at), b.add(at));
                         at += L::INTS;
                     }
-                    total += L::total(sums) as u64;
+                    total += L::total(sums) as u32;
                 }
                 from = to;
             }

@@ -9,7 +9,7 @@ use crate::sum::LaneSum;
 /// Largest configured batch of the Gram form.
 pub(crate) const GRAM_BATCH_MAX: usize = 128;
 /// The largest product of two pixels; also what the bias's input, a one, counts as among pixels.
-pub(crate) const PIXEL_ONE: u64 = 255 * 255;
+pub(crate) const PIXEL_ONE: u32 = 255 * 255;
 
 /// Whether the first layer's line is found by the batch's Gram matrix.
 pub(crate) fn uses_gram_form(batch_size: usize, n_inputs: usize) -> bool {
@@ -62,7 +62,7 @@ impl PlainNetwork {
             Some(bytes) => {
                 let pixels = |i: usize| &bytes[batch.rows[i] as usize * n_inputs..][..n_inputs];
                 let pairs = pixels(i).iter().zip(pixels(j));
-                let exact: u64 = pairs.map(|(&a, &b)| u64::from(a) * u64::from(b)).sum();
+                let exact: u32 = pairs.map(|(&a, &b)| u32::from(a) * u32::from(b)).sum();
                 (exact + PIXEL_ONE) as f32 * (1.0 / PIXEL_ONE as f32)
             }
             None => chain(0.0, samples[i].iter().zip(&samples[j]).map(|(&a, &b)| (a, b))) + 1.0,
