@@ -32,7 +32,9 @@ pub(crate) fn trial_digest(
 }
 
 pub(crate) fn float_bytes(numbers: &[f32]) -> Vec<u8> {
-    numbers.iter().flat_map(|x| x.to_le_bytes()).collect()
+    let mut bytes = Vec::with_capacity(size_of_val(numbers));
+    numbers.iter().for_each(|x| bytes.extend_from_slice(&x.to_le_bytes()));
+    bytes
 }
 
 /// One epoch: its fields in order, little-endian, floats as their bits; the step sizes as a byte

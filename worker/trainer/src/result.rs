@@ -10,6 +10,7 @@ pub struct EpochRecord {
     pub train_loss: f64,
     /// Share from 0 to 1.
     pub train_accuracy: f64,
+    /// 0, like the accuracy, without a validation part.
     pub valid_loss: f64,
     pub valid_accuracy: f64,
     /// The rate the schedule gave at the epoch's last step.

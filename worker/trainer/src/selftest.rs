@@ -65,7 +65,8 @@ fn dataset() -> Dataset {
     Dataset::from_idx(&images, &labels, &test_images, &test_labels).expect("the files are right")
 }
 
-fn idx(dims: &[u32], content: &[u8]) -> Vec<u8> {
+/// An IDX file of bytes.
+pub(crate) fn idx(dims: &[u32], content: &[u8]) -> Vec<u8> {
     let mut file = vec![0, 0, 8, dims.len() as u8];
     dims.iter().for_each(|dim| file.extend(dim.to_be_bytes()));
     file.extend(content);

@@ -8,15 +8,8 @@ use crate::config::{OptimizerKind, TrainConfig, Value};
 use crate::data::{Dataset, PreparedData, Scale, Split};
 use crate::result::TrialResult;
 use crate::rng::{Purpose, draw};
+pub(crate) use crate::selftest::idx;
 use crate::trainer::{EpochEnd, Trainer};
-
-/// An IDX file.
-pub(crate) fn idx(dims: &[u32], content: &[u8]) -> Vec<u8> {
-    let mut file = vec![0, 0, 8, dims.len() as u8];
-    dims.iter().for_each(|dim| file.extend(dim.to_be_bytes()));
-    file.extend(content);
-    file
-}
 
 /// Samples whose inputs are on (1 to 255) with a probability that depends on input and label:
 /// `often` of 16 where the class has them, `seldom` elsewhere.

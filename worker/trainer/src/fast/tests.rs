@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use proptest::prelude::*;
+
 use crate::config::{OptimizerKind, TrainConfig, Value};
 use crate::data::{PreparedData, Scale};
 use crate::isa::Isa;
@@ -105,5 +107,31 @@ fn steps_that_diverge() {
             let changes = [("learning_rate", Value::Number(1e30))];
             assert_equal_everywhere(&config(kind, &changes), data);
         }
+    }
+}
+
+proptest! {
+    // The sources of failures are printed; nothing is written to disk.
+    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn any_shape(
+        n_inputs in 6..70_u32,
+        often in 1..16_u32,
+        hidden in prop::collection::vec(1..150_u32, 0..4),
+        batch_size in 1..48_u64,
+        kind in prop::sample::select(OptimizerKind::ALL.to_vec()),
+        dropout in prop::sample::select(vec![0.0, 0.4]),
+        rate in prop::sample::select(vec![0.001, 0.1, 3.0]),
+    ) {
+        let data = Generated { n_inputs, often, ..Generated::SPARSE }.prepare(Scale::Unit);
+        let changes = [
+            ("hidden", Value::Widths(hidden)),
+            ("batch_size", Value::Count(batch_size)),
+            ("dropout", Value::Number(dropout)),
+            ("learning_rate", Value::Number(rate)),
+            ("epochs", Value::Count(1)),
+        ];
+        assert_equal_everywhere(&config(kind, &changes), &data);
     }
 }
