@@ -132,6 +132,8 @@ pub enum Verb {
     Report(ReportFolder),
     /// Show where a sweep stands, running or not
     Status(ReportFolder),
+    /// Train a recorded trial again and compare its digest with the recorded one
+    Replay(Replay),
     /// A worker on this machine, started by a coordinator
     #[command(hide = true)]
     LocalWorker(LocalWorker),
@@ -153,6 +155,18 @@ pub struct ReportFolder {
     /// Folder of the recorded state [default: <folder>/.state]
     #[arg(long, value_name = "DIR")]
     pub state: Option<PathBuf>,
+}
+
+#[derive(Args, Clone, Debug, PartialEq)]
+pub struct Replay {
+    /// The report's folder, such as reports/full; only sweep.toml, results.csv and manifest.json
+    /// are read
+    pub folder: PathBuf,
+    /// The first digits of the trial's id, or `best`: the best configuration's first seed
+    pub trial: String,
+    /// Folder that the data set's path counts from [default: the report's folder]
+    #[arg(long, value_name = "DIR")]
+    pub from: Option<PathBuf>,
 }
 
 #[derive(Args, Clone, Debug, PartialEq)]

@@ -14,6 +14,7 @@ mod monitor;
 mod prepare;
 pub mod progress;
 mod publish;
+mod replay;
 mod report_input;
 mod rpc;
 mod run;
@@ -61,6 +62,7 @@ fn run_verb(verb: &Verb) -> Result<(), Refusal> {
         Verb::Schema => Ok(verbs::schema()?),
         Verb::Report(arguments) => Ok(verbs::report(arguments)?),
         Verb::Status(arguments) => Ok(verbs::status(arguments)?),
+        Verb::Replay(arguments) => replay::replay(arguments),
         Verb::BuildReport(arguments) => Ok(verbs::build_report(arguments)?),
         Verb::LocalWorker(_) => unreachable!("`main` starts it"),
     }

@@ -46,15 +46,16 @@ pub struct Planned {
     pub plan: Plan,
 }
 
-/// Reads and expands a sweep file; its problems are printed.
-pub fn plan_file(path: &Path) -> Result<Planned, Refusal> {
+/// Reads and expands a sweep file; its problems are printed. `data_folder` is what the data set's
+/// path counts from, if not the file's own folder.
+pub fn plan_file(path: &Path, data_folder: Option<&Path>) -> Result<Planned, Refusal> {
     let source = SweepText::read(path).map_err(Refusal::Usage)?;
     let refuse = |problems: Vec<sweep::Problem>| {
         source.print(&problems);
         Refusal::Usage(String::new())
     };
     let file = sweep::parse(&source.text).map_err(refuse)?;
-    let loaded = datasets::load(&file.dataset, source.folder())
+    let loaded = datasets::load(&file.dataset, data_folder.unwrap_or(source.folder()))
         .map_err(|error| refuse(vec![error.into_problem(file.dataset_span.clone())]))?;
     let plan = sweep::plan(&file, &loaded.facts).map_err(refuse)?;
     Ok(Planned { text: source.text, loaded, plan })

@@ -47,7 +47,7 @@ const PARTIAL_REPORT_EVERY: Duration = Duration::from_secs(60);
 /// and the report are started from.
 pub fn run(run: &cli::Run, program: PathBuf) -> Result<u8, Refusal> {
     let isa = prepare::choose_isa()?;
-    let planned = prepare::plan_file(&run.sweep)?;
+    let planned = prepare::plan_file(&run.sweep, None)?;
     let listener = prepare::bind(run.listen)?;
     let opened = prepare::open_state(run, &planned)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()

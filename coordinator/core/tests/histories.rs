@@ -403,6 +403,7 @@ fn a_drained_worker_gives_its_trials_back_without_charge() {
     world.sync(0, true);
     assert_eq!(world.core.counts().n_ready, N_TRIALS);
     assert_eq!(world.core.trial(TrialIndex(0)).n_suspicions, 0);
+    assert_eq!(world.core.workers().count(), 0, "it is not waited for");
 }
 
 #[test]

@@ -55,14 +55,20 @@ pub fn build(input: &Input, folder: &Path) -> Result<Built, ReportError> {
         out.write(&format!("{}.png", figure.name), &figures::png(figure)?)?;
     }
     out.write("sweep.toml", input.sweep_toml.as_bytes())?;
-    let manifest =
-        manifest::manifest(input, sweep.counts, out.digests(), results_sha256.as_deref());
+    let best = summary::best(&sweep);
+    let manifest = manifest::manifest(
+        input,
+        sweep.counts,
+        out.digests(),
+        results_sha256.as_deref(),
+        best.as_ref().map(|best| best.trial_id.as_str()),
+    );
     out.write("manifest.json", manifest.as_bytes())?;
     Ok(Built {
         complete,
         results_sha256,
         counts: sweep.counts,
-        best: summary::best(&sweep),
+        best,
         short_table: summary::short_table(&sweep),
         files: out.files(),
     })

@@ -13,6 +13,8 @@ const SCHEMA_VERSION: u32 = 1;
 // Fields stand in alphabetical order, since they are written in the order they are declared.
 #[derive(Serialize)]
 struct Manifest<'a> {
+    /// The best configuration's first seed.
+    best_trial_id: Option<&'a str>,
     counts: ManifestCounts,
     data: Data<'a>,
     /// File name to SHA-256.
@@ -52,9 +54,11 @@ pub(crate) fn manifest(
     counts: Counts,
     files: &BTreeMap<String, String>,
     results_sha256: Option<&str>,
+    best_trial_id: Option<&str>,
 ) -> String {
     let data = &input.data;
     let manifest = Manifest {
+        best_trial_id,
         counts: ManifestCounts {
             cancelled: counts.n_cancelled,
             collapsed: counts.n_collapsed,

@@ -36,6 +36,10 @@ impl Core {
             self.grant(id, sync.seq, n_free, &mut reply.grants, out);
         }
         reply.order = self.order_for(id);
+        // A worker that drained holds nothing and comes back, if at all, with a Join.
+        if sync.draining && self.workers[&id].leases.is_empty() {
+            self.forget(id);
+        }
         out.push(Action::Reply(call, Reply::Synced(reply)));
     }
 

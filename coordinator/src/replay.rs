@@ -1,0 +1,126 @@
+//! `replay`: trains a recorded trial again, here and now, and compares digests. It needs the
+//! committed files of a report alone, no state.
+
+use std::{
+    fs,
+    io::{self, Write},
+    path::Path,
+    sync::{Arc, atomic::AtomicBool},
+    time::Instant,
+};
+
+use anyhow::{Context, anyhow, bail};
+use coordinator_core::sweep::TrialId;
+use trainer::{EpochEnd, PreparedData, Trainer, TrialResult};
+
+use crate::{
+    cli,
+    prepare::{self, Planned, Refusal},
+    terminal::percent,
+    values::label,
+};
+
+/// Fails when the digests differ, which means that this machine, the one that trained it, or a
+/// build of either is broken.
+pub fn replay(arguments: &cli::Replay) -> Result<(), Refusal> {
+    let isa = prepare::choose_isa()?;
+    let folder = &arguments.folder;
+    let rows = recorded(&folder.join("results.csv"))?;
+    let data_folder = arguments.from.as_deref();
+    let planned = prepare::plan_file(&folder.join("sweep.toml"), data_folder)?;
+    let id = find(&arguments.trial, &rows, folder)?;
+    let index = planned.plan.trials.iter().position(|trial| trial.id == id).ok_or_else(|| {
+        anyhow!("trial {id} is recorded in results.csv, but is not among the trials of sweep.toml")
+    })?;
+    let digest = rows.iter().find(|row| row.id == id).map(|row| row.digest.as_str());
+    let digest = digest.filter(|digest| !digest.is_empty());
+    let digest = digest.ok_or_else(|| anyhow!("trial {id} has no recorded digest"))?;
+    let result = train(&planned, index, isa)?;
+    Ok(compare(id, digest, &result)?)
+}
+
+struct Row {
+    id: TrialId,
+    digest: String,
+}
+
+/// The first and the last column: ids and digests. None of the columns holds a comma.
+fn recorded(path: &Path) -> anyhow::Result<Vec<Row>> {
+    let text = fs::read_to_string(path).with_context(|| {
+        format!("{}: cannot be read; expected the folder of a complete report", path.display())
+    })?;
+    let mut lines = text.lines();
+    let header = lines.next().unwrap_or_default();
+    if !(header.starts_with("trial_id,") && header.ends_with(",digest")) {
+        bail!("{}:1: expected columns from trial_id to digest", path.display());
+    }
+    let expected = |number: usize| {
+        anyhow!("{}:{number}: expected a row from a trial id to a digest", path.display())
+    };
+    (2..).zip(lines).map(|(number, line)| row(line).ok_or_else(|| expected(number))).collect()
+}
+
+fn row(line: &str) -> Option<Row> {
+    let (id, rest) = line.split_once(',')?;
+    let (_, digest) = rest.rsplit_once(',')?;
+    Some(Row { id: id.parse().ok()?, digest: digest.into() })
+}
+
+fn find(wanted: &str, rows: &[Row], folder: &Path) -> Result<TrialId, Refusal> {
+    let prefix = if wanted == "best" { best(folder)? } else { wanted.into() };
+    TrialId::find(&prefix, rows.iter().map(|row| row.id))
+        .map_err(|error| Refusal::Usage(format!("trial {wanted}: {error}")))
+}
+
+fn best(folder: &Path) -> anyhow::Result<String> {
+    let path = folder.join("manifest.json");
+    let text = fs::read_to_string(&path).with_context(|| format!("{}", path.display()))?;
+    let manifest: serde_json::Value =
+        serde_json::from_str(&text).with_context(|| format!("{}", path.display()))?;
+    let id = manifest["best_trial_id"].as_str();
+    id.map(Into::into).ok_or_else(|| anyhow!("{}: names no best trial", path.display()))
+}
+
+fn train(planned: &Planned, index: usize, isa: trainer::Isa) -> anyhow::Result<TrialResult> {
+    let config = planned.plan.config(index);
+    say(&format!("training {} seed {} on {}\n", label(&config), config.seed, isa.name()));
+    let data = Arc::new(PreparedData::new(&planned.loaded.dataset, planned.plan.split)?);
+    let mut trainer = Trainer::new(config, data, isa)?;
+    let never = AtomicBool::new(false);
+    loop {
+        let started = Instant::now();
+        let n_before = trainer.history().len();
+        let end = trainer.run_epoch(&never);
+        // An epoch in which the trial diverged is not in the history.
+        if let Some(epoch) = trainer.history().get(n_before) {
+            say(&format!(
+                "epoch {}: validation accuracy {} ({:.2} s)\n",
+                epoch.epoch,
+                percent(epoch.valid_accuracy),
+                started.elapsed().as_secs_f64()
+            ));
+        }
+        match end {
+            EpochEnd::Continues => {}
+            EpochEnd::Ends => return Ok(trainer.into_result()),
+            EpochEnd::Stopped => unreachable!("nobody asked it to stop"),
+        }
+    }
+}
+
+fn compare(id: TrialId, recorded: &str, result: &TrialResult) -> anyhow::Result<()> {
+    let trained: String = result.digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    if trained == recorded {
+        say(&format!("trial {id}\ndigest {trained}: equal to the recorded one\n"));
+        return Ok(());
+    }
+    bail!(
+        "trial {id}: this machine gives digest {trained}, recorded is {recorded}; \
+         one of the two machines or builds is broken"
+    )
+}
+
+/// To stdout; a reader that went away is no error.
+fn say(text: &str) {
+    let _ = io::stdout().lock().write_all(text.as_bytes());
+}
