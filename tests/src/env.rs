@@ -61,8 +61,18 @@ impl Env {
     ) -> Coordinator {
         let file = format!("{}.toml", sweep.name);
         self.write(&file, sweep.to_toml());
+        self.start_file(&file, arguments, variables)
+    }
+
+    /// Starts the sweep of a file that lies here already.
+    pub fn start_file(
+        &self,
+        file: &str,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Coordinator {
         let mut command = self.coordinator_command();
-        command.args(["--sweep", &file, "--output", "json"]).args(arguments);
+        command.args(["--sweep", file, "--output", "json"]).args(arguments);
         if !arguments.contains(&"--listen") {
             command.args(["--listen", "127.0.0.1:0"]);
         }
@@ -90,21 +100,16 @@ impl Env {
         command
     }
 
-    /// Starts a remote worker with one slot and a cache folder of its own, named as it is.
+    /// Starts a remote worker with one slot; its name is that of its cache folder too.
     pub fn start_worker(&self, url: &str, name: &str) -> RemoteWorker {
-        let mut command = self.worker_command();
-        command.args(["--coordinator", url, "--name", name, "--slots", "1"]);
-        command.arg("--cache-dir").arg(self.path(name));
+        let mut command = self.program(self.programs.worker);
+        command.args(["--coordinator", url, "--name", name, "--slots", "1", "--cache-dir", name]);
         RemoteWorker::start(&mut command)
     }
 
     /// Runs `worker` with these arguments alone to its end.
     pub fn worker(&self, arguments: &[&str]) -> Ended {
-        Process::start(self.worker_command().args(arguments)).wait()
-    }
-
-    fn worker_command(&self) -> Command {
-        self.program(self.programs.worker)
+        Process::start(self.program(self.programs.worker).args(arguments)).wait()
     }
 
     /// What `coordinator status` tells of a sweep.

@@ -1,3 +1,5 @@
+//! Data sets from folders and from the binary, good and bad.
+
 use super::*;
 use flate2::Compression;
 use flate2::write::GzEncoder;

@@ -17,7 +17,13 @@ pub fn of_long() -> &'static BTreeMap<&'static str, String> {
 /// The run of `Sweep::LONG` in `env` came to the same, with each trial once.
 #[track_caller]
 pub fn assert_same(env: &Env) {
-    assert_eq!(&canonical_files(&env.report(&Sweep::LONG)), of_long());
+    assert_same_files(env);
     let status = env.status(&Sweep::LONG);
     assert_eq!(status.n_completed, Sweep::LONG.n_trials(), "{}", status.text);
+}
+
+/// The same, where the state lies elsewhere.
+#[track_caller]
+pub fn assert_same_files(env: &Env) {
+    assert_eq!(&canonical_files(&env.report(&Sweep::LONG)), of_long());
 }

@@ -2,6 +2,10 @@
 //! never depend on threads.
 
 mod bootstrap;
+#[cfg(test)]
+mod fixtures_student;
+#[cfg(test)]
+mod fixtures_wilcoxon;
 mod multiple;
 mod student;
 mod wilcoxon;

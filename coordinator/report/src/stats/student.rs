@@ -105,10 +105,8 @@ pub(crate) fn paired_t(differences: &[f64]) -> Option<PairedTest> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::fixtures_student::{P_VALUES, PAIRED, QUANTILES};
     use super::*;
-
-    // Computed with scipy 1.17.1: scipy.stats.t.ppf(0.975, df), 2 * scipy.stats.t.sf(t, df).
-    include!("fixtures_student.rs");
 
     #[test]
     fn quantiles_agree_with_scipy() {

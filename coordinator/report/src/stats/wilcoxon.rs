@@ -46,11 +46,8 @@ fn doubled_ranks(differences: &[f64]) -> Vec<usize> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::fixtures_wilcoxon::CASES;
     use super::*;
-
-    // Computed by enumerating all 2^n sign patterns over scipy.stats.rankdata ranks (scipy 1.17.1);
-    // rows without zeros or ties also equal scipy.stats.wilcoxon(method="exact").
-    include!("fixtures_wilcoxon.rs");
 
     #[test]
     fn exact_p_agrees_with_enumeration() {

@@ -1,0 +1,207 @@
+//! The repository keeps its own rules: short files that say what they are, nothing half done,
+//! dependencies in one direction, links and commands that work.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+const MAX_LINES: usize = 500;
+
+/// In halves, so that this file passes too.
+const HALF_DONE: [&str; 5] = [
+    concat!("TO", "DO"),
+    concat!("FIX", "ME"),
+    concat!("todo", "!("),
+    concat!("unimplemented", "!("),
+    concat!("#[", "ignore"),
+];
+
+/// Each crate's folder, the crates of ours that it may name, and the outside ones that it must not.
+const DIRECTIONS: [(&str, &[&str], &[&str]); 7] = [
+    ("proto", &[], &["polars", "rusqlite", "tokio"]),
+    ("worker/trainer", &[], &["polars", "prost", "rusqlite", "tokio", "tonic"]),
+    ("worker", &["proto", "trainer"], &["polars", "rusqlite"]),
+    ("coordinator/core", &["trainer"], &["polars", "prost", "rusqlite", "tokio", "tonic"]),
+    ("coordinator/report", &[], &["prost", "rusqlite", "tokio", "tonic"]),
+    (
+        "coordinator",
+        &["coordinator-core", "proto", "report", "trainer", "worker"],
+        &["polars", "polars-io"],
+    ),
+    ("tests", &["coordinator", "worker"], &["polars", "rusqlite", "tokio", "tonic"]),
+];
+
+fn root() -> PathBuf {
+    Path::new(std::env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// All files of the repository with this ending, but for hidden and generated ones.
+fn files(ending: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![root()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("a folder can be read").flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let is_generated = name.starts_with('.') || name == "target" || name == "partial";
+            if is_generated {
+                continue;
+            }
+            if entry.path().is_dir() {
+                folders.push(entry.path());
+            } else if name.ends_with(ending) {
+                found.push(entry.path());
+            }
+        }
+    }
+    assert!(!found.is_empty(), "no {ending} files");
+    found.sort();
+    found
+}
+
+#[track_caller]
+fn assert_none(what: &str, found: &[String]) {
+    assert!(found.is_empty(), "{what}:\n{}", found.join("\n"));
+}
+
+#[test]
+fn source_files_are_short() {
+    let count = |path: PathBuf| (read(&path).lines().count(), path);
+    let long = files(".rs").into_iter().map(count).filter(|(n_lines, _)| MAX_LINES < *n_lines);
+    let long = long.map(|(n_lines, path)| format!("{}: {n_lines} lines", path.display()));
+    assert_none("split these", &long.collect::<Vec<_>>());
+}
+
+#[test]
+fn source_files_say_what_they_are() {
+    let silent = files(".rs").into_iter().filter(|path| !read(path).starts_with("//! "));
+    let silent = silent.map(|path| path.display().to_string());
+    assert_none("these lack their first line", &silent.collect::<Vec<_>>());
+}
+
+#[test]
+fn nothing_is_half_done() {
+    let mut found = Vec::new();
+    for path in [files(".rs"), files(".toml"), files(".proto"), files(".sql")].concat() {
+        for (number, line) in (1..).zip(read(&path).lines()) {
+            if HALF_DONE.iter().any(|mark| line.contains(mark)) {
+                found.push(format!("{}:{number}: {line}", path.display()));
+            }
+        }
+    }
+    assert_none("finish these", &found);
+}
+
+#[test]
+fn dependencies_go_in_one_direction() {
+    let ours: BTreeSet<String> = DIRECTIONS.iter().map(|(folder, ..)| crate_in(folder).0).collect();
+    let mut found = Vec::new();
+    for (folder, allowed, forbidden) in DIRECTIONS {
+        let (name, dependencies) = crate_in(folder);
+        for dependency in dependencies {
+            let is_stranger = ours.contains(&dependency) && !allowed.contains(&&*dependency);
+            if is_stranger || forbidden.contains(&&*dependency) {
+                found.push(format!("{name} depends on {dependency}"));
+            }
+        }
+    }
+    assert_none("not in this direction", &found);
+    let members = toml(&root())["workspace"]["members"].as_array().expect("a list").len();
+    assert_eq!(members, DIRECTIONS.len(), "each crate has its line in this test");
+}
+
+/// Name and dependencies, those of its build script included.
+fn crate_in(folder: &str) -> (String, BTreeSet<String>) {
+    let manifest = toml(&root().join(folder));
+    let name = manifest["package"]["name"].as_str().expect("a name").to_owned();
+    let tables = ["dependencies", "build-dependencies"].into_iter();
+    let names = tables.filter_map(|key| manifest.get(key)?.as_table()).flat_map(toml::Table::keys);
+    (name, names.cloned().collect())
+}
+
+fn toml(folder: &Path) -> toml::Table {
+    read(&folder.join("Cargo.toml")).parse().expect("TOML")
+}
+
+#[test]
+fn links_lead_somewhere() {
+    let mut found = Vec::new();
+    for path in files(".md") {
+        let folder = path.parent().expect("a file lies in a folder");
+        for target in link_targets(&read(&path)) {
+            let is_outside = target.contains("://") || target.starts_with('#');
+            let file = target.split('#').next().unwrap_or_default();
+            if !is_outside && !folder.join(file).exists() {
+                found.push(format!("{}: {target}", path.display()));
+            }
+        }
+    }
+    assert_none("broken links", &found);
+}
+
+/// What stands in the brackets of `[text](target)`.
+fn link_targets(markdown: &str) -> Vec<String> {
+    let targets = markdown.split("](").skip(1).filter_map(|rest| rest.split_once(')'));
+    targets.map(|(target, _)| target.to_owned()).collect()
+}
+
+#[test]
+fn the_readme_shows_the_two_commands() {
+    let readme = read(&root().join("README.md"));
+    for command in [
+        "cargo run --release --bin coordinator -- --sweep sweeps/quick.toml",
+        "cargo test --workspace",
+    ] {
+        assert!(readme.lines().any(|line| line == command), "{command}");
+    }
+    assert!(root().join("sweeps/quick.toml").is_file());
+    assert!(read(&root().join(".ci/run")).contains("cargo test --workspace"));
+}
+
+#[test]
+fn the_commands_of_the_readme_exist() {
+    let readme = read(&root().join("README.md"));
+    let programs = [
+        ("coordinator", help(std::env!("CARGO_BIN_EXE_e2e-coordinator"))),
+        ("worker", help(std::env!("CARGO_BIN_EXE_e2e-worker"))),
+    ];
+    let programs: BTreeMap<&str, String> = programs.into();
+    let mut n_commands = 0;
+    for (name, help) in &programs {
+        let start = format!("--bin {name} -- ");
+        for (_, arguments) in readme.lines().filter_map(|line| line.split_once(&start)) {
+            let arguments = arguments.split(['#', '>']).next().unwrap_or_default();
+            for flag in arguments.split_whitespace().filter(|it| it.starts_with("--")) {
+                assert!(help.contains(&format!("{flag} ")), "{name} knows no {flag}");
+            }
+            let first = arguments.split_whitespace().next().expect("a flag or a verb");
+            assert!(help.contains(first), "{name} knows no {first}");
+            n_commands += 1;
+        }
+    }
+    assert!(5 <= n_commands, "{n_commands} commands found");
+    for flag in flags_in_text(&readme) {
+        let is_known = programs.values().any(|help| help.contains(&flag));
+        assert!(is_known, "neither program knows {flag}");
+    }
+}
+
+/// The flags between backticks outside of code blocks, each without its value.
+fn flags_in_text(markdown: &str) -> BTreeSet<String> {
+    let text = markdown.split("```").step_by(2);
+    let code = text.flat_map(|part| part.split('`').skip(1).step_by(2));
+    let words = code.flat_map(str::split_whitespace).filter(|word| word.starts_with("--"));
+    words.map(str::to_owned).collect()
+}
+
+fn help(program: &str) -> String {
+    let output = Command::new(program).arg("--help").output().expect("the program starts");
+    assert!(output.status.success());
+    String::from_utf8(output.stdout).expect("text")
+}
