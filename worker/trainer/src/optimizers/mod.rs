@@ -258,8 +258,8 @@ pub(crate) mod tests {
     #[test]
     fn small_state_becomes_zero_and_other_state_stays() {
         let update = Update { rule: Rule::Momentum { lr: 0.1, mu: 0.5 }, l2: None, keep: None };
-        for (before, after) in [(SMALLEST_STATE * 1.9, 0.0), (SMALLEST_STATE * 2.0, SMALLEST_STATE)]
-        {
+        let limit = 1.0 / (1_u128 << 100) as f32;
+        for (before, after) in [(1.9 * limit, 0.0), (2.0 * limit, limit)] {
             let mut state = [before, 0.0];
             update.apply(&mut 1.0, 0.0, &mut state);
             assert_eq!(state[0], after);
