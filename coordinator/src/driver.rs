@@ -8,14 +8,14 @@ use std::{
 };
 
 use coordinator_core::{
-    event::{Action, Call, Event, Notice, Record, Reply},
+    event::{Action, Call, Event, Record, Reply},
     machine::{Core, Counts},
-    time::Millis,
 };
 use tokio::{
     sync::{mpsc, oneshot},
     time::{MissedTickBehavior, interval, sleep_until},
 };
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::Clock,
@@ -24,11 +24,9 @@ use crate::{
     store::{StoreError, Writer},
 };
 
-/// A wake-up this late means that the whole machine stood still, so silence proves nothing.
+/// A pause of the loop above this means that the machine stood still or the disk did, so silence
+/// proves nothing.
 const LATE_MAX: Duration = Duration::from_secs(5);
-
-/// Workers get this long to hand back their trials when the coordinator stops.
-const STOP_TIMEOUT: Duration = Duration::from_secs(12);
 
 /// How often the progress is shown.
 const REFRESH: Duration = Duration::from_millis(250);
@@ -53,11 +51,18 @@ pub struct Driver {
     pub monitor: Monitor,
     /// After the last outcome, remote workers get this long to hear of it.
     pub linger: Duration,
+    /// Workers get this long to hand back their trials when the coordinator stops.
+    pub stop_timeout: Duration,
+    /// Cancelled by whoever stops the run; a commit that waits for space gives up then.
+    pub stopping: CancellationToken,
+    /// Cancelled by the driver once every trial has its outcome.
+    pub finished: CancellationToken,
 }
 
 /// What a run of the loop carries along.
-#[derive(Default)]
 struct Calls {
+    /// When the loop last woke up.
+    woke: Instant,
     n_calls: u64,
     waiting: BTreeMap<Call, oneshot::Sender<Reply>>,
     stop_by: Option<Instant>,
@@ -68,7 +73,7 @@ impl Driver {
     /// Runs until every trial has its outcome or a stop is through. An error of the store ends the
     /// run at once: what is durable is durable, and nobody was told more.
     pub async fn run(mut self, restored: Vec<Action>) -> Result<Ended, StoreError> {
-        let mut calls = Calls::default();
+        let mut calls = Calls::new();
         let mut refresh = interval(REFRESH);
         refresh.set_missed_tick_behavior(MissedTickBehavior::Skip);
         self.carry_out(restored, &mut calls).await?;
@@ -77,13 +82,16 @@ impl Driver {
                 break ended;
             }
             let deadline = self.deadline(&calls);
-            let mut out = Vec::new();
-            tokio::select! {
+            let post = tokio::select! {
                 biased;
-                post = self.mailbox.recv() => self.take_all(post, &mut calls, &mut out),
-                () = sleep_until(deadline.into()) => self.tick(deadline, &mut out),
-                _ = refresh.tick() => self.monitor.refresh(&self.core),
-            }
+                post = self.mailbox.recv() => post,
+                () = sleep_until(deadline.into()) => None,
+                _ = refresh.tick() => None,
+            };
+            let mut out = Vec::new();
+            self.wake(&mut calls, &mut out);
+            self.take_all(post, &mut calls, &mut out);
+            self.monitor.refresh(&self.core);
             self.carry_out(out, &mut calls).await?;
         };
         self.monitor.refresh(&self.core);
@@ -102,6 +110,7 @@ impl Driver {
         let now = Instant::now();
         let counts = self.core.counts();
         if self.core.is_finished() {
+            self.finished.cancel();
             let by = *calls.finish_by.get_or_insert(now + self.linger);
             let is_through = self.core.remotes_know_the_end() || by <= now;
             return is_through.then_some(Ended::Finished(counts));
@@ -110,23 +119,27 @@ impl Driver {
         (self.core.is_quiet() || stop_by <= now).then_some(Ended::Stopped(counts))
     }
 
-    /// Applies the post at hand and all that wait behind it, so that they share one commit.
+    /// The loop wakes several times a second; after a longer pause the silence of workers was its
+    /// own.
+    fn wake(&mut self, calls: &mut Calls, out: &mut Vec<Action>) {
+        let before = std::mem::replace(&mut calls.woke, Instant::now());
+        if self.clock.slept() || LATE_MAX < calls.woke.duration_since(before) {
+            self.core.apply(self.clock.now(), Event::Overslept, out);
+        }
+    }
+
+    /// Applies the post at hand and all that wait behind it, so that they share one commit, and
+    /// only then judges who was silent for too long.
     fn take_all(&mut self, first: Option<Post>, calls: &mut Calls, out: &mut Vec<Action>) {
         let now = self.clock.now();
         let mut next = first;
         for _ in 0..CAPACITY {
-            let Some(post) = next else { return };
-            let event = calls.admit(post);
+            let Some(post) = next else { break };
+            let event = calls.admit(post, self.stop_timeout);
             self.core.apply(now, event, out);
             next = self.mailbox.try_recv().ok();
         }
-    }
-
-    fn tick(&mut self, deadline: Instant, out: &mut Vec<Action>) {
-        let now: Millis = self.clock.now();
-        let is_late = LATE_MAX < Instant::now().saturating_duration_since(deadline);
-        let event = if self.clock.slept() || is_late { Event::Overslept } else { Event::Tick };
-        self.core.apply(now, event, out);
+        self.core.apply(now, Event::Tick, out);
     }
 
     /// Records first, durable; then replies and news.
@@ -155,7 +168,7 @@ impl Driver {
             let _ = calls.waiting.remove(&call).map(|waiting| waiting.send(reply));
         }
         for notice in notices {
-            self.tell(&notice);
+            self.monitor.noticed(&notice);
         }
         Ok(())
     }
@@ -165,22 +178,31 @@ impl Driver {
     async fn commit(&self, records: &Arc<[Record]>) -> Result<(), StoreError> {
         loop {
             match self.writer.commit(records.clone()).await {
-                Err(StoreError::Full { .. }) => {
+                Err(StoreError::Full { source }) => {
                     self.monitor.disk_full(DISK_FULL_PAUSE);
-                    tokio::time::sleep(DISK_FULL_PAUSE).await;
+                    tokio::select! {
+                        () = tokio::time::sleep(DISK_FULL_PAUSE) => {}
+                        () = self.stopping.cancelled() => return Err(StoreError::Full { source }),
+                    }
                 }
                 result => return result,
             }
         }
     }
-
-    fn tell(&mut self, notice: &Notice) {
-        self.monitor.noticed(notice, &self.core);
-    }
 }
 
 impl Calls {
-    fn admit(&mut self, post: Post) -> Event {
+    fn new() -> Self {
+        Self {
+            woke: Instant::now(),
+            n_calls: 0,
+            waiting: BTreeMap::new(),
+            stop_by: None,
+            finish_by: None,
+        }
+    }
+
+    fn admit(&mut self, post: Post, stop_timeout: Duration) -> Event {
         match post {
             Post::Join(join, reply) => Event::Join { call: self.ticket(reply), join },
             Post::Sync(sync, reply) => Event::Sync { call: self.ticket(reply), sync },
@@ -188,7 +210,7 @@ impl Calls {
                 Event::LocalEnded { local_index, expected }
             }
             Post::Stop => {
-                self.stop_by.get_or_insert(Instant::now() + STOP_TIMEOUT);
+                self.stop_by.get_or_insert(Instant::now() + stop_timeout);
                 Event::Stop
             }
         }

@@ -84,6 +84,8 @@ fn start_logging(verbosity: u8) {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_target(false)
+        // A closed stderr must not become a panic.
+        .log_internal_errors(false)
         .with_ansi(diagnostics::color_on_stderr())
         .with_writer(progress::make_writer)
         .init();

@@ -2,12 +2,13 @@
 //! standard input closes, so none outlives its coordinator, however that ends.
 
 use std::{
+    io,
     num::NonZeroUsize,
     path::PathBuf,
-    process::Stdio,
+    process::{ExitStatus, Stdio},
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU32, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -27,8 +28,11 @@ const BACKOFF_MAX: Duration = Duration::from_secs(5);
 /// A worker that lived this long starts with a fresh backoff when it dies.
 const STEADY: Duration = Duration::from_secs(60);
 
-/// Deaths within a minute, before any worker could join, that end the run.
-const EARLY_DEATHS_MAX: u32 = 5;
+/// So many deaths of one worker within a minute, before any could join, end the run.
+const EARLY_DEATHS_MAX: usize = 5;
+
+/// Exit codes of a worker that another start would not help: wrong usage, and refused.
+const RESTART_IS_USELESS: [Option<i32>; 2] = [Some(2), Some(4)];
 
 /// How long a worker may take to end once its pipe is closed.
 const END_TIMEOUT: Duration = Duration::from_secs(2);
@@ -66,12 +70,17 @@ pub fn share_slots(
 }
 
 impl LocalWorkers {
-    /// `joined` turns true once any of them has joined.
-    pub fn start(spec: &Spec, mailbox: &Mailbox, joined: &Arc<AtomicBool>) -> Self {
+    /// `joined` turns true once any of them has joined, `finished` is cancelled once no trial is
+    /// left for them.
+    pub fn start(
+        spec: &Spec,
+        mailbox: &Mailbox,
+        joined: &Arc<AtomicBool>,
+        finished: &CancellationToken,
+    ) -> Self {
         let drain = CancellationToken::new();
         let end = CancellationToken::new();
         let hopeless = CancellationToken::new();
-        let early_deaths = Arc::new(AtomicU32::new(0));
         let mut tasks = JoinSet::new();
         for (index, &n_slots) in (0..).zip(&spec.slots) {
             let keeper = Keeper {
@@ -80,7 +89,8 @@ impl LocalWorkers {
                 spec: spec.clone(),
                 mailbox: mailbox.clone(),
                 joined: joined.clone(),
-                early_deaths: early_deaths.clone(),
+                early_deaths: Vec::new(),
+                finished: finished.clone(),
                 drain: drain.clone(),
                 end: end.clone(),
                 hopeless: hopeless.clone(),
@@ -95,7 +105,7 @@ impl LocalWorkers {
         self.drain.cancel();
     }
 
-    /// Ends when they die again and again before any could join.
+    /// Ends when they die again and again before any could join, or could not ever join.
     pub async fn hopeless(&self) {
         self.hopeless.cancelled().await;
     }
@@ -114,27 +124,37 @@ struct Keeper {
     spec: Spec,
     mailbox: Mailbox,
     joined: Arc<AtomicBool>,
-    early_deaths: Arc<AtomicU32>,
+    early_deaths: Vec<Instant>,
+    finished: CancellationToken,
     drain: CancellationToken,
     end: CancellationToken,
     hopeless: CancellationToken,
 }
 
 impl Keeper {
-    async fn keep(self) {
+    async fn keep(mut self) {
         let mut backoff = BACKOFF_MIN;
         while !self.is_over() {
             let born = Instant::now();
             let how = match self.command().spawn() {
                 Ok(child) => self.watch(child).await,
-                Err(error) => format!("could not be started: {error}"),
+                Err(error) => Err(error),
             };
             let expected = self.is_over();
             self.mailbox.tell(Post::LocalEnded { local_index: self.index, expected }).await;
             if expected {
                 return;
             }
-            tracing::warn!(worker = self.index, "local worker {how}; starting it again");
+            match how {
+                Ok(status) if RESTART_IS_USELESS.contains(&status.code()) => {
+                    return self.hopeless.cancel();
+                }
+                Ok(status) => tracing::warn!(
+                    "local worker {} ended ({status}); starting it again",
+                    self.index
+                ),
+                Err(error) => tracing::warn!("local worker {}: {error}; trying again", self.index),
+            }
             self.count_death();
             if STEADY < born.elapsed() {
                 backoff = BACKOFF_MIN;
@@ -149,14 +169,17 @@ impl Keeper {
     }
 
     fn is_over(&self) -> bool {
-        self.drain.is_cancelled() || self.end.is_cancelled()
+        let over = [&self.drain, &self.end, &self.finished];
+        over.iter().any(|token| token.is_cancelled())
     }
 
-    fn count_death(&self) {
+    fn count_death(&mut self) {
         if self.joined.load(Ordering::Relaxed) {
             return;
         }
-        if EARLY_DEATHS_MAX <= self.early_deaths.fetch_add(1, Ordering::Relaxed) + 1 {
+        self.early_deaths.push(Instant::now());
+        self.early_deaths.retain(|death| death.elapsed() < STEADY);
+        if EARLY_DEATHS_MAX <= self.early_deaths.len() {
             self.hopeless.cancel();
         }
     }
@@ -180,24 +203,26 @@ impl Keeper {
     }
 
     /// Until the child is gone; says how it went.
-    async fn watch(&self, mut child: Child) -> String {
+    async fn watch(&self, mut child: Child) -> io::Result<ExitStatus> {
         let pipe = child.stdin.take();
         tokio::select! {
-            status = child.wait() => return describe(status),
+            status = child.wait() => return status,
             () = self.end.cancelled() => {}
             () = self.drain.cancelled() => {
                 terminate(&child);
                 tokio::select! {
-                    status = child.wait() => return describe(status),
+                    status = child.wait() => return status,
                     () = self.end.cancelled() => {}
                 }
             }
         }
         drop(pipe);
         match tokio::time::timeout(END_TIMEOUT, child.wait()).await {
-            Ok(status) => describe(status),
-            // `kill_on_drop` ends it.
-            Err(_) => "did not end by itself".into(),
+            Ok(status) => status,
+            Err(_) => {
+                child.start_kill()?;
+                child.wait().await
+            }
         }
     }
 }
@@ -207,13 +232,6 @@ fn terminate(child: &Child) {
     if let Some(pid) = pid {
         // One that is gone already needs no signal.
         let _ = kill_process(pid, Signal::TERM);
-    }
-}
-
-fn describe(status: std::io::Result<std::process::ExitStatus>) -> String {
-    match status {
-        Ok(status) => format!("ended ({status})"),
-        Err(error) => format!("cannot be watched: {error}"),
     }
 }
 

@@ -17,6 +17,7 @@ use trainer::{Ending, TrialResult};
 
 use crate::{
     progress::{Best, EndedTrial, Eta, Progress, RunningTrial, Snapshot, WorkerLoad, say},
+    store::Recorded,
     values::label,
 };
 
@@ -50,20 +51,24 @@ impl Monitor {
     /// `state` is the folder to name when its disk is full, `worker_command` what starts a worker.
     pub fn new(
         plan: Arc<Plan>,
-        core: &Core,
+        recorded: &Recorded,
         progress: Progress,
         state: PathBuf,
         worker_command: String,
     ) -> Self {
-        let is_open = |index: &usize| !core.trials()[*index].status.is_terminal();
+        let is_open = |index: &usize| !recorded.ledger.trials[*index].status.is_terminal();
         let cost = |index: usize| plan.cost_macs(plan.trials[index].point as usize);
         let cost_left = (0..plan.trials.len()).filter(is_open).map(cost).sum();
+        let best = recorded.best.map(|(trial, valid_accuracy)| Best {
+            valid_accuracy,
+            label: trial_label(&plan, trial),
+        });
         Self {
             plan,
             progress,
             eta: Eta::default(),
-            best: None,
-            n_diverged: 0,
+            best,
+            n_diverged: recorded.n_diverged,
             cost_left,
             state,
             worker_command,
@@ -136,20 +141,12 @@ impl Monitor {
         self.progress.trial_done(&ended);
     }
 
-    pub fn noticed(&self, notice: &Notice, core: &Core) {
-        let name = |id| {
-            let worker = core.workers().find(|(other, _)| **other == id);
-            let facts = worker.and_then(|(_, worker)| worker.facts.clone());
-            facts.map_or_else(|| "?".into(), |facts| facts.name)
-        };
+    pub fn noticed(&self, notice: &Notice) {
         match notice {
-            Notice::WorkerJoined { worker } => {
-                tracing::info!(worker = name(*worker), "worker joined");
+            Notice::WorkerJoined { name } => tracing::info!(worker = name, "worker joined"),
+            Notice::WorkerLost { name, n_trials } => {
+                tracing::warn!(worker = name, n_trials, "worker lost; its trials go to others");
             }
-            Notice::WorkerLost { n_trials, .. } => {
-                tracing::warn!(n_trials, "a worker was lost; its trials go to others");
-            }
-            Notice::TrialCompleted { .. } | Notice::TrialFailed { .. } => {}
             Notice::AttemptFailed { trial, cause } => {
                 tracing::warn!(
                     trial = self.label(*trial),
@@ -249,14 +246,18 @@ impl Monitor {
     }
 
     fn label(&self, trial: TrialIndex) -> String {
-        let config = self.plan.config(trial.at());
-        format!("{} seed {}", label(&config), config.seed)
+        trial_label(&self.plan, trial)
     }
 
     /// Takes the bars away.
     pub fn finish(self) {
         self.progress.finish();
     }
+}
+
+fn trial_label(plan: &Plan, trial: TrialIndex) -> String {
+    let config = plan.config(trial.at());
+    format!("{} seed {}", label(&config), config.seed)
 }
 
 fn worker_load(worker: &Worker) -> Option<WorkerLoad> {

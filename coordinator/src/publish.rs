@@ -43,7 +43,8 @@ pub fn publish(state: &Path, out: &Path, partial_only: bool) -> anyhow::Result<P
     let input = report_input::input(&reader, &facts)?;
     let made = || format!("{}: cannot write the report", out.display());
     fs::create_dir_all(out).with_context(made)?;
-    let building = out.join(format!(".building-{}", std::process::id()));
+    clear_abandoned(out).with_context(made)?;
+    let building = out.join(format!("{BUILDING}{}", std::process::id()));
     start_empty(&building).with_context(made)?;
     let built = report::build(&input, &building);
     let moved = built.map_err(anyhow::Error::from).and_then(|built| {
@@ -65,6 +66,20 @@ pub fn publish(state: &Path, out: &Path, partial_only: bool) -> anyhow::Result<P
     })
 }
 
+const MANIFEST: &str = "manifest.json";
+const BUILDING: &str = ".building-";
+
+/// Removes what builds left behind whose process is gone.
+fn clear_abandoned(out: &Path) -> io::Result<()> {
+    for name in file_names(out)? {
+        let Some(pid) = name.strip_prefix(BUILDING) else { continue };
+        if !Path::new("/proc").join(pid).exists() {
+            fs::remove_dir_all(out.join(name))?;
+        }
+    }
+    Ok(())
+}
+
 fn start_empty(folder: &Path) -> io::Result<()> {
     if folder.exists() {
         fs::remove_dir_all(folder)?;
@@ -74,7 +89,9 @@ fn start_empty(folder: &Path) -> io::Result<()> {
 
 /// Moves each new file over its former self, then removes what the former report had beyond it.
 fn replace_top(building: &Path, out: &Path) -> io::Result<PathBuf> {
-    let new = file_names(building)?;
+    let mut new = file_names(building)?;
+    // Last, so that a kill in the middle leaves the list by which the next report cleans up.
+    new.sort_by_key(|name| name == MANIFEST);
     let stale = generated_by_former_run(out)?.into_iter().filter(|name| !new.contains(name));
     for name in stale.collect::<Vec<_>>() {
         fs::remove_file(out.join(name))?;
@@ -106,7 +123,7 @@ fn file_names(folder: &Path) -> io::Result<Vec<String>> {
 /// The files that the former report's manifest lists and that lie in the folder itself; a file of
 /// the user's is never among them.
 fn generated_by_former_run(out: &Path) -> io::Result<Vec<String>> {
-    let text = match fs::read_to_string(out.join("manifest.json")) {
+    let text = match fs::read_to_string(out.join(MANIFEST)) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(error),

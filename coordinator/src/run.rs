@@ -3,6 +3,7 @@
 
 use std::{
     io::IsTerminal,
+    net::SocketAddr,
     path::PathBuf,
     sync::{Arc, atomic::AtomicBool},
     time::{Duration, Instant},
@@ -11,12 +12,9 @@ use std::{
 use anyhow::{Context, anyhow};
 use bytes::Bytes;
 use coordinator_core::machine::{Config, Core, Counts};
-use tokio::{
-    net::TcpListener,
-    signal::unix::{SignalKind, signal},
-    task::JoinHandle,
-};
+use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
+use worker::StopSignals;
 
 use crate::{
     cli,
@@ -30,7 +28,7 @@ use crate::{
     progress::{Progress, restore_echo, say},
     publish::{Published, publish_in_child},
     rpc::{self, Sweep},
-    store::{Store, Writer},
+    store::{StateFolder, Store, StoreError, Writer},
     terminal::Summary,
 };
 
@@ -39,6 +37,9 @@ pub const EXIT_RUNTIME: u8 = 1;
 pub const EXIT_USAGE: u8 = 2;
 const EXIT_FAILED_TRIALS: u8 = 3;
 const EXIT_STOPPED: u8 = 130;
+
+/// What a worker may take to finish or checkpoint its trials and to say so.
+const DRAIN_TIME: Duration = Duration::from_secs(12);
 
 /// While a sweep is incomplete its partial report is written anew this often.
 const PARTIAL_REPORT_EVERY: Duration = Duration::from_secs(60);
@@ -67,13 +68,16 @@ pub fn run(run: &cli::Run, program: PathBuf) -> Result<u8, Refusal> {
 /// A run that has started.
 struct Session {
     facts: Facts,
-    driver: JoinHandle<Result<Ended, crate::store::StoreError>>,
+    driver: JoinHandle<Result<Ended, StoreError>>,
     mailbox: Mailbox,
+    signals: StopSignals,
     local: LocalWorkers,
     server: JoinHandle<Result<(), tonic::transport::Error>>,
     serving: CancellationToken,
+    stopping: CancellationToken,
+    partial: Option<JoinHandle<()>>,
     program: PathBuf,
-    state: crate::store::StateFolder,
+    state: StateFolder,
     out: PathBuf,
     n_trials: usize,
     name: String,
@@ -89,29 +93,39 @@ impl Session {
         listener: std::net::TcpListener,
         selftest_digest: [u8; 32],
     ) -> anyhow::Result<Self> {
-        let Opened { folder, store, facts, recorded, news } = opened;
+        // First, so that a signal from here on means: stop in good order.
+        let signals = StopSignals::new().context("cannot listen for signals")?;
+        let Opened { folder, store, facts, mut recorded, news } = opened;
         let listener = TcpListener::from_std(listener).context("cannot use the listener")?;
         let address = listener.local_addr().context("cannot read the listener's address")?;
-        let url = format!("http://{address}");
         let plan = Arc::new(planned.plan);
+        greet(run, address, &news);
 
+        let stopping = CancellationToken::new();
+        let finished = CancellationToken::new();
         let clock = Clock::start();
-        let mut ledger = recorded.ledger;
-        let mut restored = prepare::reopen(&mut ledger, run.retry_failed);
+        let mut restored = prepare::reopen(&mut recorded.ledger, run.retry_failed);
         let order = prepare::queue_order(&plan);
-        let core =
-            Core::restore(core_config(run, &facts)?, &order, &ledger, clock.now(), &mut restored);
-
+        let config = core_config(run, &facts)?;
+        let core = Core::restore(config, &order, &recorded.ledger, clock.now(), &mut restored);
         let progress = Progress::new(run.output, std::io::stderr().is_terminal());
-        greet(run, &url, &news);
-        let worker_command = format!("worker --coordinator {url}");
         let state_path = folder.path().to_path_buf();
-        let monitor = Monitor::new(plan.clone(), &core, progress, state_path, worker_command);
+        let command = worker_command(address);
+        let monitor = Monitor::new(plan.clone(), &recorded, progress, state_path, command);
         let (mailbox, posts) = Mailbox::new();
         let writer =
             Writer::start(store, plan.clone()).context("cannot start the store's thread")?;
-        let linger = run.sync_every * 3 / 2;
-        let driver = Driver { core, writer, mailbox: posts, clock, monitor, linger };
+        let driver = Driver {
+            core,
+            writer,
+            mailbox: posts,
+            clock,
+            monitor,
+            linger: run.sync_every * 3 / 2,
+            stop_timeout: run.sync_every * 6 / 5 + DRAIN_TIME,
+            stopping: stopping.clone(),
+            finished: finished.clone(),
+        };
 
         let joined = Arc::new(AtomicBool::new(false));
         let sweep = Arc::new(Sweep {
@@ -130,18 +144,21 @@ impl Session {
         let driver = tokio::spawn(driver.run(restored));
         let spec = Spec {
             program: program.clone(),
-            url,
+            url: format!("http://{address}"),
             cache_dir: folder.worker_cache(),
             slots: share_slots(run.local_workers, run.local_slots, worker::usable_cores()),
         };
-        let local = LocalWorkers::start(&spec, &mailbox, &joined);
+        let local = LocalWorkers::start(&spec, &mailbox, &joined, &finished);
         Ok(Self {
             facts,
             driver,
             mailbox,
+            signals,
             local,
             server,
             serving,
+            stopping,
+            partial: None,
             program,
             state: folder,
             out: run.out.join(&plan.name),
@@ -154,22 +171,43 @@ impl Session {
     async fn finish(mut self, run: &cli::Run) -> anyhow::Result<u8> {
         let ended = self.watch(run).await;
         self.serving.cancel();
-        self.local.end().await;
-        let ended = ended?;
-        self.facts.wall_s += self.started.elapsed().as_secs_f64();
-        let mut store = Store::open(&self.state.database())?;
-        self.facts.save(&mut store)?;
-        drop(store);
-        let published =
-            publish_in_child(&self.program, self.state.path(), &self.out, false).await?;
-        let wall_s = self.started.elapsed().as_secs_f64();
-        summary(&self.name, self.n_trials, ended, published, wall_s).print(run.output);
-        Ok(exit_code(ended))
+        let mut signals = self.signals;
+        let rest = async {
+            self.local.end().await;
+            if let Some(partial) = self.partial.take() {
+                // Its process ends with it; the final report must not race with it.
+                partial.abort();
+                let _ = partial.await;
+            }
+            let ended = ended?;
+            self.facts.wall_s += self.started.elapsed().as_secs_f64();
+            let saved = Store::open(&self.state.database())
+                .and_then(|mut store| self.facts.save(&mut store));
+            saved.context("every result is recorded, but the time of this run is not")?;
+            let published =
+                publish_in_child(&self.program, self.state.path(), &self.out, false).await;
+            let published = published.with_context(|| {
+                let out = self.out.display();
+                format!("every result is recorded, but the report is not written; try `coordinator report {out}`")
+            })?;
+            let wall_s = self.started.elapsed().as_secs_f64();
+            summary(&self.name, self.n_trials, ended, published, wall_s).print(run.output);
+            Ok(exit_code(ended))
+        };
+        tokio::select! {
+            code = rest => match code {
+                Err(error) if self.stopping.is_cancelled() => {
+                    say(&format!("error: {error:#}"));
+                    Ok(EXIT_STOPPED)
+                }
+                code => code,
+            },
+            () = signals.next() => Ok(EXIT_STOPPED),
+        }
     }
 
     /// Until the driver ends; passes stops on to it and keeps the partial report fresh.
     async fn watch(&mut self, run: &cli::Run) -> anyhow::Result<Ended> {
-        let mut signals = Signals::new()?;
         let mut partial = tokio::time::interval_at(
             tokio::time::Instant::now() + PARTIAL_REPORT_EVERY,
             PARTIAL_REPORT_EVERY,
@@ -177,8 +215,8 @@ impl Session {
         partial.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let time_limit = tokio::time::sleep(run.time_limit.unwrap_or(Duration::MAX));
         tokio::pin!(time_limit);
-        let mut is_stopping = false;
         loop {
+            let is_stopping = self.stopping.is_cancelled();
             tokio::select! {
                 ended = &mut self.driver => return Ok(ended.context("the driver broke down")??),
                 served = &mut self.server => {
@@ -186,19 +224,17 @@ impl Session {
                     return Err(anyhow!("the server ended by itself"));
                 }
                 () = self.local.hopeless() => {
-                    return Err(anyhow!("local workers died again and again before one could start; see the log lines above"));
+                    return Err(anyhow!("local workers cannot start; the lines above say why"));
                 }
                 () = &mut time_limit, if !is_stopping => {
-                    tracing::info!("the time limit is reached");
-                    is_stopping = true;
+                    say("the time limit is reached: workers hand back what they train");
                     self.stop().await;
                 }
-                () = signals.next() => {
+                () = self.signals.next() => {
                     if is_stopping {
                         restore_echo();
                         std::process::exit(EXIT_STOPPED.into());
                     }
-                    is_stopping = true;
                     say("stopping: workers hand back what they train (again to stop at once)");
                     self.stop().await;
                 }
@@ -208,18 +244,23 @@ impl Session {
     }
 
     async fn stop(&self) {
-        self.mailbox.tell(Post::Stop).await;
+        self.stopping.cancel();
         self.local.drain();
+        self.mailbox.tell(Post::Stop).await;
     }
 
-    fn partial_report(&self) {
+    /// Unless the last one is still being built.
+    fn partial_report(&mut self) {
+        if self.partial.as_ref().is_some_and(|build| !build.is_finished()) {
+            return;
+        }
         let (program, state) = (self.program.clone(), self.state.path().to_path_buf());
         let out = self.out.clone();
-        tokio::spawn(async move {
+        self.partial = Some(tokio::spawn(async move {
             if let Err(error) = publish_in_child(&program, &state, &out, true).await {
                 tracing::warn!("no partial report: {error:#}");
             }
-        });
+        }));
     }
 }
 
@@ -234,18 +275,27 @@ fn core_config(run: &cli::Run, facts: &Facts) -> anyhow::Result<Config> {
     })
 }
 
-fn greet(run: &cli::Run, url: &str, news: &[String]) {
+fn greet(run: &cli::Run, address: SocketAddr, news: &[String]) {
     for line in news {
         say(line);
     }
-    say(&format!("listening on {url}"));
-    if !run.listen.ip().is_loopback() {
+    say(&format!("listening on http://{address}"));
+    if !address.ip().is_loopback() {
         say(&format!(
             "WARNING: no encryption and no authentication: anyone who reaches this address can take trials and hand in results\n\
-             workers on other machines: worker --coordinator http://<this host>:{}",
-            url.rsplit(':').next().unwrap_or_default()
+             on another machine: {}",
+            worker_command(address)
         ));
     }
+    debug_assert!(address.ip().is_loopback() || run.insecure_plaintext);
+}
+
+/// What starts a worker, on this machine or, where the address is open to others, on any.
+fn worker_command(address: SocketAddr) -> String {
+    if address.ip().is_unspecified() {
+        return format!("worker --coordinator http://<this host>:{}", address.port());
+    }
+    format!("worker --coordinator http://{address}")
 }
 
 fn summary(
@@ -273,16 +323,23 @@ fn summary(
     }
 }
 
-/// The same command again; failed trials need to be asked for.
+/// The same command again, ready to be pasted; failed trials need to be asked for.
 fn resume_command(n_failed: usize) -> String {
-    let arguments: Vec<String> =
-        std::env::args().skip(1).filter(|argument| argument != "--fresh").collect();
-    let retry = if 0 < n_failed && !arguments.iter().any(|a| a == "--retry-failed") {
-        " --retry-failed"
-    } else {
-        ""
-    };
-    format!("coordinator {}{retry}", arguments.join(" "))
+    let arguments = std::env::args().skip(1).filter(|argument| argument != "--fresh");
+    let mut words: Vec<String> = arguments.map(|argument| quoted(&argument)).collect();
+    if 0 < n_failed && !words.iter().any(|word| word == "--retry-failed") {
+        words.push("--retry-failed".into());
+    }
+    format!("coordinator {}", words.join(" "))
+}
+
+/// As a shell wants it.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.into();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
 }
 
 fn counts_of(ended: Ended) -> Counts {
@@ -299,28 +356,15 @@ fn exit_code(ended: Ended) -> u8 {
     }
 }
 
-/// The signals that mean: stop in good order.
-struct Signals {
-    interrupt: tokio::signal::unix::Signal,
-    terminate: tokio::signal::unix::Signal,
-    hangup: tokio::signal::unix::Signal,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Signals {
-    fn new() -> anyhow::Result<Self> {
-        let listen = |kind| signal(kind).context("cannot listen for signals");
-        Ok(Self {
-            interrupt: listen(SignalKind::interrupt())?,
-            terminate: listen(SignalKind::terminate())?,
-            hangup: listen(SignalKind::hangup())?,
-        })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-            _ = self.hangup.recv() => {}
-        }
+    #[test]
+    fn words_are_quoted_as_a_shell_wants_them() {
+        assert_eq!(quoted("--out=a/b"), "--out=a/b");
+        assert_eq!(quoted("my sweep"), "'my sweep'");
+        assert_eq!(quoted("it's"), "'it'\\''s'");
+        assert_eq!(quoted(""), "''");
     }
 }

@@ -3,7 +3,7 @@
 
 use std::{
     io::{self, Write},
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::ExitCode,
     time::Duration,
 };
@@ -16,7 +16,7 @@ use crate::{
     facts::Facts,
     prepare::{self, Refusal},
     publish::publish,
-    store::{Reader, StateFolder, StateFolderError, TrialState, database_in},
+    store::{Reader, StateFolder, TrialState, database_in},
     terminal::{self, Status, WorkerSeen},
     values::label,
 };
@@ -35,7 +35,7 @@ pub fn schema() -> anyhow::Result<()> {
 /// Builds the report of a recorded sweep again; while a coordinator runs, only `partial/`.
 pub fn report(arguments: &cli::ReportFolder) -> anyhow::Result<()> {
     let state = state_of(arguments)?;
-    let is_running = is_in_use(&state)?;
+    let is_running = StateFolder::is_in_use(&state);
     let published = publish(&state, &arguments.folder, is_running)?;
     let mut text = format!("report: {}\n", published.report.display());
     if let Some(digest) = published.results_sha256 {
@@ -73,7 +73,7 @@ pub fn status(arguments: &cli::ReportFolder) -> anyhow::Result<()> {
     let counts = reader.attempt_counts()?;
     let mut status = Status {
         name: plan.name.clone(),
-        is_running: is_in_use(&state)?,
+        is_running: StateFolder::is_in_use(&state),
         state,
         n_trials: plan.trials.len(),
         n_running: usize::try_from(counts.n_running)?,
@@ -127,15 +127,6 @@ fn state_of(arguments: &cli::ReportFolder) -> anyhow::Result<PathBuf> {
         );
     }
     Ok(state)
-}
-
-/// Whether a coordinator holds the state's lock.
-fn is_in_use(state: &Path) -> anyhow::Result<bool> {
-    match StateFolder::open(state, true) {
-        Ok(_) => Ok(false),
-        Err(StateFolderError::InUse { .. }) => Ok(true),
-        Err(error) => Err(error.into()),
-    }
 }
 
 /// To stdout; a reader that went away is no error.

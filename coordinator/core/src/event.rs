@@ -36,8 +36,11 @@ pub enum Event {
 pub struct Join {
     pub worker: WorkerId,
     pub facts: WorkerFacts,
-    /// Leases that the worker still trains from a former session on this state.
-    pub running: Vec<Lease>,
+    /// Leases of a former session on this state that the worker trains, or has finished and not
+    /// yet handed in.
+    pub held: Vec<Lease>,
+    /// The process that had the former session is the one that joins.
+    pub continues: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,8 +103,14 @@ pub enum Action {
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Reply {
-    Joined { session: SessionId, kept: Vec<Lease>, finished: bool },
+    Joined {
+        session: SessionId,
+        kept: Vec<Lease>,
+        finished: bool,
+    },
     Synced(SyncReply),
+    /// A Join beyond the limit.
+    TooManyWorkers,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -192,22 +201,14 @@ pub enum CloseCause {
 #[derive(Clone, Debug)]
 pub enum Notice {
     WorkerJoined {
-        worker: WorkerId,
+        name: String,
     },
     WorkerLost {
-        worker: WorkerId,
+        name: String,
         n_trials: usize,
-    },
-    TrialCompleted {
-        trial: TrialIndex,
-        attempt: u32,
     },
     /// An attempt failed and the trial is tried once more.
     AttemptFailed {
-        trial: TrialIndex,
-        cause: String,
-    },
-    TrialFailed {
         trial: TrialIndex,
         cause: String,
     },
@@ -216,6 +217,6 @@ pub enum Notice {
     },
     /// So many trials failed that the rest is given up.
     GivenUp {
-        n_failed: u32,
+        n_failed: usize,
     },
 }

@@ -12,3 +12,6 @@ pub const MAX_PROBLEMS: usize = 50;
 
 // A grid names a key once, so the number of keys (and `depth`) is what bounds its axes.
 const _: () = assert!(trainer::KEYS.len() < MAX_AXES);
+
+/// Workers that the coordinator knows at once, whether connected or expected back.
+pub const MAX_WORKERS: usize = 10_000;

@@ -16,7 +16,6 @@ pub struct Worker {
     /// Without a Sync until then the worker is lost.
     pub deadline: Millis,
     pub leases: BTreeMap<TrialIndex, HeldLease>,
-    pub is_draining: bool,
     /// The answer to its last Sync was `Finished`.
     pub was_told_finished: bool,
 }
@@ -43,9 +42,13 @@ impl Worker {
             facts: None,
             deadline,
             leases: BTreeMap::new(),
-            is_draining: false,
             was_told_finished: false,
         }
+    }
+
+    /// For people.
+    pub fn name(&self) -> String {
+        self.facts.as_ref().map_or_else(|| "a worker".into(), |facts| facts.name.clone())
     }
 
     pub fn is_local(&self) -> bool {

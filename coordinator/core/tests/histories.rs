@@ -37,7 +37,10 @@ enum Step {
     /// The process dies; a trial that was finished and spooled survives.
     Crash(u8),
     Drain(u8),
+    /// Worker 0 is the coordinator's own child.
+    LocalEnded { expected: bool },
     RestartCoordinator,
+    Oversleep(u64),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -51,7 +54,9 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(worker, fails)| Step::Finish { worker, fails }),
         1 => worker.clone().prop_map(Step::Crash),
         1 => worker.prop_map(Step::Drain),
+        1 => any::<bool>().prop_map(|expected| Step::LocalEnded { expected }),
         1 => Just(Step::RestartCoordinator),
+        1 => (0..90_000_u64).prop_map(Step::Oversleep),
     ]
 }
 
@@ -64,6 +69,8 @@ struct Agent {
     running: Vec<Lease>,
     spooled: Vec<(Lease, Result<(), String>)>,
     is_draining: bool,
+    /// This process had a session before.
+    continues: bool,
 }
 
 struct World {
@@ -74,6 +81,7 @@ struct World {
     term: u64,
     n_calls: u64,
     crash_limit: u32,
+    max_failed: Option<u32>,
     /// Digests of everything that a worker was told is recorded.
     acked: BTreeMap<TrialIndex, [u8; 32]>,
     highest_attempt: Vec<u32>,
@@ -107,6 +115,7 @@ impl World {
             term: 1,
             n_calls: 0,
             crash_limit,
+            max_failed: None,
             acked: BTreeMap::new(),
             highest_attempt: vec![0; N_TRIALS],
         }
@@ -127,7 +136,16 @@ impl World {
                 *agent = Agent { spooled, ..Agent::default() };
             }
             Step::Drain(id) => self.agents.get_mut(&id).unwrap().is_draining = true,
+            Step::LocalEnded { expected } => {
+                self.run(&Step::Crash(0));
+                self.apply(Event::LocalEnded { local_index: 0, expected });
+            }
             Step::RestartCoordinator => self.restart(),
+            Step::Oversleep(ms) => {
+                self.now = self.now + ms;
+                self.apply(Event::Overslept);
+                self.apply(Event::Tick);
+            }
         }
     }
 
@@ -183,15 +201,18 @@ impl World {
 
     fn join(&mut self, id: u8) {
         let call = self.call();
-        let running = self.agents[&id].running.clone();
+        let agent = &self.agents[&id];
+        let spooled = agent.spooled.iter().map(|(lease, _)| *lease);
+        let held = agent.running.iter().copied().chain(spooled).collect();
+        let continues = agent.continues;
         let facts = WorkerFacts {
             name: format!("w{id}"),
             isa: "portable".into(),
             cpu: "model".into(),
             n_slots: 2,
-            local_index: None,
+            local_index: (id == 0).then_some(0),
         };
-        let join = Join { worker: WorkerId([id; 16]), facts, running };
+        let join = Join { worker: WorkerId([id; 16]), facts, held, continues };
         let Some(Reply::Joined { session, kept, .. }) = self.apply(Event::Join { call, join })
         else {
             panic!("a Join is answered");
@@ -202,6 +223,7 @@ impl World {
         agent.seq = 0;
         agent.seen_seq = 0;
         agent.is_draining = false;
+        agent.continues = true;
     }
 
     fn sync(&mut self, id: u8, reply_arrives: bool) {
@@ -257,9 +279,12 @@ impl World {
         for (lease, verdict) in &reply.acks {
             assert_ne!(*verdict, Verdict::Conflict, "equal digests do not conflict");
             assert_ne!(*verdict, Verdict::Rejected, "every attempt here was granted");
+            let status = self.core.trial(lease.trial).status;
+            let is_there = matches!(status, Status::Completed { .. });
             let place = agent.spooled.iter().position(|(spooled, _)| spooled == lease).unwrap();
             let (_, outcome) = agent.spooled.remove(place);
-            if outcome.is_ok() && *verdict == Verdict::Recorded {
+            if outcome.is_ok() {
+                assert!(is_there, "a completion is acknowledged and not recorded: {status:?}");
                 self.acked.insert(lease.trial, result_of(lease.trial).digest);
             }
         }
@@ -279,7 +304,7 @@ impl World {
             term: self.term,
             lease_ttl_ms: TTL_MS,
             crash_limit: self.crash_limit,
-            max_failed: None,
+            max_failed: self.max_failed,
             seed: self.term,
         };
         let mut out = Vec::new();
@@ -356,10 +381,106 @@ fn a_silent_worker_loses_its_trials_to_another_which_gets_them_last() {
 fn a_late_completion_of_a_lost_worker_is_recorded_and_the_newer_attempt_stopped() {
     let mut world = world_at_work();
     world.run(&Step::Wait(TTL_MS));
+    world.join(1);
+    while !world.agents[&1].running.iter().any(|lease| lease.trial == TrialIndex(0)) {
+        world.sync(1, true);
+        if !world.agents[&1].running.iter().any(|lease| lease.trial == TrialIndex(0)) {
+            world.finish(1, false);
+        }
+    }
     world.finish(0, false);
     world.join(0);
     world.sync(0, true);
     assert!(matches!(world.core.trial(TrialIndex(0)).status, Status::Completed { .. }));
+    world.sync(1, true);
+    let goes_on = world.agents[&1].running.iter().any(|lease| lease.trial == TrialIndex(0));
+    assert!(!goes_on, "worker 1 is told to stop its copy");
+}
+
+#[test]
+fn trials_of_the_coordinators_own_workers_go_back_without_charge_when_it_restarts() {
+    let mut world = world_at_work();
+    world.run(&Step::RestartCoordinator);
+    assert_eq!(world.core.counts().n_ready, N_TRIALS);
+    assert_eq!(world.core.trial(TrialIndex(0)).n_suspicions, 0);
+}
+
+#[test]
+fn a_process_that_comes_back_is_not_charged_for_grants_that_it_never_saw() {
+    let mut world = World::new(2);
+    world.join(1);
+    world.sync(1, false);
+    world.run(&Step::RestartCoordinator);
+    world.join(1);
+    assert_eq!(world.core.counts().n_ready, N_TRIALS);
+    assert_eq!(world.core.trial(TrialIndex(0)).n_suspicions, 0);
+}
+
+#[test]
+fn a_completion_counts_although_its_trial_was_given_up() {
+    let mut world = World::new(2);
+    world.max_failed = Some(1);
+    world.restart();
+    world.join(1);
+    world.sync(1, true);
+    world.finish(1, true);
+    world.sync(1, true);
+    // Two failures of trial 0 reach the limit while another trial is trained on.
+    while world.core.counts().n_failed == 0 {
+        let is_first = |lease: &Lease| lease.trial == TrialIndex(0);
+        let place = world.agents[&1].running.iter().position(is_first);
+        match place {
+            Some(place) => {
+                world.agents.get_mut(&1).unwrap().running.swap(0, place);
+                world.finish(1, true);
+            }
+            None => world.finish(1, false),
+        }
+        world.sync(1, true);
+    }
+    let held = world.agents[&1].running[0];
+    world.run(&Step::Wait(TTL_MS));
+    assert_eq!(world.core.trial(held.trial).status, Status::Cancelled, "all is given up");
+    world.finish(1, false);
+    world.join(1);
+    world.sync(1, true);
+    assert!(matches!(world.core.trial(held.trial).status, Status::Completed { .. }));
+}
+
+#[test]
+fn failures_of_a_former_run_do_not_count_against_the_limit_of_this_one() {
+    let mut world = World::new(2);
+    world.join(1);
+    for _ in 0..100 {
+        world.sync(1, true);
+        let is_bad = world.agents[&1].running.first().is_some_and(|lease| lease.trial.0 == 0);
+        world.finish(1, is_bad);
+        if world.core.counts().n_failed == 1 {
+            break;
+        }
+    }
+    world.max_failed = Some(1);
+    world.restart();
+    world.drive_to_the_end();
+    assert_eq!(world.core.counts().n_cancelled, 0);
+}
+
+#[test]
+fn silence_is_not_held_against_workers_while_the_coordinator_slept() {
+    let mut world = world_at_work();
+    world.run(&Step::Oversleep(10 * TTL_MS));
+    world.sync(0, true);
+    assert!(world.agents[&0].session.is_some());
+    assert_eq!(world.core.trial(TrialIndex(0)).n_attempts, 1);
+}
+
+#[test]
+fn a_stopping_coordinator_grants_nothing_and_asks_for_a_drain() {
+    let mut world = World::new(2);
+    world.join(1);
+    world.apply(Event::Stop);
+    world.sync(1, true);
+    assert!(world.agents[&1].running.is_empty());
 }
 
 #[test]
@@ -408,12 +529,15 @@ fn a_drained_worker_gives_its_trials_back_without_charge() {
 
 #[test]
 fn a_worker_re_attaches_to_a_restarted_coordinator_and_keeps_training() {
-    let mut world = world_at_work();
+    let mut world = World::new(2);
+    world.join(1);
+    world.sync(1, true);
     world.run(&Step::RestartCoordinator);
-    let before = world.agents[&0].running.clone();
-    world.sync(0, true);
-    assert!(world.agents[&0].session.is_none(), "the old session is unknown");
-    world.join(0);
-    world.sync(0, true);
-    assert_eq!(world.agents[&0].running, before);
+    let before = world.agents[&1].running.clone();
+    assert_eq!(before.len(), 2);
+    world.sync(1, true);
+    assert!(world.agents[&1].session.is_none(), "the old session is unknown");
+    world.join(1);
+    world.sync(1, true);
+    assert_eq!(world.agents[&1].running, before);
 }

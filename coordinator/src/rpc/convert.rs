@@ -23,13 +23,14 @@ pub(super) fn join(request: proto::JoinRequest, sweep: &Sweep) -> Result<Join, R
         let text = format!("n_slots is {}, expected 1 to {MAX_SLOTS}", request.n_slots);
         return Err(RpcError::Malformed(text));
     }
-    bounded(request.running.len())?;
+    bounded(request.held.len())?;
     // Leases of another state mean nothing here; the worker learns that they are not kept.
     let is_ours = request.state_id == sweep.state_id;
-    let running = request.running.iter().filter(|_| is_ours).filter_map(|l| lease(l, sweep));
+    let held = request.held.iter().filter(|_| is_ours).filter_map(|wire| lease(wire, sweep));
     Ok(Join {
         worker,
-        running: running.collect(),
+        held: held.collect(),
+        continues: is_ours && request.continues,
         facts: WorkerFacts {
             name: cut(request.name, MAX_NAME_BYTES),
             isa: cut(request.isa, MAX_NAME_BYTES),
@@ -71,6 +72,7 @@ pub(super) fn join_reply(
 }
 
 /// Leases of trials that the plan does not name, among what a Sync finished and runs.
+#[derive(Default)]
 pub(super) struct UnknownLeases {
     finished: Vec<proto::Lease>,
     running: Vec<proto::Lease>,
@@ -100,12 +102,6 @@ pub(super) fn sync(request: proto::SyncRequest, sweep: &Sweep) -> Result<Sync, R
     bounded(request.running.len())?;
     bounded(request.finished.len())?;
     bounded(request.released.len())?;
-    let mut all = Vec::with_capacity(request.finished.len());
-    for wire in request.finished {
-        if let Some(finished) = finished(wire, sweep)? {
-            all.push(finished);
-        }
-    }
     let running = request.running.iter().filter_map(|wire| {
         Some(Running {
             lease: lease(wire.lease.as_ref()?, sweep)?,
@@ -120,7 +116,7 @@ pub(super) fn sync(request: proto::SyncRequest, sweep: &Sweep) -> Result<Sync, R
         n_free_slots: request.n_free_slots.min(MAX_SLOTS),
         draining: request.draining,
         running: running.collect(),
-        finished: all,
+        finished: request.finished.into_iter().filter_map(|wire| finished(wire, sweep)).collect(),
         released: request.released.iter().filter_map(|wire| lease(wire, sweep)).collect(),
     })
 }
@@ -130,6 +126,8 @@ pub(super) fn sync_reply(
     unknown: UnknownLeases,
     sweep: &Sweep,
 ) -> proto::SyncReply {
+    // A worker of another session may speak of another sweep: nothing of it is judged here.
+    let unknown = if reply.order == Order::Rejoin { UnknownLeases::default() } else { unknown };
     let known = reply.acks.iter().map(|(lease, verdict)| proto::Ack {
         lease: Some(lease_to_wire(lease, sweep)),
         verdict: verdict_to_wire(*verdict).into(),
@@ -199,18 +197,19 @@ fn lease_to_wire(lease: &Lease, sweep: &Sweep) -> proto::Lease {
 }
 
 /// `None` for a trial that the plan does not name.
-fn finished(wire: proto::Finished, sweep: &Sweep) -> Result<Option<Finished>, RpcError> {
+fn finished(wire: proto::Finished, sweep: &Sweep) -> Option<Finished> {
     use proto::finished::Outcome;
-    let Some(lease) = wire.lease.as_ref().and_then(|wire| lease(wire, sweep)) else {
-        return Ok(None);
-    };
+    let lease = lease(wire.lease.as_ref()?, sweep)?;
     let outcome = match wire.outcome {
+        // A result that breaks a rule counts as a failure of its attempt: refusing the whole call
+        // would only bring it back with the next one.
         Some(Outcome::Result(result)) => {
             let n_epochs = sweep.plan.config(lease.trial.at()).epochs;
-            Ok(Box::new(trial_result(result, n_epochs)?))
+            let result = trial_result(result, n_epochs).map(Box::new);
+            result.map_err(|error| format!("the worker's result breaks a rule: {error}"))
         }
         Some(Outcome::Failure(text)) => Err(cut(text, MAX_TEXT_BYTES)),
-        None => return Err(missing("finished.outcome")),
+        None => Err("the worker handed in neither a result nor a cause".into()),
     };
     let timings = wire.timings.into_iter().map(|timing| event::Timing {
         epoch: timing.epoch,
@@ -221,7 +220,7 @@ fn finished(wire: proto::Finished, sweep: &Sweep) -> Result<Option<Finished>, Rp
         attempt: timing.attempt,
         n_slots_in_use: timing.n_slots_in_use,
     });
-    Ok(Some(Finished { lease, outcome, timings: timings.collect() }))
+    Some(Finished { lease, outcome, timings: timings.collect() })
 }
 
 fn trial_result(wire: proto::TrialResult, n_epochs: u32) -> Result<TrialResult, RpcError> {

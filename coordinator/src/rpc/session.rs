@@ -29,7 +29,8 @@ impl Session {
                 self.sweep.local_joined.fetch_or(is_local, Ordering::Relaxed);
                 Ok(convert::join_reply(session, &kept, finished, &self.sweep))
             }
-            Reply::Synced(_) => unreachable!("the core answers a Join with Joined"),
+            Reply::TooManyWorkers => Err(RpcError::Busy),
+            Reply::Synced(_) => unreachable!("a Sync's answer"),
         }
     }
 
@@ -38,7 +39,7 @@ impl Session {
         let sync = convert::sync(request, &self.sweep)?;
         match self.mailbox.sync(sync).await? {
             Reply::Synced(reply) => Ok(convert::sync_reply(reply, unknown, &self.sweep)),
-            Reply::Joined { .. } => unreachable!("the core answers a Sync with Synced"),
+            Reply::Joined { .. } | Reply::TooManyWorkers => unreachable!("a Join's answer"),
         }
     }
 }

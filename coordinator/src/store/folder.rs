@@ -5,10 +5,20 @@ use std::{
     fs::{self, File},
     io,
     path::{Path, PathBuf},
+    time::{Duration, Instant},
 };
 
-use rustix::fs::{FlockOperation, flock, statfs};
+use rustix::{
+    fs::{FlockOperation, flock, statfs},
+    io::Errno,
+};
 use thiserror::Error;
+
+const LOCK: &str = "lock";
+
+/// `status` and `report` hold the lock for an instant to see whether it is free; so long a
+/// starting coordinator waits for them.
+const LOCK_PATIENCE: Duration = Duration::from_millis(300);
 
 #[derive(Debug, Error)]
 pub enum StateFolderError {
@@ -42,12 +52,24 @@ impl StateFolder {
         if let (false, Some(kind)) = (allow_network, network_kind(&path)) {
             return Err(StateFolderError::Network { path, kind });
         }
-        let lock = File::create(path.join("lock")).map_err(create)?;
-        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Self { path, _lock: lock }),
-            Err(rustix::io::Errno::WOULDBLOCK) => Err(StateFolderError::InUse { path }),
-            Err(errno) => Err(create(errno.into())),
+        let lock = File::create(path.join(LOCK)).map_err(create)?;
+        let until = Instant::now() + LOCK_PATIENCE;
+        loop {
+            match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => return Ok(Self { path, _lock: lock }),
+                Err(Errno::WOULDBLOCK) if Instant::now() < until => {
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+                Err(Errno::WOULDBLOCK) => return Err(StateFolderError::InUse { path }),
+                Err(errno) => return Err(create(errno.into())),
+            }
         }
+    }
+
+    /// Whether a coordinator holds the lock of the state at `path`; looks only.
+    pub fn is_in_use(path: &Path) -> bool {
+        let Ok(lock) = File::open(path.join(LOCK)) else { return false };
+        flock(&lock, FlockOperation::NonBlockingLockShared) == Err(Errno::WOULDBLOCK)
     }
 
     pub fn path(&self) -> &Path {
@@ -109,7 +131,9 @@ mod tests {
         let first = StateFolder::open(folder.path(), false).unwrap();
         let second = StateFolder::open(folder.path(), false).unwrap_err();
         assert!(matches!(second, StateFolderError::InUse { .. }));
+        assert!(StateFolder::is_in_use(folder.path()));
         drop(first);
+        assert!(!StateFolder::is_in_use(folder.path()));
         StateFolder::open(folder.path(), false).unwrap();
     }
 

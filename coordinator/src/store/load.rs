@@ -18,6 +18,10 @@ use super::{Store, StoreError};
 pub struct Recorded {
     pub ledger: Ledger,
     pub outside: Outside,
+    /// Of the plan's trials.
+    pub n_diverged: usize,
+    /// The highest validation accuracy at a trial's best epoch, from 0 to 1.
+    pub best: Option<(TrialIndex, f64)>,
 }
 
 /// Trials of the state that the plan does not name.
@@ -32,8 +36,12 @@ impl Store {
     pub fn load(&self, plan: &Plan) -> Result<Recorded, StoreError> {
         let places: HashMap<[u8; 32], TrialIndex> =
             (0..).map(TrialIndex).zip(&plan.trials).map(|(i, trial)| (trial.id.0, i)).collect();
-        let mut recorded =
-            Recorded { ledger: Ledger::empty(plan.trials.len()), outside: Outside::default() };
+        let mut recorded = Recorded {
+            ledger: Ledger::empty(plan.trials.len()),
+            outside: Outside::default(),
+            n_diverged: 0,
+            best: None,
+        };
         let read = |source| StoreError::Read { source };
         load_attempts(&self.connection, &places, &mut recorded).map_err(read)?;
         load_outcomes(&self.connection, &places, &mut recorded).map_err(read)?;
@@ -103,7 +111,12 @@ fn load_outcomes(
     places: &HashMap<[u8; 32], TrialIndex>,
     recorded: &mut Recorded,
 ) -> rusqlite::Result<()> {
-    let mut statement = connection.prepare("SELECT trial_id, outcome, digest FROM outcomes")?;
+    let mut statement = connection.prepare(
+        "SELECT trial_id, outcome, digest, valid_accuracy
+         FROM outcomes LEFT JOIN epochs USING (trial_id)
+         WHERE epoch IS best_epoch OR best_epoch IS NULL
+         GROUP BY trial_id",
+    )?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let id: [u8; 32] = row.get(0)?;
@@ -112,11 +125,18 @@ fn load_outcomes(
             continue;
         };
         let outcome: String = row.get(1)?;
+        recorded.n_diverged += usize::from(outcome == "diverged");
         recorded.ledger.trials[place.at()].status = match outcome.as_str() {
             "failed" => Status::Failed,
             "cancelled" => Status::Cancelled,
             _ => Status::Completed { digest: row.get(2)? },
         };
+        if outcome == "completed" {
+            let accuracy: f64 = row.get(3)?;
+            if recorded.best.is_none_or(|(_, best)| best < accuracy) {
+                recorded.best = Some((*place, accuracy));
+            }
+        }
     }
     Ok(())
 }

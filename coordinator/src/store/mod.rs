@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OpenFlags, config::DbConfig};
 use thiserror::Error;
 
-pub use folder::{StateFolder, StateFolderError, database_in};
+pub use folder::{StateFolder, database_in};
 pub use load::Recorded;
 pub use read::{Reader, TrialRow, TrialState};
 pub use writer::Writer;

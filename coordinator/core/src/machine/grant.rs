@@ -1,7 +1,7 @@
 //! Which waiting trials a worker with free slots gets.
 
 use crate::{
-    event::{Action, CloseCause, Notice, Record},
+    event::{Action, CloseCause, Record},
     lease::{Lease, OpenLease, TrialIndex, WorkerId},
     machine::Core,
     trial::Status,
@@ -85,7 +85,6 @@ impl Core {
 
     pub(super) fn fail(&mut self, trial: TrialIndex, cause: String, out: &mut Vec<Action>) {
         self.set_status(trial, Status::Failed);
-        out.push(Action::Persist(Record::Failed { trial, cause: cause.clone() }));
-        out.push(Action::Publish(Notice::TrialFailed { trial, cause }));
+        out.push(Action::Persist(Record::Failed { trial, cause }));
     }
 }

@@ -11,6 +11,7 @@ use crate::{
     event::{Action, Call, CloseCause, Event, Join, Notice, Record, Reply},
     lease::{Lease, OpenLease, SessionId, TrialIndex, WorkerId},
     ledger::Ledger,
+    limits::MAX_WORKERS,
     queue::Queue,
     time::Millis,
     trial::{Status, Trial},
@@ -50,6 +51,8 @@ pub struct Core {
     sessions: BTreeMap<SessionId, WorkerId>,
     is_stopping: bool,
     is_given_up: bool,
+    /// Failures of former runs do not count against this one's limit.
+    n_failed_before: usize,
     n_drawn: u64,
 }
 
@@ -73,6 +76,7 @@ impl Core {
             sessions: BTreeMap::new(),
             is_stopping: false,
             is_given_up: false,
+            n_failed_before: 0,
             n_drawn: 0,
         };
         for open in &ledger.open {
@@ -85,6 +89,7 @@ impl Core {
             }
             *core.counts.of(core.trials[index].status) += 1;
         }
+        core.n_failed_before = core.counts.n_failed;
         core
     }
 
@@ -111,9 +116,8 @@ impl Core {
             }
             Event::Stop => self.is_stopping = true,
             Event::Overslept => self.renew_all(now),
-            Event::Tick => {}
+            Event::Tick => self.expire(now, out),
         }
-        self.expire(now, out);
         self.give_up_if_asked(out);
     }
 
@@ -159,13 +163,17 @@ impl Core {
 
     fn join(&mut self, now: Millis, call: Call, join: Join, out: &mut Vec<Action>) {
         let id = join.worker;
+        if MAX_WORKERS <= self.workers.len() && !self.workers.contains_key(&id) {
+            out.push(Action::Reply(call, Reply::TooManyWorkers));
+            return;
+        }
         let session = SessionId(self.draw());
         let deadline = now + self.config.lease_ttl_ms;
         let mut worker = self.workers.remove(&id).unwrap_or_else(|| Worker::new(deadline));
         if let Some(former) = worker.session.replace(session) {
             self.sessions.remove(&former);
         }
-        let kept: Vec<Lease> = join.running.into_iter().filter(|l| worker.holds(l)).collect();
+        let kept: Vec<Lease> = join.held.into_iter().filter(|l| worker.holds(l)).collect();
         let dropped: Vec<HeldLease> = worker
             .leases
             .values()
@@ -176,16 +184,20 @@ impl Core {
             held.granted_in_seq = 0;
         }
         worker.deadline = deadline;
-        worker.is_draining = false;
         worker.was_told_finished = self.is_finished();
         worker.facts = Some(join.facts.clone());
         self.workers.insert(id, worker);
         self.sessions.insert(session, id);
+        out.push(Action::Publish(Notice::WorkerJoined { name: join.facts.name.clone() }));
         out.push(Action::Persist(Record::WorkerJoined { worker: id, facts: join.facts }));
-        out.push(Action::Publish(Notice::WorkerJoined { worker: id }));
-        // Its former process held these and this one does not: it was lost with them.
         for held in dropped {
-            self.lose_lease(id, held.open, out);
+            if join.continues {
+                // The same process never learned of these grants.
+                self.close(held.open.lease.trial, CloseCause::Released, out);
+                self.queue.push(held.open.lease.trial);
+            } else {
+                self.lose_lease(id, held.open, out);
+            }
         }
         let finished = self.is_finished();
         out.push(Action::Reply(call, Reply::Joined { session, kept, finished }));
@@ -225,7 +237,10 @@ impl Core {
     fn lose_worker(&mut self, id: WorkerId, out: &mut Vec<Action>) {
         let leases: Vec<OpenLease> =
             self.workers[&id].leases.values().map(|held| held.open).collect();
-        out.push(Action::Publish(Notice::WorkerLost { worker: id, n_trials: leases.len() }));
+        if !leases.is_empty() {
+            let name = self.workers[&id].name();
+            out.push(Action::Publish(Notice::WorkerLost { name, n_trials: leases.len() }));
+        }
         for open in leases {
             self.lose_lease(id, open, out);
         }
@@ -249,12 +264,12 @@ impl Core {
 
     fn give_up_if_asked(&mut self, out: &mut Vec<Action>) {
         let Some(limit) = self.config.max_failed else { return };
-        if self.counts.n_failed < limit as usize {
+        let n_failed = self.counts.n_failed.saturating_sub(self.n_failed_before);
+        if n_failed < limit as usize {
             return;
         }
         if !self.is_given_up {
             self.is_given_up = true;
-            let n_failed = u32::try_from(self.counts.n_failed).unwrap_or(u32::MAX);
             out.push(Action::Publish(Notice::GivenUp { n_failed }));
         }
         if self.counts.n_leased == 0 {

@@ -3,7 +3,7 @@
 
 use crate::{
     event::{Action, CloseCause, Finished, Notice, Record, Timing, Verdict},
-    lease::{Lease, WorkerId},
+    lease::{Lease, TrialIndex, WorkerId},
     machine::Core,
     trial::{FAILURE_LIMIT, Status},
 };
@@ -28,6 +28,12 @@ impl Core {
                 Verdict::Conflict
             }
             (Status::Ready | Status::Leased, Ok(result)) => {
+                self.complete(lease, result, timings, out);
+                Verdict::Recorded
+            }
+            (Status::Failed | Status::Cancelled, Ok(result)) => {
+                // It was given up too early: what was trained counts.
+                self.reopen(lease.trial, out);
                 self.complete(lease, result, timings, out);
                 Verdict::Recorded
             }
@@ -70,7 +76,13 @@ impl Core {
         }
         self.set_status(trial, Status::Completed { digest: result.digest });
         out.push(Action::Persist(Record::Completed { trial, attempt, result, timings }));
-        out.push(Action::Publish(Notice::TrialCompleted { trial, attempt }));
+    }
+
+    fn reopen(&mut self, trial: TrialIndex, out: &mut Vec<Action>) {
+        self.set_status(trial, Status::Ready);
+        self.trials[trial.at()].reopen();
+        self.queue.push(trial);
+        out.push(Action::Persist(Record::Reopened { trial }));
     }
 
     /// A failure may be the machine's: the trial gets one more try, behind all others.

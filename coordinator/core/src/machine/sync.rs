@@ -16,7 +16,6 @@ impl Core {
         };
         let worker = self.workers.get_mut(&id).expect("a session belongs to a worker");
         worker.deadline = now + self.config.lease_ttl_ms;
-        worker.is_draining = sync.draining;
 
         let mut reply = SyncReply::bare(sync.seq, Order::GoOn);
         for finished in sync.finished {
