@@ -30,14 +30,17 @@ impl Cores {
     pub(crate) fn find() -> Option<Self> {
         let found = runtime_folder().and_then(|folder| Ok((folder, sched_getaffinity(None)?)));
         match found {
-            Ok((folder, all)) => {
-                Some(Self { all, folder, said_oversubscribed: AtomicBool::new(false) })
-            }
+            Ok((folder, all)) => Some(Self::new(all, folder)),
             Err(error) => {
                 warn!("slots run unpinned: {error}");
                 None
             }
         }
+    }
+
+    /// The cores of `all`, whose lock files lie in `folder`.
+    pub(crate) fn new(all: CpuSet, folder: PathBuf) -> Self {
+        Self { all, folder, said_oversubscribed: AtomicBool::new(false) }
     }
 
     /// Pins the calling thread to a core that no other slot of this user holds. Without a free
@@ -96,8 +99,7 @@ mod tests {
     use super::*;
 
     fn cores(folder: &Path) -> Cores {
-        let all = sched_getaffinity(None).unwrap();
-        Cores { all, folder: folder.to_path_buf(), said_oversubscribed: AtomicBool::new(false) }
+        Cores::new(sched_getaffinity(None).unwrap(), folder.to_path_buf())
     }
 
     #[test]

@@ -16,7 +16,7 @@ mod link;
 mod pending;
 mod run;
 mod session;
-mod signals;
+pub mod signals;
 mod slot;
 mod spool;
 mod supply;

@@ -1,7 +1,8 @@
 //! The worker as a program: its configuration, its parts put together, its exit codes.
 
 use std::{
-    io::{self, IsTerminal as _, Read as _},
+    fmt::Display,
+    io::{self, IsTerminal as _, Read as _, Write as _},
     num::NonZeroUsize,
     path::PathBuf,
     process::ExitCode,
@@ -26,7 +27,7 @@ use crate::{
     folder::Folder,
     link::Link,
     session::{Parts, Session},
-    signals,
+    signals::StopSignals,
     slot::{Shared, Slots},
 };
 
@@ -73,7 +74,7 @@ pub fn main() -> ExitCode {
     match Args::parse().into_config() {
         Ok(config) => run_to_exit_code(config),
         Err(error) => {
-            eprintln!("error: {error:#}");
+            say_error(format_args!("{error:#}"));
             ExitCode::from(EXIT_USAGE)
         }
     }
@@ -87,18 +88,18 @@ pub fn run_to_exit_code(config: Config) -> ExitCode {
     let isa = match Isa::choose(forced.as_deref()) {
         Ok(isa) => isa,
         Err(error) => {
-            eprintln!("error: {error}");
+            say_error(error);
             return ExitCode::from(EXIT_USAGE);
         }
     };
     match run(config, isa) {
         Ok(Ended::Finished | Ended::Drained) => ExitCode::SUCCESS,
         Ok(Ended::Refused(text)) => {
-            eprintln!("error: the coordinator refused this worker: {text}");
+            say_error(format_args!("the coordinator refused this worker: {text}"));
             ExitCode::from(EXIT_REFUSED)
         }
         Err(error) => {
-            eprintln!("error: {error:#}");
+            say_error(format_args!("{error:#}"));
             ExitCode::FAILURE
         }
     }
@@ -163,7 +164,7 @@ async fn work(config: Config, isa: Isa) -> anyhow::Result<Ended> {
         datasets,
         link: Link::new(&config.coordinator)?,
     });
-    let ended = session.run(signals::watch().context("cannot watch signals")?).await;
+    let ended = session.run(StopSignals::new().context("cannot watch signals")?).await;
     folder.leave(session.close());
     ended
 }
@@ -175,12 +176,19 @@ fn default_name(local_index: Option<u32>) -> String {
     }
 }
 
-/// `RUST_LOG` decides what is told, else `level`. A log that is set up already stays.
+/// The last words of a worker. Unlike `eprintln!` this does not panic when nobody reads stderr.
+fn say_error(text: impl Display) {
+    let _ = writeln!(io::stderr(), "error: {text}");
+}
+
+/// `RUST_LOG` decides what is told, else `level`. A log that is set up already stays. A line that
+/// stderr does not take is dropped: the subscriber's own word about it would panic.
 fn log_to_stderr(level: &str) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_target(false)
+        .log_internal_errors(false)
         .with_ansi(io::stderr().is_terminal())
         .with_writer(io::stderr)
         .try_init();

@@ -1,42 +1,49 @@
-//! SIGINT, SIGTERM and SIGHUP: the first asks for an orderly stop, a second ends the process.
+//! The signals that ask this process for an orderly stop: SIGINT, SIGTERM and SIGHUP.
 
 use std::{
-    fs, io,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    fs,
+    future::poll_fn,
+    io,
+    task::{Context, Poll},
 };
 
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    sync::mpsc,
-};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Gives one message for the first signal. A second one exits with 1 at once: results that are
-/// done lie in the spool.
-pub(crate) fn watch() -> io::Result<mpsc::Receiver<()>> {
-    let (sender, receiver) = mpsc::channel(1);
-    let asked_before = Arc::new(AtomicBool::new(false));
-    let ignored = ignored_signals();
-    for kind in [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()] {
-        // `nohup` and shells that start a job in the background ignore signals on purpose.
-        if ignored & (1 << (kind.as_raw_value() - 1)) != 0 {
-            continue;
-        }
-        let mut signals = signal(kind)?;
-        let sender = sender.clone();
-        let asked_before = asked_before.clone();
-        tokio::spawn(async move {
-            while signals.recv().await.is_some() {
-                if asked_before.swap(true, Ordering::Relaxed) {
-                    std::process::exit(1);
-                }
-                let _ = sender.try_send(());
-            }
-        });
+/// Requests to stop. A signal that was ignored when the process began stays ignored: `nohup` and
+/// shells that start a job in the background ignore signals on purpose.
+#[derive(Debug)]
+pub struct StopSignals {
+    heeded: Vec<Signal>,
+}
+
+impl StopSignals {
+    /// Takes the signals over from the system, which would end the process. Needs a tokio runtime
+    /// with I/O.
+    ///
+    /// # Errors
+    ///
+    /// The system refuses a handler.
+    pub fn new() -> io::Result<Self> {
+        let ignored = ignored_signals();
+        let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+        let is_heeded = |kind: &SignalKind| ignored & (1 << (kind.as_raw_value() - 1)) == 0;
+        let heeded = kinds.into_iter().filter(is_heeded).map(signal);
+        Ok(Self { heeded: heeded.collect::<io::Result<_>>()? })
     }
-    Ok(receiver)
+
+    /// Waits for the next signal; for ever if all of them are ignored. Dropping this loses none.
+    pub async fn next(&mut self) {
+        poll_fn(|context| self.poll_next(context)).await;
+    }
+
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        for signal in &mut self.heeded {
+            if signal.poll_recv(context).is_ready() {
+                return Poll::Ready(());
+            }
+        }
+        Poll::Pending
+    }
 }
 
 /// Bit s - 1 stands for signal s.

@@ -18,7 +18,10 @@ use proto::{Finished, Lease};
 use sha2::{Digest as _, Sha256};
 use tracing::warn;
 
-use crate::{agent::StateId, files};
+use crate::{
+    agent::{Offer, StateId},
+    files,
+};
 
 const LENGTH_BYTES: usize = 4;
 const CHECKSUM_BYTES: usize = 32;
@@ -124,25 +127,44 @@ impl Spool {
     }
 
     /// The oldest outcomes of a state, as many as fit into `max_bytes`; at least one if there is
-    /// one.
-    pub(crate) fn offer(&self, state_id: &StateId, max_bytes: usize) -> Vec<Finished> {
+    /// one. The others wait.
+    pub(crate) fn offer(&self, state_id: &StateId, max_bytes: usize) -> Offer {
+        let mut offer = Offer::default();
         let mut n_bytes = 0;
-        let of_state = self.entries.iter().filter(|entry| entry.state_id == *state_id);
-        let fitting = of_state.enumerate().take_while(|(index, entry)| {
-            n_bytes += entry.finished.encoded_len();
-            *index == 0 || n_bytes <= max_bytes
-        });
-        fitting.map(|(_, entry)| entry.finished.clone()).collect()
+        for Entry { finished, .. } in self.of_state(state_id) {
+            n_bytes += finished.encoded_len();
+            if n_bytes <= max_bytes || offer.finished.is_empty() {
+                offer.finished.push(finished.clone());
+            } else {
+                offer.waiting.extend(finished.lease.clone());
+            }
+        }
+        offer
+    }
+
+    /// The leases of a state's outcomes.
+    pub(crate) fn leases(&self, state_id: &StateId) -> Vec<Lease> {
+        self.of_state(state_id).filter_map(|entry| entry.finished.lease.clone()).collect()
+    }
+
+    /// The state of the youngest outcome.
+    pub(crate) fn youngest_state(&self) -> Option<StateId> {
+        self.entries.last().map(|entry| entry.state_id)
     }
 
     pub(crate) fn has_any_of(&self, state_id: &StateId) -> bool {
-        self.entries.iter().any(|entry| entry.state_id == *state_id)
+        self.of_state(state_id).next().is_some()
     }
 
-    /// Drops what the coordinator has acknowledged.
-    pub(crate) fn acknowledged(&mut self, leases: &[Lease]) -> io::Result<()> {
+    fn of_state(&self, state_id: &StateId) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().filter(move |entry| entry.state_id == *state_id)
+    }
+
+    /// Drops what the coordinator of this state has acknowledged.
+    pub(crate) fn acknowledged(&mut self, state_id: &StateId, leases: &[Lease]) -> io::Result<()> {
         self.retain(|entry| {
-            !entry.finished.lease.as_ref().is_some_and(|lease| leases.contains(lease))
+            let lease = entry.finished.lease.as_ref();
+            entry.state_id != *state_id || !lease.is_some_and(|lease| leases.contains(lease))
         })
     }
 
@@ -262,7 +284,7 @@ mod tests {
 
     fn offered(spool: &Spool, state_id: &StateId) -> Vec<u64> {
         let offer = spool.offer(state_id, usize::MAX);
-        offer.into_iter().map(|finished| finished.lease.unwrap().nonce).collect()
+        offer.finished.into_iter().map(|finished| finished.lease.unwrap().nonce).collect()
     }
 
     #[test]
@@ -276,12 +298,16 @@ mod tests {
 
         let mut spool = Spool::open(&path).unwrap();
         assert_eq!(offered(&spool, &STATE), [1, 2]);
-        assert_eq!(spool.offer(&STATE, usize::MAX)[1], outcome(2));
-        spool.acknowledged(&[lease(1)]).unwrap();
+        assert_eq!(spool.offer(&STATE, usize::MAX).finished[1], outcome(2));
+        assert_eq!(spool.leases(&STATE), [lease(1), lease(2)]);
+        assert_eq!(spool.youngest_state(), Some(OTHER));
+        spool.acknowledged(&OTHER, &[lease(1), lease(2)]).unwrap();
+        assert_eq!(offered(&spool, &STATE), [1, 2], "another state's acknowledgement");
+        spool.acknowledged(&STATE, &[lease(1)]).unwrap();
         assert_eq!(offered(&spool, &STATE), [2]);
         spool.forget(&STATE).unwrap();
         assert_eq!(offered(&spool, &OTHER), [3]);
-        spool.acknowledged(&[lease(3)]).unwrap();
+        spool.acknowledged(&OTHER, &[lease(3)]).unwrap();
         assert_eq!(std::fs::metadata(&path).unwrap().len(), 0);
         spool.append(STATE, vec![outcome(4)]).unwrap();
         assert_eq!(offered(&Spool::open(&path).unwrap(), &STATE), [4]);
@@ -325,9 +351,11 @@ mod tests {
         let mut spool = Spool::open(&folder.path().join("spool")).unwrap();
         spool.append(STATE, (1..=9).map(outcome).collect()).unwrap();
         let n_bytes = outcome(1).encoded_len();
-        assert_eq!(spool.offer(&STATE, 3 * n_bytes).len(), 3);
-        assert_eq!(spool.offer(&STATE, 0).len(), 1);
-        assert_eq!(spool.offer(&OTHER, usize::MAX).len(), 0);
+        let offer = spool.offer(&STATE, 3 * n_bytes);
+        assert_eq!((offer.finished.len(), offer.waiting.len()), (3, 6));
+        assert_eq!(offer.waiting[0], lease(4));
+        assert_eq!(spool.offer(&STATE, 0).finished.len(), 1);
+        assert_eq!(spool.offer(&OTHER, usize::MAX), Offer::default());
     }
 
     #[test]
@@ -339,7 +367,7 @@ mod tests {
         let large = Outcome::Failure("x".repeat(REWRITE_ABOVE_BYTES as usize));
         let large = Finished { outcome: Some(large), ..outcome(2) };
         spool.append(STATE, vec![large]).unwrap();
-        spool.acknowledged(&[lease(2)]).unwrap();
+        spool.acknowledged(&STATE, &[lease(2)]).unwrap();
         assert!(std::fs::metadata(&path).unwrap().len() < 1000);
         spool.append(STATE, vec![outcome(3)]).unwrap();
         let spool = Spool::open(&path).unwrap();

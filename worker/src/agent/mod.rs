@@ -8,7 +8,7 @@ pub(crate) type TrialId = [u8; 32];
 
 /// Names one granted trial within this process; a slot and its messages carry it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Job(u64);
+pub(crate) struct Job(pub(crate) u64);
 
 /// A job that a slot shall start.
 #[derive(Debug, PartialEq)]
@@ -66,6 +66,15 @@ struct Session {
     seen_seq: u64,
     /// The one Sync whose reply has not been seen.
     in_flight: Option<SyncRequest>,
+}
+
+/// The outcomes for one Sync.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Offer {
+    pub(crate) finished: Vec<Finished>,
+    /// Leases of outcomes for which this Sync has no room. They are named as running, so that
+    /// nobody trains their trials again.
+    pub(crate) waiting: Vec<Lease>,
 }
 
 /// What an answer asks of the worker.
@@ -127,7 +136,7 @@ impl Agent {
         self.held.is_empty()
     }
 
-    /// The leases that a Join names.
+    /// The leases of what is trained or waits to be.
     pub(crate) fn leases(&self) -> Vec<Lease> {
         let live = self.held.iter().filter(|held| held.phase != Phase::Stopping);
         live.map(|held| held.lease.clone()).collect()
@@ -150,7 +159,7 @@ impl Agent {
     }
 
     /// The session is over. What is held goes on and is named in the next Join.
-    pub(crate) fn session_lost(&mut self) {
+    fn session_lost(&mut self) {
         self.session = None;
     }
 
@@ -163,12 +172,12 @@ impl Agent {
         self.stop_where(|_| true)
     }
 
-    /// The Sync to send: the same again until its reply was seen, else a new one that offers
-    /// `finished`. `None` without a session.
+    /// The Sync to send: the same again until its reply was seen, else a new one that hands in
+    /// what `offer` gives. `None` without a session.
     pub(crate) fn request(
         &mut self,
         wants_work: bool,
-        finished: impl FnOnce() -> Vec<Finished>,
+        offer: impl FnOnce() -> Offer,
     ) -> Option<SyncRequest> {
         let session = self.session.as_mut()?;
         if session.in_flight.is_none() {
@@ -179,14 +188,19 @@ impl Agent {
             };
             session.seq += 1;
             self.urgent = false;
+            let Offer { finished, waiting } = offer();
+            let running = self.held.iter().filter_map(Held::running);
+            let waiting = waiting
+                .into_iter()
+                .map(|lease| Running { lease: Some(lease), ..Running::default() });
             session.in_flight = Some(SyncRequest {
                 session: session.id,
                 seq: session.seq,
                 seen_seq: session.seen_seq,
                 n_free_slots: u32::try_from(n_free_slots).unwrap_or(u32::MAX),
                 draining: self.draining,
-                running: self.held.iter().filter_map(Held::running).collect(),
-                finished: finished(),
+                running: running.chain(waiting).collect(),
+                finished,
                 released: self.released.clone(),
             });
         }
@@ -194,13 +208,18 @@ impl Agent {
     }
 
     /// Takes an answer in. The error says why it is none to the Sync in flight, which is then to
-    /// be sent again.
+    /// be sent again. Of an order to join again nothing else is believed: whoever does not know
+    /// the session may be another sweep's coordinator. It ends the session.
     pub(crate) fn replied(&mut self, reply: SyncReply) -> Result<Answer, String> {
         let order = reply.order();
         let session = self.session.as_mut().ok_or("a reply without a session")?;
         let Some(request) = session.in_flight.take_if(|request| request.seq == reply.seq) else {
             return Err(format!("a reply to Sync {} instead of {}", reply.seq, session.seq));
         };
+        if order == Order::Rejoin {
+            self.session_lost();
+            return Ok(Answer { stop: vec![], acks: vec![], order });
+        }
         session.seen_seq = reply.seq;
         self.released.retain(|lease| !request.released.contains(lease));
         let stop = self.stop_where(|held| reply.stop.contains(&held.lease));

@@ -16,8 +16,12 @@ fn reply(seq: u64) -> SyncReply {
     SyncReply { seq, order: Order::GoOn.into(), ..SyncReply::default() }
 }
 
+fn rejoin(seq: u64) -> SyncReply {
+    SyncReply { order: Order::Rejoin.into(), ..reply(seq) }
+}
+
 fn sync(agent: &mut Agent) -> SyncRequest {
-    agent.request(true, Vec::new).unwrap()
+    agent.request(true, Offer::default).unwrap()
 }
 
 /// An agent with two slots that was granted the given trials and started two of them.
@@ -89,14 +93,42 @@ fn a_stopped_trial_is_not_named_but_holds_its_slot_until_it_rests() {
 #[test]
 fn a_new_session_keeps_what_the_coordinator_kept() {
     let (mut agent, starts) = working(&[1, 2, 3]);
-    agent.session_lost();
-    assert_eq!(agent.request(true, Vec::new), None);
+    let seq = sync(&mut agent).seq;
+    agent.replied(rejoin(seq)).unwrap();
+    assert_eq!(agent.request(true, Offer::default), None);
     assert_eq!((agent.state_id(), agent.leases().len()), (Some(STATE), 3));
     let stop = agent.joined(41, STATE, &[lease(2, 1)]);
     assert_eq!(stop, [(starts[0].job, [1; 32])]);
     let request = sync(&mut agent);
     assert_eq!((request.session, request.seq, request.seen_seq), (41, 1, 0));
     assert_eq!(agent.leases(), [lease(2, 1)]);
+}
+
+#[test]
+fn of_an_order_to_join_again_nothing_else_is_believed() {
+    let (mut agent, _) = working(&[1, 2]);
+    let seq = sync(&mut agent).seq;
+    let ack = Ack { lease: Some(lease(9, 1)), ..Ack::default() };
+    let foreign = SyncReply {
+        acks: vec![ack],
+        grants: vec![grant(4, 1), grant(1, 7)],
+        stop: vec![lease(2, 1)],
+        ..rejoin(seq)
+    };
+    let answer = agent.replied(foreign).unwrap();
+    assert_eq!(answer, Answer { stop: vec![], acks: vec![], order: Order::Rejoin });
+    assert!(!agent.has_session());
+    assert_eq!(agent.leases(), [lease(1, 1), lease(2, 1)]);
+}
+
+#[test]
+fn outcomes_without_room_are_named_as_running() {
+    let (mut agent, _) = working(&[1]);
+    let offer = || Offer { finished: vec![Finished::default()], waiting: vec![lease(8, 1)] };
+    let request = agent.request(true, offer).unwrap();
+    let named: Vec<_> = request.running.into_iter().filter_map(|running| running.lease).collect();
+    assert_eq!(named, [lease(1, 1), lease(8, 1)]);
+    assert_eq!((request.finished.len(), request.n_free_slots), (1, 1));
 }
 
 #[test]

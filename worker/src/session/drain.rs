@@ -27,6 +27,15 @@ pub(super) struct Drain {
 }
 
 impl Session {
+    /// The first signal asks for an orderly end, a second one ends the process at once.
+    pub(super) fn signalled(&mut self) {
+        if self.drain.as_ref().is_some_and(|drain| drain.by_signal) {
+            self.store();
+            std::process::exit(1);
+        }
+        self.begin_drain(true);
+    }
+
     pub(super) fn begin_drain(&mut self, by_signal: bool) {
         if let Some(drain) = &mut self.drain {
             drain.by_signal |= by_signal;

@@ -8,10 +8,7 @@ use std::time::Duration;
 
 use anyhow::bail;
 use proto::{Finished, JoinReply, JoinRequest, Lease, SyncReply, finished};
-use tokio::{
-    sync::mpsc,
-    time::{self, Instant},
-};
+use tokio::time::{self, Instant};
 use tracing::{error, info, warn};
 use trainer::{Ending, TrialResult};
 
@@ -26,6 +23,7 @@ use crate::{
     link::{CallError, Link},
     pending::{Pending, completed},
     run::Ended,
+    signals::StopSignals,
     slot::{Message, Outcome, Slots, Task},
     spool::Spool,
     supply::Supply,
@@ -38,7 +36,7 @@ const SYNC_DEADLINE: (Duration, Duration) = (Duration::from_secs(1), Duration::f
 const LONGEST_SYNC: Duration = Duration::from_secs(60);
 
 pub(crate) struct Session {
-    /// What each Join says; leases are added to it.
+    /// What each Join says; what is held is added to it.
     introduction: JoinRequest,
     stay: bool,
     lost_after: Duration,
@@ -105,10 +103,10 @@ impl Session {
         self.spool.close()
     }
 
-    /// Works until the sweep is finished, the worker is drained or refused, or the coordinator has
-    /// been lost for too long, which is the error. Outcomes that nobody has acknowledged are in
-    /// the spool by then.
-    pub(crate) async fn run(&mut self, mut signals: mpsc::Receiver<()>) -> anyhow::Result<Ended> {
+    /// Works until the sweep is finished or the worker is drained or refused. An error if the
+    /// coordinator has been lost for too long or a slot's thread died. Outcomes that nobody has
+    /// acknowledged are in the spool by then.
+    pub(crate) async fn run(&mut self, mut signals: StopSignals) -> anyhow::Result<Ended> {
         loop {
             self.start_trials();
             self.call_if_due();
@@ -117,8 +115,8 @@ impl Session {
             }
             let wake_at = self.wake_at();
             tokio::select! {
-                Some(()) = signals.recv() => self.begin_drain(true),
-                message = self.slots.message() => self.take_messages(message),
+                () = signals.next() => self.signalled(),
+                message = self.slots.message() => self.take_messages(message)?,
                 reply = completed(&mut self.call) => {
                     if let Some(ended) = self.take_reply(reply) {
                         self.store();
@@ -177,15 +175,26 @@ impl Session {
                 Box::pin(async { Reply::Sync(sync.await) })
             }
             None => {
-                let mut request = self.introduction.clone();
-                request.running = self.agent.leases();
-                if !request.running.is_empty() {
-                    request.state_id = state_id.to_vec();
-                }
-                let join = self.link.join(request);
+                let join = self.link.join(self.join_request());
                 Box::pin(async { Reply::Join(join.await) })
             }
         });
+    }
+
+    /// Names what this process holds, or what a former one left in the spool.
+    fn join_request(&self) -> JoinRequest {
+        let own = self.agent.state_id();
+        let Some(state_id) = own.or_else(|| self.spool.youngest_state()) else {
+            return self.introduction.clone();
+        };
+        let mut held = self.agent.leases();
+        held.extend(self.spool.leases(&state_id));
+        JoinRequest {
+            state_id: state_id.to_vec(),
+            held,
+            continues: own.is_some(),
+            ..self.introduction.clone()
+        }
     }
 
     /// Puts fresh outcomes into the spool, all with one write. Outcomes that end while a Sync is
@@ -207,16 +216,21 @@ impl Session {
         }
     }
 
-    fn take_messages(&mut self, first: Message) {
+    fn take_messages(&mut self, first: Message) -> anyhow::Result<()> {
         let mut next = Some(first);
         while let Some(message) = next {
             match message {
                 Message::EpochDone(job, progress) => self.agent.progressed(job, progress),
                 Message::Ended(job, outcome) => self.take_outcome(job, *outcome),
                 Message::Left(job) => self.agent.left(job),
+                Message::Died(text) => {
+                    self.store();
+                    bail!("a slot's thread died: {text}; {}", self.left());
+                }
             }
             next = self.slots.message_at_hand();
         }
+        Ok(())
     }
 
     fn take_outcome(&mut self, job: Job, outcome: Outcome) {

@@ -81,7 +81,8 @@ impl Session {
         self.supply.want(spec, || self.link.second_channel());
         self.next_call_at = Instant::now();
         let waiting = if self.spool.has_any_of(&state_id) { ", outcomes to hand in" } else { "" };
-        info!("joined {}, {} trials go on{waiting}", self.link.url(), reply.kept.len());
+        let n_trials = self.agent.leases().len();
+        info!("joined {}, {n_trials} trials go on{waiting}", self.link.url());
         None
     }
 
@@ -95,6 +96,10 @@ impl Session {
             }
         };
         self.heard();
+        if answer.order == Order::Rejoin {
+            self.next_call_at = Instant::now() + self.backoff.failed(random());
+            return None;
+        }
         self.next_call_at = Instant::now() + jittered(within, random());
         self.stop(answer.stop);
         self.take_acks(&answer.acks);
@@ -103,14 +108,9 @@ impl Session {
                 self.agent.is_idle() && !self.agent.is_urgent() && self.fresh.is_empty();
         }
         match answer.order {
-            Order::Unspecified | Order::GoOn => None,
+            Order::Unspecified | Order::GoOn | Order::Rejoin => None,
             Order::Drain => {
                 self.begin_drain(false);
-                None
-            }
-            Order::Rejoin => {
-                self.agent.session_lost();
-                self.next_call_at = Instant::now() + self.backoff.failed(random());
                 None
             }
             Order::Finished => {
@@ -121,6 +121,7 @@ impl Session {
     }
 
     fn take_acks(&mut self, acks: &[Ack]) {
+        let Some(state_id) = self.agent.state_id() else { return };
         for ack in acks {
             let trial_id = ack.lease.as_ref().map_or(&[][..], |lease| &lease.trial_id);
             match ack.verdict() {
@@ -139,11 +140,11 @@ impl Session {
             return;
         }
         let leases: Vec<Lease> = acks.iter().filter_map(|ack| ack.lease.clone()).collect();
-        if let Err(error) = self.spool.acknowledged(&leases) {
+        if let Err(error) = self.spool.acknowledged(&state_id, &leases) {
             warn!("cannot shorten {}: {error}", self.spool.path().display());
         }
         // More than one Sync can carry were waiting.
-        if self.agent.state_id().is_some_and(|state_id| self.spool.has_any_of(&state_id)) {
+        if self.spool.has_any_of(&state_id) {
             self.agent.make_urgent();
         }
     }

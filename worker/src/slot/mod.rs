@@ -1,6 +1,8 @@
 //! Slots: each is one thread that trains one trial at a time, pinned to a core of its own where
 //! there is one.
 
+mod attempt;
+
 use std::{
     any::Any,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -10,24 +12,19 @@ use std::{
         mpsc as blocking,
     },
     thread::{self, JoinHandle},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use proto::Timing;
 use tokio::sync::mpsc;
-use tracing::warn;
-use trainer::{EpochEnd, Isa, PreparedData, TrainConfig, Trainer, TrialResult};
+use trainer::{Isa, PreparedData, TrainConfig, TrialResult};
 
+use self::attempt::Attempt;
 use crate::{
     agent::{Job, Progress, TrialId},
-    checkpoints::{Checkpoint, Checkpoints},
+    checkpoints::Checkpoints,
     cores::Cores,
-    cpu::thread_cpu_time,
-    hex::short_id,
 };
-
-/// Training between two checkpoints of a trial; shorter trials write none.
-const CHECKPOINT_EVERY: Duration = Duration::from_secs(30);
 
 /// Messages from slots that may wait to be read; a slot that finds no room waits.
 const MAX_MESSAGES: usize = 1024;
@@ -47,6 +44,8 @@ pub(crate) enum Message {
     Ended(Job, Box<Outcome>),
     /// Stopped, with or without a checkpoint.
     Left(Job),
+    /// A slot's thread is dead, by the panic whose text this is, and its job is in no hands.
+    Died(String),
 }
 
 pub(crate) struct Outcome {
@@ -92,15 +91,12 @@ impl Slots {
         let shared = Arc::new(shared);
         let (sender, messages) = mpsc::channel(MAX_MESSAGES);
         let slots = (0..n_slots).map(|index| {
-            let (tasks, received) = blocking::channel();
             let (shared, sender) = (shared.clone(), sender.clone());
-            let thread = thread::Builder::new()
-                .name(format!("slot-{index}"))
-                .spawn(move || work(&shared, &received, &sender))?;
-            Ok(Slot { tasks: Some(tasks), current: None, thread: Some(thread) })
+            start_slot(index, sender.clone(), move |task, wishes| {
+                run(&shared, task, wishes, &sender)
+            })
         });
-        let slots = slots.collect::<std::io::Result<_>>()?;
-        Ok(Self { slots, messages })
+        Ok(Self { slots: slots.collect::<std::io::Result<_>>()?, messages })
     }
 
     /// Gives the task to a slot that rests.
@@ -110,11 +106,12 @@ impl Slots {
         let slot = slot.expect("the agent starts no more jobs than there are slots");
         slot.current = Some((task.job, wishes.clone()));
         let tasks = slot.tasks.as_ref().expect("taken by drop alone");
-        tasks.send((task, wishes)).expect("a slot's thread lives as long as its sender");
+        // Nobody receives from a dead thread's channel; `Died` has told so by then.
+        let _ = tasks.send((task, wishes));
     }
 
     pub(crate) async fn message(&mut self) -> Message {
-        let message = self.messages.recv().await.expect("each slot's thread holds a sender");
+        let message = self.messages.recv().await.expect("slots end after their session");
         self.note(message)
     }
 
@@ -172,28 +169,45 @@ impl Drop for Slots {
     }
 }
 
-/// A slot's thread.
+/// Starts a slot's thread, which does every task by `run`.
+fn start_slot(
+    index: usize,
+    messages: mpsc::Sender<Message>,
+    run: impl Fn(&Task, &Wishes) -> Message + Send + 'static,
+) -> std::io::Result<Slot> {
+    let (tasks, received) = blocking::channel();
+    let work = move || {
+        // The message leaves before the channel of tasks closes. It finds no receiver only when
+        // the slots are being dropped.
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| work(&received, &messages, run))) {
+            let _ = messages.blocking_send(Message::Died(panic_text(panic.as_ref()).into()));
+        }
+    };
+    let thread = thread::Builder::new().name(format!("slot-{index}")).spawn(work)?;
+    Ok(Slot { tasks: Some(tasks), current: None, thread: Some(thread) })
+}
+
 fn work(
-    shared: &Shared,
     tasks: &blocking::Receiver<(Task, Arc<Wishes>)>,
     messages: &mpsc::Sender<Message>,
+    run: impl Fn(&Task, &Wishes) -> Message,
 ) {
     while let Ok((task, wishes)) = tasks.recv() {
-        let message = run(shared, &task, &wishes, messages);
-        if messages.blocking_send(message).is_err() {
+        if messages.blocking_send(run(&task, &wishes)).is_err() {
             return;
         }
     }
 }
 
-/// Trains one task; a panic in training is the trial's failure and not the worker's.
+/// Trains one task; a panic on the way is the trial's failure and not the worker's.
 fn run(shared: &Shared, task: &Task, wishes: &Wishes, messages: &mpsc::Sender<Message>) -> Message {
     let began = Instant::now();
-    let _core = shared.cores.as_ref().and_then(Cores::claim);
-    let mut attempt = Attempt { shared, task, wishes, messages, timings: Vec::new() };
-    shared.n_busy.fetch_add(1, Ordering::Relaxed);
-    let ended = catch_unwind(AssertUnwindSafe(|| attempt.train()));
-    shared.n_busy.fetch_sub(1, Ordering::Relaxed);
+    let mut timings = Vec::new();
+    let ended = catch_unwind(AssertUnwindSafe(|| {
+        let _busy = Busy::new(&shared.n_busy);
+        let _core = shared.cores.as_ref().and_then(Cores::claim);
+        Attempt { shared, task, wishes, messages, timings: &mut timings }.train()
+    }));
     let result = match ended {
         Ok(Ok(Some(result))) => Ok(result),
         Ok(Ok(None)) => return Message::Left(task.job),
@@ -201,7 +215,23 @@ fn run(shared: &Shared, task: &Task, wishes: &Wishes, messages: &mpsc::Sender<Me
         Err(panic) => Err(format!("panic in training: {}", panic_text(panic.as_ref()))),
     };
     let wall_s = began.elapsed().as_secs_f64();
-    Message::Ended(task.job, Box::new(Outcome { result, timings: attempt.timings, wall_s }))
+    Message::Ended(task.job, Box::new(Outcome { result, timings, wall_s }))
+}
+
+/// Counts a slot as busy until it is dropped.
+struct Busy<'a>(&'a AtomicU32);
+
+impl<'a> Busy<'a> {
+    fn new(n_busy: &'a AtomicU32) -> Self {
+        n_busy.fetch_add(1, Ordering::Relaxed);
+        Self(n_busy)
+    }
+}
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 fn panic_text(panic: &(dyn Any + Send)) -> &str {
@@ -209,82 +239,5 @@ fn panic_text(panic: &(dyn Any + Send)) -> &str {
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without a text")
 }
 
-struct Attempt<'a> {
-    shared: &'a Shared,
-    task: &'a Task,
-    wishes: &'a Wishes,
-    messages: &'a mpsc::Sender<Message>,
-    /// Of every epoch done, those before a checkpoint included.
-    timings: Vec<Timing>,
-}
-
-impl Attempt<'_> {
-    /// Trains to the end. `None` if it was asked to stop or leave before.
-    fn train(&mut self) -> Result<Option<TrialResult>, trainer::TrainError> {
-        let mut trainer = self.open()?;
-        let mut saved = Instant::now();
-        while !self.wishes.stop.load(Ordering::Relaxed) {
-            let (began, cpu_before) = (Instant::now(), thread_cpu_time());
-            let end = trainer.run_epoch(&self.wishes.stop);
-            let wall_s = began.elapsed().as_secs_f64();
-            self.note_epoch(&trainer, wall_s, (thread_cpu_time() - cpu_before).as_secs_f64());
-            match end {
-                EpochEnd::Stopped => break,
-                EpochEnd::Ends => return Ok(Some(trainer.into_result())),
-                EpochEnd::Continues => {}
-            }
-            let leaves = self.wishes.leave_at_epoch_end.load(Ordering::Relaxed);
-            if leaves || saved.elapsed() >= CHECKPOINT_EVERY {
-                let (trainer, timings) = (trainer.checkpoint(), self.timings.clone());
-                let checkpoint = Checkpoint { trainer, timings };
-                self.shared.checkpoints.save(&self.task.trial_id, &checkpoint);
-                saved = Instant::now();
-            }
-            if leaves {
-                break;
-            }
-        }
-        Ok(None)
-    }
-
-    /// From the trial's checkpoint if there is a good one, else from scratch.
-    fn open(&mut self) -> Result<Trainer, trainer::TrainError> {
-        let Task { trial_id, config, data, .. } = self.task;
-        let isa = self.shared.isa;
-        if let Some(checkpoint) = self.shared.checkpoints.load(trial_id) {
-            match Trainer::resume(config.clone(), data.clone(), isa, &checkpoint.trainer) {
-                Ok(trainer) if trainer.history().len() == checkpoint.timings.len() => {
-                    self.timings = checkpoint.timings;
-                    return Ok(trainer);
-                }
-                Ok(_) => warn!("trial {}: its checkpoint lacks timings", short_id(trial_id)),
-                Err(error) => {
-                    warn!("trial {}: no use of its checkpoint: {error}", short_id(trial_id))
-                }
-            }
-        }
-        Trainer::new(config.clone(), data.clone(), isa)
-    }
-
-    /// Notes an epoch's timing, unless it did not come to its end, and tells the session.
-    fn note_epoch(&mut self, trainer: &Trainer, wall_s: f64, cpu_s: f64) {
-        let Some(record) = trainer.history().get(self.timings.len()) else { return };
-        self.timings.push(Timing {
-            epoch: record.epoch,
-            wall_s,
-            cpu_s,
-            worker: self.shared.worker_name.clone(),
-            isa: self.shared.isa.name().into(),
-            attempt: self.task.attempt,
-            n_slots_in_use: self.shared.n_busy.load(Ordering::Relaxed),
-        });
-        let progress = Progress {
-            n_epochs_done: record.epoch,
-            n_epochs: self.task.config.epochs,
-            valid_accuracy: record.valid_accuracy,
-            epoch_s: wall_s,
-        };
-        // The session may be gone, in which case the stop flag follows.
-        let _ = self.messages.blocking_send(Message::EpochDone(self.task.job, progress));
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -78,6 +78,8 @@ pub struct State {
     pub deaf_after_a_grant: bool,
     /// Data set requests, as many as this, break after their first chunk.
     pub n_transfers_to_break: usize,
+    /// The first Sync that hands something in reaches another sweep's coordinator.
+    pub foreign_once_finished: bool,
     /// Sent once with the next reply.
     pub order: Option<Order>,
     stop: Vec<Lease>,
@@ -107,6 +109,22 @@ impl State {
 
     pub fn outcomes(&self, trial: u8) -> &[Finished] {
         &self.trials[&trial].outcomes
+    }
+
+    /// What a coordinator that knows nothing of the session might say at worst.
+    fn foreign_reply(&self, request: &SyncRequest) -> SyncReply {
+        let finished = request.finished.iter().map(|finished| finished.lease.clone());
+        let reject = |lease| Ack { lease, verdict: Verdict::Rejected.into() };
+        let mut grant = self.trials.values().next().unwrap().grant.clone();
+        grant.lease.as_mut().unwrap().trial_id = vec![9; 32];
+        SyncReply {
+            seq: request.seq,
+            acks: finished.map(reject).collect(),
+            grants: vec![grant],
+            stop: request.running.iter().filter_map(|running| running.lease.clone()).collect(),
+            order: Order::Rejoin.into(),
+            sync_within_ms: 50,
+        }
     }
 
     fn reply(&mut self, request: &SyncRequest) -> SyncReply {
@@ -163,6 +181,7 @@ impl Fake {
             n_replies_to_lose: 0,
             deaf_after_a_grant: false,
             n_transfers_to_break: 0,
+            foreign_once_finished: false,
             order: None,
             stop: vec![],
             refusal: None,
@@ -204,10 +223,14 @@ pub struct Server {
 }
 
 impl Server {
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
     /// How a worker of one slot joins this server.
     pub fn worker(&self, cache_dir: &Path) -> worker::Config {
         worker::Config {
-            coordinator: format!("http://{}", self.address),
+            coordinator: self.url(),
             n_slots: std::num::NonZeroUsize::new(1),
             name: Some("test".into()),
             cache_dir: cache_dir.into(),
@@ -235,7 +258,7 @@ impl Session for Fake {
         }
         let request = request.into_inner();
         state.sessions += 1;
-        let kept = request.running.clone();
+        let kept = request.held.clone();
         state.joins.push(request);
         let split = split();
         let data = Data {
@@ -265,6 +288,11 @@ impl Session for Fake {
         }
         let request = request.into_inner();
         assert_eq!(request.session, state.sessions);
+        let is_foreign = state.foreign_once_finished && !request.finished.is_empty();
+        if is_foreign {
+            state.foreign_once_finished = false;
+            return Ok(Response::new(state.foreign_reply(&request)));
+        }
         let reply = state.reply(&request);
         state.syncs.push(request);
         if state.n_replies_to_lose > 0 {

@@ -1,6 +1,8 @@
 //! Whole workers against a fake coordinator that loses replies, goes away, drains and refuses.
 
 mod fake;
+mod program;
+mod rejoin;
 
 use std::{
     collections::BTreeMap,
@@ -109,7 +111,10 @@ fn an_outcome_outlives_its_worker_and_is_handed_in_by_the_next() {
     let state = fake.state();
     let [finished] = state.outcomes(1) else { panic!("one outcome") };
     assert_eq!(result(finished).digest, plain_loop(20).digest);
-    assert_eq!(state.joins[0].worker_id, state.joins[1].worker_id, "it adopted the folder");
+    let [first, second] = &state.joins[..] else { panic!("two Joins") };
+    assert_eq!(first.worker_id, second.worker_id, "it adopted the folder");
+    assert_eq!(second.held, [finished.lease.clone().unwrap()]);
+    assert_eq!((&second.state_id[..], second.continues), (&[1; 16][..], false));
     let n_granted = state.syncs.iter().flat_map(|sync| &sync.running).count();
     assert_eq!(n_granted, 0, "nobody trained it again");
 }
@@ -158,31 +163,6 @@ fn a_drained_worker_hands_back_what_takes_long_and_the_next_goes_on_from_its_che
     let first_told = told.find(|&n_epochs| n_epochs > 0).unwrap();
     let n_before = n_epochs_told(&state, 1);
     assert!(first_told > n_before, "{first_told} after {n_before}");
-}
-
-#[test]
-fn a_worker_whose_session_is_unknown_joins_again_and_trains_on_until_stopped() {
-    let (fake, cache) = (Fake::new(), tempfile::tempdir().unwrap());
-    fake.state().add(1, 1, hyperparameters(ENDLESS, 1, &[64, 64]));
-    let server = fake.serve();
-    let config = server.worker(cache.path());
-    let worker = thread::spawn(move || run(config));
-    fake.wait_until("an epoch", |state| n_epochs_told(state, 1) > 0);
-    fake.state().order = Some(Order::Rejoin);
-    fake.wait_until("an epoch of the second session", |state| n_epochs_told(state, 2) > 0);
-    fake.state().withdraw(1);
-    fake.wait_until("a free slot", |state| {
-        state.syncs.last().is_some_and(|sync| sync.n_free_slots == 1 && sync.running.is_empty())
-    });
-    fake.state().order = Some(Order::Finished);
-    assert_eq!(worker.join().unwrap().unwrap(), Ended::Finished);
-
-    let state = fake.state();
-    assert_eq!(state.joins.len(), 2);
-    assert_eq!(state.joins[1].running[0].trial_id, [1; 32]);
-    assert_eq!(state.joins[1].state_id, [1; 16]);
-    assert!(n_epochs_told(&state, 2) > n_epochs_told(&state, 1));
-    assert_eq!(state.syncs.iter().flat_map(|sync| &sync.released).count(), 0);
 }
 
 #[test]

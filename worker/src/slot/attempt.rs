@@ -1,0 +1,97 @@
+//! One attempt at a trial: trains it from its checkpoint or from scratch, epoch by epoch.
+
+use std::{
+    sync::atomic::Ordering,
+    time::{Duration, Instant},
+};
+
+use proto::Timing;
+use tokio::sync::mpsc;
+use tracing::warn;
+use trainer::{EpochEnd, Trainer, TrialResult};
+
+use super::{Message, Shared, Task, Wishes};
+use crate::{agent::Progress, checkpoints::Checkpoint, cpu::thread_cpu_time, hex::short_id};
+
+/// Training between two checkpoints of a trial; shorter trials write none.
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(30);
+
+pub(super) struct Attempt<'a> {
+    pub(super) shared: &'a Shared,
+    pub(super) task: &'a Task,
+    pub(super) wishes: &'a Wishes,
+    pub(super) messages: &'a mpsc::Sender<Message>,
+    /// Of every epoch done, those before a checkpoint included.
+    pub(super) timings: &'a mut Vec<Timing>,
+}
+
+impl Attempt<'_> {
+    /// Trains to the end. `None` if it was asked to stop or leave before.
+    pub(super) fn train(&mut self) -> Result<Option<TrialResult>, trainer::TrainError> {
+        let mut trainer = self.open()?;
+        let mut saved = Instant::now();
+        while !self.wishes.stop.load(Ordering::Relaxed) {
+            let (began, cpu_before) = (Instant::now(), thread_cpu_time());
+            let end = trainer.run_epoch(&self.wishes.stop);
+            let wall_s = began.elapsed().as_secs_f64();
+            self.note_epoch(&trainer, wall_s, (thread_cpu_time() - cpu_before).as_secs_f64());
+            match end {
+                EpochEnd::Stopped => break,
+                EpochEnd::Ends => return Ok(Some(trainer.into_result())),
+                EpochEnd::Continues => {}
+            }
+            let leaves = self.wishes.leave_at_epoch_end.load(Ordering::Relaxed);
+            if leaves || saved.elapsed() >= CHECKPOINT_EVERY {
+                let (trainer, timings) = (trainer.checkpoint(), self.timings.clone());
+                let checkpoint = Checkpoint { trainer, timings };
+                self.shared.checkpoints.save(&self.task.trial_id, &checkpoint);
+                saved = Instant::now();
+            }
+            if leaves {
+                break;
+            }
+        }
+        Ok(None)
+    }
+
+    /// From the trial's checkpoint if there is a good one, else from scratch.
+    fn open(&mut self) -> Result<Trainer, trainer::TrainError> {
+        let Task { trial_id, config, data, .. } = self.task;
+        let isa = self.shared.isa;
+        if let Some(checkpoint) = self.shared.checkpoints.load(trial_id) {
+            match Trainer::resume(config.clone(), data.clone(), isa, &checkpoint.trainer) {
+                Ok(trainer) if trainer.history().len() == checkpoint.timings.len() => {
+                    *self.timings = checkpoint.timings;
+                    return Ok(trainer);
+                }
+                Ok(_) => warn!("trial {}: its checkpoint lacks timings", short_id(trial_id)),
+                Err(error) => {
+                    warn!("trial {}: no use of its checkpoint: {error}", short_id(trial_id))
+                }
+            }
+        }
+        Trainer::new(config.clone(), data.clone(), isa)
+    }
+
+    /// Notes an epoch's timing, unless it did not come to its end, and tells the session.
+    fn note_epoch(&mut self, trainer: &Trainer, wall_s: f64, cpu_s: f64) {
+        let Some(record) = trainer.history().get(self.timings.len()) else { return };
+        self.timings.push(Timing {
+            epoch: record.epoch,
+            wall_s,
+            cpu_s,
+            worker: self.shared.worker_name.clone(),
+            isa: self.shared.isa.name().into(),
+            attempt: self.task.attempt,
+            n_slots_in_use: self.shared.n_busy.load(Ordering::Relaxed),
+        });
+        let progress = Progress {
+            n_epochs_done: record.epoch,
+            n_epochs: self.task.config.epochs,
+            valid_accuracy: record.valid_accuracy,
+            epoch_s: wall_s,
+        };
+        // The session may be gone, in which case the stop flag follows.
+        let _ = self.messages.blocking_send(Message::EpochDone(self.task.job, progress));
+    }
+}

@@ -1,0 +1,71 @@
+//! What a worker believes of a coordinator that does not know its session, and what it tells in
+//! its next Join.
+
+use std::thread;
+
+use proto::{Lease, Order};
+use worker::Ended;
+
+use super::{
+    ENDLESS,
+    fake::{Fake, hyperparameters},
+    n_epochs_told, plain_loop, result, run,
+};
+
+fn trials(leases: &[Lease]) -> Vec<u8> {
+    leases.iter().map(|lease| lease.trial_id[0]).collect()
+}
+
+#[test]
+fn a_worker_whose_session_is_unknown_joins_again_and_trains_on_until_stopped() {
+    let (fake, cache) = (Fake::new(), tempfile::tempdir().unwrap());
+    fake.state().add(1, 1, hyperparameters(ENDLESS, 1, &[64, 64]));
+    let server = fake.serve();
+    let config = server.worker(cache.path());
+    let worker = thread::spawn(move || run(config));
+    fake.wait_until("an epoch", |state| n_epochs_told(state, 1) > 0);
+    fake.state().order = Some(Order::Rejoin);
+    fake.wait_until("an epoch of the second session", |state| n_epochs_told(state, 2) > 0);
+    fake.state().withdraw(1);
+    fake.wait_until("a free slot", |state| {
+        state.syncs.last().is_some_and(|sync| sync.n_free_slots == 1 && sync.running.is_empty())
+    });
+    fake.state().order = Some(Order::Finished);
+    assert_eq!(worker.join().unwrap().unwrap(), Ended::Finished);
+
+    let state = fake.state();
+    let [first, second] = &state.joins[..] else { panic!("two Joins") };
+    assert!(first.held.is_empty() && first.state_id.is_empty() && !first.continues);
+    assert_eq!(trials(&second.held), [1]);
+    assert_eq!(second.state_id, [1; 16]);
+    assert!(second.continues);
+    assert!(n_epochs_told(&state, 2) > n_epochs_told(&state, 1));
+    assert_eq!(state.syncs.iter().flat_map(|sync| &sync.released).count(), 0);
+}
+
+#[test]
+fn of_an_order_to_join_again_nothing_else_is_believed() {
+    let (fake, cache) = (Fake::new(), tempfile::tempdir().unwrap());
+    {
+        let mut state = fake.state();
+        state.add(1, 1, hyperparameters(3, 10, &[8]));
+        state.add(2, 1, hyperparameters(ENDLESS, 1, &[64, 64]));
+        state.foreign_once_finished = true;
+    }
+    let server = fake.serve();
+    let config = server.worker(cache.path());
+    let worker = thread::spawn(move || run(config));
+    fake.wait_until("an outcome handed in", |state| !state.outcomes(1).is_empty());
+    fake.wait_until("the other trial", |state| n_epochs_told(state, 2) > 0);
+    fake.state().order = Some(Order::Finished);
+    assert_eq!(worker.join().unwrap().unwrap(), Ended::Finished);
+
+    let state = fake.state();
+    let second = &state.joins[1];
+    assert_eq!(trials(&second.held), [1], "finished and not acknowledged");
+    assert_eq!(second.held[0], *state.trials[&1].grant.lease.as_ref().unwrap());
+    assert!(second.continues);
+    assert_eq!(result(&state.outcomes(1)[0]).digest, plain_loop(3).digest);
+    let running = state.syncs.iter().flat_map(|sync| &sync.running);
+    assert!(running.filter_map(|running| running.lease.as_ref()).all(|l| l.trial_id[0] != 9));
+}
