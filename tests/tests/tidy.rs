@@ -165,6 +165,18 @@ fn the_readme_shows_the_two_commands() {
 }
 
 #[test]
+fn the_sweep_files_to_copy_are_good() {
+    for path in files(".toml").iter().filter(|path| path.parent() == Some(&root().join("sweeps"))) {
+        let mut plan = Command::new(std::env!("CARGO_BIN_EXE_e2e-coordinator"));
+        let output = plan.arg("plan").arg(path).output().expect("the program starts");
+        assert!(output.status.success(), "{}: {output:?}", path.display());
+        let name = path.file_stem().expect("a name").to_string_lossy();
+        let plan = String::from_utf8(output.stdout).expect("text");
+        assert_eq!(plan.lines().next(), Some(&*name), "a sweep is named like its file");
+    }
+}
+
+#[test]
 fn the_commands_of_the_readme_exist() {
     let readme = read(&root().join("README.md"));
     let programs = [

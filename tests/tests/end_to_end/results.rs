@@ -28,6 +28,11 @@ fn every_trial_is_there_once_and_all_counts_agree() {
     let manifest: serde_json::Value = serde_json::from_str(&manifest).expect("JSON");
     assert_eq!(manifest["counts"]["completed"], n_trials);
     assert_eq!(manifest["counts"]["trials"], n_trials);
+    let listed = manifest["files"].as_object().expect("the files");
+    assert!(5 < listed.len(), "{listed:?}");
+    for (name, digest) in listed {
+        assert_eq!(*digest, sha256_of(&report.join(name)), "{name}");
+    }
     let page = fs::read_to_string(report.join("report.md")).expect("a report");
     assert!(page.contains(&format!("{n_trials} trials")), "{page}");
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use e2e::{Sweep, files_in};
+use e2e::{Sweep, files_in, results};
 
 use crate::env;
 
@@ -85,4 +85,25 @@ fn the_state_can_lie_elsewhere() {
     env.coordinator(&["status", "reports/short"]).expect(1);
     env.coordinator(&["status", "reports/short", "--state", "elsewhere"]).expect(0);
     env.coordinator(&["report", "reports/short", "--state", "elsewhere"]).expect(0);
+}
+
+#[test]
+fn a_recorded_trial_can_be_trained_again() {
+    let env = env();
+    env.run(&Sweep::SHORT, &[]);
+    let report = env.report(&Sweep::SHORT);
+    fs::remove_dir_all(report.join(".state")).expect("it can be removed");
+    let row = results(&report).swap_remove(5);
+    let replay = |trial: &str| env.coordinator(&["replay", "reports/short", trial, "--from", "."]);
+    for trial in [&row["trial_id"][..12], "best"] {
+        let told = replay(trial).expect(0).stdout_text();
+        assert!(told.contains("equal to the recorded one"), "{told}");
+    }
+    replay("no-such-trial").expect(2);
+
+    let csv = fs::read_to_string(report.join("results.csv")).expect("results");
+    let wrong = csv.replace(&row["digest"], &"0".repeat(64));
+    fs::write(report.join("results.csv"), wrong).expect("it can be written");
+    let told = replay(&row["trial_id"]).expect(1).stderr_text();
+    assert!(told.contains(&row["digest"]) && told.contains(&"0".repeat(64)), "{told}");
 }

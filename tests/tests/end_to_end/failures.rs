@@ -1,0 +1,55 @@
+//! A trial that takes its workers down: given up in the end, told, and tried again on request.
+
+use e2e::{Env, Signal, Status, Sweep, eventually, finished_event, trial_ids};
+
+use crate::env;
+
+/// Never over while a test looks.
+const ONE_TRIAL: Sweep = Sweep {
+    name: "one",
+    widths: "[512, 256]",
+    optimizers: r#"["sgd"]"#,
+    learning_rates: "[0.1]",
+    batch_sizes: "[16]",
+    depths: "[2]",
+    epochs: 10_000,
+    n_seeds: 1,
+    ..Sweep::SHORT
+};
+
+const FLAGS: [&str; 4] = ["--local-slots", "1", "--crash-limit", "1"];
+
+/// Two losses make it a suspect that runs alone; the third is held against it.
+#[test]
+fn a_trial_that_kills_its_workers_is_given_up() {
+    let env = env();
+    let coordinator = env.start(&ONE_TRIAL, &FLAGS);
+    // From here on it has a state.
+    coordinator.url();
+    for n_attempts in 1..=3 {
+        wait_for(&env, |status| status.n_attempts == n_attempts);
+        for pid in coordinator.local_workers() {
+            e2e::send(pid, Signal::KILL);
+        }
+    }
+    let ended = coordinator.wait().expect(3);
+    assert!(ended.stdout_text().contains("workers were lost"), "the cause is told: {ended:#?}");
+    let event = finished_event(&ended);
+    assert_eq!(event["n_failed"], 1);
+    assert!(event["results_sha256"].is_null());
+    assert!(event["resume_with"].as_str().is_some_and(|it| it.contains("--retry-failed")));
+    let report = env.report(&ONE_TRIAL);
+    assert!(report.join("partial/results-incomplete.csv").exists());
+    assert!(!report.join("results.csv").exists());
+
+    let again = env.start(&ONE_TRIAL, &FLAGS).wait().expect(3);
+    assert!(trial_ids(&again).is_empty(), "a failed trial waits to be asked for");
+    let retried = env.start(&ONE_TRIAL, &[&FLAGS[..], &["--retry-failed"]].concat());
+    retried.url();
+    wait_for(&env, |status| status.n_attempts == 4 && status.n_failed == 0);
+    retried.kill();
+}
+
+fn wait_for(env: &Env, mut is_so: impl FnMut(&Status) -> bool) {
+    eventually("a change of the status", || is_so(&env.status(&ONE_TRIAL)).then_some(()));
+}
