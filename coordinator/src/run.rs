@@ -14,7 +14,7 @@ use bytes::Bytes;
 use coordinator_core::machine::{Config, Core, Counts};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
-use worker::StopSignals;
+use worker::signals::StopSignals;
 
 use crate::{
     cli,
