@@ -38,7 +38,9 @@ enum Step {
     Crash(u8),
     Drain(u8),
     /// Worker 0 is the coordinator's own child.
-    LocalEnded { expected: bool },
+    LocalEnded {
+        expected: bool,
+    },
     RestartCoordinator,
     Oversleep(u64),
 }
