@@ -1,6 +1,6 @@
-//! Random histories of the core against a small model of the world: workers that train, crash,
-//! lose replies, come back and hand in late; a coordinator that restarts from what was recorded.
-//! After every event all invariants hold and the core equals what its records amount to.
+//! A small model of the world: workers that train, crash, lose replies, come back and hand in late; a
+//! coordinator that restarts from what was recorded. After every event all invariants hold and the
+//! core equals what its records amount to.
 
 use std::collections::BTreeMap;
 
@@ -15,13 +15,13 @@ use coordinator_core::{
 use proptest::prelude::*;
 use trainer::{Ending, TrialResult, Work};
 
-const TTL_MS: u64 = 30_000;
-const N_TRIALS: usize = 12;
-const N_WORKERS: u8 = 3;
+pub const TTL_MS: u64 = 30_000;
+pub const N_TRIALS: usize = 12;
+pub const N_WORKERS: u8 = 3;
 
 /// One thing that happens.
 #[derive(Clone, Debug)]
-enum Step {
+pub enum Step {
     Wait(u64),
     Join(u8),
     /// The reply arrives, or is lost on the way.
@@ -45,7 +45,7 @@ enum Step {
     Oversleep(u64),
 }
 
-fn step() -> impl Strategy<Value = Step> {
+pub fn step() -> impl Strategy<Value = Step> {
     let worker = 0..N_WORKERS;
     prop_oneof![
         2 => (0..40_000_u64).prop_map(Step::Wait),
@@ -64,44 +64,44 @@ fn step() -> impl Strategy<Value = Step> {
 
 /// The worker's side, as simple as it can be.
 #[derive(Default)]
-struct Agent {
-    session: Option<SessionId>,
-    seq: u64,
-    seen_seq: u64,
-    running: Vec<Lease>,
-    spooled: Vec<(Lease, Result<(), String>)>,
-    is_draining: bool,
+pub struct Agent {
+    pub session: Option<SessionId>,
+    pub seq: u64,
+    pub seen_seq: u64,
+    pub running: Vec<Lease>,
+    pub spooled: Vec<(Lease, Result<(), String>)>,
+    pub is_draining: bool,
     /// This process had a session before.
-    continues: bool,
+    pub continues: bool,
 }
 
-struct World {
-    core: Core,
-    ledger: Ledger,
-    agents: BTreeMap<u8, Agent>,
-    now: Millis,
-    term: u64,
-    n_calls: u64,
-    crash_limit: u32,
-    max_failed: Option<u32>,
+pub struct World {
+    pub core: Core,
+    pub ledger: Ledger,
+    pub agents: BTreeMap<u8, Agent>,
+    pub now: Millis,
+    pub term: u64,
+    pub n_calls: u64,
+    pub crash_limit: u32,
+    pub max_failed: Option<u32>,
     /// Digests of everything that a worker was told is recorded.
-    acked: BTreeMap<TrialIndex, [u8; 32]>,
-    highest_attempt: Vec<u32>,
+    pub acked: BTreeMap<TrialIndex, [u8; 32]>,
+    pub highest_attempt: Vec<u32>,
 }
 
-fn result_of(trial: TrialIndex) -> Box<TrialResult> {
+pub fn result_of(trial: TrialIndex) -> Box<TrialResult> {
     let mut digest = [0; 32];
     digest[..4].copy_from_slice(&trial.0.to_le_bytes());
     let ending = Ending::Diverged { step: 1, last_finite_loss: None };
     Box::new(TrialResult { ending, history: Vec::new(), work: Work::default(), digest })
 }
 
-fn order() -> Vec<TrialIndex> {
+pub fn order() -> Vec<TrialIndex> {
     (0..).map(TrialIndex).take(N_TRIALS).collect()
 }
 
 impl World {
-    fn new(crash_limit: u32) -> Self {
+    pub fn new(crash_limit: u32) -> Self {
         let ledger = Ledger::empty(N_TRIALS);
         let config =
             Config { term: 1, lease_ttl_ms: TTL_MS, crash_limit, max_failed: None, seed: 7 };
@@ -123,7 +123,7 @@ impl World {
         }
     }
 
-    fn run(&mut self, step: &Step) {
+    pub fn run(&mut self, step: &Step) {
         match *step {
             Step::Wait(ms) => {
                 self.now = self.now + ms;
@@ -151,7 +151,7 @@ impl World {
         }
     }
 
-    fn finish(&mut self, id: u8, fails: bool) {
+    pub fn finish(&mut self, id: u8, fails: bool) {
         let agent = self.agents.get_mut(&id).unwrap();
         if agent.running.is_empty() {
             return;
@@ -161,13 +161,13 @@ impl World {
     }
 
     /// Applies an event, books its records and checks everything; gives the reply, if any.
-    fn apply(&mut self, event: Event) -> Option<Reply> {
+    pub fn apply(&mut self, event: Event) -> Option<Reply> {
         let mut out = Vec::new();
         self.core.apply(self.now, event, &mut out);
         self.settle(out)
     }
 
-    fn settle(&mut self, out: Vec<Action>) -> Option<Reply> {
+    pub fn settle(&mut self, out: Vec<Action>) -> Option<Reply> {
         let mut answer = None;
         for action in out {
             match action {
@@ -196,12 +196,12 @@ impl World {
         answer
     }
 
-    fn call(&mut self) -> Call {
+    pub fn call(&mut self) -> Call {
         self.n_calls += 1;
         Call(self.n_calls)
     }
 
-    fn join(&mut self, id: u8) {
+    pub fn join(&mut self, id: u8) {
         let call = self.call();
         let agent = &self.agents[&id];
         let spooled = agent.spooled.iter().map(|(lease, _)| *lease);
@@ -228,7 +228,7 @@ impl World {
         agent.continues = true;
     }
 
-    fn sync(&mut self, id: u8, reply_arrives: bool) {
+    pub fn sync(&mut self, id: u8, reply_arrives: bool) {
         let call = self.call();
         let agent = self.agents.get_mut(&id).unwrap();
         let Some(session) = agent.session else { return };
@@ -270,7 +270,7 @@ impl World {
         }
     }
 
-    fn take_reply(&mut self, id: u8, reply: &SyncReply) {
+    pub fn take_reply(&mut self, id: u8, reply: &SyncReply) {
         use coordinator_core::event::{Order, Verdict};
         let agent = self.agents.get_mut(&id).unwrap();
         if reply.order == Order::Rejoin {
@@ -300,7 +300,7 @@ impl World {
         }
     }
 
-    fn restart(&mut self) {
+    pub fn restart(&mut self) {
         self.term += 1;
         let config = Config {
             term: self.term,
@@ -315,7 +315,7 @@ impl World {
     }
 
     /// Heals everything and lets healthy workers finish the sweep, in bounded steps.
-    fn drive_to_the_end(&mut self) {
+    pub fn drive_to_the_end(&mut self) {
         for _ in 0..40 * N_TRIALS {
             if self.core.is_finished() {
                 return;
@@ -332,214 +332,4 @@ impl World {
         }
         panic!("the sweep did not end");
     }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 4_000, ..ProptestConfig::default() })]
-
-    #[test]
-    fn nothing_is_lost_whatever_happens(steps in prop::collection::vec(step(), 1..80)) {
-        let mut world = World::new(3);
-        for step in &steps {
-            world.run(step);
-        }
-        world.drive_to_the_end();
-        let counts = world.core.counts();
-        prop_assert_eq!(counts.n_completed + counts.n_failed, N_TRIALS);
-    }
-}
-
-/// A world whose first worker holds the first two trials.
-fn world_at_work() -> World {
-    let mut world = World::new(2);
-    world.join(0);
-    world.sync(0, true);
-    assert_eq!(world.agents[&0].running.len(), 2);
-    world
-}
-
-#[test]
-fn grants_of_a_lost_reply_are_sent_again_with_the_same_attempt() {
-    let mut world = World::new(2);
-    world.join(0);
-    world.sync(0, false);
-    world.sync(0, true);
-    let attempts: Vec<u32> = world.agents[&0].running.iter().map(|lease| lease.attempt).collect();
-    assert_eq!(attempts, [1, 1]);
-}
-
-#[test]
-fn a_silent_worker_loses_its_trials_to_another_which_gets_them_last() {
-    let mut world = world_at_work();
-    world.run(&Step::Wait(TTL_MS));
-    world.join(1);
-    world.sync(1, true);
-    let trials: Vec<u32> = world.agents[&1].running.iter().map(|lease| lease.trial.0).collect();
-    assert_eq!(trials, [2, 3], "suspects wait behind the others");
-    assert_eq!(world.core.trial(TrialIndex(0)).n_suspicions, 1);
-}
-
-#[test]
-fn a_late_completion_of_a_lost_worker_is_recorded_and_the_newer_attempt_stopped() {
-    let mut world = world_at_work();
-    world.run(&Step::Wait(TTL_MS));
-    world.join(1);
-    while !world.agents[&1].running.iter().any(|lease| lease.trial == TrialIndex(0)) {
-        world.sync(1, true);
-        if !world.agents[&1].running.iter().any(|lease| lease.trial == TrialIndex(0)) {
-            world.finish(1, false);
-        }
-    }
-    world.finish(0, false);
-    world.join(0);
-    world.sync(0, true);
-    assert!(matches!(world.core.trial(TrialIndex(0)).status, Status::Completed { .. }));
-    world.sync(1, true);
-    let goes_on = world.agents[&1].running.iter().any(|lease| lease.trial == TrialIndex(0));
-    assert!(!goes_on, "worker 1 is told to stop its copy");
-}
-
-#[test]
-fn trials_of_the_coordinators_own_workers_go_back_without_charge_when_it_restarts() {
-    let mut world = world_at_work();
-    world.run(&Step::RestartCoordinator);
-    assert_eq!(world.core.counts().n_ready, N_TRIALS);
-    assert_eq!(world.core.trial(TrialIndex(0)).n_suspicions, 0);
-}
-
-#[test]
-fn a_process_that_comes_back_is_not_charged_for_grants_that_it_never_saw() {
-    let mut world = World::new(2);
-    world.join(1);
-    world.sync(1, false);
-    world.run(&Step::RestartCoordinator);
-    world.join(1);
-    assert_eq!(world.core.counts().n_ready, N_TRIALS);
-    assert_eq!(world.core.trial(TrialIndex(0)).n_suspicions, 0);
-}
-
-#[test]
-fn a_completion_counts_although_its_trial_was_given_up() {
-    let mut world = World::new(2);
-    world.max_failed = Some(1);
-    world.restart();
-    world.join(1);
-    world.sync(1, true);
-    world.finish(1, true);
-    world.sync(1, true);
-    // Two failures of trial 0 reach the limit while another trial is trained on.
-    while world.core.counts().n_failed == 0 {
-        let is_first = |lease: &Lease| lease.trial == TrialIndex(0);
-        let place = world.agents[&1].running.iter().position(is_first);
-        match place {
-            Some(place) => {
-                world.agents.get_mut(&1).unwrap().running.swap(0, place);
-                world.finish(1, true);
-            }
-            None => world.finish(1, false),
-        }
-        world.sync(1, true);
-    }
-    let held = world.agents[&1].running[0];
-    world.run(&Step::Wait(TTL_MS));
-    assert_eq!(world.core.trial(held.trial).status, Status::Cancelled, "all is given up");
-    world.finish(1, false);
-    world.join(1);
-    world.sync(1, true);
-    assert!(matches!(world.core.trial(held.trial).status, Status::Completed { .. }));
-}
-
-#[test]
-fn failures_of_a_former_run_do_not_count_against_the_limit_of_this_one() {
-    let mut world = World::new(2);
-    world.join(1);
-    for _ in 0..100 {
-        world.sync(1, true);
-        let is_bad = world.agents[&1].running.first().is_some_and(|lease| lease.trial.0 == 0);
-        world.finish(1, is_bad);
-        if world.core.counts().n_failed == 1 {
-            break;
-        }
-    }
-    world.max_failed = Some(1);
-    world.restart();
-    world.drive_to_the_end();
-    assert_eq!(world.core.counts().n_cancelled, 0);
-}
-
-#[test]
-fn silence_is_not_held_against_workers_while_the_coordinator_slept() {
-    let mut world = world_at_work();
-    world.run(&Step::Oversleep(10 * TTL_MS));
-    world.sync(0, true);
-    assert!(world.agents[&0].session.is_some());
-    assert_eq!(world.core.trial(TrialIndex(0)).n_attempts, 1);
-}
-
-#[test]
-fn a_stopping_coordinator_grants_nothing_and_asks_for_a_drain() {
-    let mut world = World::new(2);
-    world.join(1);
-    world.apply(Event::Stop);
-    world.sync(1, true);
-    assert!(world.agents[&1].running.is_empty());
-}
-
-#[test]
-fn a_trial_that_kills_every_worker_fails_after_its_budget_and_the_rest_ends() {
-    let mut world = World::new(2);
-    for _ in 0..50 {
-        world.join(0);
-        world.sync(0, true);
-        let holds_poison = world.agents[&0].running.iter().any(|lease| lease.trial.0 == 0);
-        if holds_poison {
-            world.run(&Step::Crash(0));
-            continue;
-        }
-        world.finish(0, false);
-        world.finish(0, false);
-        world.sync(0, true);
-    }
-    assert_eq!(world.core.trial(TrialIndex(0)).status, Status::Failed);
-    assert_eq!(world.core.trial(TrialIndex(0)).n_attempts, 4, "two beside others, two alone");
-    assert_eq!(world.core.counts().n_completed, N_TRIALS - 1);
-}
-
-#[test]
-fn a_reported_failure_is_tried_once_more() {
-    let mut world = World::new(2);
-    world.join(0);
-    for _ in 0..200 {
-        world.sync(0, true);
-        let is_bad = world.agents[&0].running.first().is_some_and(|lease| lease.trial.0 == 3);
-        world.finish(0, is_bad);
-    }
-    assert_eq!(world.core.trial(TrialIndex(3)).status, Status::Failed);
-    assert_eq!(world.core.trial(TrialIndex(3)).n_attempts, 2);
-    assert_eq!(world.core.counts().n_completed, N_TRIALS - 1);
-}
-
-#[test]
-fn a_drained_worker_gives_its_trials_back_without_charge() {
-    let mut world = world_at_work();
-    world.run(&Step::Drain(0));
-    world.sync(0, true);
-    assert_eq!(world.core.counts().n_ready, N_TRIALS);
-    assert_eq!(world.core.trial(TrialIndex(0)).n_suspicions, 0);
-    assert_eq!(world.core.workers().count(), 0, "it is not waited for");
-}
-
-#[test]
-fn a_worker_re_attaches_to_a_restarted_coordinator_and_keeps_training() {
-    let mut world = World::new(2);
-    world.join(1);
-    world.sync(1, true);
-    world.run(&Step::RestartCoordinator);
-    let before = world.agents[&1].running.clone();
-    assert_eq!(before.len(), 2);
-    world.sync(1, true);
-    assert!(world.agents[&1].session.is_none(), "the old session is unknown");
-    world.join(1);
-    world.sync(1, true);
-    assert_eq!(world.agents[&1].running, before);
 }
