@@ -15,7 +15,7 @@ pub use coordinator::Coordinator;
 pub use env::{Env, Programs};
 pub use events::{events, finished_event, trial_ids};
 pub use outputs::{Row, Status, canonical_files, files_in, results, sha256_of};
-pub use process::{Ended, Process, is_alive, send, send_if_there};
+pub use process::{Ended, Process, ctrl_c, is_alive, send, send_if_there};
 pub use rustix::process::Signal;
 pub use sweep::Sweep;
 pub use wait::{LIMIT, eventually};

@@ -146,6 +146,16 @@ pub fn send_if_there(pid: u32, signal: Signal) -> bool {
     kill_process(pid, signal).is_ok()
 }
 
+/// SIGINT, as Ctrl-C sends it; where that is ignored, as in the background of a shell, programs
+/// started from here ignore it too, and SIGTERM must do.
+pub fn ctrl_c() -> Signal {
+    let status = fs::read_to_string("/proc/self/status").expect("/proc is there");
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).expect("a mask");
+    let ignored = u64::from_str_radix(mask.trim(), 16).expect("a mask in hex");
+    // Bit s - 1 stands for signal s, and SIGINT is 2.
+    if ignored & 0b10 == 0 { Signal::INT } else { Signal::TERM }
+}
+
 /// Whether a process runs; one that has ended but was not collected by its parent does not.
 pub fn is_alive(pid: u32) -> bool {
     state_and_parent(pid).is_some_and(|(state, _)| state != 'Z' && state != 'X')

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use e2e::{Ended, Signal, Sweep, canonical_files, events, finished_event};
+use e2e::{Ended, Signal, Sweep, canonical_files, ctrl_c, events, finished_event};
 
 use crate::{env, reference};
 
@@ -31,7 +31,7 @@ fn ctrl_c_and_the_same_command_again() {
     let env = env();
     let coordinator = env.start(&Sweep::LONG, &["--local-slots", "1"]);
     coordinator.wait_for_trials(6);
-    coordinator.signal(Signal::INT);
+    coordinator.signal(ctrl_c());
     assert_stopped(coordinator.wait());
     let report = env.report(&Sweep::LONG);
     let status = env.status(&Sweep::LONG);
@@ -55,7 +55,7 @@ fn a_long_trial_goes_on_from_its_checkpoint() {
     let env = env();
     let coordinator = env.start(&ONE_TRIAL, &arguments);
     coordinator.wait_for_epochs(100);
-    coordinator.signal(Signal::INT);
+    coordinator.signal(ctrl_c());
     assert_stopped(coordinator.wait());
     assert_eq!(env.status(&ONE_TRIAL).n_waiting, 1);
 
@@ -84,10 +84,10 @@ fn a_second_signal_ends_it_at_once() {
     for &pid in &workers {
         e2e::send(pid, Signal::STOP);
     }
-    coordinator.signal(Signal::INT);
+    coordinator.signal(ctrl_c());
     coordinator.wait_for_stopping();
     let asked_again = Instant::now();
-    coordinator.signal(Signal::INT);
+    coordinator.signal(ctrl_c());
     // Its worker holds the pipes of its output until it may move again.
     coordinator.wait_for_exit(130);
     assert!(asked_again.elapsed() < Duration::from_secs(5), "{:?}", asked_again.elapsed());
