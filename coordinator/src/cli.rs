@@ -134,6 +134,9 @@ pub enum Verb {
     Status(ReportFolder),
     /// Train a recorded trial again and compare its digest with the recorded one
     Replay(Replay),
+    /// Measure this machine
+    #[command(subcommand)]
+    Bench(Bench),
     /// A worker on this machine, started by a coordinator
     #[command(hide = true)]
     LocalWorker(LocalWorker),
@@ -167,6 +170,40 @@ pub struct Replay {
     /// Folder that the data set's path counts from [default: the report's folder]
     #[arg(long, value_name = "DIR")]
     pub from: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, PartialEq, Subcommand)]
+pub enum Bench {
+    /// Time epochs of training on one core, evaluations left out; SWEEP_ISA chooses the instruction set
+    Train(BenchTrain),
+}
+
+#[derive(Args, Clone, Debug, PartialEq)]
+pub struct BenchTrain {
+    /// Widths of the hidden layers
+    #[arg(long, value_name = "N,N,...", value_delimiter = ',', default_value = "256,128,64")]
+    pub hidden: Vec<u32>,
+    /// Samples per step
+    #[arg(long, value_name = "N", default_value_t = 32)]
+    pub batch_size: u64,
+    /// As sweep files name it
+    #[arg(long, default_value = "sgd")]
+    pub optimizer: String,
+    /// The learning rate, or the largest step of a line search
+    #[arg(long, value_name = "X", default_value_t = 0.05)]
+    pub learning_rate: f64,
+    /// Passes over the samples; their median is told
+    #[arg(long, value_name = "N", default_value = "3")]
+    pub epochs: NonZeroU32,
+    /// Train on the first N samples of MNIST [default: all 60,000]
+    #[arg(long, value_name = "N")]
+    pub samples: Option<NonZeroU32>,
+    /// Standardize the inputs, so that hardly any of them is zero
+    #[arg(long)]
+    pub dense: bool,
+    /// A table for people, or one JSON object
+    #[arg(long, value_enum, default_value_t = Output::Human)]
+    pub output: Output,
 }
 
 #[derive(Args, Clone, Debug, PartialEq)]
@@ -348,6 +385,11 @@ mod tests {
         let worker = "local-worker --coordinator http://127.0.0.1:7070 --slots 2 --name w \
                       --cache-dir c --local-index 1 --no-pin";
         assert!(matches!(verb(worker), Verb::LocalWorker(w) if w.local_index == 1 && w.no_pin));
+        let bench = "bench train --hidden 128,64 --samples 640 --dense --output json";
+        assert!(matches!(
+            verb(bench),
+            Verb::Bench(Bench::Train(b)) if b.hidden == [128, 64] && b.batch_size == 32 && b.dense
+        ));
         let build = "build-report --state s --out o --partial";
         assert!(matches!(verb(build), Verb::BuildReport(b) if b.partial));
     }

@@ -1,6 +1,7 @@
 //! The coordinator: everything of a sweep that touches the outside. `main` is the whole program;
 //! what it decides is in `coordinator-core`, what it trains in `trainer`, what it tells in `report`.
 
+mod bench;
 pub mod cli;
 mod clock;
 pub mod datasets;
@@ -25,7 +26,7 @@ mod verbs;
 
 use std::{path::PathBuf, process::ExitCode};
 
-use cli::{Command, Verb};
+use cli::{Bench, Command, Verb};
 use prepare::Refusal;
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
@@ -63,6 +64,7 @@ fn run_verb(verb: &Verb) -> Result<(), Refusal> {
         Verb::Report(arguments) => Ok(verbs::report(arguments)?),
         Verb::Status(arguments) => Ok(verbs::status(arguments)?),
         Verb::Replay(arguments) => replay::replay(arguments),
+        Verb::Bench(Bench::Train(arguments)) => bench::train(arguments),
         Verb::BuildReport(arguments) => Ok(verbs::build_report(arguments)?),
         Verb::LocalWorker(_) => unreachable!("`main` starts it"),
     }

@@ -5,6 +5,7 @@
 mod buffer;
 mod elementwise;
 mod lanes;
+mod peak;
 mod portable;
 mod product;
 mod reduce;
@@ -36,6 +37,7 @@ pub(crate) struct Kernels {
     exp_below: unsafe fn(&mut [f32], f32),
     column_sums: unsafe fn(&mut ColumnSums<'_>),
     pixel_products: unsafe fn(&mut PixelProducts<'_>),
+    fma_loop: unsafe fn(usize) -> usize,
 }
 
 /// Compiles every kernel for one kind of lanes, with its instruction set enabled.
@@ -100,6 +102,12 @@ macro_rules! compile_kernels {
                 unsafe { reduce::pixel_products::<$lanes>(p) }
             }
 
+            $(#[$features])*
+            unsafe fn fma_loop(n_rounds: usize) -> usize {
+                // SAFETY: the caller has the instruction set.
+                unsafe { peak::fma_loop::<$lanes>(n_rounds) }
+            }
+
             pub(super) static KERNELS: Kernels = Kernels {
                 product,
                 sparse_forward,
@@ -112,6 +120,7 @@ macro_rules! compile_kernels {
                 exp_below,
                 column_sums,
                 pixel_products,
+                fma_loop,
             };
         }
     };
@@ -212,6 +221,12 @@ impl Kernels {
         p.check();
         // SAFETY: as in `product`.
         unsafe { (self.pixel_products)(&mut p) }
+    }
+
+    /// Multiply-adds without memory; returns the number of operations.
+    pub(crate) fn fma_loop(&self, n_rounds: usize) -> usize {
+        // SAFETY: as in `product`.
+        unsafe { (self.fma_loop)(n_rounds) }
     }
 }
 
