@@ -2,6 +2,7 @@
 //! itself is refused, like any other wrong usage, before anything starts.
 
 use crate::duration;
+use clap::builder::PossibleValuesParser;
 use clap::error::ErrorKind;
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
@@ -9,6 +10,7 @@ use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
+use trainer::OptimizerKind;
 
 /// A lease must outlive this many reports of its worker, so that a late one costs no trial.
 pub const MIN_SYNCS_PER_LEASE: u32 = 3;
@@ -186,8 +188,8 @@ pub struct BenchTrain {
     /// Samples per step
     #[arg(long, value_name = "N", default_value_t = 32)]
     pub batch_size: u64,
-    /// As sweep files name it
-    #[arg(long, default_value = "sgd")]
+    /// With the defaults of sweep files
+    #[arg(long, value_name = "NAME", default_value = "sgd", value_parser = optimizer_names())]
     pub optimizer: String,
     /// The learning rate, or the largest step of a line search
     #[arg(long, value_name = "X", default_value_t = 0.05)]
@@ -297,6 +299,10 @@ impl Run {
         }
         Ok(())
     }
+}
+
+fn optimizer_names() -> PossibleValuesParser {
+    OptimizerKind::ALL.map(OptimizerKind::name).into()
 }
 
 fn parse_listen(text: &str) -> Result<SocketAddr, String> {
@@ -416,6 +422,7 @@ mod tests {
             ("--sweep a.toml plan b.toml", "cannot be used with"),
             ("plan", "<FILE>"),
             ("replan a.toml", "plan"),
+            ("bench train --optimizer sdg", "backtracking"),
         ] {
             let error = parse_line(line).expect_err(line);
             assert_eq!(error.exit_code(), 2, "{line}");
