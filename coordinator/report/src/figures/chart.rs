@@ -200,9 +200,7 @@ fn draw_series(svg: &mut Svg, series: &Series, x: &Scale, y: &Scale) {
     match series.mark {
         Mark::Line if places.len() > 1 => svg.polyline(&places, Pen::new(color, 2.2).dashed(dash)),
         Mark::DottedLine => {
-            if places.len() > 1 {
-                svg.polyline(&places, Pen::new(color, 2.0).dashed(dash));
-            }
+            svg.polyline(&places, Pen::new(color, 2.0).dashed(dash));
             dots(svg, &places, color, 1.0);
         }
         Mark::Steps => svg.polyline(&staircase(&places), Pen::new(INK, 1.2)),

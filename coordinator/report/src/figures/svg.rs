@@ -148,7 +148,11 @@ impl Svg {
         );
     }
 
+    /// Nothing for fewer than two points, which make no line.
     pub(crate) fn polyline(&mut self, points: &[(f64, f64)], pen: Pen) {
+        if points.len() < 2 {
+            return;
+        }
         let _ = writeln!(
             self.body,
             "<polyline points=\"{}\" fill=\"none\" stroke-linejoin=\"round\" stroke-linecap=\"round\"{}/>",
