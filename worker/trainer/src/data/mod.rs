@@ -10,7 +10,7 @@ use std::ops::Range;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-pub(crate) use prepared::Part;
+pub(crate) use prepared::{Part, Values};
 pub use prepared::{PreparedData, Scale, Split};
 
 /// Pixels are numbered by u16 in the compressed rows.

@@ -1,6 +1,7 @@
 //! A data set split and scaled for training: built once, shared by all slots, never changed.
 
 use super::{DataError, Dataset, Samples, largest_share};
+use crate::kernels::CompressedRows;
 
 /// How u8 inputs become f32.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,8 +23,7 @@ pub struct Split {
 /// Inputs as the training loop reads them.
 #[derive(Debug)]
 pub(crate) enum Values {
-    /// Non-zero inputs of each row, ascending; row r has `starts[r]..starts[r + 1]`.
-    Sparse { starts: Vec<usize>, indices: Vec<u16>, values: Vec<f32> },
+    Sparse(CompressedRows),
     /// All inputs of each row.
     Dense(Vec<f32>),
 }
@@ -47,17 +47,18 @@ impl Part {
 
     /// Indices and values of a row's non-zero inputs; `None` in the dense form.
     pub(crate) fn nonzeros(&self, row: usize) -> Option<(&[u16], &[f32])> {
-        let Values::Sparse { starts, indices, values } = &self.values else { return None };
-        let range = starts[row]..starts[row + 1];
-        Some((&indices[range.clone()], &values[range]))
+        match &self.values {
+            Values::Sparse(rows) => Some(rows.row(row)),
+            Values::Dense(_) => None,
+        }
     }
 
     /// Writes a row with its zeros.
     pub(crate) fn write_dense(&self, row: usize, out: &mut [f32]) {
         match &self.values {
-            Values::Sparse { .. } => {
+            Values::Sparse(rows) => {
                 out.fill(0.0);
-                let (indices, values) = self.nonzeros(row).expect("the form is sparse");
+                let (indices, values) = rows.row(row);
                 for (&index, &value) in indices.iter().zip(values) {
                     out[usize::from(index)] = value;
                 }
@@ -161,7 +162,7 @@ impl PreparedData {
 
     /// Whether the first layer skips zero inputs.
     pub fn is_sparse(&self) -> bool {
-        matches!(self.train.values, Values::Sparse { .. })
+        matches!(self.train.values, Values::Sparse(_))
     }
 
     /// Of the data set that this was prepared from.
@@ -213,15 +214,9 @@ fn is_mostly_zero(bytes: &[u8], table: &Table) -> bool {
 }
 
 fn compress(bytes: &[u8], table: &Table) -> Values {
-    let (mut starts, mut indices, mut values) = (vec![0], Vec::new(), Vec::new());
-    for row in bytes.chunks_exact(table.len()) {
-        for (index, value) in scaled(row, table).enumerate().filter(|&(_, value)| value != 0.0) {
-            indices.push(u16::try_from(index).expect("inputs are at most 65536"));
-            values.push(value);
-        }
-        starts.push(indices.len());
-    }
-    Values::Sparse { starts, indices, values }
+    let mut rows = CompressedRows::new(table.len());
+    bytes.chunks_exact(table.len()).for_each(|row| rows.push(scaled(row, table)));
+    Values::Sparse(rows)
 }
 
 fn spread(bytes: &[u8], table: &Table) -> Values {

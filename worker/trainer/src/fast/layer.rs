@@ -1,10 +1,11 @@
 //! One layer's share of a step, by the kernels.
 
-use super::batch::Samples;
+use std::ops::Range;
+
 use super::panels::{LINE, Numbers, Panel, Panels, padded};
 use crate::kernels::{
-    ColumnSums, Elements, Floats, Kernels, Mask, Product, RowSink, SparseForward, SparseGradient,
-    Start, Transpose,
+    ColumnSums, Elements, Finish, Floats, InputRows, Kernels, Mask, Product, SampleRows,
+    SparseForward, SparseGradient, Start, Transpose,
 };
 use crate::network::LayerShape;
 use crate::optimizers::Update;
@@ -16,7 +17,10 @@ const CHUNK_FLOATS: usize = 2048;
 /// What a layer reads: the samples, or the layer below's output.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Input<'a> {
-    Samples(&'a Samples),
+    Sparse {
+        samples: SampleRows<'a>,
+        by_input: &'a InputRows,
+    },
     /// Row-major with this stride.
     Rows(&'a [f32], usize),
 }
@@ -38,7 +42,7 @@ pub(crate) struct Layer {
 /// Scratch that the layers share.
 #[derive(Debug)]
 pub(crate) struct Scratch {
-    pub cursors: Vec<usize>,
+    pub cursors: Vec<Range<usize>>,
     /// Deltas `[output][sample]`.
     pub deltas: Floats,
     /// Their product with the weights, `[input][sample]`.
@@ -72,17 +76,17 @@ impl Layer {
         input: Input<'_>,
         n: usize,
         out: &mut [f32],
-        cursors: &mut [usize],
+        cursors: &mut [Range<usize>],
     ) {
         let stride = self.stride();
         let (a, a_stride) = match input {
-            Input::Samples(Samples::Sparse { by_sample, .. }) => {
+            Input::Sparse { samples, .. } => {
                 for row in out.chunks_exact_mut(stride).take(n) {
                     row.copy_from_slice(&numbers.bias);
                 }
                 for panel in self.panels.iter() {
                     kernels.sparse_forward(SparseForward {
-                        samples: by_sample,
+                        samples,
                         weights: self.panel(&numbers.weights, panel),
                         width: panel.width,
                         sums: &mut out[panel.first_col..],
@@ -92,7 +96,6 @@ impl Layer {
                 }
                 return;
             }
-            Input::Samples(Samples::Dense(rows)) => (&rows[..], self.panels.shape.n_in),
             Input::Rows(rows, stride) => (rows, stride),
         };
         for panel in self.panels.iter() {
@@ -102,12 +105,13 @@ impl Layer {
                 n_terms: self.panels.shape.n_in,
                 a,
                 a_strides: (a_stride, 1),
+                a_blocks: None,
                 b: self.panel(&numbers.weights, panel),
                 b_stride: panel.width,
                 start: Start::Columns(&numbers.bias[panel.first_col..]),
                 result: &mut out[panel.first_col..],
                 result_stride: stride,
-                relu: false,
+                finish: Finish::Store,
             });
         }
     }
@@ -137,19 +141,20 @@ impl Layer {
             to: &mut scratch.deltas,
             to_stride: width,
         });
-        for (index, panel) in self.panels.iter().enumerate() {
+        for (index, group) in self.panels.groups().enumerate() {
             kernels.product(Product {
                 n_rows: n_in,
                 n_cols: width,
-                n_terms: panel.n_cols,
-                a: self.panel(&self.current.weights, panel),
-                a_strides: (panel.width, 1),
-                b: &scratch.deltas[panel.first_col * width..],
+                n_terms: group.n_cols,
+                a: &self.current.weights[group.offset..],
+                a_strides: (group.width, 1),
+                a_blocks: Some((group.width, n_in * group.width)),
+                b: &scratch.deltas[group.first_col * width..],
                 b_stride: width,
                 start: if index == 0 { Start::Zero } else { Start::Result },
                 result: &mut scratch.products,
                 result_stride: width,
-                relu: false,
+                finish: Finish::Store,
             });
         }
         let stride = padded(n_in);
@@ -175,7 +180,8 @@ impl Layer {
         for panel in self.panels.iter() {
             let n_in = self.panels.shape.n_in;
             let out = &mut self.gradient.weights[panel.offset..][..n_in * panel.width];
-            gradient_rows(kernels, &self.panels, panel, input, (deltas, n), 0..n_in, out);
+            let rows = GradientRows { panel, rows: 0..n_in, out, finish: Finish::Store };
+            gradient_rows(kernels, &self.panels, input, (deltas, n), rows);
         }
         self.bias_gradient(kernels, deltas, n);
     }
@@ -191,27 +197,19 @@ impl Layer {
     ) {
         let n_in = self.panels.shape.n_in;
         for panel in self.panels.iter() {
-            let weights = panel.offset..panel.offset + n_in * panel.width;
-            if let (Input::Samples(Samples::Sparse { by_input, .. }), Some(lr)) =
-                (input, update.plain_rate())
-            {
-                let weights = &mut self.current.weights[weights];
-                kernels.sparse_gradient(SparseGradient {
-                    inputs: by_input,
-                    from: 0,
-                    to: n_in,
-                    deltas: &deltas[panel.first_col..],
-                    deltas_stride: padded(self.panels.shape.n_out),
-                    width: panel.width,
-                    sink: RowSink::Descend { weights, lr },
-                });
+            if let Some(lr) = update.plain_rate() {
+                let out = &mut self.current.weights[panel.offset..][..n_in * panel.width];
+                let rows =
+                    GradientRows { panel, rows: 0..n_in, out, finish: Finish::Descend { lr } };
+                gradient_rows(kernels, &self.panels, input, (deltas, n), rows);
                 continue;
             }
             let n_rows = self.chunk.len() / panel.width;
             for from in (0..n_in).step_by(n_rows) {
                 let rows = from..usize::min(from + n_rows, n_in);
                 let chunk = &mut self.chunk[..rows.len() * panel.width];
-                gradient_rows(kernels, &self.panels, panel, input, (deltas, n), rows, chunk);
+                let rows = GradientRows { panel, rows, out: chunk, finish: Finish::Store };
+                gradient_rows(kernels, &self.panels, input, (deltas, n), rows);
                 let at = panel.offset + from * panel.width;
                 update_numbers(
                     kernels,
@@ -257,12 +255,13 @@ impl Layer {
             n_terms: n,
             a: &[1.0],
             a_strides: (0, 0),
+            a_blocks: None,
             b: deltas,
             b_stride: stride,
             start: Start::Zero,
             result: &mut self.gradient.bias,
             result_stride: stride,
-            relu: false,
+            finish: Finish::Store,
         });
     }
 
@@ -291,46 +290,50 @@ impl Layer {
     }
 }
 
-/// Rows of a panel's weight gradient: inputs transposed x deltas, samples ascending.
+/// Rows of a panel's weight gradient, and what becomes of them.
+struct GradientRows<'a> {
+    panel: Panel,
+    rows: Range<usize>,
+    out: &'a mut [f32],
+    finish: Finish,
+}
+
+/// Inputs transposed x deltas, samples ascending.
 fn gradient_rows(
     kernels: &Kernels,
     panels: &Panels,
-    panel: Panel,
     input: Input<'_>,
     (deltas, n): (&[f32], usize),
-    rows: std::ops::Range<usize>,
-    out: &mut [f32],
+    GradientRows { panel, rows, out, finish }: GradientRows<'_>,
 ) {
     let deltas = &deltas[panel.first_col..];
     let deltas_stride = padded(panels.shape.n_out);
-    let (a, a_stride) = match input {
-        Input::Samples(Samples::Sparse { by_input, .. }) => {
-            return kernels.sparse_gradient(SparseGradient {
-                inputs: by_input,
-                from: rows.start,
-                to: rows.end,
-                deltas,
-                deltas_stride,
-                width: panel.width,
-                sink: RowSink::Store(out),
-            });
-        }
-        Input::Samples(Samples::Dense(all)) => (&all[..], panels.shape.n_in),
-        Input::Rows(all, stride) => (all, stride),
-    };
-    kernels.product(Product {
-        n_rows: rows.len(),
-        n_cols: panel.width,
-        n_terms: n,
-        a: &a[rows.start..],
-        a_strides: (1, a_stride),
-        b: deltas,
-        b_stride: deltas_stride,
-        start: Start::Zero,
-        result: out,
-        result_stride: panel.width,
-        relu: false,
-    });
+    match input {
+        Input::Sparse { by_input, .. } => kernels.sparse_gradient(SparseGradient {
+            inputs: by_input,
+            from: rows.start,
+            to: rows.end,
+            deltas,
+            deltas_stride,
+            width: panel.width,
+            result: out,
+            finish,
+        }),
+        Input::Rows(all, stride) => kernels.product(Product {
+            n_rows: rows.len(),
+            n_cols: panel.width,
+            n_terms: n,
+            a: &all[rows.start..],
+            a_strides: (1, stride),
+            a_blocks: None,
+            b: deltas,
+            b_stride: deltas_stride,
+            start: Start::Zero,
+            result: out,
+            result_stride: panel.width,
+            finish,
+        }),
+    }
 }
 
 fn update_numbers(

@@ -9,13 +9,13 @@ mod tests;
 
 use std::sync::Arc;
 
-use batch::{EVALUATION_ROWS, Gathered};
+use batch::{EVALUATION_ROWS, Gathered, Upcoming};
 use layer::{Input, Layer, Scratch};
 use panels::{Numbers, Panels, padded};
 use search::Line;
 
 use crate::config::TrainConfig;
-use crate::data::PreparedData;
+use crate::data::{Part, PreparedData};
 use crate::dropout::Dropout;
 use crate::isa::Isa;
 use crate::kernels::{Floats, Kernels};
@@ -37,6 +37,7 @@ pub(crate) struct FastNetwork {
     /// Gradients of the layers' sums.
     deltas: Vec<Floats>,
     batch: Gathered,
+    upcoming: Upcoming,
     scratch: Scratch,
     line: Option<Line>,
 }
@@ -69,9 +70,10 @@ impl FastNetwork {
             dropout: Dropout::new(config.dropout, config.seed),
             outputs: layers.iter().map(rows).collect(),
             deltas: layers.iter().map(rows).collect(),
+            upcoming: Upcoming::with_capacity(capacity),
             batch: Gathered::new(data.n_inputs(), capacity, parts),
             scratch: Scratch {
-                cursors: vec![0; capacity],
+                cursors: vec![0..0; capacity],
                 deltas: Floats::zeros(capacity * widest),
                 products: Floats::zeros(capacity * widest),
             },
@@ -82,7 +84,8 @@ impl FastNetwork {
     }
 
     /// The gathered samples through all layers; dropout acts in training steps alone.
-    fn forward(&mut self, training_step: Option<u64>) {
+    fn forward(&mut self, part: &Part, training_step: Option<u64>) {
+        self.prefetch_share(part, training_step.is_some());
         let n = self.batch.len();
         let first = &self.layers[0];
         let sums = match &mut self.line {
@@ -90,14 +93,25 @@ impl FastNetwork {
             Some(line) if training_step.is_some() => &mut line.sums,
             _ => &mut self.outputs[0],
         };
-        let input = Input::Samples(&self.batch.samples);
+        let input = self.batch.input(part);
         first.affine(self.kernels, &first.current, input, n, sums, &mut self.scratch.cursors);
         if let (Some(line), Some(_)) = (&self.line, training_step) {
             let used = n * first.stride();
             self.outputs[0][..used].copy_from_slice(&line.sums[..used]);
         }
         self.activate(0, training_step);
+        self.prefetch_share(part, training_step.is_some());
         self.forward_above(Weights::Current, training_step);
+        self.prefetch_share(part, training_step.is_some());
+    }
+
+    /// Asks for a part of what the next pass reads.
+    fn prefetch_share(&mut self, part: &Part, is_training: bool) {
+        let rows = self.upcoming.share(3);
+        batch::prefetch(part, rows);
+        if let (Some(line), true) = (&self.line, is_training) {
+            line.prefetch_pixels(&self.data, rows);
+        }
     }
 
     /// Goes on above the first layer, whose output is there.
@@ -181,14 +195,14 @@ impl FastNetwork {
                 &mut self.scratch,
             );
         }
-        self.batch.sort_by_input();
+        self.batch.sort_by_input(&self.data.train);
     }
 
     /// Does something with each layer from `from` on: the layer, what it read, its sums' gradient.
     fn each_layer(&mut self, from: usize, mut act: impl FnMut(&mut Layer, Input<'_>, &[f32])) {
         for index in from..self.layers.len() {
             let input = match index.checked_sub(1) {
-                None => Input::Samples(&self.batch.samples),
+                None => self.batch.input(&self.data.train),
                 Some(below) => Input::Rows(&self.outputs[below], self.layers[below].stride()),
             };
             act(&mut self.layers[index], input, &self.deltas[index]);
@@ -206,10 +220,9 @@ impl FastNetwork {
 impl Network for FastNetwork {
     fn step(&mut self, batch: Batch<'_>, optimizer: &mut OptimizerState) -> Step {
         let data = Arc::clone(&self.data);
-        self.batch.gather(&data.train, batch.rows.iter().map(|&row| row as usize));
-        batch::prefetch(&data.train, batch.next_rows.iter().map(|&row| row as usize));
-        self.prefetch_pixels(batch.next_rows);
-        self.forward(Some(batch.step));
+        self.batch.gather(&data.train, batch.rows.iter().copied());
+        self.upcoming.announce(batch.next_rows.iter().copied());
+        self.forward(&data.train, Some(batch.step));
         let (loss_sum, n_correct) = self.batch_loss();
         let mut step = Step { loss_sum, n_correct, norm_squared: 0.0, search: None };
         let n = batch.rows.len();
@@ -244,11 +257,14 @@ impl Network for FastNetwork {
             Role::Test => &data.test,
         };
         let (mut losses, mut n_correct) = (LaneSum::new(), 0_u64);
+        let rows_from = |from: usize| {
+            let to = usize::min(from + EVALUATION_ROWS, part.len());
+            from as u32..to as u32
+        };
         for from in (0..part.len()).step_by(EVALUATION_ROWS) {
-            self.batch.gather(part, from..usize::min(from + EVALUATION_ROWS, part.len()));
-            let next = from + EVALUATION_ROWS;
-            batch::prefetch(part, next..usize::min(next + EVALUATION_ROWS, part.len()));
-            self.forward(None);
+            self.batch.gather(part, rows_from(from));
+            self.upcoming.announce(rows_from(from + EVALUATION_ROWS));
+            self.forward(part, None);
             n_correct += u64::from(self.add_losses(&mut losses, Targets::PLAIN));
         }
         let n = part.len() as f64;

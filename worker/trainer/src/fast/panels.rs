@@ -51,6 +51,20 @@ impl Panels {
             Panel { first_col, n_cols, width: padded(n_cols), offset: shape.n_in * first_col }
         })
     }
+
+    /// Neighbouring panels of one width, as one panel whose columns go on from panel to panel: all
+    /// full ones, then a narrower last one.
+    pub(crate) fn groups(&self) -> impl Iterator<Item = Panel> + use<> {
+        let n_full = self.shape.n_out / self.full_width;
+        let full = Panel {
+            first_col: 0,
+            n_cols: n_full * self.full_width,
+            width: self.full_width,
+            offset: 0,
+        };
+        let full = (n_full > 0).then_some(full);
+        full.into_iter().chain(self.iter().skip(n_full))
+    }
 }
 
 /// A number for each weight and bias of a layer: the weights, a gradient, a state.

@@ -1,11 +1,12 @@
 //! The line search on the fast kernels: how the first layer's sums move along the step, and the
 //! probes above it.
 
-use super::layer::Input;
 use super::panels::padded;
 use super::{FastNetwork, Weights};
 use crate::data::PreparedData;
-use crate::kernels::{self, Along, ColumnSums, Floats, PixelProducts, Product, Start, Transpose};
+use crate::kernels::{
+    self, Along, ColumnSums, Finish, Floats, PixelProducts, Product, Start, Transpose,
+};
 use crate::network::{Batch, Search};
 use crate::optimizers::OptimizerState;
 use crate::reference::{PIXEL_ONE, uses_gram_form};
@@ -72,6 +73,15 @@ impl Line {
             gram: uses_gram_form(batch_size, n_inputs).then(gram),
         }
     }
+
+    /// Asks for the pixels that the next step's Gram matrix reads.
+    pub(super) fn prefetch_pixels(&self, data: &PreparedData, rows: &[u32]) {
+        let Some(bytes) = data.train_bytes.as_ref().filter(|_| self.gram.is_some()) else { return };
+        let n_inputs = data.n_inputs();
+        for &row in rows {
+            kernels::prefetch(&bytes[row as usize * n_inputs..][..n_inputs]);
+        }
+    }
 }
 
 impl FastNetwork {
@@ -98,7 +108,7 @@ impl FastNetwork {
             }
             None => {
                 let first = &self.layers[0];
-                let input = Input::Samples(&self.batch.samples);
+                let input = self.batch.input(&self.data.train);
                 let cursors = &mut self.scratch.cursors;
                 first.affine(kernels, &first.gradient, input, n, &mut line.slopes, cursors);
                 self.norm_squared(0)
@@ -110,7 +120,7 @@ impl FastNetwork {
         self.line = Some(line);
         if let Some(update) = eta.map(|eta| optimizer.accepted_update(eta)) {
             if is_gram {
-                let input = Input::Samples(&self.batch.samples);
+                let input = self.batch.input(&self.data.train);
                 self.layers[0].descend(kernels, update, input, &self.deltas[0], n);
             }
             let stored = &mut self.layers[usize::from(is_gram)..];
@@ -125,7 +135,7 @@ impl FastNetwork {
         let used = n * self.layers[0].stride();
         let out = &mut self.outputs[0][..used];
         let (base, slope) = (&line.sums[..], &line.slopes[..]);
-        self.kernels.along(Along { base, slope, eta, relu: false, out });
+        self.kernels.along(Along { base, slope, eta, out });
         self.activate(0, Some(step));
         for layer in &mut self.layers[1..] {
             let Some(probe) = &mut layer.probe else { continue };
@@ -133,22 +143,12 @@ impl FastNetwork {
                 (&layer.current.weights, &layer.gradient.weights, &mut probe.weights),
                 (&layer.current.bias, &layer.gradient.bias, &mut probe.bias),
             ] {
-                self.kernels.along(Along { base, slope, eta, relu: false, out });
+                self.kernels.along(Along { base, slope, eta, out });
             }
         }
         self.forward_above(Weights::Probe, Some(step));
         let (loss_sum, _) = self.batch_loss();
         loss_sum / n as f64
-    }
-
-    /// Asks for the pixels that the next step's Gram matrix reads.
-    pub(super) fn prefetch_pixels(&self, rows: &[u32]) {
-        let has_gram = self.line.as_ref().is_some_and(|line| line.gram.is_some());
-        let Some(bytes) = self.data.train_bytes.as_ref().filter(|_| has_gram) else { return };
-        let n_inputs = self.data.n_inputs();
-        for &row in rows {
-            kernels::prefetch(&bytes[row as usize * n_inputs..][..n_inputs]);
-        }
     }
 
     fn fill_gram(&self, gram: &mut Gram, rows: &[u32]) {
@@ -188,12 +188,13 @@ impl FastNetwork {
                     n_terms: n_inputs,
                     a: dense,
                     a_strides: (n_inputs, 1),
+                    a_blocks: None,
                     b: columns,
                     b_stride: width,
                     start: Start::Zero,
                     result: &mut gram.matrix,
                     result_stride: width,
-                    relu: false,
+                    finish: Finish::Store,
                 });
                 gram.matrix[..n * width].iter_mut().for_each(|k| *k += 1.0);
             }
@@ -220,12 +221,13 @@ impl FastNetwork {
             n_terms: n_out,
             a: &self.deltas[0],
             a_strides: (stride, 1),
+            a_blocks: None,
             b: &self.scratch.deltas,
             b_stride: width,
             start: Start::Zero,
             result: &mut gram.delta_products,
             result_stride: width,
-            relu: false,
+            finish: Finish::Store,
         });
         let mut sum = LaneSum::new();
         self.kernels.column_sums(ColumnSums {
@@ -250,12 +252,13 @@ impl FastNetwork {
             n_terms: n,
             a: &gram.matrix,
             a_strides: (padded(n), 1),
+            a_blocks: None,
             b: &self.deltas[0],
             b_stride: stride,
             start: Start::Zero,
             result: slopes,
             result_stride: stride,
-            relu: false,
+            finish: Finish::Store,
         });
     }
 }

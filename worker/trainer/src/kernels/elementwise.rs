@@ -155,13 +155,12 @@ unsafe fn flushed<L: Lanes>(s: L) -> L {
     unsafe { L::select_less(s.abs(), L::splat(SMALLEST_STATE), L::splat(0.0), s) }
 }
 
-/// out = base - eta * slope, through ReLU if `relu`.
+/// out = base - eta * slope.
 #[derive(Debug)]
 pub(crate) struct Along<'a> {
     pub base: &'a [f32],
     pub slope: &'a [f32],
     pub eta: f32,
-    pub relu: bool,
     pub out: &'a mut [f32],
 }
 
@@ -183,8 +182,7 @@ pub(super) unsafe fn along<L: Lanes>(p: &mut Along<'_>) {
         let mut i = 0;
         while i < p.out.len() {
             let moved = rate.fma(L::load(p.slope.as_ptr().add(i)), L::load(p.base.as_ptr().add(i)));
-            let out = if p.relu { moved.relu() } else { moved };
-            out.store(p.out.as_mut_ptr().add(i));
+            moved.store(p.out.as_mut_ptr().add(i));
             i += L::N;
         }
     }

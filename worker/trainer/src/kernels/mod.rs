@@ -3,6 +3,7 @@
 #![allow(unsafe_code)]
 
 mod buffer;
+mod compressed;
 mod elementwise;
 mod lanes;
 mod peak;
@@ -15,10 +16,11 @@ mod transpose;
 mod x86;
 
 pub(crate) use buffer::Floats;
+pub(crate) use compressed::{CompressedRows, InputRows, SampleRows};
 pub(crate) use elementwise::{Along, Elements, Mask};
-pub(crate) use product::{Product, Start};
+pub(crate) use product::{Finish, Product, Start};
 pub(crate) use reduce::{ColumnSums, PixelProducts};
-pub(crate) use sparse::{InputRows, RowSink, SampleRows, SparseForward, SparseGradient};
+pub(crate) use sparse::{SparseForward, SparseGradient};
 pub(crate) use transpose::Transpose;
 
 use crate::isa::Isa;
