@@ -29,7 +29,7 @@ mod work;
 pub use config::*;
 pub use data::{DataError, Dataset, MAX_CLASSES, MAX_INPUTS, PreparedData, Scale, Split};
 pub use isa::{Isa, IsaError};
-pub use measure::peak_gflops;
+pub use measure::{Workload, peak_gflops, workloads};
 pub use result::*;
 pub use selftest::selftest_digest;
 pub use trainer::{EpochEnd, LayerWeights, TrainError, Trainer};
