@@ -19,7 +19,7 @@ use crate::{
     cli::{BenchTrain, Output},
     datasets,
     prepare::{self, Refusal},
-    values::label,
+    values::short_label,
 };
 
 const SEED: u32 = 1;
@@ -136,7 +136,7 @@ fn table(measured: &Measurement, config: &TrainConfig) -> String {
          samples per second  {:.0}\n\
          GFLOP/s             {:.1}, zeros counted; {:.0} % of the peak of {:.1}\n\
          digest              {}\n",
-        label(config),
+        short_label(config),
         measured.samples_per_epoch,
         measured.isa,
         measured.seconds_per_epoch,

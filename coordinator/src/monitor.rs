@@ -24,6 +24,9 @@ use crate::{
 /// With no worker for this long, the command that starts one is shown.
 const LONELY_AFTER: Duration = Duration::from_secs(10);
 
+/// Less than this left is not worth a word.
+const ETA_MIN: Duration = Duration::from_secs(1);
+
 /// Running trials that a snapshot names.
 const MAX_RUNNING_SHOWN: usize = 64;
 
@@ -212,7 +215,7 @@ impl Monitor {
             n_left: counts.n_ready,
             n_failed: counts.n_failed,
             n_diverged: self.n_diverged,
-            eta: self.eta.estimate(waiting, running, n_slots),
+            eta: self.eta.estimate(waiting, running, n_slots).filter(|eta| ETA_MIN <= *eta),
             best: self.best.clone(),
             workers,
             running: held
@@ -257,7 +260,7 @@ impl Monitor {
 
 fn trial_label(plan: &Plan, trial: TrialIndex) -> String {
     let config = plan.config(trial.at());
-    format!("{} seed {}", label(&config), config.seed)
+    format!("{} seed {}", label(plan, &config), config.seed)
 }
 
 fn worker_load(worker: &Worker) -> Option<WorkerLoad> {

@@ -83,7 +83,12 @@ fn best(folder: &Path) -> anyhow::Result<String> {
 
 fn train(planned: &Planned, index: usize, isa: trainer::Isa) -> anyhow::Result<TrialResult> {
     let config = planned.plan.config(index);
-    say(&format!("training {} seed {} on {}\n", label(&config), config.seed, isa.name()));
+    say(&format!(
+        "training {} seed {} on {}\n",
+        label(&planned.plan, &config),
+        config.seed,
+        isa.name()
+    ));
     let data = Arc::new(PreparedData::new(&planned.loaded.dataset, planned.plan.split)?);
     let mut trainer = Trainer::new(config, data, isa)?;
     let never = AtomicBool::new(false);

@@ -1,5 +1,6 @@
 //! Hyperparameter values on their way out: to JSON for SQL users and to the report's columns.
 
+use coordinator_core::sweep::{Plan, display};
 use serde_json::{Map, json};
 use trainer::{Kind, TrainConfig, Value};
 
@@ -36,7 +37,7 @@ pub fn column_kind(kind: Kind) -> report::input::ColumnKind {
 }
 
 /// A short name for people: `backtracking 0.05 b32 [256,128]`.
-pub fn label(config: &TrainConfig) -> String {
+pub fn short_label(config: &TrainConfig) -> String {
     let hidden: Vec<String> = config.hidden.iter().map(ToString::to_string).collect();
     format!(
         "{} {} b{} [{}]",
@@ -45,4 +46,43 @@ pub fn label(config: &TrainConfig) -> String {
         config.batch_size,
         hidden.join(",")
     )
+}
+
+/// The short name and the value on every other axis of the sweep, so that no two points share it.
+pub fn label(plan: &Plan, config: &TrainConfig) -> String {
+    let mut text = short_label(config);
+    let is_told = |name| matches!(name, "optimizer" | "learning_rate" | "batch_size" | "hidden");
+    for axis in plan.axes.iter().filter(|axis| !is_told(axis.name) && 1 < axis.values.len()) {
+        // `depth` is no key of its own: the list of layers shows it.
+        if let Some(value) = config.value(axis.name) {
+            text += &format!(" {} {}", axis.name, display(&value));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use coordinator_core::sweep::{self, DatasetFacts};
+
+    #[test]
+    fn labels_name_what_the_sweep_varies() {
+        let text = "name = \"t\"\n[dataset]\nname = \"mnist\"\ntrain = 100\nvalid = 50\n\
+             [[grid]]\noptimizer = [\"sgd\", \"momentum\"]\nlearning_rate = [0.1]\n\
+             batch_size = [10]\nhidden = [[4, 3]]\nmomentum = [0.5, 0.9]\ndropout = [0.0, 0.2]\n";
+        let facts = DatasetFacts {
+            digest: [7; 32],
+            n_train_rows: 150,
+            n_test_rows: 10,
+            n_inputs: 9,
+            n_classes: 3,
+            nonzero_share: 0.2,
+        };
+        let plan = sweep::plan(&sweep::parse(text).unwrap(), &facts).unwrap();
+        let labels: Vec<String> =
+            (0..plan.trials.len()).map(|trial| label(&plan, &plan.config(trial))).collect();
+        assert_eq!(labels[0], "momentum 0.1 b10 [4,3] momentum 0.5 dropout 0");
+        assert_eq!(labels.last().unwrap(), "sgd 0.1 b10 [4,3] dropout 0.2");
+    }
 }

@@ -97,7 +97,7 @@ pub fn status(arguments: &cli::ReportFolder) -> anyhow::Result<()> {
                     let epoch = result.history.iter().find(|epoch| epoch.epoch == best_epoch);
                     let accuracy = epoch.map_or(0.0, |epoch| epoch.valid_accuracy);
                     if status.best.as_ref().is_none_or(|(best, _)| *best < accuracy) {
-                        status.best = Some((accuracy, label(&plan.config(index))));
+                        status.best = Some((accuracy, label(&plan, &plan.config(index))));
                     }
                 }
             },

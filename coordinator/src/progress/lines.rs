@@ -66,7 +66,7 @@ pub(super) fn counts(snapshot: &Snapshot) -> String {
 
 pub(super) fn best(snapshot: &Snapshot) -> Option<String> {
     let best = snapshot.best.as_ref()?;
-    Some(format!("best {} with {}", percent(best.valid_accuracy), printable(&best.label)))
+    Some(format!("best trial {} with {}", percent(best.valid_accuracy), printable(&best.label)))
 }
 
 /// `2 workers, 3 of 4 slots busy`.
@@ -112,7 +112,7 @@ mod tests {
         assert_eq!(
             describe(&full),
             "120 of 270 trials done; 2 running, 148 left, 1 diverged; about 3m07s to go; \
-             best 97.81 % with sgd 0.05 b32 [256,128]; 1 worker, 2 of 2 slots busy"
+             best trial 97.81 % with sgd 0.05 b32 [256,128]; 1 worker, 2 of 2 slots busy"
         );
         assert_eq!(describe(&snapshot(0)), "0 of 100 trials done; 0 running, 100 left; no worker");
     }

@@ -119,7 +119,12 @@ impl fmt::Display for Status {
             )?;
         }
         if let Some((valid_accuracy, label)) = &self.best {
-            writeln!(f, "\nbest so far: {} with {}", percent(*valid_accuracy), printable(label))?;
+            writeln!(
+                f,
+                "\nbest trial so far: {} with {}",
+                percent(*valid_accuracy),
+                printable(label)
+            )?;
         }
         let n_attempts = n_of(self.n_attempts, "attempt");
         writeln!(
@@ -174,7 +179,7 @@ state: reports/full/.state
  running    0
  waiting    154
 
-best so far: 97.81 % with sgd 0.05 b32 [256,128]
+best trial so far: 97.81 % with sgd 0.05 b32 [256,128]
 
 1,130 attempts, 4 of them lost with their worker
  worker   slots  attempts  instructions  processor
