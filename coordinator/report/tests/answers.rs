@@ -246,3 +246,21 @@ fn costs_to_a_target_count_whole_epochs_of_the_seeds_that_reach_it() {
     );
     assert!(page.contains("No seed of an optimizer's best point reaches 98 %"));
 }
+
+#[test]
+fn equal_counts_of_correct_answers_are_a_tie_in_any_order_of_the_seeds() {
+    // The order of summation changes the last bit of the mean.
+    let (first, second) = ([0.9811, 0.9807, 0.9834], [0.9834, 0.9807, 0.9811]);
+    let mean = |x: [f64; 3]| x.iter().sum::<f64>() / 3.0;
+    assert_ne!(mean(first).to_bits(), mean(second).to_bits());
+    for (backtracking, sgd) in [(first, second), (second, first)] {
+        let mut input = with_accuracies(backtracking, sgd);
+        for (trial, accuracy) in input.trials[3..].iter_mut().zip(sgd) {
+            score(trial, accuracy, 0.09);
+        }
+        let page = page(&input);
+        assert!(page.contains("**Best configuration: sgd.**"));
+        assert!(page.contains("it is tied with backtracking"), "{page}");
+        assert!(page.contains("chosen by its lower validation loss (0.0900 against 0.1000)."));
+    }
+}

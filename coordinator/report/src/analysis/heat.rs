@@ -1,5 +1,6 @@
 //! What each cell of a heatmap shows: of the points that share its x and y, the best or the mean.
 
+use super::metric::gain;
 use super::points::Point;
 use super::sweep::Sweep;
 use super::values::{same_axis, value_label};
@@ -20,6 +21,8 @@ pub(crate) struct Heat {
     pub(crate) hidden_axes: Vec<String>,
     /// Smallest and largest number of points in a cell.
     pub(crate) n_points: (usize, usize),
+    /// Panel, row and column of the best cell.
+    pub(crate) best: Option<(usize, usize, usize)>,
 }
 
 pub(crate) struct HeatPanel {
@@ -60,7 +63,8 @@ pub(crate) fn heat(sweep: &Sweep<'_>, spec: &HeatmapSpec) -> Result<Option<Heat>
         if shows("optimizer") { vec![String::new()] } else { sweep.optimizers.clone() };
     let mut n_points = (usize::MAX, 0);
     let mut panels = Vec::new();
-    for title in titles {
+    let mut places = Vec::new();
+    for (panel, title) in titles.into_iter().enumerate() {
         let (placed, items) = place_points(sweep, &title, (spec, &x_values, &y_values));
         for points in &items {
             n_points = (n_points.0.min(points.len()), n_points.1.max(points.len()));
@@ -70,7 +74,9 @@ pub(crate) fn heat(sweep: &Sweep<'_>, spec: &HeatmapSpec) -> Result<Option<Heat>
             .map(|row| row.into_iter().map(|item| cell(sweep, spec.cell, &items[item?])).collect())
             .collect();
         panels.push(HeatPanel { title, cells });
+        places.extend(placed.into_iter().map(|place| (panel, place, items[place.item].clone())));
     }
+    let best = best_cell(sweep, spec.cell, &panels, &places);
     let hidden_axes = sweep.swept_axes.iter().filter(|name| !shows(name));
     Ok(Some(Heat {
         x_labels: x_values.iter().map(value_label).collect(),
@@ -78,7 +84,33 @@ pub(crate) fn heat(sweep: &Sweep<'_>, spec: &HeatmapSpec) -> Result<Option<Heat>
         panels,
         hidden_axes: hidden_axes.map(ToString::to_string).collect(),
         n_points,
+        best,
     }))
+}
+
+/// Of the placed points of all panels the cell that ranks first: its best point by the rule of the
+/// ranking, or its mean, the first one if several are equal.
+fn best_cell(
+    sweep: &Sweep<'_>,
+    mode: Cell,
+    panels: &[HeatPanel],
+    places: &[(usize, Placed, Vec<&Point<'_>>)],
+) -> Option<(usize, usize, usize)> {
+    let place =
+        |(panel, placed, _): &(usize, Placed, Vec<&Point<'_>>)| (*panel, placed.row, placed.column);
+    if mode == Cell::Best {
+        let best = sweep.best(places.iter().flat_map(|(_, _, points)| points.iter().copied()))?;
+        let holds = |points: &[&Point<'_>]| points.iter().any(|point| std::ptr::eq(*point, best));
+        return places.iter().find(|(_, _, points)| holds(points)).map(place);
+    }
+    let mut best: Option<(f64, (usize, usize, usize))> = None;
+    for (panel, row, column) in places.iter().map(place) {
+        let Some(cell) = &panels[panel].cells[row][column] else { continue };
+        if best.is_none_or(|(value, _)| gain(sweep.metric(), cell.value, value) > 0.0) {
+            best = Some((cell.value, (panel, row, column)));
+        }
+    }
+    best.map(|(_, place)| place)
 }
 
 /// The points of each cell of one panel, and where the cells lie; an empty title takes them all.

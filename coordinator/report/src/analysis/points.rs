@@ -63,6 +63,14 @@ impl<'a> Point<'a> {
         stats::mean(&self.scores(metric))
     }
 
+    /// Mean number of correct answers as a fraction of whole numbers, so that equal counts are equal
+    /// whatever their order of summation; `None` without any score.
+    pub(crate) fn correct_answers(&self, n_valid: u32) -> Option<(u64, u64)> {
+        let scores = self.scores(Metric::ValidAccuracy);
+        let correct = |share: &f64| (share * f64::from(n_valid)).round() as u64;
+        (!scores.is_empty()).then(|| (scores.iter().map(correct).sum(), scores.len() as u64))
+    }
+
     pub(crate) fn sd(&self, metric: Metric) -> Option<f64> {
         stats::sd(&self.scores(metric))
     }

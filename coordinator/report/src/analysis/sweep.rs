@@ -157,13 +157,29 @@ impl<'a> Sweep<'a> {
         )
     }
 
-    /// `Less` when `a` stands before `b` in the ranking.
+    /// `Less` when `a` stands before `b` in the ranking: by the mean metric, ties by mean validation
+    /// loss.
     pub(crate) fn rank(&self, a: &Point<'_>, b: &Point<'_>) -> Ordering {
-        let by = |metric: Metric| match (a.mean(metric), b.mean(metric)) {
+        self.by_metric(a, b, self.metric()).then_with(|| self.by_metric(a, b, Metric::ValidLoss))
+    }
+
+    /// Whether two points have the same mean metric, accuracies counted in correct answers.
+    pub(crate) fn is_tie(&self, a: &Point<'_>, b: &Point<'_>) -> bool {
+        self.by_metric(a, b, self.metric()).is_eq()
+    }
+
+    fn by_metric(&self, a: &Point<'_>, b: &Point<'_>, metric: Metric) -> Ordering {
+        let n_valid = self.input.data.n_valid;
+        if metric == Metric::ValidAccuracy {
+            return match (a.correct_answers(n_valid), b.correct_answers(n_valid)) {
+                (Some((a, n_a)), Some((b, n_b))) => (b * n_a).cmp(&(a * n_b)),
+                (a, b) => b.is_some().cmp(&a.is_some()),
+            };
+        }
+        match (a.mean(metric), b.mean(metric)) {
             (Some(a), Some(b)) => 0.0_f64.total_cmp(&(gain(metric, a, b) + 0.0)),
             (a, b) => b.is_some().cmp(&a.is_some()),
-        };
-        by(self.metric()).then_with(|| by(Metric::ValidLoss))
+        }
     }
 
     /// A few words that name a point: its optimizer and its value on each swept axis.

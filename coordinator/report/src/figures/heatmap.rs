@@ -37,8 +37,12 @@ pub(crate) fn heatmap(heat: &Heat, metric: Metric, labels: &Labels<'_>) -> Optio
     let faint = Type::new(13.0).middle().color(FAINT);
     for (index, panel) in heat.panels.iter().enumerate() {
         let area = layout.panel(index);
-        let best_of_panel = painter.panel(&mut svg, panel, area);
-        best = best.or(best_of_panel);
+        painter.panel(&mut svg, panel, area);
+        if let Some((_, row, column)) = heat.best.filter(|place| place.0 == index) {
+            let is_trained = |cell: &HeatCell| !cell.is_all_diverged();
+            let cell = panel.cells[row][column].as_ref();
+            best = cell.filter(|cell| is_trained(cell)).map(|_| painter.place(area, row, column));
+        }
         svg.text((area.center_x(), area.bottom() + 40.0), labels.x, faint);
         // Panels of a row share its labels.
         if index % layout.n_per_row == 0 {
@@ -139,25 +143,25 @@ struct Painter<'a> {
 }
 
 impl Painter<'_> {
-    /// Gives the place of the first cell that no other one of the heatmap beats.
-    fn panel(&self, svg: &mut Svg, panel: &HeatPanel, area: Rect) -> Option<Rect> {
+    /// Where a cell stands in its panel.
+    fn place(&self, area: Rect, row: usize, column: usize) -> Rect {
         let width = area.width / self.heat.x_labels.len() as f64;
         let height = area.height / self.heat.y_labels.len() as f64;
+        Rect {
+            x: area.x + width * column as f64,
+            y: area.bottom() - height * (row + 1) as f64,
+            width,
+            height,
+        }
+    }
+
+    fn panel(&self, svg: &mut Svg, panel: &HeatPanel, area: Rect) {
+        let width = area.width / self.heat.x_labels.len() as f64;
         svg.text((area.center_x(), area.y - 9.0), &panel.title, Type::new(15.0).middle());
-        let mut best = None;
         for (row, cells_of_row) in panel.cells.iter().enumerate() {
             for (column, cell) in cells_of_row.iter().enumerate() {
-                let rect = Rect {
-                    x: area.x + width * column as f64,
-                    y: area.bottom() - height * (row + 1) as f64,
-                    width,
-                    height,
-                };
+                let rect = self.place(area, row, column);
                 self.cell(svg, rect.inset(1.0), cell.as_ref());
-                let trained = cell.as_ref().filter(|cell| !cell.is_all_diverged());
-                if trained.is_some_and(|cell| self.shades.shade(cell.value) == 1.0) {
-                    best = best.or(Some(rect));
-                }
             }
         }
         for (column, label) in self.heat.x_labels.iter().enumerate() {
@@ -166,7 +170,6 @@ impl Painter<'_> {
             let style = Type::new(size.clamp(7.0, 12.0)).middle();
             svg.text((x, area.bottom() + 18.0), label, style);
         }
-        best
     }
 
     fn row_labels(&self, svg: &mut Svg, area: Rect) {
@@ -258,7 +261,7 @@ fn cell_note(cell: &HeatCell, metric: Metric, width: f64) -> Option<String> {
     }
     let sd = cell.sd?;
     Some(match metric {
-        Metric::ValidAccuracy => format!("± {}", percent(sd)),
-        Metric::ValidLoss => format!("± {sd:.4}"),
+        Metric::ValidAccuracy => format!("sd {}", percent(sd)),
+        Metric::ValidLoss => format!("sd {sd:.4}"),
     })
 }

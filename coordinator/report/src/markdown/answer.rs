@@ -99,15 +99,35 @@ fn others_sentence(page: &mut Page, sweep: &Sweep<'_>, best: &Point<'_>) {
     };
     let metric = sweep.metric();
     let (Some(mean), Some(second_mean)) = (best.mean(metric), second.mean(metric)) else { return };
+    let selected = format!(
+        "It was selected among {} by {}",
+        count(sweep.points.len(), "point"),
+        metric_name(metric)
+    );
+    let second_name = escape(&sweep.describe(second));
+    let second_text = mean_with_interval(metric, &second.scores(metric));
+    let seeds = count(second.scores(metric).len(), "seed");
+    if sweep.is_tie(best, second) {
+        let choice = tie_break(best, second);
+        page.block(&format!(
+            "{selected}; it is tied with {second_name} ({second_text}, {seeds}) and chosen by {choice}."
+        ));
+        return;
+    }
     let gain = points_of(metric, crate::analysis::gain(metric, mean, second_mean));
     page.block(&format!(
-        "It was selected among {} by {}; next comes {} with {} ({gain} for the best, {}).",
-        count(sweep.points.len(), "point"),
-        metric_name(metric),
-        escape(&sweep.describe(second)),
-        mean_with_interval(metric, &second.scores(metric)),
-        count(second.scores(metric).len(), "seed"),
+        "{selected}; next comes {second_name} with {second_text} ({gain} for the best, {seeds})."
     ));
+}
+
+/// What decided between two points of equal metric.
+fn tie_break(best: &Point<'_>, second: &Point<'_>) -> String {
+    match (best.mean(Metric::ValidLoss), second.mean(Metric::ValidLoss)) {
+        (Some(a), Some(b)) if a < b => {
+            format!("its lower validation loss ({a:.4} against {b:.4})")
+        }
+        _ => "the order of rows, as their validation losses are equal too".to_string(),
+    }
 }
 
 /// The best point of each optimizer.
