@@ -62,6 +62,9 @@ impl FastNetwork {
         let batch_size = config.batch_size as usize;
         let capacity = padded(batch_size.max(EVALUATION_ROWS));
         let rows = |layer: &Layer| Floats::zeros(capacity * layer.stride());
+        // Evaluations stop at the logits.
+        let trained = padded(batch_size);
+        let trained_rows = |layer: &Layer| Floats::zeros(trained * layer.stride());
         let widest = layers.iter().map(Layer::stride).max().unwrap_or(0);
         let parts = [&data.train, &data.valid, &data.test];
         Self {
@@ -69,13 +72,13 @@ impl FastNetwork {
             targets: Targets::smoothed(config.label_smoothing, data.n_classes()),
             dropout: Dropout::new(config.dropout, config.seed),
             outputs: layers.iter().map(rows).collect(),
-            deltas: layers.iter().map(rows).collect(),
+            deltas: layers.iter().map(trained_rows).collect(),
             upcoming: Upcoming::with_capacity(capacity),
             batch: Gathered::new(data.n_inputs(), capacity, parts),
             scratch: Scratch {
                 cursors: vec![0..0; capacity],
-                deltas: Floats::zeros(capacity * widest),
-                products: Floats::zeros(capacity * widest),
+                deltas: Floats::zeros(trained * widest),
+                products: Floats::zeros(trained * widest),
             },
             line: is_searched.then(|| Line::new(batch_size, &data, layers[0].stride())),
             layers,

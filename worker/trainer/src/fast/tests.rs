@@ -81,6 +81,18 @@ fn no_hidden_layer_and_many() {
     }
 }
 
+#[test]
+fn as_many_classes_as_labels_of_one_byte_tell_apart() {
+    for n_classes in [2, 17, 256] {
+        let data = Generated { n_classes, n_train: 330, ..Generated::SPARSE };
+        let data = data.prepare(Scale::Unit);
+        for kind in [OptimizerKind::Sgd, OptimizerKind::Backtracking] {
+            let changes = [("label_smoothing", Value::Number(0.1)), ("epochs", Value::Count(1))];
+            assert_equal_everywhere(&config(kind, &changes), &data);
+        }
+    }
+}
+
 /// More samples in a batch than inputs: the gradient is stored and multiplied.
 #[test]
 fn line_searches_without_the_gram_form() {
