@@ -264,3 +264,39 @@ fn equal_counts_of_correct_answers_are_a_tie_in_any_order_of_the_seeds() {
         assert!(page.contains("chosen by its lower validation loss (0.0900 against 0.1000)."));
     }
 }
+
+#[test]
+fn a_winner_by_failures_of_the_other_is_named_as_such() {
+    let shape = Shape {
+        learning_rates: vec![0.1],
+        batch_sizes: vec![32, 64],
+        depths: vec![1],
+        n_epochs: 1,
+        ..Shape::usual()
+    };
+    let mut input = input(&shape);
+    input.hypotheses.truncate(1);
+    input.hypotheses[0].compare = Compare::Matched;
+    // Backtracking first, each optimizer's batch sizes in turn, three seeds each.
+    let shares = [0.970, 0.971, 0.972, 0.96, 0.96, 0.96, 0.971, 0.970, 0.972, 0.11, 0.11, 0.11];
+    for (index, (trial, share)) in input.trials.iter_mut().zip(shares).enumerate() {
+        score(trial, share, 0.1);
+        let State::Done(done) = &mut trial.state else { unreachable!() };
+        let (test_accuracy, collapsed) = (None, index >= 9);
+        done.ending = Ending::Completed { best_epoch: 1, test_accuracy, collapsed };
+    }
+    let decided = "0 against 3 trials collapsed; **3 trials diverged or collapsed decide this**: \
+        without their points (1 of 2 remain) the difference is 0.00 pt (-0.25 pt to +0.25 pt), \
+        which is not distinguishable from 0.";
+    let page = page(&input);
+    assert!(line(&page, "1. **backtracking").contains("*holds*; effect +42.50 pt"));
+    assert!(line(&page, "1. **backtracking").ends_with(decided));
+    assert!(line(&page, "- backtracking − sgd: 0 against 3").ends_with(decided));
+    assert!(
+        line(&page, "| backtracking − sgd |").ends_with("| backtracking, by failures of sgd |")
+    );
+    assert!(page.contains(
+        "- backtracking − sgd: over the whole grid, which is what an untuned choice gives, \
+         backtracking is better; best against best the difference is 0.00 pt"
+    ));
+}

@@ -39,13 +39,41 @@ pub(crate) struct Paired {
     pub(crate) n_bit_equal: usize,
     /// Runs on each side that diverged and count as chance.
     pub(crate) n_diverged: (usize, usize),
-    /// The same comparison over the matches where nothing diverged: their number, the mean gain
-    /// and its test. `None` when nothing diverged at all, or everywhere.
-    pub(crate) trained: Option<(usize, f64, Option<PairedTest>)>,
+    /// Runs on each side that completed without learning.
+    pub(crate) n_collapsed: (usize, usize),
+    /// `None` when nothing diverged or collapsed at all, or everywhere.
+    pub(crate) trained: Option<Trained>,
     /// `None` for fewer than two seeds.
     pub(crate) test: Option<PairedTest>,
     pub(crate) wilcoxon_p: Option<f64>,
     pub(crate) bootstrap: Option<(f64, f64)>,
+}
+
+/// The same comparison over the matches where nothing diverged or collapsed.
+pub(crate) struct Trained {
+    pub(crate) n_matched: usize,
+    pub(crate) gain: f64,
+    pub(crate) test: Option<PairedTest>,
+}
+
+impl Paired {
+    /// Runs on each side that diverged or collapsed.
+    pub(crate) fn n_failed_to_train(&self) -> (usize, usize) {
+        (self.n_diverged.0 + self.n_collapsed.0, self.n_diverged.1 + self.n_collapsed.1)
+    }
+
+    /// Whether the effect changes its sign, or stops being distinguishable, without the matches
+    /// where something diverged or collapsed.
+    pub(crate) fn is_decided_by_failures(&self) -> bool {
+        let (Some(all), Some(trained)) = (self.test, &self.trained) else { return false };
+        all.mean * trained.gain < 0.0
+            || (is_distinguishable(all) && !trained.test.is_some_and(is_distinguishable))
+    }
+}
+
+/// Whether the interval leaves 0 out.
+pub(crate) fn is_distinguishable(test: PairedTest) -> bool {
+    test.low > 0.0 || test.high < 0.0
 }
 
 /// Compares the matches whose runs all have a result; `n_unmatched` points found no partner.
@@ -72,10 +100,8 @@ pub(crate) fn compare(sweep: &Sweep<'_>, matches: &[Match<'_, '_>], n_unmatched:
         n_lost: point_gains.iter().filter(|g| **g < 0.0).count(),
         n_run_pairs: run_pairs.len(),
         n_bit_equal: run_pairs.iter().filter(|(a, b)| same_bits(a, b)).count(),
-        n_diverged: (
-            full.iter().flat_map(|m| &m.better).map(|point| point.n_diverged()).sum(),
-            full.iter().flat_map(|m| &m.than).map(|point| point.n_diverged()).sum(),
-        ),
+        n_diverged: sides(&full, |point| point.n_diverged()),
+        n_collapsed: sides(&full, |point| point.n_collapsed()),
         trained: among_trained(sweep, &full),
         test: stats::paired_t(&gains),
         wilcoxon_p: stats::wilcoxon_p(&gains),
@@ -84,18 +110,25 @@ pub(crate) fn compare(sweep: &Sweep<'_>, matches: &[Match<'_, '_>], n_unmatched:
     }
 }
 
-fn among_trained(
-    sweep: &Sweep<'_>,
-    full: &[&Match<'_, '_>],
-) -> Option<(usize, f64, Option<PairedTest>)> {
+/// A count over the points of each side.
+fn sides(matches: &[&Match<'_, '_>], n: impl Fn(&Point<'_>) -> usize) -> (usize, usize) {
+    let sum = |points: &[&Point<'_>]| points.iter().map(|point| n(point)).sum::<usize>();
+    (matches.iter().map(|m| sum(&m.better)).sum(), matches.iter().map(|m| sum(&m.than)).sum())
+}
+
+fn among_trained(sweep: &Sweep<'_>, full: &[&Match<'_, '_>]) -> Option<Trained> {
     let is_trained =
-        |m: &Match<'_, '_>| m.better.iter().chain(&m.than).all(|point| point.n_diverged() == 0);
+        |m: &Match<'_, '_>| m.better.iter().chain(&m.than).all(|point| point.is_trained());
     let trained: Vec<_> = full.iter().copied().filter(|m| is_trained(m)).collect();
     if trained.len() == full.len() {
         return None;
     }
     let gains: Vec<f64> = seed_pairs(sweep, &trained).iter().map(|pair| pair.gain).collect();
-    Some((trained.len(), stats::mean(&gains)?, stats::paired_t(&gains)))
+    Some(Trained {
+        n_matched: trained.len(),
+        gain: stats::mean(&gains)?,
+        test: stats::paired_t(&gains),
+    })
 }
 
 fn seed_pairs(sweep: &Sweep<'_>, matches: &[&Match<'_, '_>]) -> Vec<SeedPair> {

@@ -1,8 +1,8 @@
 //! Every two optimizers compared over their matched points.
 
-use super::paired::{Paired, compare, match_points};
+use super::paired::{Match, Paired, compare, match_points};
 use super::sweep::Sweep;
-use crate::stats;
+use crate::stats::{self, PairedTest};
 
 pub(crate) struct OptimizerPair {
     pub(crate) first: String,
@@ -28,6 +28,17 @@ impl OptimizerPair {
             None
         }
     }
+}
+
+/// The best point of each of two optimizers, seed by seed; `None` with fewer than two seeds.
+pub(crate) fn best_against_best(
+    sweep: &Sweep<'_>,
+    first: &str,
+    second: &str,
+) -> Option<PairedTest> {
+    let better = vec![sweep.best(sweep.points_of(first))?];
+    let than = vec![sweep.best(sweep.points_of(second))?];
+    compare(sweep, &[Match { better, than }], 0).test
 }
 
 pub(crate) fn optimizer_pairs(sweep: &Sweep<'_>) -> Vec<OptimizerPair> {

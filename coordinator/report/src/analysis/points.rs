@@ -84,6 +84,15 @@ impl<'a> Point<'a> {
         self.runs.iter().filter(|run| run.is_diverged()).count()
     }
 
+    pub(crate) fn n_collapsed(&self) -> usize {
+        self.runs.iter().filter(|run| run.is_collapsed()).count()
+    }
+
+    /// Whether no run diverged or collapsed.
+    pub(crate) fn is_trained(&self) -> bool {
+        self.n_diverged() == 0 && self.n_collapsed() == 0
+    }
+
     /// The metric of one seed's run.
     pub(crate) fn score_of_seed(&self, seed: u32, metric: Metric) -> Option<f64> {
         let run = self.runs.iter().find(|run| run.trial.seed == seed)?;

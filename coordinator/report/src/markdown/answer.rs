@@ -1,6 +1,6 @@
 //! Section 1: the answer first.
 
-use super::comparison::trained_text;
+use super::comparison::failures_text;
 use super::heatmaps::words;
 use super::page::{Left, Page, Right, count, escape};
 use crate::analysis::{
@@ -27,6 +27,10 @@ pub(crate) fn write(page: &mut Page, sweep: &Sweep<'_>) {
     optimizers_table(page, sweep);
     hypotheses(page, sweep);
 }
+
+/// What a collapsed trial is, for the first place that speaks of one.
+pub(crate) const COLLAPSED: &str = "A trial *collapsed* when it completed but learned nothing: its \
+    best validation accuracy is at most 1.5 times chance.";
 
 /// Mean over seeds with its 95 % interval, such as `98.12 % ± 0.10`.
 pub(crate) fn mean_with_interval(metric: Metric, values: &[f64]) -> String {
@@ -60,6 +64,7 @@ fn best_sentence(page: &mut Page, sweep: &Sweep<'_>, best: &Point<'_>) {
         1 => " (one seed: no interval can be given).",
         _ => " (± is the 95 % t interval over seeds).",
     });
+    text.push_str(&format!(" The {} of a trial is that of its best epoch.", metric_name(metric)));
     if tests.is_empty() {
         text.push_str(" There is no test accuracy for it.");
     } else {
@@ -168,9 +173,15 @@ fn hypotheses(page: &mut Page, sweep: &Sweep<'_>) {
     page.heading(3, "Hypotheses");
     page.block(
         "Stated in the sweep file before the run. The random unit is the seed; intervals are 95 % \
-         paired t intervals over seeds, p is two-sided and corrected by Holm over all hypotheses here. \
-         An effect is positive when the claim points the right way.",
+         paired t intervals over seeds and not corrected for the number of hypotheses; p is two-sided \
+         and corrected by Holm over all of them. An effect is positive when the claim points the right \
+         way. *Holds*: the interval lies above 0 and the corrected p is below 0.05. *Does not hold*: \
+         the whole interval lies below the margin, 0 where none is given. *Not distinguishable*: \
+         neither.",
     );
+    if sweep.counts.n_collapsed > 0 {
+        page.block(COLLAPSED);
+    }
     for (index, judged) in judged.iter().enumerate() {
         page.block(&format!("{}. {}", index + 1, sentence(sweep, judged)));
     }
@@ -216,12 +227,8 @@ fn sentence(sweep: &Sweep<'_>, judged: &Judged<'_>) -> String {
             ),
         });
     }
-    if paired.n_diverged != (0, 0) {
-        let (better, than) = paired.n_diverged;
-        text.push_str(&format!(
-            "; diverged and counted as chance: {better} against {than} trials{}",
-            trained_text(sweep, paired)
-        ));
+    if let Some(failures) = failures_text(sweep, paired) {
+        text.push_str(&format!("; {failures}"));
     }
     if judged.hypothesis.margin != 0.0 {
         text.push_str(&format!("; margin {}", points_of(sweep.metric(), judged.hypothesis.margin)));

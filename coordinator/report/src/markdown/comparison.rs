@@ -1,11 +1,11 @@
 //! Section 3: the optimizers compared, over seeds and at equal budgets.
 
-use super::answer::{metric_name, p_text};
+use super::answer::{COLLAPSED, metric_name, p_text};
 use super::curves::{best_points, epoch_ticks, mean_line};
 use super::page::{Left, Page, Right, count, escape};
 use crate::analysis::{
-    Clock, OptimizerPair, Paired, Point, Run, Sweep, accuracy_within, optimizer_pairs, percent,
-    points_of, samples_until,
+    Clock, OptimizerPair, Paired, Point, Run, Sweep, accuracy_within, best_against_best,
+    is_distinguishable, optimizer_pairs, percent, points_of, samples_until,
 };
 use crate::figures::{AxisStyle, Chart, Figure, Mark, Panel, Series, chart};
 use crate::stats::{self, MIN_PAIRS};
@@ -13,28 +13,44 @@ use crate::stats::{self, MIN_PAIRS};
 /// Pairs that get a column of per-seed differences.
 const MAX_PAIRS_BY_SEED: usize = 6;
 const MAX_SEEDS: usize = 20;
+/// With more optimizers only the pairs with the best one are shown.
+const MAX_ALL_AGAINST_ALL: usize = 4;
 
 pub(crate) fn write(page: &mut Page, sweep: &Sweep<'_>, clock: &Clock) {
     page.heading(2, "3. Optimizer comparison");
     if sweep.optimizers.len() < 2 {
         page.block("The sweep has one optimizer, so there is nothing to compare it with.");
     } else {
-        let pairs = optimizer_pairs(sweep);
-        pairs_table(page, sweep, &pairs);
+        let mut pairs = optimizer_pairs(sweep);
+        let n_pairs = pairs.len();
+        let best = sweep.best(&sweep.points).map(|point| sweep.optimizer(point));
+        if let Some(best) = best.filter(|_| sweep.optimizers.len() > MAX_ALL_AGAINST_ALL) {
+            pairs.retain(|pair| pair.first == best || pair.second == best);
+        }
+        pairs_table(page, sweep, &pairs, n_pairs);
         sentences(page, sweep, &pairs);
         seeds_table(page, sweep, &pairs);
     }
     budgets(page, sweep, clock);
 }
 
-fn pairs_table(page: &mut Page, sweep: &Sweep<'_>, pairs: &[OptimizerPair]) {
+fn pairs_table(page: &mut Page, sweep: &Sweep<'_>, pairs: &[OptimizerPair], n_pairs: usize) {
     page.block(&format!(
         "Points that are equal on every other axis are compared seed by seed. Per seed the \
          differences of {} are averaged over the points, and the seeds are the sample: points share \
          initial weights and batch order, so they are no replicates. p is two-sided from the paired \
-         t test, corrected by Holm over the pairs.",
-        metric_name(sweep.metric())
+         t test, corrected by Holm over {}; the interval is not corrected.{}",
+        metric_name(sweep.metric()),
+        if n_pairs == 1 { "the one pair".to_string() } else { format!("all {n_pairs} pairs") },
+        if pairs.len() < n_pairs {
+            " Shown are the pairs with the optimizer of the best configuration."
+        } else {
+            ""
+        },
     ));
+    if sweep.counts.n_collapsed > 0 && sweep.input.hypotheses.is_empty() {
+        page.block(COLLAPSED);
+    }
     let header = [
         (Left, "pair"),
         (Right, "points"),
@@ -66,8 +82,18 @@ fn pair_row(sweep: &Sweep<'_>, pair: &OptimizerPair) -> Vec<String> {
         interval.unwrap_or_else(dash),
         pair.p.map_or_else(dash, |p| p_text(p).replace("p = ", "").replace("p ", "")),
         format!("{} / {} / {}", paired.n_won, paired.n_equal, paired.n_lost),
-        pair.winner().map_or_else(|| "*not distinguishable*".to_string(), escape),
+        better_text(pair),
     ]
+}
+
+/// The winner; one that only the other's failures make is no bare one.
+fn better_text(pair: &OptimizerPair) -> String {
+    let Some(winner) = pair.winner() else { return "*not distinguishable*".to_string() };
+    if !pair.paired.is_decided_by_failures() {
+        return escape(winner);
+    }
+    let loser = if winner == pair.first { &pair.second } else { &pair.first };
+    format!("{}, by failures of {}", escape(winner), escape(loser))
 }
 
 /// What the table cannot say: too few seeds, other tests, equal bits, dropped points.
@@ -102,14 +128,10 @@ fn sentences(page: &mut Page, sweep: &Sweep<'_>, pairs: &[OptimizerPair]) {
                 paired.n_bit_equal, paired.n_run_pairs,
             ));
         }
-        if paired.n_diverged != (0, 0) {
-            lines.push(format!(
-                "- {name}: {} against {} trials diverged and count as chance{}.",
-                paired.n_diverged.0,
-                paired.n_diverged.1,
-                trained_text(sweep, paired),
-            ));
+        if let Some(text) = failures_text(sweep, paired) {
+            lines.push(format!("- {name}: {text}."));
         }
+        lines.extend(best_against_grid(sweep, pair).map(|text| format!("- {name}: {text}")));
         if paired.n_dropped > 0 {
             lines.push(format!(
                 "- {name}: {} without a partner or without all results left out.",
@@ -126,19 +148,66 @@ fn sentences(page: &mut Page, sweep: &Sweep<'_>, pairs: &[OptimizerPair]) {
     }
 }
 
-/// The effect without the points where something diverged.
-pub(crate) fn trained_text(sweep: &Sweep<'_>, paired: &Paired) -> String {
-    let Some((n, mean, test)) = paired.trained else { return String::new() };
+/// How many trials diverged or collapsed, and the effect without the points of these; nothing when
+/// all trained.
+pub(crate) fn failures_text(sweep: &Sweep<'_>, paired: &Paired) -> Option<String> {
+    let (n_better, n_than) = paired.n_failed_to_train();
+    if n_better + n_than == 0 {
+        return None;
+    }
+    let mut counts = Vec::new();
+    if paired.n_diverged != (0, 0) {
+        let (better, than) = paired.n_diverged;
+        counts.push(format!("{better} against {than} trials diverged and count as chance"));
+    }
+    if paired.n_collapsed != (0, 0) {
+        let (better, than) = paired.n_collapsed;
+        counts.push(format!("{better} against {than} trials collapsed"));
+    }
+    let counts = counts.join(", ");
+    let Some(trained) = &paired.trained else {
+        return Some(format!("{counts}; no matched point is without such a trial"));
+    };
     let metric = sweep.metric();
-    let interval = test.map(|test| {
-        format!(" ({} to {})", points_of(metric, test.low), points_of(metric, test.high))
+    let interval = trained.test.map(|test| {
+        let verdict =
+            if is_distinguishable(test) { "" } else { ", which is not distinguishable from 0" };
+        let (low, high) = (points_of(metric, test.low), points_of(metric, test.high));
+        format!(" ({low} to {high}){verdict}")
     });
-    format!(
-        "; over the {} where nothing did the difference is {}{}",
-        count(n, "matched point"),
-        points_of(metric, mean),
+    let start = if paired.is_decided_by_failures() {
+        format!(
+            "**{} diverged or collapsed decide this**: without",
+            count(n_better + n_than, "trial")
+        )
+    } else {
+        "without".to_string()
+    };
+    Some(format!(
+        "{counts}; {start} their points ({} of {} remain) the difference is {}{}",
+        trained.n_matched,
+        paired.n_matched,
+        points_of(metric, trained.gain),
         interval.unwrap_or_default()
-    )
+    ))
+}
+
+/// Reconciles a winner over the grid with best points that nothing tells apart.
+fn best_against_grid(sweep: &Sweep<'_>, pair: &OptimizerPair) -> Option<String> {
+    let winner = pair.winner()?;
+    let test = best_against_best(sweep, &pair.first, &pair.second)?;
+    if is_distinguishable(test) {
+        return None;
+    }
+    let metric = sweep.metric();
+    Some(format!(
+        "over the whole grid, which is what an untuned choice gives, {} is better; best against best \
+         the difference is {} ({} to {}), which is not distinguishable from 0.",
+        escape(winner),
+        points_of(metric, test.mean),
+        points_of(metric, test.low),
+        points_of(metric, test.high),
+    ))
 }
 
 fn seeds_table(page: &mut Page, sweep: &Sweep<'_>, pairs: &[OptimizerPair]) {

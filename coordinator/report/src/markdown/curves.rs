@@ -20,7 +20,8 @@ pub(crate) fn write(page: &mut Page, sweep: &Sweep<'_>) {
     table(page, sweep, &best);
     page.block(
         "Training figures are running means over the epoch, each batch measured before its update; \
-         validation is measured at the epoch's end. Every epoch of every trial is in \
+         validation is measured at the epoch's end. These are figures after the last epoch; elsewhere \
+         in the report the validation accuracy of a trial is that of its best epoch. Every epoch of every trial is in \
          [`history.parquet`](history.parquet).",
     );
 }
