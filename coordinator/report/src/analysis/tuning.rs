@@ -3,7 +3,7 @@
 use super::metric::gain;
 use super::points::Point;
 use super::sweep::Sweep;
-use super::values::value_label;
+use super::values::{value_label, value_order};
 use crate::input::{Metric, Value};
 use crate::stats;
 
@@ -48,29 +48,61 @@ pub(crate) struct Border {
 /// Axes with fewer values have nothing but borders.
 const MIN_VALUES_WITH_INSIDE: usize = 3;
 
+/// Borders of the values that an optimizer itself takes, where the border beats the value beside it
+/// by more than the seeds scatter.
 pub(crate) fn borders(sweep: &Sweep<'_>) -> Vec<Border> {
     let mut borders = Vec::new();
     for optimizer in &sweep.optimizers {
-        let Some(best) = sweep.best(sweep.points_of(optimizer)) else { continue };
-        for axis in &sweep.swept_axes {
-            let mut values = sweep.axis_values(axis);
-            values.retain(|value| matches!(value, Value::Number(_) | Value::Count(_)));
-            if values.len() < MIN_VALUES_WITH_INSIDE {
-                continue;
-            }
-            let Some(value) = sweep.value(best.trial(), axis) else { continue };
-            let is_lowest = values.first() == Some(&value);
-            if is_lowest || values.last() == Some(&value) {
-                borders.push(Border {
-                    optimizer: optimizer.clone(),
-                    axis: axis.to_string(),
-                    value: value_label(&value),
-                    is_lowest,
-                });
-            }
-        }
+        let points = sweep.points_of(optimizer);
+        let Some(best) = sweep.best(points.iter().copied()) else { continue };
+        borders.extend(
+            sweep
+                .swept_axes
+                .iter()
+                .filter_map(|axis| border(sweep, optimizer, &points, best, axis)),
+        );
     }
     borders
+}
+
+fn border(
+    sweep: &Sweep<'_>,
+    optimizer: &str,
+    points: &[&Point<'_>],
+    best: &Point<'_>,
+    axis: &str,
+) -> Option<Border> {
+    let value_of = |point: &Point<'_>| sweep.value(point.trial(), axis);
+    let mut values: Vec<Value> = points.iter().filter_map(|point| value_of(point)).collect();
+    values.retain(|value| matches!(value, Value::Number(_) | Value::Count(_)));
+    values.sort_by(value_order);
+    values.dedup();
+    if values.len() < MIN_VALUES_WITH_INSIDE {
+        return None;
+    }
+    let value = value_of(best)?;
+    let is_lowest = values.first() == Some(&value);
+    let beside = if is_lowest {
+        &values[1]
+    } else if values.last() == Some(&value) {
+        &values[values.len() - 2]
+    } else {
+        return None;
+    };
+    // A count of nothing is no choice.
+    if is_lowest && value == Value::Count(1) {
+        return None;
+    }
+    let is_beside = |point: &&Point<'_>| value_of(point).as_ref() == Some(beside);
+    let neighbour = sweep.best(points.iter().copied().filter(is_beside))?;
+    let metric = sweep.metric();
+    let pooled_sd = best.sd(metric)?.hypot(neighbour.sd(metric)?) / std::f64::consts::SQRT_2;
+    (gain(metric, best.mean(metric)?, neighbour.mean(metric)?) > pooled_sd).then(|| Border {
+        optimizer: optimizer.to_string(),
+        axis: axis.to_string(),
+        value: value_label(&value),
+        is_lowest,
+    })
 }
 
 /// Expected best metric of k points drawn from an optimizer's grid, for k from 1.

@@ -162,6 +162,22 @@ fn optimizers_table(page: &mut Page, sweep: &Sweep<'_>) {
         })
         .collect();
     page.table(&header, &rows);
+    let best = sweep.optimizers.iter().filter_map(|name| sweep.best(sweep.points_of(name)));
+    if best.map(|point| point.scores(sweep.metric())).any(|s| is_loose(sweep.metric(), &s)) {
+        page.block(
+            "So few seeds hardly bound a mean: with 2, or where an interval leaves the possible range, \
+             take the intervals above as a warning rather than as bounds.",
+        );
+    }
+}
+
+/// Whether the interval says next to nothing: two seeds, or an end beyond what is possible.
+fn is_loose(metric: Metric, scores: &[f64]) -> bool {
+    let (Some(mean), Some(half)) = (stats::mean(scores), stats::t_interval(scores)) else {
+        return false;
+    };
+    let is_beyond = metric == Metric::ValidAccuracy && mean + half > 1.0;
+    scores.len() == 2 || is_beyond || mean - half < 0.0
 }
 
 fn hypotheses(page: &mut Page, sweep: &Sweep<'_>) {

@@ -88,6 +88,13 @@ fn rounded(x: f64) -> f64 {
 
 /// Accepted steps over training, one panel an optimizer, one line a first step.
 fn figure(page: &mut Page, sweep: &Sweep<'_>, searches: &[&String], rates: &[Value]) {
+    if searches.iter().all(|name| rates.iter().all(|rate| keeps_first_step(sweep, name, rate))) {
+        page.block(
+            "In every epoch the median accepted step is the first step itself, so its course over \
+             training is not drawn.",
+        );
+        return;
+    }
     let labelled: Vec<(String, &Point<'_>)> = searches
         .iter()
         .flat_map(|name| sweep.points_of(name).into_iter().map(|point| ((*name).clone(), point)))
@@ -116,6 +123,14 @@ fn figure(page: &mut Page, sweep: &Sweep<'_>, searches: &[&String], rates: &[Val
             "Median over trials of each epoch's lower median of the accepted steps.",
         );
     }
+}
+
+/// Whether the median accepted step of every epoch is the step that the search starts from.
+fn keeps_first_step(sweep: &Sweep<'_>, optimizer: &str, rate: &Value) -> bool {
+    let Value::Number(first) = rate else { return false };
+    // Steps are single precision, the axis is not.
+    let is_first = |step: f64| (step - first).abs() <= 1e-6 * first.abs();
+    median_steps(&at_rate(sweep, optimizer, rate)).iter().all(|(_, step)| is_first(*step))
 }
 
 fn median_steps(points: &[&Point<'_>]) -> Vec<(f64, f64)> {

@@ -46,10 +46,14 @@ pub(crate) fn write(page: &mut Page, sweep: &Sweep<'_>, clock: &Clock) {
             ]
         })
         .collect();
+    let shown = if front.len() > rows.len() {
+        format!(" The most accurate {}:", rows.len())
+    } else {
+        String::new()
+    };
     page.block(&format!(
-        "{} on the front: nothing else is both quicker and better. The best {}:",
+        "{} on the front: nothing else is both quicker and better.{shown}",
         count(front.len(), "point"),
-        rows.len()
     ));
     let header = [(Left, "point"), (Right, "validation accuracy"), (Right, "CPU s per trial")];
     page.table(&header, &rows);
@@ -88,13 +92,16 @@ fn figure(
             band: Vec::new(),
         })
         .collect();
-    series.push(Series {
-        label: "front".to_string(),
-        style: 0,
-        mark: Mark::Steps,
-        points: front.iter().map(|dot| place(dot)).collect(),
-        band: Vec::new(),
-    });
+    // A single point makes no line.
+    if front.len() > 1 {
+        series.push(Series {
+            label: "front".to_string(),
+            style: 0,
+            mark: Mark::Steps,
+            points: front.iter().map(|dot| place(dot)).collect(),
+            band: Vec::new(),
+        });
+    }
     let title = "Validation error against CPU seconds per trial".to_string();
     let panel = Panel {
         title: String::new(),

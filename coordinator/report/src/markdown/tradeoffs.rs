@@ -129,9 +129,7 @@ fn stability(page: &mut Page, sweep: &Sweep<'_>) {
         .map(|name| {
             let points = sweep.points_of(name);
             // Chance beside a trained seed is no spread of training: those points are left out.
-            let trained = points.iter().filter(|point| {
-                point.runs.iter().all(|run| !run.is_diverged() && !run.is_collapsed())
-            });
+            let trained = points.iter().filter(|point| point.is_trained());
             let sds: Vec<f64> = trained.filter_map(|point| point.sd(metric)).collect();
             let runs = || points.iter().flat_map(|point| &point.runs);
             let rate = sensitivity(sweep, "learning_rate", name).filter(|_| has_rates);
@@ -140,6 +138,7 @@ fn stability(page: &mut Page, sweep: &Sweep<'_>) {
                 runs().filter(|run| run.score.is_some()).count().to_string(),
                 runs().filter(|run| run.is_diverged()).count().to_string(),
                 runs().filter(|run| run.is_collapsed()).count().to_string(),
+                sds.len().to_string(),
                 spread(stats::median(&sds)),
                 spread(sds.iter().copied().reduce(f64::max)),
                 spread(rate),
@@ -151,13 +150,15 @@ fn stability(page: &mut Page, sweep: &Sweep<'_>) {
         (Right, "trials"),
         (Right, "diverged"),
         (Right, "collapsed"),
+        (Right, "points with sd"),
         (Right, "median sd"),
         (Right, "largest sd"),
         (Right, "range over learning rates"),
     ];
     page.table(&header, &rows);
     page.block(&format!(
-        "sd: of {} over the seeds of a point, over points where nothing diverged or collapsed{}. Range: between the \
+        "sd: of {} over the seeds of a point, over points where nothing diverged or collapsed{} \
+         (their number is beside it). Collapsed: completed, but no better than 1.5 times chance. Range: between the \
          best and the worst learning rate, each with the best of everything else; small means that the \
          rate needs little tuning.",
         metric_name(metric),

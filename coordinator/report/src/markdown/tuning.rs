@@ -101,7 +101,8 @@ fn border_warnings(page: &mut Page, sweep: &Sweep<'_>) {
             escape(&border.value)
         )
     });
-    page.block("Best values on the border of what was tried:");
+    page.block("Best values on the border of what was tried, where they beat the value beside them by more than \
+         the pooled standard deviation over seeds:");
     page.block(&lines.collect::<Vec<_>>().join("\n"));
 }
 
