@@ -1,6 +1,7 @@
 //! The network on the fast kernels: equal to `reference` bit for bit.
 
 mod batch;
+mod gradient;
 mod layer;
 mod panels;
 mod search;
@@ -11,7 +12,7 @@ use std::sync::Arc;
 
 use batch::{EVALUATION_ROWS, Gathered, Upcoming};
 use layer::{Input, Layer, Scratch};
-use panels::{Numbers, Panels, padded};
+use panels::{Panels, padded};
 use search::Line;
 
 use crate::config::TrainConfig;
@@ -275,35 +276,18 @@ impl Network for FastNetwork {
     }
 
     fn read_parameters(&self, out: &mut [f32]) {
-        read(&self.layers, |layer| &layer.current, out);
+        layer::read(&self.layers, |layer| &layer.current, out);
     }
 
     fn write_parameters(&mut self, parameters: &[f32]) {
-        write(&mut self.layers, |layer| &mut layer.current, parameters);
+        layer::write(&mut self.layers, |layer| &mut layer.current, parameters);
     }
 
     fn read_state(&self, index: usize, out: &mut [f32]) {
-        read(&self.layers, |layer| &layer.states[index], out);
+        layer::read(&self.layers, |layer| &layer.states[index], out);
     }
 
     fn write_state(&mut self, index: usize, state: &[f32]) {
-        write(&mut self.layers, |layer| &mut layer.states[index], state);
-    }
-}
-
-fn read(layers: &[Layer], numbers: impl Fn(&Layer) -> &Numbers, mut out: &mut [f32]) {
-    for layer in layers {
-        let (first, rest) = out.split_at_mut(layer.panels.shape.n_parameters());
-        numbers(layer).read(&layer.panels, first);
-        out = rest;
-    }
-}
-
-fn write(layers: &mut [Layer], numbers: impl Fn(&mut Layer) -> &mut Numbers, mut from: &[f32]) {
-    for layer in layers {
-        let (first, rest) = from.split_at(layer.panels.shape.n_parameters());
-        let panels = layer.panels;
-        numbers(layer).write(&panels, first);
-        from = rest;
+        layer::write(&mut self.layers, |layer| &mut layer.states[index], state);
     }
 }
