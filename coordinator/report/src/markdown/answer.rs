@@ -25,6 +25,7 @@ pub(crate) fn write(page: &mut Page, sweep: &Sweep<'_>) {
     best_sentence(page, sweep, best);
     others_sentence(page, sweep, best);
     optimizers_table(page, sweep);
+    few_seeds_remark(page, sweep);
     hypotheses(page, sweep);
 }
 
@@ -162,6 +163,10 @@ fn optimizers_table(page: &mut Page, sweep: &Sweep<'_>) {
         })
         .collect();
     page.table(&header, &rows);
+}
+
+/// Intervals that look like bounds and are none.
+fn few_seeds_remark(page: &mut Page, sweep: &Sweep<'_>) {
     let best = sweep.optimizers.iter().filter_map(|name| sweep.best(sweep.points_of(name)));
     if best.map(|point| point.scores(sweep.metric())).any(|s| is_loose(sweep.metric(), &s)) {
         page.block(

@@ -75,9 +75,12 @@ fn caption(sweep: &Sweep<'_>, spec: &HeatmapSpec, heat: &Heat) -> String {
     text.push_str(
         ". The small line is the standard deviation over seeds, or how many of the cell's trials \
          diverged (they count as chance); hatched: all diverged; dashed: no result. All panels share \
-         one scale, logarithmic in the distance from perfect; the frame marks the best cell, \
-         ties by lower validation loss.",
+         one scale, logarithmic in the distance from perfect; the frame marks the best cell",
     );
+    text.push_str(match spec.cell {
+        Cell::Best => ", ties by lower validation loss.",
+        Cell::Mean => ".",
+    });
     text
 }
 

@@ -16,7 +16,7 @@ pub(crate) fn write(page: &mut Page, sweep: &Sweep<'_>, clock: &Clock) {
     let mut dots: Vec<Dot<'_, '_>> = sweep
         .points
         .iter()
-        .filter(|point| point.n_diverged() == 0)
+        .filter(|point| point.is_trained())
         .filter_map(|point| {
             let accuracy = point.mean(Metric::ValidAccuracy)?;
             Some(Dot { point, seconds: clock.mean_cpu_s(point)?, accuracy })
@@ -111,7 +111,7 @@ fn figure(
     };
     if let Some(svg) = chart(&Chart { title: title.clone(), panels: vec![panel] }) {
         let caption = format!(
-            "{} where nothing diverged, means over {}; lower left is better. {}",
+            "{} where nothing diverged or collapsed, means over {}; lower left is better. {}",
             count(dots.len(), "point"),
             count(sweep.seeds().len(), "seed"),
             clock_sentence(clock)
