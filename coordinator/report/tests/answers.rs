@@ -335,3 +335,26 @@ fn who_sets_the_budget_keeps_its_score_though_a_seed_spends_more() {
     assert!(line(&page, "| backtracking | 1.0 |").ends_with("| 97.00 % |"));
     assert!(line(&page, "| sgd | 1.0 |").ends_with("| – |"));
 }
+
+#[test]
+fn many_optimizers_are_compared_with_the_best_one_only() {
+    let shape = Shape {
+        optimizers: vec!["a", "b", "c", "d", "e"],
+        learning_rates: vec![0.1],
+        batch_sizes: vec![32],
+        depths: vec![1],
+        n_epochs: 1,
+        ..Shape::usual()
+    };
+    let mut input = input(&shape);
+    for (index, trial) in input.trials.iter_mut().enumerate() {
+        // Three seeds each: the third optimizer is the best.
+        score(trial, if index / 3 == 2 { 0.97 } else { 0.96 }, 0.1);
+    }
+    let page = page(&input);
+    let pairs = ["| a − c |", "| b − c |", "| c − d |", "| c − e |"];
+    assert!(pairs.iter().all(|pair| page.contains(&format!("\n{pair}"))));
+    assert!(!page.contains("\n| a − b |"));
+    assert!(page.contains("Holm over all 10 pairs"));
+    assert!(page.contains("Shown are the pairs with the optimizer of the best configuration."));
+}
