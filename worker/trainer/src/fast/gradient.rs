@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::layer::{Input, Layer};
-use super::panels::{Numbers, Panel, Panels, padded};
+use super::panels::{Numbers, Panel, Panels, padded, row_stride};
 use crate::kernels::{ColumnSums, Elements, Finish, Kernels, Product, SparseGradient, Start};
 use crate::optimizers::Update;
 use crate::sum::LaneSum;
@@ -88,19 +88,19 @@ impl Layer {
 
     /// The sum of the deltas, samples ascending: a product with ones.
     fn bias_gradient(&mut self, kernels: &Kernels, deltas: &[f32], n: usize) {
-        let stride = self.stride();
+        let n_cols = padded(self.panels.shape.n_out);
         kernels.product(Product {
             n_rows: 1,
-            n_cols: stride,
+            n_cols,
             n_terms: n,
             a: &[1.0],
             a_strides: (0, 0),
             a_blocks: None,
             b: deltas,
-            b_stride: stride,
+            b_stride: self.stride(),
             start: Start::Zero,
             result: &mut self.gradient.bias,
-            result_stride: stride,
+            result_stride: n_cols,
             finish: Finish::Store,
         });
     }
@@ -125,7 +125,7 @@ impl Layer {
             b: bias,
             n_rows: 1,
             n_cols: self.panels.shape.n_out,
-            stride: self.stride(),
+            stride: padded(self.panels.shape.n_out),
         });
     }
 }
@@ -147,7 +147,7 @@ fn gradient_rows(
     GradientRows { panel, rows, out, finish }: GradientRows<'_>,
 ) {
     let deltas = &deltas[panel.first_col..];
-    let deltas_stride = padded(panels.shape.n_out);
+    let deltas_stride = row_stride(panels.shape.n_out);
     match input {
         Input::Sparse { by_input, .. } => kernels.sparse_gradient(SparseGradient {
             inputs: by_input,

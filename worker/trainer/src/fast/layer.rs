@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::panels::{LINE, Numbers, Panel, Panels, padded};
+use super::panels::{LINE, Numbers, Panel, Panels, padded, row_stride};
 use crate::kernels::{
     Finish, Floats, InputRows, Kernels, Mask, Product, SampleRows, SparseForward, Start, Transpose,
 };
@@ -63,7 +63,7 @@ impl Layer {
 
     /// Distance between the rows of this layer's output.
     pub(crate) fn stride(&self) -> usize {
-        padded(self.panels.shape.n_out)
+        row_stride(self.panels.shape.n_out)
     }
 
     /// out = input x numbers + bias.
@@ -80,7 +80,7 @@ impl Layer {
         let (a, a_stride) = match input {
             Input::Sparse { samples, .. } => {
                 for row in out.chunks_exact_mut(stride).take(n) {
-                    row.copy_from_slice(&numbers.bias);
+                    row[..numbers.bias.len()].copy_from_slice(&numbers.bias);
                 }
                 for panel in self.panels.iter() {
                     kernels.sparse_forward(SparseForward {
@@ -130,14 +130,14 @@ impl Layer {
         scratch: &mut Scratch,
     ) {
         let LayerShape { n_in, n_out } = self.panels.shape;
-        let width = padded(n);
+        let (width, sample_stride) = (padded(n), row_stride(n));
         kernels.transpose(Transpose {
             from: deltas,
             from_stride: self.stride(),
             n_rows: n,
             n_cols: n_out,
             to: &mut scratch.deltas,
-            to_stride: width,
+            to_stride: sample_stride,
         });
         for (index, group) in self.panels.groups().enumerate() {
             kernels.product(Product {
@@ -147,18 +147,18 @@ impl Layer {
                 a: &self.current.weights[group.offset..],
                 a_strides: (group.width, 1),
                 a_blocks: Some((group.width, n_in * group.width)),
-                b: &scratch.deltas[group.first_col * width..],
-                b_stride: width,
+                b: &scratch.deltas[group.first_col * sample_stride..],
+                b_stride: sample_stride,
                 start: if index == 0 { Start::Zero } else { Start::Result },
                 result: &mut scratch.products,
-                result_stride: width,
+                result_stride: sample_stride,
                 finish: Finish::Store,
             });
         }
-        let stride = padded(n_in);
+        let stride = row_stride(n_in);
         kernels.transpose(Transpose {
             from: &scratch.products,
-            from_stride: width,
+            from_stride: sample_stride,
             n_rows: n_in,
             n_cols: n,
             to: out,

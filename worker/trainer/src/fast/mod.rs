@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use batch::{EVALUATION_ROWS, Gathered, Upcoming};
 use layer::{Input, Layer, Scratch};
-use panels::{Panels, padded};
+use panels::{Panels, padded, row_stride};
 use search::Line;
 
 use crate::config::TrainConfig;
@@ -42,6 +42,9 @@ pub(crate) struct FastNetwork {
     scratch: Scratch,
     line: Option<Line>,
 }
+
+/// Parts of a forward pass that the next rows are asked for in.
+const N_SHARES: usize = 3;
 
 /// Which numbers a forward pass takes above the first layer.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -78,8 +81,8 @@ impl FastNetwork {
             batch: Gathered::new(data.n_inputs(), capacity, parts),
             scratch: Scratch {
                 cursors: vec![0..0; capacity],
-                deltas: Floats::zeros(trained * widest),
-                products: Floats::zeros(trained * widest),
+                deltas: Floats::zeros(widest * row_stride(batch_size)),
+                products: Floats::zeros(widest * row_stride(batch_size)),
             },
             line: is_searched.then(|| Line::new(batch_size, &data, layers[0].stride())),
             layers,
@@ -111,7 +114,7 @@ impl FastNetwork {
 
     /// Asks for a part of what the next pass reads.
     fn prefetch_share(&mut self, part: &Part, is_training: bool) {
-        let rows = self.upcoming.share(3);
+        let rows = self.upcoming.share(N_SHARES);
         batch::prefetch(part, rows);
         if let (Some(line), true) = (&self.line, is_training) {
             line.prefetch_pixels(&self.data, rows);

@@ -16,6 +16,13 @@ pub(crate) fn padded(n: usize) -> usize {
     n.next_multiple_of(LINE)
 }
 
+/// Distance between rows of `n` columns. Never four cache lines or a multiple: columns of many rows
+/// would meet in few sets of the first-level cache and drive each other out.
+pub(crate) fn row_stride(n: usize) -> usize {
+    let n_lines = n.div_ceil(LINE);
+    LINE * if n_lines.is_multiple_of(4) { n_lines + 1 } else { n_lines }
+}
+
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Panels {
     pub shape: LayerShape,

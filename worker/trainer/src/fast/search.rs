@@ -248,7 +248,7 @@ impl FastNetwork {
         let stride = self.layers[0].stride();
         self.kernels.product(Product {
             n_rows: n,
-            n_cols: stride,
+            n_cols: padded(self.layers[0].panels.shape.n_out),
             n_terms: n,
             a: &gram.matrix,
             a_strides: (padded(n), 1),
