@@ -184,7 +184,8 @@ fn adam(kernels: &'static Kernels) -> Workload {
 /// The exact Gram matrix of the batch's images, in integers.
 fn pixel_products(kernels: &'static Kernels, n: usize) -> Workload {
     let stride = N_INPUTS.next_multiple_of(32);
-    let pixels: Vec<i16> = (0..n * stride).map(|i| (i * 31 % 256) as i16).collect();
+    let pixels: Vec<i16> =
+        (0..n.next_multiple_of(4) * stride).map(|i| (i * 31 % 256) as i16).collect();
     let mut products = vec![0; n * n];
     let run = move || {
         kernels.pixel_products(PixelProducts {

@@ -92,7 +92,7 @@ impl FastNetwork {
 
     /// The gathered samples through all layers; dropout acts in training steps alone.
     fn forward(&mut self, part: &Part, training_step: Option<u64>) {
-        self.prefetch_share(part, training_step.is_some());
+        self.prefetch_share(part);
         let n = self.batch.len();
         let first = &self.layers[0];
         let sums = match &mut self.line {
@@ -107,18 +107,14 @@ impl FastNetwork {
             self.outputs[0][..used].copy_from_slice(&line.sums[..used]);
         }
         self.activate(0, training_step);
-        self.prefetch_share(part, training_step.is_some());
+        self.prefetch_share(part);
         self.forward_above(Weights::Current, training_step);
-        self.prefetch_share(part, training_step.is_some());
+        self.prefetch_share(part);
     }
 
     /// Asks for a part of what the next pass reads.
-    fn prefetch_share(&mut self, part: &Part, is_training: bool) {
-        let rows = self.upcoming.share(N_SHARES);
-        batch::prefetch(part, rows);
-        if let (Some(line), true) = (&self.line, is_training) {
-            line.prefetch_pixels(&self.data, rows);
-        }
+    fn prefetch_share(&mut self, part: &Part) {
+        batch::prefetch(part, self.upcoming.share(N_SHARES));
     }
 
     /// Goes on above the first layer, whose output is there.
@@ -235,6 +231,9 @@ impl Network for FastNetwork {
         let n = batch.rows.len();
         if !(loss_sum / n as f64).is_finite() {
             return step;
+        }
+        if let Some(line) = &self.line {
+            line.prefetch_pixels(&self.data, batch.rows);
         }
         self.backward();
         let kernels = self.kernels;

@@ -74,7 +74,7 @@ impl Line {
         }
     }
 
-    /// Asks for the pixels that the next step's Gram matrix reads.
+    /// Asks for the pixels that the step's Gram matrix reads after the backward pass.
     pub(super) fn prefetch_pixels(&self, data: &PreparedData, rows: &[u32]) {
         let Some(bytes) = data.train_bytes.as_ref().filter(|_| self.gram.is_some()) else { return };
         let n_inputs = data.n_inputs();

@@ -7,6 +7,8 @@ use crate::data::MAX_INPUTS;
 const BLOCK: usize = 16;
 /// So many products of two pixels, each below 2^16, stay below 2^31.
 const EXACT_TERMS: usize = 32_768;
+/// Products of pixels that are summed side by side, so that a row is loaded once for several.
+const TILE_COLS: usize = 4;
 
 /// Adds a\[r\]\[c\] * b\[r\]\[c\] to the 16 sums: blocks of 16 columns, rows ascending in each.
 #[derive(Debug)]
@@ -63,7 +65,7 @@ pub(super) unsafe fn column_sums<L: Lanes>(p: &mut ColumnSums<'_>) {
 /// Exact products of all pairs of rows of pixels.
 #[derive(Debug)]
 pub(crate) struct PixelProducts<'a> {
-    /// Row-major, zeros up to the stride.
+    /// Row-major, zeros up to the stride; whole tiles of rows, of which the last may hold anything.
     pub pixels: &'a [i16],
     pub n_rows: usize,
     /// A multiple of 32.
@@ -77,7 +79,7 @@ impl PixelProducts<'_> {
     pub(super) fn check(&self) {
         // Then every product of two rows fits into u32.
         assert!(self.stride.is_multiple_of(32) && self.stride <= MAX_INPUTS);
-        assert!(self.n_rows * self.stride <= self.pixels.len());
+        assert!(self.n_rows.next_multiple_of(TILE_COLS) * self.stride <= self.pixels.len());
         assert!(self.n_rows * self.n_rows <= self.products.len());
     }
 }
@@ -86,29 +88,59 @@ impl PixelProducts<'_> {
 /// `check` passed, and the caller enables the instruction set of `L`.
 #[inline(always)]
 pub(super) unsafe fn pixel_products<L: Lanes>(p: &mut PixelProducts<'_>) {
-    let n = p.n_rows;
-    for i in 0..n {
-        for j in i..n {
-            let mut total = 0_u32;
-            let mut from = 0;
-            while from < p.stride {
-                let to = usize::min(from + EXACT_TERMS, p.stride);
-                // SAFETY: both rows have `stride` pixels, as `check` found.
-                unsafe {
-                    let a = p.pixels.as_ptr().add(i * p.stride);
-                    let b = p.pixels.as_ptr().add(j * p.stride);
-                    let mut sums = L::zero_ints();
-                    let mut at = from;
-                    while at < to {
-                        sums = L::add_products(sums, a.add(at), b.add(at));
-                        at += L::INTS;
-                    }
-                    total += L::total(sums) as u32;
+    // SAFETY: as the caller promises.
+    unsafe { if L::TILE_ROWS == 8 { pixel_tiles::<L, 4>(p) } else { pixel_tiles::<L, 2>(p) } }
+}
+
+/// # Safety
+/// As `pixel_products`.
+#[inline(always)]
+unsafe fn pixel_tiles<L: Lanes, const ROWS: usize>(p: &mut PixelProducts<'_>) {
+    for row in (0..p.n_rows).step_by(ROWS) {
+        // What is left of the diagonal is known from the other side.
+        for col in (row / TILE_COLS * TILE_COLS..p.n_rows).step_by(TILE_COLS) {
+            // SAFETY: as the caller promises; tiles begin at multiples of their size.
+            let totals = unsafe { pixel_tile::<L, ROWS>(p, row, col) };
+            for (i, totals) in (row..p.n_rows).zip(totals) {
+                for (j, total) in (col..p.n_rows).zip(totals) {
+                    p.products[i * p.n_rows + j] = total;
+                    p.products[j * p.n_rows + i] = total;
                 }
-                from = to;
             }
-            p.products[i * n + j] = total;
-            p.products[j * n + i] = total;
         }
     }
+}
+
+/// # Safety
+/// As `pixel_products`.
+#[inline(always)]
+unsafe fn pixel_tile<L: Lanes, const ROWS: usize>(
+    p: &PixelProducts<'_>,
+    row: usize,
+    col: usize,
+) -> [[u32; TILE_COLS]; ROWS] {
+    let mut totals = [[0; TILE_COLS]; ROWS];
+    for from in (0..p.stride).step_by(EXACT_TERMS) {
+        // SAFETY: all rows of the tile have `stride` pixels, as `check` found.
+        unsafe {
+            let mut sums = [[L::zero_ints(); TILE_COLS]; ROWS];
+            let mut at = from;
+            while at < usize::min(from + EXACT_TERMS, p.stride) {
+                for (i, sums) in sums.iter_mut().enumerate() {
+                    let a = p.pixels.as_ptr().add((row + i) * p.stride + at);
+                    for (j, sum) in sums.iter_mut().enumerate() {
+                        let b = p.pixels.as_ptr().add((col + j) * p.stride + at);
+                        *sum = L::add_products(*sum, a, b);
+                    }
+                }
+                at += L::INTS;
+            }
+            for (totals, sums) in totals.iter_mut().zip(sums) {
+                for (total, sum) in totals.iter_mut().zip(sums) {
+                    *total += L::total(sum) as u32;
+                }
+            }
+        }
+    }
+    totals
 }
