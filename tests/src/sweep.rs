@@ -30,7 +30,7 @@ impl Sweep {
     pub const LONG: Self = Self {
         name: "long",
         learning_rates: "[0.02, 0.1, 0.5]",
-        epochs: 25,
+        epochs: 50,
         n_seeds: 3,
         ..Self::SHORT
     };

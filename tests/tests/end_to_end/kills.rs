@@ -74,9 +74,14 @@ fn a_worker_that_hangs_and_wakes_up_does_no_harm() {
     let hanging = env.start_worker(&url, "hanging");
     coordinator.wait_for_trials(6);
     hanging.signal(Signal::STOP);
-    let other = env.start_worker(&url, "other");
     wait_for_a_loss(&env);
     hanging.signal(Signal::CONT);
+    // The other one would else be done with all before this one is back.
+    hanging.in_stderr("second joining", |lines| {
+        let n_joined = lines.iter().filter(|line| line.contains(" joined http")).count();
+        (2 <= n_joined).then_some(())
+    });
+    let other = env.start_worker(&url, "other");
     let ended = coordinator.wait().expect(0);
     hanging.wait().expect(0);
     other.wait().expect(0);
