@@ -1,9 +1,10 @@
-//! Results to polars tables, statistics, figures and Markdown: `reports/<name>/`.
+//! Results to polars tables, statistics, figures, Markdown and HTML: `reports/<name>/`.
 
 mod analysis;
 mod error;
 mod figures;
 mod folder;
+mod html;
 pub mod input;
 mod manifest;
 mod markdown;
@@ -50,6 +51,7 @@ pub fn build(input: &Input, folder: &Path) -> Result<Built, ReportError> {
     let results_sha256 = write_tables(input, complete, &mut out)?;
     let (page, figures) = markdown::write(&sweep)?;
     out.write("report.md", page.as_bytes())?;
+    out.write("report.html", html::page(&page, &figures).as_bytes())?;
     for figure in &figures {
         out.write(&format!("{}.svg", figure.name), figure.svg.as_bytes())?;
         out.write(&format!("{}.png", figure.name), &figures::png(figure)?)?;

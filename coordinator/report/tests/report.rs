@@ -3,7 +3,7 @@
 
 mod sample;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use report::input::{
@@ -91,6 +91,32 @@ fn check_page(files: &BTreeMap<String, Vec<u8>>) {
     for line in page.lines().filter(|line| line.starts_with('|')) {
         assert!(line.matches(" | ").count() < 9, "a table wider than nine columns: {line}");
     }
+    check_html(files);
+}
+
+/// The page that stands alone: nothing to load, nothing to run, each link within it leads somewhere.
+fn check_html(files: &BTreeMap<String, Vec<u8>>) {
+    let page = text(files, "report.html");
+    let attributes = |name: &str| -> Vec<&str> {
+        let parts = page.split(name).skip(1);
+        parts.map(|rest| rest.split('"').next().unwrap()).collect()
+    };
+    let ids = attributes(" id=\"");
+    let unique: BTreeSet<&str> = ids.iter().copied().collect();
+    assert_eq!(unique.len(), ids.len(), "{ids:?}");
+    for link in attributes(" href=\"") {
+        let target = link.strip_prefix('#');
+        let is_there = target.map_or(files.contains_key(link), |id| unique.contains(id));
+        assert!(is_there || link == "manifest.json", "{link} leads nowhere");
+    }
+    let pictures = attributes(" src=\"");
+    let n_figures = files.keys().filter(|name| name.ends_with(".svg")).count();
+    assert_eq!(pictures.len(), n_figures);
+    assert!(pictures.iter().all(|source| source.starts_with("data:image/svg+xml,")));
+    for part in ["<script", "<iframe", "<svg", "@import"] {
+        assert!(!page.contains(part), "{part} in the page");
+    }
+    assert_eq!(page.matches("<details>").count(), page.matches("</details>").count());
 }
 
 #[test]
@@ -126,7 +152,14 @@ fn time_machines_and_attempts_reach_no_canonical_file() {
         }
     }
     let (one, other) = (build(&one).1, build(&other).1);
-    let timed = ["report.md", "manifest.json", "timings.parquet", "pareto.svg", "pareto.png"];
+    let timed = [
+        "report.md",
+        "report.html",
+        "manifest.json",
+        "timings.parquet",
+        "pareto.svg",
+        "pareto.png",
+    ];
     for (name, bytes) in &one {
         let same = other[name] == *bytes;
         assert_eq!(same, !timed.contains(&name.as_str()), "{name}");
