@@ -120,6 +120,8 @@ pub struct SyncReply {
     pub grants: Vec<Lease>,
     pub stop: Vec<Lease>,
     pub order: Order,
+    /// More trials are about to follow: the worker is to call again in a moment.
+    pub soon: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -26,6 +26,14 @@ impl Queue {
         Self { position, ready: BTreeSet::new(), back: vec![0; order.len()], n_sent_back: 0 }
     }
 
+    /// Makes room for one more trial, the last in the order, and gives its index.
+    pub fn extend(&mut self) -> TrialIndex {
+        let place = u32::try_from(self.position.len()).expect("plans are below 2^32 trials");
+        self.position.push(place);
+        self.back.push(0);
+        TrialIndex(place)
+    }
+
     pub fn len(&self) -> usize {
         self.ready.len()
     }

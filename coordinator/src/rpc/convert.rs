@@ -1,6 +1,8 @@
 //! Wire types to domain types and back; the only file of the coordinator that knows both. What a
 //! worker sends is checked here against every limit before it goes further.
 
+use std::time::Duration;
+
 use coordinator_core::{
     event::{self, Finished, Join, Order, Running, Sync, Verdict, WorkerFacts},
     lease::{Lease, SessionId, WorkerId},
@@ -16,6 +18,8 @@ const MAX_NAME_BYTES: usize = 200;
 const MAX_SLOTS: u32 = 4_096;
 /// Leases in one Sync: far above what a worker's slots can hold.
 const MAX_LEASES: usize = 8_192;
+/// When a worker is to call again while the next trials are being chosen.
+const SOON: Duration = Duration::from_millis(100);
 
 pub(super) fn join(request: proto::JoinRequest, sweep: &Sweep) -> Result<Join, RpcError> {
     let worker = WorkerId(array(&request.worker_id, "worker_id")?);
@@ -149,7 +153,7 @@ pub(super) fn sync_reply(
             Order::Finished => proto::Order::Finished,
         }
         .into(),
-        sync_within_ms: millis(sweep.sync_every),
+        sync_within_ms: millis(if reply.soon { SOON } else { sweep.sync_every }),
     }
 }
 
@@ -343,7 +347,7 @@ fn cut(text: String, max_bytes: usize) -> String {
     clean
 }
 
-fn millis(duration: std::time::Duration) -> u32 {
+fn millis(duration: Duration) -> u32 {
     u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
 }
 

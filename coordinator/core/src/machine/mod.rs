@@ -51,6 +51,8 @@ pub struct Core {
     sessions: BTreeMap<SessionId, WorkerId>,
     is_stopping: bool,
     is_given_up: bool,
+    /// Trials may follow once all have their outcome.
+    expects_trials: bool,
     /// Failures of former runs do not count against this one's limit.
     n_failed_before: usize,
     n_drawn: u64,
@@ -76,6 +78,7 @@ impl Core {
             sessions: BTreeMap::new(),
             is_stopping: false,
             is_given_up: false,
+            expects_trials: false,
             n_failed_before: 0,
             n_drawn: 0,
         };
@@ -130,9 +133,39 @@ impl Core {
         self.counts
     }
 
-    /// Every trial has its outcome.
+    /// Every trial has its outcome, and none follows.
     pub fn is_finished(&self) -> bool {
+        !self.expects_trials && self.has_all_outcomes()
+    }
+
+    fn has_all_outcomes(&self) -> bool {
         self.counts.n_ready == 0 && self.counts.n_leased == 0
+    }
+
+    /// From now on nobody is told that the sweep is over before `add_trials` says so.
+    pub fn expect_trials(&mut self) {
+        self.expects_trials = true;
+    }
+
+    /// Every trial has its outcome, and it is for the caller to say which trials follow.
+    pub fn awaits_trials(&self) -> bool {
+        self.expects_trials && self.has_all_outcomes()
+    }
+
+    /// Takes in trials that follow, as they are recorded and without a lease, behind all others in
+    /// the order of grants. None at all: the sweep is complete.
+    pub fn add_trials(&mut self, trials: &[Trial]) {
+        self.expects_trials = !trials.is_empty();
+        for &trial in trials {
+            assert_ne!(trial.status, Status::Leased, "a new trial has no lease");
+            let index = self.queue.extend();
+            if trial.status == Status::Ready {
+                self.queue.push(index);
+            }
+            self.trials.push(trial);
+            *self.counts.of(trial.status) += 1;
+            self.n_failed_before += usize::from(trial.status == Status::Failed);
+        }
     }
 
     /// No worker holds a lease any more.

@@ -35,6 +35,7 @@ impl Core {
             self.grant(id, sync.seq, n_free, &mut reply.grants, out);
         }
         reply.order = self.order_for(id);
+        reply.soon = self.awaits_trials();
         // A worker that drained holds nothing and comes back, if at all, with a Join.
         if sync.draining && self.workers[&id].leases.is_empty() {
             self.forget(id);
@@ -108,6 +109,6 @@ impl Core {
 
 impl SyncReply {
     fn bare(seq: u64, order: Order) -> Self {
-        Self { seq, acks: Vec::new(), grants: Vec::new(), stop: Vec::new(), order }
+        Self { seq, acks: Vec::new(), grants: Vec::new(), stop: Vec::new(), order, soon: false }
     }
 }

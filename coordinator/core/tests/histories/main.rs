@@ -5,7 +5,7 @@ mod world;
 use coordinator_core::{
     event::Event,
     lease::{Lease, TrialIndex},
-    trial::Status,
+    trial::{Status, Trial},
 };
 use proptest::prelude::*;
 use world::*;
@@ -18,10 +18,11 @@ proptest! {
         let mut world = World::new(3);
         for step in &steps {
             world.run(step);
+            world.follow();
         }
         world.drive_to_the_end();
         let counts = world.core.counts();
-        prop_assert_eq!(counts.n_completed + counts.n_failed, N_TRIALS);
+        prop_assert_eq!(counts.n_completed + counts.n_failed, N_TRIALS + N_FOLLOWING);
     }
 }
 
@@ -150,6 +151,46 @@ fn silence_is_not_held_against_workers_while_the_coordinator_slept() {
     world.sync(0, true);
     assert!(world.agents[&0].session.is_some());
     assert_eq!(world.core.trial(TrialIndex(0)).n_attempts, 1);
+}
+
+#[test]
+fn nobody_hears_of_the_end_before_the_trials_that_follow_are_done() {
+    let mut world = World::new(2);
+    world.join(0);
+    while !world.core.awaits_trials() {
+        world.sync(0, true);
+        world.finish(0, false);
+    }
+    assert!(!world.core.is_finished());
+    world.sync(0, true);
+    assert!(!world.heard_of_the_end);
+    world.follow();
+    assert_eq!(world.core.counts().n_ready, N_FOLLOWING);
+    world.sync(0, true);
+    let granted: Vec<usize> =
+        world.agents[&0].running.iter().map(|lease| lease.trial.at()).collect();
+    assert_eq!(granted, [N_TRIALS, N_TRIALS + 1]);
+    world.drive_to_the_end();
+    world.sync(0, true);
+    assert!(world.heard_of_the_end);
+}
+
+#[test]
+fn failures_among_the_trials_that_follow_are_as_recorded_and_do_not_count_against_the_limit() {
+    let mut world = World::new(2);
+    world.max_failed = Some(1);
+    world.restart();
+    world.join(0);
+    while !world.core.awaits_trials() {
+        world.sync(0, true);
+        world.finish(0, false);
+    }
+    let failed = Trial { status: Status::Failed, n_attempts: 2, ..Trial::default() };
+    world.core.add_trials(&[failed, Trial::default()]);
+    world.ledger.trials.extend([failed, Trial::default()]);
+    world.sync(0, true);
+    assert_eq!(world.agents[&0].running.len(), 1, "the other one is granted, nothing is given up");
+    assert_eq!(world.core.counts().n_failed, 1);
 }
 
 #[test]

@@ -10,13 +10,15 @@ use coordinator_core::{
     ledger::Ledger,
     machine::{Config, Core},
     time::Millis,
-    trial::Status,
+    trial::{Status, Trial},
 };
 use proptest::prelude::*;
 use trainer::{Ending, TrialResult, Work};
 
 pub const TTL_MS: u64 = 30_000;
+/// Trials at the start, and those that follow once these have their outcome.
 pub const N_TRIALS: usize = 12;
+pub const N_FOLLOWING: usize = 4;
 pub const N_WORKERS: u8 = 3;
 
 /// One thing that happens.
@@ -87,6 +89,7 @@ pub struct World {
     /// Digests of everything that a worker was told is recorded.
     pub acked: BTreeMap<TrialIndex, [u8; 32]>,
     pub highest_attempt: Vec<u32>,
+    pub heard_of_the_end: bool,
 }
 
 pub fn result_of(trial: TrialIndex) -> Box<TrialResult> {
@@ -96,8 +99,8 @@ pub fn result_of(trial: TrialIndex) -> Box<TrialResult> {
     Box::new(TrialResult { ending, history: Vec::new(), work: Work::default(), digest })
 }
 
-pub fn order() -> Vec<TrialIndex> {
-    (0..).map(TrialIndex).take(N_TRIALS).collect()
+fn order(n_trials: usize) -> Vec<TrialIndex> {
+    (0..).map(TrialIndex).take(n_trials).collect()
 }
 
 impl World {
@@ -106,7 +109,8 @@ impl World {
         let config =
             Config { term: 1, lease_ttl_ms: TTL_MS, crash_limit, max_failed: None, seed: 7 };
         let mut out = Vec::new();
-        let core = Core::restore(config, &order(), &ledger, Millis(0), &mut out);
+        let mut core = Core::restore(config, &order(N_TRIALS), &ledger, Millis(0), &mut out);
+        core.expect_trials();
         assert!(out.is_empty());
         let agents = (0..N_WORKERS).map(|id| (id, Agent::default())).collect();
         Self {
@@ -119,7 +123,8 @@ impl World {
             crash_limit,
             max_failed: None,
             acked: BTreeMap::new(),
-            highest_attempt: vec![0; N_TRIALS],
+            highest_attempt: vec![0; N_TRIALS + N_FOLLOWING],
+            heard_of_the_end: false,
         }
     }
 
@@ -165,6 +170,16 @@ impl World {
         let mut out = Vec::new();
         self.core.apply(self.now, event, &mut out);
         self.settle(out)
+    }
+
+    /// Adds the trials that follow, once, as soon as the core waits for them.
+    pub fn follow(&mut self) {
+        while self.core.awaits_trials() {
+            let n_missing = N_TRIALS + N_FOLLOWING - self.core.trials().len();
+            self.core.add_trials(&vec![Trial::default(); n_missing]);
+            self.ledger.trials.resize(N_TRIALS + N_FOLLOWING, Trial::default());
+            self.settle(Vec::new());
+        }
     }
 
     pub fn settle(&mut self, out: Vec<Action>) -> Option<Reply> {
@@ -278,6 +293,7 @@ impl World {
             return;
         }
         agent.seen_seq = reply.seq;
+        self.heard_of_the_end |= reply.order == Order::Finished;
         for (lease, verdict) in &reply.acks {
             assert_ne!(*verdict, Verdict::Conflict, "equal digests do not conflict");
             assert_ne!(*verdict, Verdict::Rejected, "every attempt here was granted");
@@ -310,13 +326,16 @@ impl World {
             seed: self.term,
         };
         let mut out = Vec::new();
-        self.core = Core::restore(config, &order(), &self.ledger, self.now, &mut out);
+        let order = order(self.ledger.trials.len());
+        self.core = Core::restore(config, &order, &self.ledger, self.now, &mut out);
+        self.core.expect_trials();
         self.settle(out);
     }
 
     /// Heals everything and lets healthy workers finish the sweep, in bounded steps.
     pub fn drive_to_the_end(&mut self) {
-        for _ in 0..40 * N_TRIALS {
+        for _ in 0..40 * (N_TRIALS + N_FOLLOWING) {
+            self.follow();
             if self.core.is_finished() {
                 return;
             }
