@@ -140,7 +140,9 @@ impl Session {
             local_joined: joined.clone(),
         });
         let serving = CancellationToken::new();
-        let server = tokio::spawn(rpc::serve(listener, sweep, mailbox.clone(), serving.clone()));
+        let bounds = rpc::Bounds::of_this_process();
+        let serve = rpc::serve(listener, bounds, sweep, mailbox.clone(), serving.clone());
+        let server = tokio::spawn(serve);
         let driver = tokio::spawn(driver.run(restored));
         let spec = Spec {
             program: program.clone(),

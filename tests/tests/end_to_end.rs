@@ -4,6 +4,8 @@
 mod failures;
 #[path = "end_to_end/full_disk.rs"]
 mod full_disk;
+#[path = "end_to_end/hostile.rs"]
+mod hostile;
 #[path = "end_to_end/kills.rs"]
 mod kills;
 #[path = "end_to_end/reference.rs"]

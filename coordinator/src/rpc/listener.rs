@@ -1,103 +1,93 @@
-//! The accepted connections: capped in number, without Nagle's delay, and calm when the process
-//! runs out of file descriptors.
+//! The accepted connections: bounded in number, and calm when the process runs out of file
+//! descriptors.
 
-use std::{
-    io,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::{io, sync::Arc, time::Duration};
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
+    sync::{Semaphore, mpsc},
 };
 use tokio_stream::{Stream, wrappers::ReceiverStream};
-use tonic::transport::server::{Connected, TcpConnectInfo};
+
+use super::connection::Connection;
 
 /// Open connections at the most; a worker needs two.
-const MAX_CONNECTIONS: usize = 4096;
+const MAX_CONNECTIONS: usize = 8192;
+
+/// A client that has not said what it speaks by then is sent away.
+const GREETING_DEADLINE: Duration = Duration::from_secs(5);
 
 /// A failed accept, such as too many open files, is tried again after this.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// A connection that gives its place back when it is dropped.
-#[derive(Debug)]
-pub(super) struct Connection {
-    stream: TcpStream,
-    _place: OwnedSemaphorePermit,
+/// What clients may take of the listener.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    pub n_connections: usize,
+    /// How long a new connection may stay silent.
+    pub greeting: Duration,
 }
 
-/// Accepts until the stream is dropped.
-pub(super) fn incoming(listener: TcpListener) -> impl Stream<Item = io::Result<Connection>> {
+impl Bounds {
+    /// As much as the process may have, leaving half of its file descriptors to all else.
+    pub fn of_this_process() -> Self {
+        let n_files = usize::try_from(raise_file_limit()).unwrap_or(usize::MAX);
+        let n_connections = (n_files / 2).clamp(1, MAX_CONNECTIONS);
+        Self { n_connections, greeting: GREETING_DEADLINE }
+    }
+}
+
+/// Many systems start a process with a low limit that it may raise by itself.
+fn raise_file_limit() -> u64 {
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = 4 * MAX_CONNECTIONS as u64;
+    let current = limit.current.unwrap_or(u64::MAX);
+    let allowed = limit.maximum.unwrap_or(u64::MAX);
+    let raised = wanted.min(allowed);
+    if raised <= current {
+        return current;
+    }
+    let new = Rlimit { current: Some(raised), maximum: limit.maximum };
+    if setrlimit(Resource::Nofile, new).is_ok() { raised } else { current }
+}
+
+/// Accepts until the stream is dropped. Clients beyond the bound wait in the system's queue.
+pub(super) fn incoming(
+    listener: TcpListener,
+    bounds: Bounds,
+) -> impl Stream<Item = io::Result<Connection>> {
     let (sender, receiver) = mpsc::channel(1);
     tokio::spawn(async move {
-        let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-        while let Ok(place) = places.clone().acquire_owned().await {
-            let connection = tokio::select! {
-                connection = accept(&listener, place) => connection,
-                () = sender.closed() => return,
-            };
-            if sender.send(Ok(connection)).await.is_err() {
-                return;
+        let places = Arc::new(Semaphore::new(bounds.n_connections));
+        let accept_all = async {
+            while let Ok(place) = places.clone().acquire_owned().await {
+                let connection = Connection::new(accept(&listener).await, place, bounds.greeting);
+                if sender.send(Ok(connection)).await.is_err() {
+                    return;
+                }
             }
+        };
+        tokio::select! {
+            () = accept_all => {}
+            () = sender.closed() => {}
         }
     });
     ReceiverStream::new(receiver)
 }
 
-async fn accept(listener: &TcpListener, place: OwnedSemaphorePermit) -> Connection {
+async fn accept(listener: &TcpListener) -> TcpStream {
+    let mut n_failures = 0_u64;
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => {
-                // Without it each small reply waits for the client's delayed acknowledgement.
-                if let Err(error) = stream.set_nodelay(true) {
-                    tracing::debug!(%error, "cannot set TCP_NODELAY");
-                }
-                return Connection { stream, _place: place };
-            }
+            Ok((stream, _)) => return stream,
             Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection");
+                if n_failures == 0 {
+                    tracing::warn!(%error, "cannot accept a connection; trying again");
+                }
+                n_failures += 1;
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
-    }
-}
-
-impl Connected for Connection {
-    type ConnectInfo = TcpConnectInfo;
-
-    fn connect_info(&self) -> Self::ConnectInfo {
-        self.stream.connect_info()
-    }
-}
-
-impl AsyncRead for Connection {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
-    }
-}
-
-impl AsyncWrite for Connection {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }

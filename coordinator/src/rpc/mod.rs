@@ -1,10 +1,13 @@
 //! The gRPC edge: services that turn wire messages into posts for the driver and replies back.
 
 mod artifacts;
+mod connection;
 mod convert;
 mod listener;
 mod session;
 mod status;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::HashMap,
@@ -21,6 +24,8 @@ use proto::{artifacts_server::ArtifactsServer, session_server::SessionServer};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
+
+pub use listener::Bounds;
 
 use crate::mailbox::Mailbox;
 
@@ -48,7 +53,17 @@ impl Sweep {
 }
 
 /// A worker has a handful of calls in flight; this bounds what one connection can hold.
-const MAX_CONCURRENT_STREAMS: u32 = 32;
+const MAX_CONCURRENT_STREAMS: u32 = 8;
+
+/// Bytes that a connection, and each of its calls, may send ahead of being read.
+const CONNECTION_WINDOW_BYTES: u32 = 1024 * 1024;
+const STREAM_WINDOW_BYTES: u32 = 512 * 1024;
+
+/// The headers of our own calls take a few hundred bytes.
+const MAX_HEADER_BYTES: u32 = 8 * 1024;
+
+/// A call that has not been received and answered by then is dropped; callers give up much sooner.
+const CALL_DEADLINE: Duration = Duration::from_secs(60);
 
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(20);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -56,6 +71,7 @@ const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Serves until `shutdown`; connections that are still open then are left to the process's end.
 pub async fn serve(
     listener: TcpListener,
+    bounds: Bounds,
     sweep: Arc<Sweep>,
     mailbox: Mailbox,
     shutdown: CancellationToken,
@@ -67,12 +83,16 @@ pub async fn serve(
         .max_decoding_message_size(proto::CHUNK_BYTES)
         .max_encoding_message_size(2 * proto::CHUNK_BYTES);
     let serve = Server::builder()
+        .timeout(CALL_DEADLINE)
         .max_concurrent_streams(MAX_CONCURRENT_STREAMS)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .http2_max_header_list_size(MAX_HEADER_BYTES)
         .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
         .add_service(session)
         .add_service(artifacts)
-        .serve_with_incoming(listener::incoming(listener));
+        .serve_with_incoming(listener::incoming(listener, bounds));
     tokio::select! {
         result = serve => result,
         () = shutdown.cancelled() => Ok(()),

@@ -5,7 +5,7 @@ mod folder;
 mod load;
 mod read;
 #[cfg(test)]
-mod tests;
+pub mod tests;
 mod write;
 mod writer;
 

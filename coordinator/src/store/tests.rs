@@ -11,7 +11,7 @@ use trainer::{Backtracks, Ending, EpochRecord, StepSizes, TrialResult, Work};
 
 use super::{Reader, Store, TrialState};
 
-fn plan(seeds: u32) -> Plan {
+pub fn plan(seeds: u32) -> Plan {
     let text = format!(
         "name = \"t\"\n[dataset]\nname = \"mnist\"\ntrain = 100\nvalid = 50\n\
          [[grid]]\noptimizer = [\"sgd\"]\nlearning_rate = [0.1, 0.2]\nbatch_size = [10]\n\
