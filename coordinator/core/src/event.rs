@@ -3,7 +3,10 @@
 
 use trainer::TrialResult;
 
-use crate::lease::{Lease, OpenLease, SessionId, TrialIndex, WorkerId};
+use crate::{
+    checkpoints::Checkpoint,
+    lease::{Lease, OpenLease, SessionId, TrialIndex, WorkerId},
+};
 
 /// Names the caller that waits for a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,6 +21,22 @@ pub enum Event {
     Sync {
         call: Call,
         sync: Sync,
+    },
+    /// A checkpoint of a running trial lies on the coordinator's disk.
+    CheckpointPublished {
+        call: Call,
+        lease: Lease,
+        checkpoint: Checkpoint,
+    },
+    /// A checkpoint of a former run was found on the coordinator's disk.
+    CheckpointFound {
+        trial: TrialIndex,
+        checkpoint: Checkpoint,
+    },
+    /// A checkpoint is gone or damaged.
+    CheckpointBroken {
+        trial: TrialIndex,
+        digest: [u8; 32],
     },
     /// A worker process that this coordinator started has ended; `expected` if it was told to.
     LocalEnded {
@@ -58,17 +77,22 @@ pub struct Sync {
     pub session: SessionId,
     pub seq: u64,
     pub seen_seq: u64,
+    /// Slots without a trial, granted ones that have not started counted as in a slot.
     pub n_free_slots: u32,
+    /// Trials that the worker would take beyond its slots, to start them without a round trip.
+    pub n_queue_places: u32,
     pub draining: bool,
     pub running: Vec<Running>,
     pub finished: Vec<Finished>,
     pub released: Vec<Lease>,
 }
 
-/// Progress of a running trial, for display alone.
+/// A lease that the worker holds and has not finished.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Running {
     pub lease: Lease,
+    /// False while it waits on the worker for a slot.
+    pub started: bool,
     pub n_epochs_done: u32,
     pub valid_accuracy: f64,
 }
@@ -109,6 +133,8 @@ pub enum Reply {
         finished: bool,
     },
     Synced(SyncReply),
+    /// What is kept of the trial's checkpoints, the latest first; its other files may go.
+    CheckpointsKept(Vec<Checkpoint>),
     /// A Join beyond the limit.
     TooManyWorkers,
 }
@@ -117,11 +143,20 @@ pub enum Reply {
 pub struct SyncReply {
     pub seq: u64,
     pub acks: Vec<(Lease, Verdict)>,
-    pub grants: Vec<Lease>,
+    pub grants: Vec<Grant>,
     pub stop: Vec<Lease>,
+    /// Leases to hand back (as released) if they have not started yet.
+    pub withdraw: Vec<Lease>,
     pub order: Order,
     /// More trials are about to follow: the worker is to call again in a moment.
     pub soon: bool,
+}
+
+/// The right to train a trial, and where it may go on from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grant {
+    pub lease: Lease,
+    pub checkpoint: Option<Checkpoint>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -29,6 +29,10 @@ impl Core {
             assert_eq!(is_waiting, trial.status == Status::Ready, "trial {}", index.0);
             n_terminal += usize::from(trial.status.is_terminal());
         }
+        for trial in self.checkpoints().trials() {
+            let is_open = !self.trial(trial).status.is_terminal();
+            assert!(is_open, "trial {} has its outcome and a checkpoint", trial.0);
+        }
         let counts = self.counts();
         assert_eq!(counts.n_trials(), self.trials().len());
         assert_eq!(counts.n_leased, held.len());

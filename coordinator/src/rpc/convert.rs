@@ -109,6 +109,7 @@ pub(super) fn sync(request: proto::SyncRequest, sweep: &Sweep) -> Result<Sync, R
     let running = request.running.iter().filter_map(|wire| {
         Some(Running {
             lease: lease(wire.lease.as_ref()?, sweep)?,
+            started: true,
             n_epochs_done: wire.n_epochs_done,
             valid_accuracy: wire.valid_accuracy,
         })
@@ -118,6 +119,7 @@ pub(super) fn sync(request: proto::SyncRequest, sweep: &Sweep) -> Result<Sync, R
         seq: request.seq,
         seen_seq: request.seen_seq,
         n_free_slots: request.n_free_slots.min(MAX_SLOTS),
+        n_queue_places: 0,
         draining: request.draining,
         running: running.collect(),
         finished: request.finished.into_iter().filter_map(|wire| finished(wire, sweep)).collect(),
@@ -144,7 +146,7 @@ pub(super) fn sync_reply(
     proto::SyncReply {
         seq: reply.seq,
         acks: known.chain(rejected).collect(),
-        grants: reply.grants.iter().map(|lease| grant(lease, sweep)).collect(),
+        grants: reply.grants.iter().map(|it| grant(&it.lease, sweep)).collect(),
         stop: stop.chain(unknown.running).collect(),
         order: match reply.order {
             Order::GoOn => proto::Order::GoOn,

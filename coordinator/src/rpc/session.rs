@@ -30,7 +30,7 @@ impl Session {
                 Ok(convert::join_reply(session, &kept, finished, &self.sweep))
             }
             Reply::TooManyWorkers => Err(RpcError::Busy),
-            Reply::Synced(_) => unreachable!("a Sync's answer"),
+            Reply::Synced(_) | Reply::CheckpointsKept(_) => unreachable!("not a Join's answer"),
         }
     }
 
@@ -39,7 +39,7 @@ impl Session {
         let sync = convert::sync(request, &self.sweep)?;
         match self.mailbox.sync(sync).await? {
             Reply::Synced(reply) => Ok(convert::sync_reply(reply, unknown, &self.sweep)),
-            Reply::Joined { .. } | Reply::TooManyWorkers => unreachable!("a Join's answer"),
+            _ => unreachable!("not a Sync's answer"),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The core: owns the state of every trial, lease and worker, and decides. `apply` takes one event
 //! at one time and says what is to be recorded, answered and told. It never waits and never fails.
 
+mod checkpoint;
 mod grant;
 mod outcome;
 mod sync;
@@ -8,6 +9,7 @@ mod sync;
 use std::collections::BTreeMap;
 
 use crate::{
+    checkpoints::Checkpoints,
     event::{Action, Call, CloseCause, Event, Join, Notice, Record, Reply},
     lease::{Lease, OpenLease, SessionId, TrialIndex, WorkerId},
     ledger::Ledger,
@@ -49,6 +51,7 @@ pub struct Core {
     queue: Queue,
     workers: BTreeMap<WorkerId, Worker>,
     sessions: BTreeMap<SessionId, WorkerId>,
+    checkpoints: Checkpoints,
     is_stopping: bool,
     is_given_up: bool,
     /// Trials may follow once all have their outcome.
@@ -76,6 +79,7 @@ impl Core {
             queue: Queue::new(order),
             workers: BTreeMap::new(),
             sessions: BTreeMap::new(),
+            checkpoints: Checkpoints::default(),
             is_stopping: false,
             is_given_up: false,
             expects_trials: false,
@@ -114,6 +118,13 @@ impl Core {
         match event {
             Event::Join { call, join } => self.join(now, call, join, out),
             Event::Sync { call, sync } => self.sync(now, call, sync, out),
+            Event::CheckpointPublished { call, lease, checkpoint } => {
+                self.checkpoint_published(call, lease, checkpoint, out);
+            }
+            Event::CheckpointFound { trial, checkpoint } => {
+                self.checkpoint_found(trial, checkpoint);
+            }
+            Event::CheckpointBroken { trial, digest } => self.checkpoints.forget(trial, digest),
             Event::LocalEnded { local_index, expected } => {
                 self.local_ended(local_index, expected, out);
             }
@@ -188,6 +199,11 @@ impl Core {
 
     pub fn workers(&self) -> impl Iterator<Item = (&WorkerId, &Worker)> {
         self.workers.iter()
+    }
+
+    /// Which trials have a checkpoint to go on from.
+    pub fn checkpoints(&self) -> &Checkpoints {
+        &self.checkpoints
     }
 
     pub fn is_waiting(&self, trial: TrialIndex) -> bool {
@@ -320,6 +336,9 @@ impl Core {
         *self.counts.of(*place) -= 1;
         *place = status;
         *self.counts.of(status) += 1;
+        if status.is_terminal() {
+            self.checkpoints.forget_all(trial);
+        }
     }
 
     /// SplitMix64: cheap numbers that do not repeat within a term.

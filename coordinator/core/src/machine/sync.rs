@@ -1,7 +1,7 @@
 //! One Sync: what the worker finished, released and runs, and the answer to it.
 
 use crate::{
-    event::{Action, Call, CloseCause, Order, Reply, Running, Sync, SyncReply},
+    event::{Action, Call, CloseCause, Grant, Order, Reply, Running, Sync, SyncReply},
     lease::{Lease, WorkerId},
     machine::Core,
     time::Millis,
@@ -28,12 +28,15 @@ impl Core {
         }
         self.forget_unlisted(id, sync.seen_seq, &sync.running, out);
         reply.stop = self.note_progress(id, &sync.running);
-        reply.grants = self.unseen_grants(id, sync.seen_seq);
-        let n_unseen = u32::try_from(reply.grants.len()).unwrap_or(u32::MAX);
+        let mut granted = self.unseen_grants(id, sync.seen_seq);
+        let n_unseen = u32::try_from(granted.len()).unwrap_or(u32::MAX);
         let n_free = sync.n_free_slots.saturating_sub(n_unseen);
         if !sync.draining {
-            self.grant(id, sync.seq, n_free, &mut reply.grants, out);
+            self.grant(id, sync.seq, n_free, &mut granted, out);
         }
+        let with_checkpoint =
+            |lease: Lease| Grant { lease, checkpoint: self.checkpoints.latest(lease.trial) };
+        reply.grants = granted.into_iter().map(with_checkpoint).collect();
         reply.order = self.order_for(id);
         reply.soon = self.awaits_trials();
         // A worker that drained holds nothing and comes back, if at all, with a Join.
@@ -109,6 +112,14 @@ impl Core {
 
 impl SyncReply {
     fn bare(seq: u64, order: Order) -> Self {
-        Self { seq, acks: Vec::new(), grants: Vec::new(), stop: Vec::new(), order, soon: false }
+        Self {
+            seq,
+            acks: Vec::new(),
+            grants: Vec::new(),
+            stop: Vec::new(),
+            withdraw: Vec::new(),
+            order,
+            soon: false,
+        }
     }
 }

@@ -260,11 +260,17 @@ impl World {
             seq: agent.seq,
             seen_seq: agent.seen_seq,
             n_free_slots: 2_u32.saturating_sub(agent.running.len() as u32),
+            n_queue_places: 0,
             draining: agent.is_draining,
             running: agent
                 .running
                 .iter()
-                .map(|lease| Running { lease: *lease, n_epochs_done: 1, valid_accuracy: 0.5 })
+                .map(|lease| Running {
+                    lease: *lease,
+                    started: true,
+                    n_epochs_done: 1,
+                    valid_accuracy: 0.5,
+                })
                 .collect(),
             finished: finished.collect(),
             released,
@@ -272,7 +278,7 @@ impl World {
         let Some(Reply::Synced(reply)) = self.apply(Event::Sync { call, sync }) else {
             panic!("a Sync is answered");
         };
-        for grant in &reply.grants {
+        for grant in reply.grants.iter().map(|grant| &grant.lease) {
             let highest = &mut self.highest_attempt[grant.trial.at()];
             assert!(
                 *highest <= grant.attempt,
@@ -307,7 +313,7 @@ impl World {
             }
         }
         agent.running.retain(|lease| !reply.stop.contains(lease));
-        for grant in &reply.grants {
+        for grant in reply.grants.iter().map(|grant| &grant.lease) {
             let is_new = !agent.running.contains(grant)
                 && !agent.spooled.iter().any(|(spooled, _)| spooled == grant);
             if is_new {

@@ -1,0 +1,31 @@
+//! Checkpoints of trials that have no outcome yet: only whoever holds a lease may publish one.
+
+use crate::{
+    checkpoints::Checkpoint,
+    event::{Action, Call, Reply},
+    lease::{Lease, TrialIndex},
+    machine::Core,
+};
+
+impl Core {
+    /// Answers what is kept of the trial, with the new one or, for a stale lease, without.
+    pub(super) fn checkpoint_published(
+        &mut self,
+        call: Call,
+        lease: Lease,
+        checkpoint: Checkpoint,
+        out: &mut Vec<Action>,
+    ) {
+        if self.workers.values().any(|worker| worker.holds(&lease)) {
+            self.checkpoint_found(lease.trial, checkpoint);
+        }
+        let kept = self.checkpoints.of(lease.trial).to_vec();
+        out.push(Action::Reply(call, Reply::CheckpointsKept(kept)));
+    }
+
+    pub(super) fn checkpoint_found(&mut self, trial: TrialIndex, checkpoint: Checkpoint) {
+        if !self.trials[trial.at()].status.is_terminal() {
+            self.checkpoints.add(trial, checkpoint);
+        }
+    }
+}
