@@ -7,6 +7,7 @@ mod fixtures_student;
 #[cfg(test)]
 mod fixtures_wilcoxon;
 mod multiple;
+mod philox;
 mod student;
 mod wilcoxon;
 
