@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 pub use analysis::Counts;
 pub use error::ReportError;
 pub use summary::Best;
+pub use text::shown;
 
 use analysis::Sweep;
 use folder::{Folder, sha256};

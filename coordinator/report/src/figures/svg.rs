@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::color::Color;
+use crate::text::shortened;
 
 pub(crate) const INK: Color = Color(0x22, 0x22, 0x22);
 pub(crate) const FAINT: Color = Color(0x66, 0x66, 0x66);
@@ -250,23 +251,16 @@ pub(crate) fn text_width(text: &str, size: f64) -> f64 {
     text.chars().count() as f64 * size * 0.6
 }
 
-/// Text that XML can carry: markup escaped, characters that XML 1.0 forbids or that turn the
-/// reading direction replaced, cut to a length that no figure breaks at.
+/// Text as XML shows it, cut to a length that no figure breaks at.
 fn escape(text: &str) -> String {
     const MAX_CHARS: usize = 120;
     let mut safe = String::new();
-    for (index, c) in text.chars().enumerate() {
-        if index == MAX_CHARS {
-            safe.push('…');
-            break;
-        }
+    for c in shortened(text, MAX_CHARS).chars() {
         match c {
             '&' => safe.push_str("&amp;"),
             '<' => safe.push_str("&lt;"),
             '>' => safe.push_str("&gt;"),
             '"' => safe.push_str("&quot;"),
-            c if c.is_control() || crate::text::turns_direction(c) => safe.push('\u{fffd}'),
-            '\u{fffe}' | '\u{ffff}' => safe.push('\u{fffd}'),
             c => safe.push(c),
         }
     }
@@ -275,7 +269,11 @@ fn escape(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use resvg::usvg::roxmltree::Document;
+
     use super::*;
+    use crate::text::hostile;
 
     #[test]
     fn numbers_have_one_form() {
@@ -289,5 +287,19 @@ mod tests {
     fn hostile_text_stays_text() {
         assert_eq!(escape("<script>&\"\u{0}"), "&lt;script&gt;&amp;&quot;\u{fffd}");
         assert_eq!(escape(&"x".repeat(500)).chars().count(), 121);
+    }
+
+    proptest! {
+        #[test]
+        fn texts_read_as_they_are(text in hostile::text()) {
+            let mut svg = Svg::new(10.0, 10.0);
+            svg.text((1.0, 1.0), &text, Type::new(5.0));
+            let svg = svg.finish();
+            let document = Document::parse(&svg).unwrap();
+            let texts: Vec<_> = document.descendants().filter(|n| n.has_tag_name("text")).collect();
+            prop_assert_eq!(texts.len(), 1);
+            prop_assert!(texts[0].children().all(|child| child.is_text()));
+            prop_assert_eq!(texts[0].text().unwrap_or_default(), shortened(&text, 120));
+        }
     }
 }

@@ -155,7 +155,18 @@ fn escaped(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use pulldown_cmark_escape::escape_html_body_text;
+
     use super::*;
+    use crate::markdown::escape;
+    use crate::text::{hostile, shortened};
+
+    fn escaped_body(text: &str) -> String {
+        let mut safe = String::new();
+        escape_html_body_text(&mut safe, text).unwrap();
+        safe
+    }
 
     fn figure(svg: &str) -> Figure {
         Figure { name: "curves".into(), alt: "Curves".into(), svg: svg.into() }
@@ -207,5 +218,15 @@ mod tests {
             page("[x](javascript:y) [z](z.csv)\n", &[])
                 .contains("<a href=\"#\">x</a> <a href=\"z.csv\">z</a>")
         );
+    }
+    proptest! {
+        #[test]
+        fn texts_read_as_they_are(text in hostile::text()) {
+            let plain = shortened(&text, 200);
+            prop_assume!(!plain.is_empty());
+            let page = page(&format!("Words {} and more.\n", escape(&text)), &[]);
+            let expected = format!("<p>Words {} and more.</p>", escaped_body(&plain));
+            prop_assert!(page.contains(&expected), "{}", page);
+        }
     }
 }

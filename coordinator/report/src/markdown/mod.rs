@@ -3,6 +3,7 @@
 mod answer;
 mod comparison;
 mod curves;
+mod escape;
 mod heatmaps;
 mod line_search;
 mod notes;
@@ -15,7 +16,9 @@ mod tuning;
 use crate::ReportError;
 use crate::analysis::{Clock, Sweep};
 use crate::figures::Figure;
-use page::{Page, escape};
+use page::Page;
+
+pub(crate) use escape::escape;
 
 /// The page and the figures it shows.
 pub(crate) fn write(sweep: &Sweep<'_>) -> Result<(String, Vec<Figure>), ReportError> {
@@ -42,7 +45,7 @@ fn title(page: &mut Page, sweep: &Sweep<'_>) {
         let progress = format!("partial, {} of {}", counts.n_with_result(), counts.n_trials);
         page.heading(1, &format!("{name} ({progress})"));
     }
-    if !sweep.input.description.is_empty() {
-        page.block(&escape(&sweep.input.description));
+    if !sweep.input.description.trim().is_empty() {
+        page.block(&escape::escape_prose(&sweep.input.description));
     }
 }

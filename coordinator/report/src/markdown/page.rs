@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use crate::figures::Figure;
-use crate::text::turns_direction;
+
+pub(crate) use super::escape::{code, escape};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Align {
@@ -65,47 +66,6 @@ impl Page {
     }
 }
 
-/// Text from files and workers as Markdown that shows it and does nothing else: one line, markup
-/// escaped, control characters and marks that turn the direction replaced, at most 200 characters.
-pub(crate) fn escape(text: &str) -> String {
-    const MAX_CHARS: usize = 200;
-    let mut safe = String::new();
-    for (index, c) in text.chars().enumerate() {
-        if index == MAX_CHARS {
-            safe.push('…');
-            break;
-        }
-        match c {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '|' => safe.push_str("&#124;"),
-            '@' => safe.push_str("&#64;"),
-            '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '#' | '~' | '!' | '$' => {
-                safe.push('\\');
-                safe.push(c);
-            }
-            '\n' | '\t' => safe.push(' '),
-            c if c.is_control() || turns_direction(c) => safe.push('\u{fffd}'),
-            c => safe.push(c),
-        }
-    }
-    safe
-}
-
-/// Text as inline code that cannot end early; for commands and digests.
-pub(crate) fn code(text: &str) -> String {
-    let plain: String = text
-        .chars()
-        .map(|c| match c {
-            '`' => '\'',
-            c if c.is_control() || turns_direction(c) => '\u{fffd}',
-            c => c,
-        })
-        .collect();
-    format!("`{plain}`")
-}
-
 /// `1 trial`, `2 trials`.
 pub(crate) fn count(n: usize, noun: &str) -> String {
     if n == 1 { format!("1 {noun}") } else { format!("{} {noun}s", thousands(n as u64)) }
@@ -137,16 +97,6 @@ pub(crate) fn duration(seconds: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn hostile_text_stays_text() {
-        assert_eq!(
-            escape("a|b <img src=x> [x](y) \u{202e}`c`\n# d"),
-            "a&#124;b &lt;img src=x&gt; \\[x\\](y) \u{fffd}\\`c\\` \\# d"
-        );
-        assert_eq!(escape(&"é".repeat(300)).chars().count(), 201);
-        assert_eq!(code("a`b\u{7}"), "`a'b\u{fffd}`");
-    }
 
     #[test]
     fn numbers_and_durations_read_well() {

@@ -6,6 +6,7 @@
 use polars::prelude::{Column, DataFrame, DataType, PolarsResult};
 
 use crate::ReportError;
+use crate::text::shown;
 
 pub(crate) fn csv_bytes(frame: &DataFrame, table: &'static str) -> Result<Vec<u8>, ReportError> {
     let columns: Vec<Vec<String>> = frame
@@ -46,18 +47,27 @@ fn cells(column: &Column) -> PolarsResult<Vec<String>> {
     })
 }
 
+/// A text cell. One that a spreadsheet would run as a formula begins with an apostrophe; no text
+/// that the program itself writes does.
 fn quoted(text: &str) -> String {
-    if text.contains([',', '"', '\n', '\r']) {
-        format!("\"{}\"", text.replace('"', "\"\""))
-    } else {
-        text.to_string()
+    let mut cell = shown(text);
+    if cell.starts_with(['=', '+', '-', '@']) {
+        cell.insert(0, '\'');
     }
+    if cell.contains([',', '"']) { format!("\"{}\"", cell.replace('"', "\"\"")) } else { cell }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::Cursor;
+
+    use polars::prelude::SerReader;
+    use polars_io::csv::read::CsvReader;
+    use proptest::prelude::*;
+
     use super::super::columns::Columns;
     use super::*;
+    use crate::text::hostile;
 
     #[test]
     fn every_kind_of_cell_has_one_form() {
@@ -69,5 +79,21 @@ mod tests {
         let bytes = csv_bytes(&columns.frame().unwrap(), "test").unwrap();
         let expected = "t,x,n,f\n\"a,b\",1.0,7,true\n\"say \"\"x\"\"\",1e-8,,false\nplain,,18446744073709551615,\n";
         assert_eq!(String::from_utf8(bytes).unwrap(), expected);
+    }
+    proptest! {
+        #[test]
+        fn texts_read_as_they_are_and_never_as_formulas(text in hostile::text()) {
+            let mut columns = Columns::new(1);
+            let (word, formula) = (format!("x{text}"), format!("={text}"));
+            columns.text("t", [Some(word.clone())].into_iter());
+            columns.text("f", [Some(formula.clone())].into_iter());
+            columns.count("n", [Some(7)].into_iter());
+            let bytes = csv_bytes(&columns.frame().unwrap(), "test").unwrap();
+            let read = CsvReader::new(Cursor::new(bytes)).finish().unwrap();
+            let cell = |name| read.column(name).unwrap().str().unwrap().get(0).unwrap_or("");
+            prop_assert_eq!(read.shape(), (1, 3));
+            prop_assert_eq!(cell("t"), shown(&word));
+            prop_assert_eq!(cell("f"), format!("'{}", shown(&formula)));
+        }
     }
 }

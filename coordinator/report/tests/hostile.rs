@@ -1,0 +1,93 @@
+//! Whatever the texts from files, workers and data are, a report's pages and pictures have the very
+//! elements that plain words give, and its tables their rows and columns.
+
+mod built;
+mod sample;
+
+use built::{Files, build, text};
+use report::input::{Axis, Column, ColumnKind, Input, State, Value};
+use sample::Shape;
+
+const HOSTILE: [&str; 7] = [
+    "a|b `c` <script>alert(1)</script> [x](javascript:y)\n# h \u{202e}\u{0}\u{7} =1+1,\"q\"",
+    "</svg></text></code></table><img src=x onerror=y>]]>--><!-- &lt; &#60;b&#62;",
+    "![x](https://x.y/z.png) [x]: https://x.y <https://x.y> https://x.y www.x.y @user :smile:",
+    "=HYPERLINK(\"https://x.y\";\"z\")\r\n+1\n-1\t@SUM(A1)\n\n- x\n1. y\n> z\n    code\n***\n===\n---",
+    "\u{1b}[2J\u{1b}]0;title\u{7}\u{9b}31m\u{2028}\u{2029}\u{85}\u{feff}\u{200b}\u{2066}x\u{2069}",
+    "\u{5e9}\u{5dc}\u{5d5}\u{5dd} \u{645}\u{631}\u{62d}\u{628}\u{627} \u{202e}txt.exe\u{202c} ||| ``` ~~~ $$",
+    "\\`*_{}[]()#+-.!~$^|\\",
+];
+
+/// The sample sweep with one text in each place that files, workers and data may fill.
+fn named(name: &str) -> Input {
+    let shape = Shape {
+        learning_rates: vec![0.1, 1.0],
+        batch_sizes: vec![32],
+        depths: vec![1, 2],
+        n_epochs: 2,
+        n_seeds: 2,
+        ..Shape::usual()
+    };
+    let mut input = sample::input(&shape);
+    let set = |text: &mut String| *text = name.to_string();
+    set(&mut input.name);
+    set(&mut input.description);
+    set(&mut input.data.name);
+    set(&mut input.data.scale);
+    set(&mut input.notes_on_copies[0]);
+    set(&mut input.provenance.command);
+    set(&mut input.provenance.version);
+    input.hypotheses.iter_mut().for_each(|hypothesis| set(&mut hypothesis.claim));
+    for worker in &mut input.provenance.workers {
+        [&mut worker.name, &mut worker.cpu, &mut worker.isa].into_iter().for_each(set);
+    }
+    input.columns.push(Column { name: "schedule".into(), kind: ColumnKind::Text });
+    input.axes.push(Axis { name: "schedule".into(), values: Vec::new() });
+    for (index, trial) in input.trials.iter_mut().enumerate() {
+        trial.values.push(Some(Value::Text(format!("{name}{}", index / 2 % 2))));
+        if let State::Done(done) = &mut trial.state {
+            for timing in &mut done.timings {
+                [&mut timing.worker, &mut timing.isa].into_iter().for_each(set);
+            }
+        }
+    }
+    input.trials[3].state = State::Failed { cause: name.into(), n_attempts: 3 };
+    input
+}
+
+/// The names of a document's elements in order.
+fn elements(markup: &str) -> Vec<&str> {
+    markup.split('<').skip(1).map(|part| part.split([' ', '>', '\n']).next().unwrap()).collect()
+}
+
+fn check(name: &str, files: &Files, plain: &Files) {
+    assert!(files.keys().eq(plain.keys()), "other files for {name:?}");
+    for file in files.keys().filter(|file| file.ends_with(".svg") || file.ends_with(".html")) {
+        let (found, expected) = (text(files, file), text(plain, file));
+        assert!(elements(found) == elements(expected), "{file} for {name:?}");
+    }
+    for file in ["report.md", "report.html"] {
+        let lines = |files| text(files, file).lines().count();
+        assert_eq!(lines(files), lines(plain), "{file} for {name:?}");
+    }
+    let rows = |files| text(files, "results-incomplete.csv").lines().count();
+    assert_eq!(rows(files), rows(plain), "{name:?}");
+    let is_read =
+        |file: &&String| [".md", ".html", ".svg", ".csv"].iter().any(|e| file.ends_with(e));
+    for file in files.keys().filter(is_read) {
+        let steers =
+            |c: char| (c.is_control() && c != '\n') || "\u{202e}\u{2066}\u{200b}".contains(c);
+        assert!(!text(files, file).contains(steers), "{file} for {name:?}");
+    }
+}
+
+#[test]
+fn names_do_nothing() {
+    let (_, plain) = build(&named("word"));
+    for name in HOSTILE {
+        check(name, &build(&named(name)).1, &plain);
+    }
+    for long in ["long ".repeat(50), "x".repeat(250), "|<`\u{202e}".repeat(60)] {
+        check(&long, &build(&named(&long)).1, &plain);
+    }
+}
