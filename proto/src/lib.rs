@@ -20,3 +20,9 @@ pub const MAX_FINISHED_BYTES: usize = 2 * 1024 * 1024;
 
 /// Bytes in one chunk of an artifact.
 pub const CHUNK_BYTES: usize = 256 * 1024;
+
+/// Largest checkpoint that is published; larger ones stay on their worker's machine.
+pub const MAX_CHECKPOINT_BYTES: u64 = 256 * 1024 * 1024;
+
+/// Grants that a worker holds beyond its slots, at the most.
+pub const MAX_QUEUE_PLACES: u32 = 256;

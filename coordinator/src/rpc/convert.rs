@@ -109,7 +109,7 @@ pub(super) fn sync(request: proto::SyncRequest, sweep: &Sweep) -> Result<Sync, R
     let running = request.running.iter().filter_map(|wire| {
         Some(Running {
             lease: lease(wire.lease.as_ref()?, sweep)?,
-            started: true,
+            started: wire.started,
             n_epochs_done: wire.n_epochs_done,
             valid_accuracy: wire.valid_accuracy,
         })
@@ -119,7 +119,7 @@ pub(super) fn sync(request: proto::SyncRequest, sweep: &Sweep) -> Result<Sync, R
         seq: request.seq,
         seen_seq: request.seen_seq,
         n_free_slots: request.n_free_slots.min(MAX_SLOTS),
-        n_queue_places: 0,
+        n_queue_places: request.n_queue_places.min(proto::MAX_QUEUE_PLACES),
         draining: request.draining,
         running: running.collect(),
         finished: request.finished.into_iter().filter_map(|wire| finished(wire, sweep)).collect(),
@@ -156,6 +156,7 @@ pub(super) fn sync_reply(
         }
         .into(),
         sync_within_ms: millis(if reply.soon { SOON } else { sweep.sync_every }),
+        withdraw: reply.withdraw.iter().map(|lease| lease_to_wire(lease, sweep)).collect(),
     }
 }
 
@@ -175,6 +176,7 @@ fn grant(lease: &Lease, sweep: &Sweep) -> proto::Grant {
         lease: Some(lease_to_wire(lease, sweep)),
         hyperparameters: hyperparameters.collect(),
         seed: config.seed,
+        checkpoints: Vec::new(),
     }
 }
 

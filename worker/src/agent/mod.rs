@@ -3,6 +3,9 @@
 
 use proto::{Ack, Finished, Grant, Hyperparameter, Lease, Order, Running, SyncReply, SyncRequest};
 
+/// Grants that may wait for a slot.
+const MAX_QUEUE_PLACES: usize = proto::MAX_QUEUE_PLACES as usize;
+
 pub(crate) type StateId = [u8; 16];
 pub(crate) type TrialId = [u8; 32];
 
@@ -77,6 +80,16 @@ pub(crate) struct Offer {
     pub(crate) waiting: Vec<Lease>,
 }
 
+/// How soon the coordinator should hear from the worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Urgency {
+    /// With the next beat.
+    Usual,
+    /// Something ended, but no slot wants for work: more may end until it is told.
+    Soon,
+    AtOnce,
+}
+
 /// What an answer asks of the worker.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Answer {
@@ -96,7 +109,7 @@ pub(crate) struct Agent {
     /// Leases to hand back with the next Sync; they go once its reply was seen.
     released: Vec<Lease>,
     draining: bool,
-    urgent: bool,
+    urgency: Urgency,
     n_jobs: u64,
 }
 
@@ -109,7 +122,7 @@ impl Agent {
             held: Vec::new(),
             released: Vec::new(),
             draining: false,
-            urgent: false,
+            urgency: Urgency::Usual,
             n_jobs: 0,
         }
     }
@@ -122,13 +135,12 @@ impl Agent {
         self.session.is_some()
     }
 
-    /// Whether the coordinator should hear from the worker at once.
-    pub(crate) fn is_urgent(&self) -> bool {
-        self.urgent
+    pub(crate) fn urgency(&self) -> Urgency {
+        self.urgency
     }
 
     pub(crate) fn make_urgent(&mut self) {
-        self.urgent = true;
+        self.urgency = Urgency::AtOnce;
     }
 
     /// Whether no slot is busy and nothing waits for one.
@@ -154,7 +166,7 @@ impl Agent {
         self.session = Some(Session { id: session, seq: 0, seen_seq: 0, in_flight: None });
         // The coordinator closes every lease that the Join did not name.
         self.released.clear();
-        self.urgent = true;
+        self.make_urgent();
         self.stop_where(|held| !same_state || !kept.contains(&held.lease))
     }
 
@@ -181,18 +193,24 @@ impl Agent {
     ) -> Option<SyncRequest> {
         let session = self.session.as_mut()?;
         if session.in_flight.is_none() {
-            let n_free_slots = if wants_work && !self.draining {
-                self.n_slots.saturating_sub(self.held.len())
+            let (n_free_slots, n_queue_places) = if wants_work && !self.draining {
+                let n_ahead = self.held.len().saturating_sub(self.n_slots);
+                (
+                    self.n_slots.saturating_sub(self.held.len()),
+                    MAX_QUEUE_PLACES.saturating_sub(n_ahead),
+                )
             } else {
-                0
+                (0, 0)
             };
             session.seq += 1;
-            self.urgent = false;
+            self.urgency = Urgency::Usual;
             let Offer { finished, waiting } = offer();
             let running = self.held.iter().filter_map(Held::running);
-            let waiting = waiting
-                .into_iter()
-                .map(|lease| Running { lease: Some(lease), ..Running::default() });
+            let waiting = waiting.into_iter().map(|lease| Running {
+                lease: Some(lease),
+                started: true,
+                ..Running::default()
+            });
             session.in_flight = Some(SyncRequest {
                 session: session.id,
                 seq: session.seq,
@@ -202,6 +220,7 @@ impl Agent {
                 running: running.chain(waiting).collect(),
                 finished,
                 released: self.released.clone(),
+                n_queue_places: u32::try_from(n_queue_places).unwrap_or(u32::MAX),
             });
         }
         session.in_flight.clone()
@@ -226,6 +245,7 @@ impl Agent {
         for grant in reply.grants {
             self.granted(grant);
         }
+        self.hand_back(|held| reply.withdraw.contains(&held.lease));
         Ok(Answer { stop, acks: reply.acks, order })
     }
 
@@ -238,7 +258,7 @@ impl Agent {
         };
         if self.draining {
             self.released.push(lease);
-            self.urgent = true;
+            self.make_urgent();
             return;
         }
         let held = self
@@ -267,12 +287,11 @@ impl Agent {
 
     /// The next job for a free slot, if there are both.
     pub(crate) fn start_next(&mut self) -> Option<Start> {
-        let is_waiting = |held: &Held| matches!(held.phase, Phase::Waiting { .. });
-        let n_busy = self.held.iter().filter(|held| !is_waiting(held)).count();
+        let n_busy = self.held.iter().filter(|held| !held.is_waiting()).count();
         if n_busy >= self.n_slots {
             return None;
         }
-        let held = self.held.iter_mut().find(|held| is_waiting(held))?;
+        let held = self.held.iter_mut().find(|held| held.is_waiting())?;
         match std::mem::replace(&mut held.phase, Phase::Running) {
             Phase::Waiting { hyperparameters, seed } => Some(Start {
                 job: held.job,
@@ -294,7 +313,8 @@ impl Agent {
     /// A job has its outcome. Gives the lease to report it under; `None` if nobody wants it.
     pub(crate) fn ended(&mut self, job: Job) -> Option<Lease> {
         let held = self.take(job)?;
-        self.urgent = true;
+        let has_more = self.held.iter().any(Held::is_waiting);
+        self.urgency = self.urgency.max(if has_more { Urgency::Soon } else { Urgency::AtOnce });
         (held.phase != Phase::Stopping).then_some(held.lease)
     }
 
@@ -302,7 +322,7 @@ impl Agent {
     /// up by order.
     pub(crate) fn left(&mut self, job: Job) {
         let Some(held) = self.take(job) else { return };
-        self.urgent = true;
+        self.make_urgent();
         if held.phase != Phase::Stopping {
             self.released.push(held.lease);
         }
@@ -311,13 +331,18 @@ impl Agent {
     /// From now on no work is wanted; what waits is handed back. Gives what still runs.
     pub(crate) fn drain(&mut self) -> Vec<(Job, Progress)> {
         self.draining = true;
-        self.urgent = true;
-        for waiting in self.held.extract_if(.., |held| matches!(held.phase, Phase::Waiting { .. }))
-        {
-            self.released.push(waiting.lease);
-        }
+        self.make_urgent();
+        self.hand_back(|_| true);
         let running = self.held.iter().filter(|held| held.phase == Phase::Running);
         running.map(|held| (held.job, held.progress)).collect()
+    }
+
+    /// Gives back what no slot has begun.
+    fn hand_back(&mut self, chosen: impl Fn(&Held) -> bool) {
+        for held in self.held.extract_if(.., |held| held.is_waiting() && chosen(held)) {
+            self.released.push(held.lease);
+            self.urgency = Urgency::AtOnce;
+        }
     }
 
     fn take(&mut self, job: Job) -> Option<Held> {
@@ -338,7 +363,9 @@ impl Agent {
                 stop.push((held.job, held.trial_id));
             }
             // Work may take the place of what waited now, of what runs when it has come to rest.
-            self.urgent |= !runs;
+            if !runs {
+                self.urgency = Urgency::AtOnce;
+            }
             runs
         });
         stop
@@ -346,11 +373,16 @@ impl Agent {
 }
 
 impl Held {
+    fn is_waiting(&self) -> bool {
+        matches!(self.phase, Phase::Waiting { .. })
+    }
+
     fn running(&self) -> Option<Running> {
         (self.phase != Phase::Stopping).then(|| Running {
             lease: Some(self.lease.clone()),
             n_epochs_done: self.progress.n_epochs_done,
             valid_accuracy: self.progress.valid_accuracy,
+            started: !self.is_waiting(),
         })
     }
 }

@@ -9,7 +9,12 @@ fn lease(trial: u8, attempt: u32) -> Lease {
 }
 
 fn grant(trial: u8, attempt: u32) -> Grant {
-    Grant { lease: Some(lease(trial, attempt)), hyperparameters: vec![], seed: 3 }
+    Grant {
+        lease: Some(lease(trial, attempt)),
+        hyperparameters: vec![],
+        seed: 3,
+        checkpoints: vec![],
+    }
 }
 
 fn reply(seq: u64) -> SyncReply {
@@ -44,13 +49,13 @@ fn a_sync_without_reply_is_repeated_word_for_word() {
     assert_eq!(sync(&mut agent), first);
     assert!(agent.replied(reply(first.seq - 1)).is_err());
     assert_eq!(sync(&mut agent), first);
-    assert!(agent.is_urgent());
+    assert_eq!(agent.urgency(), Urgency::AtOnce);
     agent.replied(reply(first.seq)).unwrap();
     let second = sync(&mut agent);
     assert_eq!((second.seq, second.seen_seq), (first.seq + 1, first.seq));
     assert_eq!((second.n_free_slots, second.running.len()), (1, 1));
     assert_eq!(second.running[0].n_epochs_done, 1);
-    assert!(!agent.is_urgent());
+    assert_eq!(agent.urgency(), Urgency::Usual);
 }
 
 #[test]
@@ -192,4 +197,32 @@ fn the_pace_is_unknown_before_the_first_epoch() {
     assert_eq!(progress.seconds_left(), None);
     progress.n_epochs_done = 8;
     assert_eq!(progress.seconds_left(), Some(1.0));
+}
+
+#[test]
+fn what_waits_is_told_apart_and_given_back_when_it_is_withdrawn() {
+    let (mut agent, starts) = working(&[1, 2, 3, 4]);
+    let request = sync(&mut agent);
+    let started: Vec<bool> = request.running.iter().map(|running| running.started).collect();
+    assert_eq!(started, [true, true, false, false]);
+    assert_eq!((request.n_free_slots, request.n_queue_places), (0, proto::MAX_QUEUE_PLACES - 2));
+    let withdraw = vec![lease(1, 1), lease(3, 1), lease(9, 1)];
+    agent.replied(SyncReply { withdraw, ..reply(request.seq) }).unwrap();
+    assert_eq!(agent.urgency(), Urgency::AtOnce);
+    let request = sync(&mut agent);
+    assert_eq!(request.released, [lease(3, 1)], "what runs goes on");
+    assert_eq!(agent.leases(), [lease(1, 1), lease(2, 1), lease(4, 1)]);
+    agent.ended(starts[0].job);
+    assert_eq!(agent.start_next().unwrap().trial_id, [4; 32]);
+}
+
+#[test]
+fn an_end_is_told_at_once_only_where_no_grant_waits() {
+    let (mut agent, starts) = working(&[1, 2, 3]);
+    sync(&mut agent);
+    agent.ended(starts[0].job);
+    assert_eq!(agent.urgency(), Urgency::Soon);
+    agent.start_next().unwrap();
+    agent.ended(starts[1].job);
+    assert_eq!(agent.urgency(), Urgency::AtOnce);
 }

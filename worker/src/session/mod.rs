@@ -14,7 +14,7 @@ use trainer::{Ending, TrialResult};
 
 use self::drain::{DROP_AFTER, Drain, LEAVE_AFTER};
 use crate::{
-    agent::{Agent, Job, Start},
+    agent::{Agent, Job, Start, Urgency},
     backoff::Backoff,
     checkpoints::Checkpoints,
     convert,
@@ -31,6 +31,10 @@ use crate::{
 
 /// Bounds of a Sync's deadline, which is a third of a lease.
 const SYNC_DEADLINE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(10));
+
+/// While no slot wants for work, outcomes are collected for so long before they are handed in:
+/// a Sync for each short trial would cost more than the trial.
+const COLLECT_FOR: Duration = Duration::from_millis(50);
 
 /// Longest time between two Syncs, whatever the coordinator says.
 const LONGEST_SYNC: Duration = Duration::from_secs(60);
@@ -52,6 +56,7 @@ pub(crate) struct Session {
     call: Option<Pending<Reply>>,
     next_call_at: Instant,
     sync_deadline: Duration,
+    /// When the last answer came.
     heard_at: Instant,
     said_silence: bool,
     drain: Option<Drain>,
@@ -160,12 +165,14 @@ impl Session {
             }
             return;
         }
-        self.store();
-        let is_urgent = self.agent.has_session() && self.agent.is_urgent();
-        let may_hurry = is_urgent && self.backoff.n_failures() == 0;
-        if Instant::now() < self.next_call_at && !may_hurry {
+        let is_heard = self.agent.has_session() && self.backoff.n_failures() == 0;
+        if !is_heard {
+            self.store();
+        }
+        if Instant::now() < self.call_at() {
             return;
         }
+        self.store();
         let wants_work = self.supply.ready().is_some() && !self.spool.is_full();
         let state_id = self.agent.state_id().unwrap_or_default();
         let offer = || self.spool.offer(&state_id, proto::MAX_FINISHED_BYTES);
@@ -179,6 +186,19 @@ impl Session {
                 Box::pin(async { Reply::Join(join.await) })
             }
         });
+    }
+
+    /// When the next call is due. Only a coordinator that answers is called before its time.
+    fn call_at(&self) -> Instant {
+        let urgency = match self.agent.has_session() && self.backoff.n_failures() == 0 {
+            true => self.agent.urgency(),
+            false => Urgency::Usual,
+        };
+        match urgency {
+            Urgency::Usual => self.next_call_at,
+            Urgency::Soon => self.next_call_at.min(self.heard_at + COLLECT_FOR),
+            Urgency::AtOnce => self.heard_at,
+        }
     }
 
     /// Names what this process holds, or what a former one left in the spool.
@@ -285,7 +305,7 @@ impl Session {
     /// When to look again although nothing happened.
     fn wake_at(&self) -> Instant {
         let now = Instant::now();
-        let call_at = self.call.is_none().then_some(self.next_call_at);
+        let call_at = self.call.is_none().then(|| self.call_at());
         let lost_at = (!self.stay).then(|| self.heard_at + self.lost_after);
         let drain = self.drain.iter();
         let drain_at =

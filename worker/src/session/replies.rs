@@ -8,7 +8,7 @@ use tracing::{info, warn};
 
 use super::{LONGEST_SYNC, Reply, SYNC_DEADLINE, Session};
 use crate::{
-    agent::{Job, StateId, TrialId},
+    agent::{Job, StateId, TrialId, Urgency},
     backoff::{Backoff, jittered, random},
     convert,
     hex::short_id,
@@ -104,8 +104,9 @@ impl Session {
         self.stop(answer.stop);
         self.take_acks(&answer.acks);
         if let Some(drain) = &mut self.drain {
-            drain.is_told =
-                self.agent.is_idle() && !self.agent.is_urgent() && self.fresh.is_empty();
+            drain.is_told = self.agent.is_idle()
+                && self.agent.urgency() == Urgency::Usual
+                && self.fresh.is_empty();
         }
         match answer.order {
             Order::Unspecified | Order::GoOn | Order::Rejoin => None,

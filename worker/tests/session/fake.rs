@@ -94,7 +94,7 @@ impl State {
     pub fn add(&mut self, trial: u8, attempt: u32, hyperparameters: Vec<Hyperparameter>) {
         let lease =
             Lease { term: 1, trial_id: vec![trial; 32], attempt, nonce: u64::from(trial) << 8 };
-        let grant = Grant { lease: Some(lease), hyperparameters, seed: 7 };
+        let grant = Grant { lease: Some(lease), hyperparameters, seed: 7, checkpoints: vec![] };
         self.trials.insert(trial, Trial { grant, granted_in: None, outcomes: vec![] });
     }
 
@@ -124,6 +124,7 @@ impl State {
             stop: request.running.iter().filter_map(|running| running.lease.clone()).collect(),
             order: Order::Rejoin.into(),
             sync_within_ms: 50,
+            withdraw: vec![],
         }
     }
 
@@ -161,6 +162,7 @@ impl State {
             stop: std::mem::take(&mut self.stop),
             order,
             sync_within_ms: 50,
+            withdraw: vec![],
         }
     }
 }
