@@ -178,6 +178,8 @@ pub struct Replay {
 pub enum Bench {
     /// Time epochs of training on one core, evaluations left out; SWEEP_ISA chooses the instruction set
     Train(BenchTrain),
+    /// Hand out trials that do nothing to workers that only talk, through a coordinator of its own
+    Dispatch(BenchDispatch),
 }
 
 #[derive(Args, Clone, Debug, PartialEq)]
@@ -203,6 +205,34 @@ pub struct BenchTrain {
     /// Standardize the inputs, so that hardly any of them is zero
     #[arg(long)]
     pub dense: bool,
+    /// A table for people, or one JSON object
+    #[arg(long, value_enum, default_value_t = Output::Human)]
+    pub output: Output,
+}
+
+#[derive(Args, Clone, Debug, PartialEq)]
+pub struct BenchDispatch {
+    /// Trials of the sweep
+    #[arg(long, value_name = "N", default_value = "20000")]
+    pub trials: NonZeroU32,
+    /// Workers, each with a connection of its own
+    #[arg(long, value_name = "N", default_value = "16")]
+    pub workers: NonZeroU32,
+    /// Trials at once in each worker
+    #[arg(long, value_name = "N", default_value = "128")]
+    pub slots: NonZeroU32,
+    /// Epochs in the history of each result
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub epochs: NonZeroU32,
+    /// How long a trial stays in its slot [default: no time]
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
+    pub trial_time: Option<Duration>,
+    /// How often workers report at least
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration::parse)]
+    pub sync_every: Duration,
+    /// Kill the coordinator once N trials are recorded, start it again, and time its recovery
+    #[arg(long, value_name = "N")]
+    pub kill_at: Option<NonZeroU32>,
     /// A table for people, or one JSON object
     #[arg(long, value_enum, default_value_t = Output::Human)]
     pub output: Output,

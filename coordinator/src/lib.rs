@@ -65,6 +65,7 @@ fn run_verb(verb: &Verb) -> Result<(), Refusal> {
         Verb::Status(arguments) => Ok(verbs::status(arguments)?),
         Verb::Replay(arguments) => replay::replay(arguments),
         Verb::Bench(Bench::Train(arguments)) => bench::train(arguments),
+        Verb::Bench(Bench::Dispatch(arguments)) => bench::dispatch(arguments, this_program()?),
         Verb::BuildReport(arguments) => Ok(verbs::build_report(arguments)?),
         Verb::LocalWorker(_) => unreachable!("`main` starts it"),
     }

@@ -38,8 +38,8 @@ impl Bounds {
     }
 }
 
-/// Many systems start a process with a low limit that it may raise by itself.
-fn raise_file_limit() -> u64 {
+/// Many systems start a process with a low limit that it may raise by itself. Gives the new one.
+pub fn raise_file_limit() -> u64 {
     let limit = getrlimit(Resource::Nofile);
     let wanted = 4 * MAX_CONNECTIONS as u64;
     let current = limit.current.unwrap_or(u64::MAX);

@@ -25,7 +25,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 
-pub use listener::Bounds;
+pub use listener::{Bounds, raise_file_limit};
 
 use crate::mailbox::Mailbox;
 

@@ -1,8 +1,7 @@
-//! `bench train`: times epochs of training on this core, without evaluations.
+//! Times epochs of training on this core, without evaluations.
 
 use std::{
     collections::BTreeMap,
-    io::{self, Write},
     path::Path,
     sync::{Arc, atomic::AtomicBool},
     time::Instant,
@@ -15,6 +14,7 @@ use trainer::{
     Ending, EpochEnd, Isa, PreparedData, Scale, Split, TrainConfig, Trainer, Value, peak_gflops,
 };
 
+use super::print;
 use crate::{
     cli::{BenchTrain, Output},
     datasets,
@@ -56,8 +56,7 @@ pub fn train(arguments: &BenchTrain) -> Result<(), Refusal> {
         Output::Human => table(&measurement, &config),
         Output::Json => serde_json::to_string(&measurement)? + "\n",
     };
-    // A reader that went away is no error.
-    let _ = io::stdout().lock().write_all(text.as_bytes());
+    print(&text);
     Ok(())
 }
 
