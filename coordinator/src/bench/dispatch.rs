@@ -203,7 +203,7 @@ impl Run {
         let ends = (1..).map(|n| restarted + WINDOW * n);
         let n_full = FULL_RATE * former_rate * WINDOW.as_secs_f64();
         let last = self.samples.last()?.at;
-        let mut ends = ends.take_while(|end| *end < last);
+        let mut ends = ends.take_while(|end| *end < last + WINDOW);
         let recovered = ends.find(|end| n_full <= n_before(*end) - n_before(*end - WINDOW))?;
         Some((recovered - restarted).as_secs_f64())
     }

@@ -107,3 +107,21 @@ fn a_recorded_trial_can_be_trained_again() {
     let told = replay(&row["trial_id"]).expect(1).stderr_text();
     assert!(told.contains(&row["digest"]) && told.contains(&"0".repeat(64)), "{told}");
 }
+
+/// A few trials are enough to see that everything is measured, and that a killed coordinator is
+/// started again.
+#[test]
+fn a_bench_of_dispatch_has_the_keys_that_programs_read() {
+    let line = "bench dispatch --trials 600 --workers 2 --slots 10 --kill-at 200 --output json";
+    let words: Vec<&str> = line.split(' ').collect();
+    let said = env().coordinator(&words).expect(0).stdout_text();
+    let json: serde_json::Value = serde_json::from_str(&said).expect("JSON");
+    let number = |key: &str| json[key].as_f64().unwrap_or_else(|| panic!("{key} in {said}"));
+    for key in ["trials_per_second", "sync_p50_ms", "rss_mb", "start_s"] {
+        assert!(0.0 < number(key), "{key} in {said}");
+    }
+    assert!(json.get("recovery_s").is_some(), "{said}");
+    assert!(0.0 <= number("coordinator_cpu_ms_per_trial"));
+    assert!(number("sync_p50_ms") <= number("sync_p99_ms"));
+    assert!(600.0 / 20.0 <= number("n_syncs"), "more than all slots in one call: {said}");
+}
