@@ -10,17 +10,21 @@ use std::{
 use coordinator_core::{
     event::{Action, Call, Event, Record, Reply},
     machine::{Core, Counts},
+    sweep::Plan,
 };
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{mpsc, oneshot, watch},
+    task::spawn_blocking,
     time::{MissedTickBehavior, interval, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::Clock,
+    confirm::{Confirm, Grown},
     mailbox::{CAPACITY, Post},
     monitor::Monitor,
+    roster::Roster,
     store::{StoreError, Writer},
 };
 
@@ -49,6 +53,9 @@ pub struct Driver {
     pub mailbox: mpsc::Receiver<Post>,
     pub clock: Clock,
     pub monitor: Monitor,
+    pub confirm: Arc<Confirm>,
+    /// Everyone who names trials reads it; the driver alone lets it grow.
+    pub roster: watch::Sender<Arc<Roster>>,
     /// After the last outcome, remote workers get this long to hear of it.
     pub linger: Duration,
     /// Workers get this long to hand back their trials when the coordinator stops.
@@ -78,6 +85,9 @@ impl Driver {
         refresh.set_missed_tick_behavior(MissedTickBehavior::Skip);
         self.carry_out(restored, &mut calls).await?;
         let ended = loop {
+            if self.core.awaits_trials() {
+                self.grow(&mut calls).await?;
+            }
             if let Some(ended) = self.ended(&mut calls) {
                 break ended;
             }
@@ -98,6 +108,26 @@ impl Driver {
         self.monitor.finish();
         self.writer.close();
         Ok(ended)
+    }
+
+    /// Takes in the trials that follow what is recorded, or tells the core that there are none.
+    async fn grow(&mut self, calls: &mut Calls) -> Result<(), StoreError> {
+        let (confirm, plan) = (self.confirm.clone(), self.plan());
+        let grown = spawn_blocking(move || confirm.grow(&plan)).await;
+        let Some(grown) = grown.expect("reading the state does not panic")? else {
+            self.core.add_trials(&[]);
+            return Ok(());
+        };
+        let Grown { plan, recorded, actions } = grown;
+        let n_before = self.core.trials().len();
+        self.monitor.grown(plan.clone(), &recorded);
+        self.roster.send_replace(Arc::new(Roster::new(plan)));
+        self.core.add_trials(&recorded.ledger.trials[n_before..]);
+        self.carry_out(actions, calls).await
+    }
+
+    fn plan(&self) -> Arc<Plan> {
+        self.roster.borrow().plan.clone()
     }
 
     fn deadline(&self, calls: &Calls) -> Instant {
@@ -177,7 +207,7 @@ impl Driver {
     /// is not durable is believed to be.
     async fn commit(&self, records: &Arc<[Record]>) -> Result<(), StoreError> {
         loop {
-            match self.writer.commit(records.clone()).await {
+            match self.writer.commit(self.plan(), records.clone()).await {
                 Err(StoreError::Full { source }) => {
                     self.monitor.disk_full(DISK_FULL_PAUSE);
                     tokio::select! {

@@ -1,10 +1,11 @@
 //! What a state says about its sweep beside the records: the file as it ran and the data set's
 //! facts, so that a report can be built from the state alone.
 
-use coordinator_core::sweep::{self, DatasetFacts, Plan};
+use coordinator_core::sweep::{self, DatasetFacts, Plan, Score};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    confirm,
     datasets::LoadedDataset,
     store::{Reader, Store, StoreError},
 };
@@ -52,14 +53,16 @@ impl Facts {
         store.set_meta(&[(KEY, &json)])
     }
 
-    /// The sweep as it was planned.
-    pub fn plan(&self) -> Result<Plan, StoreError> {
+    /// The sweep as it was planned, with the confirm trials that follow what is recorded.
+    pub fn plan(&self, reader: &Reader) -> Result<Plan, StoreError> {
         let damaged = |problems: Vec<sweep::Problem>| {
             let text = problems.first().map_or("?", |problem| problem.message.as_str());
             StoreError::Damaged(format!("its sweep file cannot be read again: {text}"))
         };
         let file = sweep::parse(&self.sweep_toml).map_err(damaged)?;
-        sweep::plan(&file, &self.data.to_core()).map_err(damaged)
+        let mut plan = sweep::plan(&file, &self.data.to_core()).map_err(damaged)?;
+        confirm::extend(&mut plan, reader, self.data.chance())?;
+        Ok(plan)
     }
 }
 
@@ -77,6 +80,11 @@ impl Data {
             nonzero_share: facts.nonzero_share,
             largest_class_share: loaded.dataset.largest_class_share(valid),
         }
+    }
+
+    /// What a diverged trial counts as.
+    pub fn chance(&self) -> Score {
+        Score { accuracy: self.largest_class_share, loss: libm::log(f64::from(self.n_classes)) }
     }
 
     fn to_core(&self) -> DatasetFacts {

@@ -4,6 +4,7 @@
 mod bench;
 pub mod cli;
 mod clock;
+mod confirm;
 pub mod datasets;
 pub mod diagnostics;
 mod driver;
@@ -17,6 +18,7 @@ pub mod progress;
 mod publish;
 mod replay;
 mod report_input;
+mod roster;
 mod rpc;
 mod run;
 mod store;

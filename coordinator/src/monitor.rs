@@ -59,25 +59,43 @@ impl Monitor {
         state: PathBuf,
         worker_command: String,
     ) -> Self {
-        let is_open = |index: &usize| !recorded.ledger.trials[*index].status.is_terminal();
-        let cost = |index: usize| plan.cost_macs(plan.trials[index].point as usize);
-        let cost_left = (0..plan.trials.len()).filter(is_open).map(cost).sum();
-        let best = recorded.best.map(|(trial, valid_accuracy)| Best {
-            valid_accuracy,
-            label: trial_label(&plan, trial),
-        });
-        Self {
-            plan,
+        let mut monitor = Self {
+            plan: plan.clone(),
             progress,
             eta: Eta::default(),
-            best,
-            n_diverged: recorded.n_diverged,
-            cost_left,
+            best: None,
+            n_diverged: 0,
+            cost_left: 0.0,
             state,
             worker_command,
             lonely_since: None,
             was_told_lonely: false,
-        }
+        };
+        monitor.regard(plan, recorded);
+        monitor
+    }
+
+    /// Takes in what is recorded of a plan.
+    fn regard(&mut self, plan: Arc<Plan>, recorded: &Recorded) {
+        let is_open = |index: &usize| !recorded.ledger.trials[*index].status.is_terminal();
+        let cost = |index: usize| plan.cost_macs(plan.trials[index].point as usize);
+        self.cost_left = (0..plan.trials.len()).filter(is_open).map(cost).sum();
+        self.n_diverged = recorded.n_diverged;
+        self.best = recorded.best.map(|(trial, valid_accuracy)| Best {
+            valid_accuracy,
+            label: trial_label(&plan, trial),
+        });
+        self.plan = plan;
+    }
+
+    /// Confirm trials follow the grid.
+    pub fn grown(&mut self, plan: Arc<Plan>, recorded: &Recorded) {
+        let n_new = plan.trials.len() - self.plan.trials.len();
+        say(&format!(
+            "the grid is done: {n_new} trials follow, its best points with {} fresh seeds each",
+            plan.n_confirm_seeds
+        ));
+        self.regard(plan, recorded);
     }
 
     /// Takes in what has just become durable.

@@ -18,6 +18,7 @@ use trainer::Isa;
 
 use crate::{
     cli,
+    confirm::Confirm,
     datasets::{self, LoadedDataset},
     diagnostics::SweepText,
     facts::{Data, Facts},
@@ -73,12 +74,14 @@ pub struct Opened {
     pub folder: StateFolder,
     pub store: Store,
     pub facts: Facts,
+    pub confirm: Confirm,
     pub recorded: Recorded,
     /// Sentences on what the state holds, for people.
     pub news: Vec<String>,
 }
 
-pub fn open_state(run: &cli::Run, planned: &Planned) -> Result<Opened, Refusal> {
+/// Opens the state, and adds to the plan the confirm trials that follow what it holds.
+pub fn open_state(run: &cli::Run, planned: &mut Planned) -> Result<Opened, Refusal> {
     let out = run.out.join(&planned.plan.name);
     let path = run.state.clone().unwrap_or_else(|| out.join(".state"));
     let mut folder = StateFolder::open(&path, run.allow_network_state)?;
@@ -91,13 +94,19 @@ pub fn open_state(run: &cli::Run, planned: &Planned) -> Result<Opened, Refusal> 
     }
     let mut store = Store::open(&folder.database())?;
     let former = Facts::of_store(&store)?;
+    let facts = next_facts(former.as_ref(), run, planned)?;
+    let confirm = Confirm {
+        database: folder.database(),
+        chance: facts.data.chance(),
+        retry_failed: run.retry_failed,
+    };
+    confirm.extend(&mut planned.plan)?;
     let recorded = store.load(&planned.plan)?;
     check_same_sweep(former.as_ref(), &recorded, &planned.plan)?;
     news.extend(describe(former.as_ref(), &recorded, &planned.plan));
-    let facts = next_facts(former, run, planned)?;
     facts.save(&mut store)?;
     store.close_attempts(&recorded.outside.open)?;
-    Ok(Opened { folder, store, facts, recorded, news })
+    Ok(Opened { folder, store, facts, confirm, recorded, news })
 }
 
 fn confirm_fresh(run: &cli::Run, state: &Path) -> Result<(), Refusal> {
@@ -158,10 +167,18 @@ fn describe(former: Option<&Facts>, recorded: &Recorded, plan: &Plan) -> Vec<Str
             n_trials - n_kept
         ));
     }
-    if 0 < recorded.outside.n_recorded {
+    // They count again if their point is still the best when the grid is done.
+    let is_undecided = 0 < plan.n_confirm_seeds && plan.trials.len() == plan.grid().len();
+    let n_undecided = if is_undecided { recorded.outside.n_confirm } else { 0 };
+    if 0 < n_undecided {
         news.push(format!(
-            "{} recorded trials are outside the sweep file; they stay in the state and are left out of the report",
-            recorded.outside.n_recorded
+            "{n_undecided} recorded confirm trials wait for the grid to be done, which may choose other points"
+        ));
+    }
+    let n_outside = recorded.outside.n_recorded - n_undecided;
+    if 0 < n_outside {
+        news.push(format!(
+            "{n_outside} recorded trials are outside the sweep file; they stay in the state and are left out of the report"
         ));
     }
     news
@@ -171,7 +188,7 @@ fn n_recorded(ledger: &Ledger) -> usize {
     ledger.trials.iter().filter(|trial| trial.status.is_terminal()).count()
 }
 
-fn next_facts(former: Option<Facts>, run: &cli::Run, planned: &Planned) -> Result<Facts, Refusal> {
+fn next_facts(former: Option<&Facts>, run: &cli::Run, planned: &Planned) -> Result<Facts, Refusal> {
     let mut fresh_id = [0; 16];
     getrandom::fill(&mut fresh_id).map_err(|error| anyhow!("no random numbers: {error}"))?;
     let (state_id, term, wall_s) =
@@ -187,12 +204,13 @@ fn next_facts(former: Option<Facts>, run: &cli::Run, planned: &Planned) -> Resul
     })
 }
 
-/// Failed and cancelled trials that are to run again, before the core is restored.
-pub fn reopen(ledger: &mut Ledger, failed_too: bool) -> Vec<Action> {
+/// Failed and cancelled trials from the place `first` on that are to run again, before the core
+/// takes them up.
+pub fn reopen(ledger: &mut Ledger, first: usize, failed_too: bool) -> Vec<Action> {
     use coordinator_core::trial::Status;
     let again = |status| status == Status::Cancelled || (failed_too && status == Status::Failed);
     let mut out = Vec::new();
-    for index in 0..ledger.trials.len() {
+    for index in first..ledger.trials.len() {
         if again(ledger.trials[index].status) {
             let trial = TrialIndex(u32::try_from(index).expect("plans are below 2^32 trials"));
             let record = Record::Reopened { trial };

@@ -10,7 +10,7 @@ use std::{
 };
 
 use anyhow::{Context, anyhow, bail};
-use coordinator_core::sweep::TrialId;
+use coordinator_core::sweep::{Trial, TrialId};
 use trainer::{EpochEnd, PreparedData, Trainer, TrialResult};
 
 use crate::{
@@ -29,13 +29,15 @@ pub fn replay(arguments: &cli::Replay) -> Result<(), Refusal> {
     let data_folder = arguments.from.as_deref();
     let planned = prepare::plan_file(&folder.join("sweep.toml"), data_folder)?;
     let id = find(&arguments.trial, &rows, folder)?;
-    let index = planned.plan.trials.iter().position(|trial| trial.id == id).ok_or_else(|| {
+    let plan = &planned.plan;
+    let of_grid = plan.grid().iter().find(|trial| trial.id == id).copied();
+    let trial = of_grid.or_else(|| plan.confirm_trial(id)).ok_or_else(|| {
         anyhow!("trial {id} is recorded in results.csv, but is not among the trials of sweep.toml")
     })?;
     let digest = rows.iter().find(|row| row.id == id).map(|row| row.digest.as_str());
     let digest = digest.filter(|digest| !digest.is_empty());
     let digest = digest.ok_or_else(|| anyhow!("trial {id} has no recorded digest"))?;
-    let result = train(&planned, index, isa)?;
+    let result = train(&planned, trial, isa)?;
     Ok(compare(id, digest, &result)?)
 }
 
@@ -81,8 +83,8 @@ fn best(folder: &Path) -> anyhow::Result<String> {
     id.map(Into::into).ok_or_else(|| anyhow!("{}: names no best trial", path.display()))
 }
 
-fn train(planned: &Planned, index: usize, isa: trainer::Isa) -> anyhow::Result<TrialResult> {
-    let config = planned.plan.config(index);
+fn train(planned: &Planned, trial: Trial, isa: trainer::Isa) -> anyhow::Result<TrialResult> {
+    let config = planned.plan.point_config(trial.point as usize, trial.seed);
     say(&format!(
         "training {} seed {} on {}\n",
         label(&planned.plan, &config),

@@ -20,9 +20,11 @@ use crate::{
 
 /// Everything that the state knows, at one moment.
 pub fn input(reader: &Reader, facts: &Facts) -> Result<Input, StoreError> {
-    let plan = facts.plan()?;
+    let plan = facts.plan(reader)?;
     let mut rows = reader.trials()?;
-    let trials = (0..plan.trials.len()).map(|index| trial(&plan, index, &mut rows)).collect();
+    let mut planned: Vec<&sweep::Trial> = plan.trials.iter().collect();
+    planned.sort_by_key(|trial| (trial.point, trial.seed));
+    let trials = planned.into_iter().map(|it| trial(&plan, it, &mut rows)).collect();
     Ok(Input {
         name: plan.name.clone(),
         description: plan.description.clone(),
@@ -116,9 +118,8 @@ fn filter(filter: &Filter) -> Vec<(String, Vec<Value>)> {
     filter.conditions.iter().map(condition).collect()
 }
 
-fn trial(plan: &Plan, index: usize, rows: &mut HashMap<[u8; 32], TrialRow>) -> Trial {
-    let planned = &plan.trials[index];
-    let config = plan.config(index);
+fn trial(plan: &Plan, planned: &sweep::Trial, rows: &mut HashMap<[u8; 32], TrialRow>) -> Trial {
+    let config = plan.point_config(planned.point as usize, planned.seed);
     let row = rows.remove(&planned.id.0);
     let n_attempts = row.as_ref().map_or(0, |row| row.n_attempts);
     let state = match row.map(|row| row.state) {
@@ -129,7 +130,10 @@ fn trial(plan: &Plan, index: usize, rows: &mut HashMap<[u8; 32], TrialRow>) -> T
     };
     Trial {
         id: planned.id.to_string(),
-        phase: Phase::Grid,
+        phase: match planned.phase {
+            sweep::Phase::Grid => Phase::Grid,
+            sweep::Phase::Confirm => Phase::Confirm,
+        },
         values: KEYS.iter().map(|key| config.value(key.name).as_ref().map(to_report)).collect(),
         seed: planned.seed,
         state,

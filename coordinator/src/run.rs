@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Context, anyhow};
 use bytes::Bytes;
 use coordinator_core::machine::{Config, Core, Counts};
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use worker::signals::StopSignals;
 
@@ -27,6 +27,7 @@ use crate::{
     prepare::{self, Opened, Planned, Refusal},
     progress::{Progress, restore_echo, say},
     publish::{Published, publish_in_child},
+    roster::Roster,
     rpc::{self, Sweep},
     store::{StateFolder, Store, StoreError, Writer},
     terminal::Summary,
@@ -48,9 +49,9 @@ const PARTIAL_REPORT_EVERY: Duration = Duration::from_secs(60);
 /// and the report are started from.
 pub fn run(run: &cli::Run, program: PathBuf) -> Result<u8, Refusal> {
     let isa = prepare::choose_isa()?;
-    let planned = prepare::plan_file(&run.sweep, None)?;
+    let mut planned = prepare::plan_file(&run.sweep, None)?;
     let listener = prepare::bind(run.listen)?;
-    let opened = prepare::open_state(run, &planned)?;
+    let opened = prepare::open_state(run, &mut planned)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -79,7 +80,6 @@ struct Session {
     program: PathBuf,
     state: StateFolder,
     out: PathBuf,
-    n_trials: usize,
     name: String,
     started: Instant,
 }
@@ -95,7 +95,7 @@ impl Session {
     ) -> anyhow::Result<Self> {
         // First, so that a signal from here on means: stop in good order.
         let signals = StopSignals::new().context("cannot listen for signals")?;
-        let Opened { folder, store, facts, mut recorded, news } = opened;
+        let Opened { folder, store, facts, confirm, mut recorded, news } = opened;
         let listener = TcpListener::from_std(listener).context("cannot use the listener")?;
         let address = listener.local_addr().context("cannot read the listener's address")?;
         let plan = Arc::new(planned.plan);
@@ -104,23 +104,28 @@ impl Session {
         let stopping = CancellationToken::new();
         let finished = CancellationToken::new();
         let clock = Clock::start();
-        let mut restored = prepare::reopen(&mut recorded.ledger, run.retry_failed);
+        let mut restored = prepare::reopen(&mut recorded.ledger, 0, run.retry_failed);
         let order = prepare::queue_order(&plan);
         let config = core_config(run, &facts)?;
-        let core = Core::restore(config, &order, &recorded.ledger, clock.now(), &mut restored);
+        let mut core = Core::restore(config, &order, &recorded.ledger, clock.now(), &mut restored);
+        if 0 < plan.n_confirm_seeds {
+            core.expect_trials();
+        }
         let progress = Progress::new(run.output, std::io::stderr().is_terminal());
         let state_path = folder.path().to_path_buf();
         let command = worker_command(address);
         let monitor = Monitor::new(plan.clone(), &recorded, progress, state_path, command);
         let (mailbox, posts) = Mailbox::new();
-        let writer =
-            Writer::start(store, plan.clone()).context("cannot start the store's thread")?;
+        let writer = Writer::start(store).context("cannot start the store's thread")?;
+        let (roster, roster_seen) = watch::channel(Arc::new(Roster::new(plan.clone())));
         let driver = Driver {
             core,
             writer,
             mailbox: posts,
             clock,
             monitor,
+            confirm: Arc::new(confirm),
+            roster,
             linger: run.sync_every * 3 / 2,
             stop_timeout: run.sync_every * 6 / 5 + DRAIN_TIME,
             stopping: stopping.clone(),
@@ -129,8 +134,7 @@ impl Session {
 
         let joined = Arc::new(AtomicBool::new(false));
         let sweep = Arc::new(Sweep {
-            places: Sweep::places_of(&plan),
-            plan: plan.clone(),
+            roster: roster_seen,
             blob: Bytes::from_owner(planned.loaded.blob),
             term: facts.term,
             state_id: facts.state_id,
@@ -164,7 +168,6 @@ impl Session {
             program,
             state: folder,
             out: run.out.join(&plan.name),
-            n_trials: plan.trials.len(),
             name: plan.name.clone(),
             started: Instant::now(),
         })
@@ -193,7 +196,7 @@ impl Session {
                 format!("every result is recorded, but the report is not written; try `coordinator report {out}`")
             })?;
             let wall_s = self.started.elapsed().as_secs_f64();
-            summary(&self.name, self.n_trials, ended, published, wall_s).print(run.output);
+            summary(&self.name, ended, published, wall_s).print(run.output);
             Ok(exit_code(ended))
         };
         tokio::select! {
@@ -300,16 +303,12 @@ fn worker_command(address: SocketAddr) -> String {
     format!("worker --coordinator http://{address}")
 }
 
-fn summary(
-    name: &str,
-    n_trials: usize,
-    ended: Ended,
-    published: Published,
-    wall_s: f64,
-) -> Summary {
+fn summary(name: &str, ended: Ended, published: Published, wall_s: f64) -> Summary {
     let counts = counts_of(ended);
     let n_diverged = published.n_diverged;
-    let is_done = counts.n_completed == n_trials;
+    let n_trials = counts.n_trials();
+    // Stopped between the grid and its confirm trials, a run has nothing open and yet to go on.
+    let is_done = matches!(ended, Ended::Finished(_)) && counts.n_completed == n_trials;
     Summary {
         name: name.into(),
         n_trials,

@@ -68,7 +68,7 @@ pub fn status(arguments: &cli::ReportFolder) -> anyhow::Result<()> {
     let reader = Reader::open(&database_in(&state))?;
     let facts = Facts::of_reader(&reader)?
         .with_context(|| format!("{}: no sweep was started on this state", state.display()))?;
-    let plan = facts.plan()?;
+    let plan = facts.plan(&reader)?;
     let mut rows = reader.trials()?;
     let counts = reader.attempt_counts()?;
     let mut status = Status {

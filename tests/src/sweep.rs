@@ -11,6 +11,8 @@ pub struct Sweep {
     pub depths: &'static str,
     pub epochs: u32,
     pub n_seeds: usize,
+    /// Further sections.
+    pub more: &'static str,
 }
 
 impl Sweep {
@@ -24,6 +26,7 @@ impl Sweep {
         depths: "[1, 2]",
         epochs: 3,
         n_seeds: 1,
+        more: "",
     };
 
     /// Long enough to be killed in the middle: 72 trials of some 25 ms.
@@ -38,6 +41,7 @@ impl Sweep {
     /// Never over while a test looks: 72 trials of a second each.
     pub const ENDLESS: Self = Self { name: "endless", epochs: 1_500, ..Self::LONG };
 
+    /// Of the grid.
     pub fn n_trials(&self) -> usize {
         let axes = [self.optimizers, self.learning_rates, self.batch_sizes, self.depths];
         axes.map(|values| values.split(',').count()).iter().product::<usize>() * self.n_seeds
@@ -45,8 +49,8 @@ impl Sweep {
 
     /// The file, for the folder that holds the data set in `data/`.
     pub fn to_toml(&self) -> String {
-        let Self { name, widths, optimizers, learning_rates, batch_sizes, depths, epochs, n_seeds } =
-            self;
+        let Self { name, widths, optimizers, learning_rates, batch_sizes, depths, .. } = self;
+        let Self { epochs, n_seeds, more, .. } = self;
         format!(
             r#"name = "{name}"
 description = "Generated for tests"
@@ -70,7 +74,7 @@ depth = {depths}
 
 [seeds]
 n = {n_seeds}
-"#
+{more}"#
         )
     }
 }

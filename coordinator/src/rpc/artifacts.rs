@@ -29,7 +29,7 @@ impl proto::artifacts_server::Artifacts for Artifacts {
         request: Request<GetDatasetRequest>,
     ) -> Result<Response<Self::GetDatasetStream>, Status> {
         let GetDatasetRequest { digest, offset } = request.into_inner();
-        if digest != self.sweep.plan.dataset_digest {
+        if digest != self.sweep.roster().plan.dataset_digest {
             let hex = digest.iter().take(32).map(|byte| format!("{byte:02x}")).collect();
             return Err(RpcError::UnknownDataset(hex).into());
         }

@@ -11,6 +11,7 @@ use coordinator_core::{
 use trainer::{Backtracks, Ending, EpochRecord, Scale, StepSizes, TrialResult, Value, Work};
 
 use super::{Sweep, status::RpcError};
+use crate::roster::Roster;
 
 /// Longest text of a worker that is kept; the rest is cut.
 const MAX_TEXT_BYTES: usize = 4_000;
@@ -30,7 +31,8 @@ pub(super) fn join(request: proto::JoinRequest, sweep: &Sweep) -> Result<Join, R
     bounded(request.held.len())?;
     // Leases of another state mean nothing here; the worker learns that they are not kept.
     let is_ours = request.state_id == sweep.state_id;
-    let held = request.held.iter().filter(|_| is_ours).filter_map(|wire| lease(wire, sweep));
+    let roster = sweep.roster();
+    let held = request.held.iter().filter(|_| is_ours).filter_map(|wire| lease(wire, &roster));
     Ok(Join {
         worker,
         held: held.collect(),
@@ -51,7 +53,8 @@ pub(super) fn join_reply(
     finished: bool,
     sweep: &Sweep,
 ) -> proto::JoinReply {
-    let plan = &sweep.plan;
+    let roster = sweep.roster();
+    let plan = &roster.plan;
     let data = proto::Data {
         digest: plan.dataset_digest.to_vec(),
         n_bytes: sweep.blob.len() as u64,
@@ -70,7 +73,7 @@ pub(super) fn join_reply(
         sync_every_ms: millis(sweep.sync_every),
         lease_ttl_ms: millis(sweep.lease_ttl),
         data: Some(data),
-        kept: kept.iter().map(|lease| lease_to_wire(lease, sweep)).collect(),
+        kept: kept.iter().map(|lease| lease_to_wire(lease, &roster)).collect(),
         finished,
     }
 }
@@ -82,8 +85,8 @@ pub(super) struct UnknownLeases {
     running: Vec<proto::Lease>,
 }
 
-pub(super) fn unknown_leases(request: &proto::SyncRequest, sweep: &Sweep) -> UnknownLeases {
-    let unknown = |l: &&proto::Lease| lease(l, sweep).is_none();
+pub(super) fn unknown_leases(request: &proto::SyncRequest, roster: &Roster) -> UnknownLeases {
+    let unknown = |l: &&proto::Lease| lease(l, roster).is_none();
     UnknownLeases {
         finished: request
             .finished
@@ -102,13 +105,13 @@ pub(super) fn unknown_leases(request: &proto::SyncRequest, sweep: &Sweep) -> Unk
     }
 }
 
-pub(super) fn sync(request: proto::SyncRequest, sweep: &Sweep) -> Result<Sync, RpcError> {
+pub(super) fn sync(request: proto::SyncRequest, roster: &Roster) -> Result<Sync, RpcError> {
     bounded(request.running.len())?;
     bounded(request.finished.len())?;
     bounded(request.released.len())?;
     let running = request.running.iter().filter_map(|wire| {
         Some(Running {
-            lease: lease(wire.lease.as_ref()?, sweep)?,
+            lease: lease(wire.lease.as_ref()?, roster)?,
             started: wire.started,
             n_epochs_done: wire.n_epochs_done,
             valid_accuracy: wire.valid_accuracy,
@@ -122,8 +125,8 @@ pub(super) fn sync(request: proto::SyncRequest, sweep: &Sweep) -> Result<Sync, R
         n_queue_places: request.n_queue_places.min(proto::MAX_QUEUE_PLACES),
         draining: request.draining,
         running: running.collect(),
-        finished: request.finished.into_iter().filter_map(|wire| finished(wire, sweep)).collect(),
-        released: request.released.iter().filter_map(|wire| lease(wire, sweep)).collect(),
+        finished: request.finished.into_iter().filter_map(|wire| finished(wire, roster)).collect(),
+        released: request.released.iter().filter_map(|wire| lease(wire, roster)).collect(),
     })
 }
 
@@ -132,21 +135,22 @@ pub(super) fn sync_reply(
     unknown: UnknownLeases,
     sweep: &Sweep,
 ) -> proto::SyncReply {
+    let roster = sweep.roster();
     // A worker of another session may speak of another sweep: nothing of it is judged here.
     let unknown = if reply.order == Order::Rejoin { UnknownLeases::default() } else { unknown };
     let known = reply.acks.iter().map(|(lease, verdict)| proto::Ack {
-        lease: Some(lease_to_wire(lease, sweep)),
+        lease: Some(lease_to_wire(lease, &roster)),
         verdict: verdict_to_wire(*verdict).into(),
     });
     let rejected = unknown
         .finished
         .into_iter()
         .map(|lease| proto::Ack { lease: Some(lease), verdict: proto::Verdict::Rejected.into() });
-    let stop = reply.stop.iter().map(|lease| lease_to_wire(lease, sweep));
+    let stop = reply.stop.iter().map(|lease| lease_to_wire(lease, &roster));
     proto::SyncReply {
         seq: reply.seq,
         acks: known.chain(rejected).collect(),
-        grants: reply.grants.iter().map(|it| grant(&it.lease, sweep)).collect(),
+        grants: reply.grants.iter().map(|it| grant(&it.lease, &roster)).collect(),
         stop: stop.chain(unknown.running).collect(),
         order: match reply.order {
             Order::GoOn => proto::Order::GoOn,
@@ -156,12 +160,12 @@ pub(super) fn sync_reply(
         }
         .into(),
         sync_within_ms: millis(if reply.soon { SOON } else { sweep.sync_every }),
-        withdraw: reply.withdraw.iter().map(|lease| lease_to_wire(lease, sweep)).collect(),
+        withdraw: reply.withdraw.iter().map(|lease| lease_to_wire(lease, &roster)).collect(),
     }
 }
 
-fn grant(lease: &Lease, sweep: &Sweep) -> proto::Grant {
-    let config = sweep.plan.config(lease.trial.at());
+fn grant(lease: &Lease, roster: &Roster) -> proto::Grant {
+    let config = roster.plan.config(lease.trial.at());
     let hyperparameters = config.values().into_iter().map(|(key, value)| {
         use proto::hyperparameter::Value as Wire;
         let value = match value {
@@ -173,7 +177,7 @@ fn grant(lease: &Lease, sweep: &Sweep) -> proto::Grant {
         proto::Hyperparameter { key: key.into(), value: Some(value) }
     });
     proto::Grant {
-        lease: Some(lease_to_wire(lease, sweep)),
+        lease: Some(lease_to_wire(lease, roster)),
         hyperparameters: hyperparameters.collect(),
         seed: config.seed,
         checkpoints: Vec::new(),
@@ -189,30 +193,30 @@ fn verdict_to_wire(verdict: Verdict) -> proto::Verdict {
     }
 }
 
-fn lease(wire: &proto::Lease, sweep: &Sweep) -> Option<Lease> {
+fn lease(wire: &proto::Lease, roster: &Roster) -> Option<Lease> {
     let id = TrialId(wire.trial_id.as_slice().try_into().ok()?);
-    let trial = *sweep.places.get(&id)?;
+    let trial = roster.place(id)?;
     Some(Lease { trial, attempt: wire.attempt, term: wire.term, nonce: wire.nonce })
 }
 
-fn lease_to_wire(lease: &Lease, sweep: &Sweep) -> proto::Lease {
+fn lease_to_wire(lease: &Lease, roster: &Roster) -> proto::Lease {
     proto::Lease {
         term: lease.term,
-        trial_id: sweep.plan.trials[lease.trial.at()].id.0.to_vec(),
+        trial_id: roster.plan.trials[lease.trial.at()].id.0.to_vec(),
         attempt: lease.attempt,
         nonce: lease.nonce,
     }
 }
 
 /// `None` for a trial that the plan does not name.
-fn finished(wire: proto::Finished, sweep: &Sweep) -> Option<Finished> {
+fn finished(wire: proto::Finished, roster: &Roster) -> Option<Finished> {
     use proto::finished::Outcome;
-    let lease = lease(wire.lease.as_ref()?, sweep)?;
+    let lease = lease(wire.lease.as_ref()?, roster)?;
     let outcome = match wire.outcome {
         // A result that breaks a rule counts as a failure of its attempt: refusing the whole call
         // would only bring it back with the next one.
         Some(Outcome::Result(result)) => {
-            let n_epochs = sweep.plan.config(lease.trial.at()).epochs;
+            let n_epochs = roster.plan.config(lease.trial.at()).epochs;
             let result = trial_result(result, n_epochs).map(Box::new);
             result.map_err(|error| format!("the worker's result breaks a rule: {error}"))
         }

@@ -10,30 +10,25 @@ mod status;
 mod tests;
 
 use std::{
-    collections::HashMap,
     sync::{Arc, atomic::AtomicBool},
     time::Duration,
 };
 
 use bytes::Bytes;
-use coordinator_core::{
-    lease::TrialIndex,
-    sweep::{Plan, TrialId},
-};
 use proto::{artifacts_server::ArtifactsServer, session_server::SessionServer};
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::watch};
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 
 pub use listener::{Bounds, raise_file_limit};
 
-use crate::mailbox::Mailbox;
+use crate::{mailbox::Mailbox, roster::Roster};
 
-/// What every call needs to know of the sweep; fixed for its whole run.
+/// What every call needs to know of the sweep; but for the roster, fixed for its whole run.
 #[derive(Debug)]
 pub struct Sweep {
-    pub plan: Arc<Plan>,
-    pub places: HashMap<TrialId, TrialIndex>,
+    /// The latest one.
+    pub roster: watch::Receiver<Arc<Roster>>,
     /// The data set's canonical bytes.
     pub blob: Bytes,
     pub term: u64,
@@ -47,8 +42,8 @@ pub struct Sweep {
 }
 
 impl Sweep {
-    pub fn places_of(plan: &Plan) -> HashMap<TrialId, TrialIndex> {
-        (0..).map(TrialIndex).zip(&plan.trials).map(|(index, trial)| (trial.id, index)).collect()
+    fn roster(&self) -> Arc<Roster> {
+        self.roster.borrow().clone()
     }
 }
 

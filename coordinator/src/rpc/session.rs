@@ -35,8 +35,9 @@ impl Session {
     }
 
     async fn sync(&self, request: SyncRequest) -> Result<SyncReply, RpcError> {
-        let unknown = convert::unknown_leases(&request, &self.sweep);
-        let sync = convert::sync(request, &self.sweep)?;
+        let roster = self.sweep.roster();
+        let unknown = convert::unknown_leases(&request, &roster);
+        let sync = convert::sync(request, &roster)?;
         match self.mailbox.sync(sync).await? {
             Reply::Synced(reply) => Ok(convert::sync_reply(reply, unknown, &self.sweep)),
             _ => unreachable!("not a Sync's answer"),

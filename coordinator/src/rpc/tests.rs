@@ -7,6 +7,7 @@ use proto::{JoinRequest, session_client::SessionClient};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
+    sync::watch,
     task::JoinHandle,
     time::{sleep, timeout},
 };
@@ -18,7 +19,7 @@ use tonic::{
 };
 
 use super::{Bounds, Sweep, serve};
-use crate::{mailbox::Mailbox, store::tests::plan};
+use crate::{mailbox::Mailbox, roster::Roster, store::tests::plan};
 
 const BOUNDS: Bounds = Bounds { n_connections: 4, greeting: Duration::from_millis(300) };
 
@@ -38,10 +39,9 @@ impl TestServer {
     async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let plan = Arc::new(plan(1));
+        let roster = Arc::new(Roster::new(Arc::new(plan(1))));
         let sweep = Sweep {
-            places: Sweep::places_of(&plan),
-            plan,
+            roster: watch::channel(roster).1,
             blob: Vec::new().into(),
             term: 1,
             state_id: [1; 16],

@@ -6,12 +6,12 @@ use std::collections::HashMap;
 use coordinator_core::{
     lease::{Lease, OpenLease, TrialIndex, WorkerId},
     ledger::Ledger,
-    sweep::{Plan, TrialId},
+    sweep::{Phase, Plan, TrialId},
     trial::{Status, Trial},
 };
 use rusqlite::{Connection, Row};
 
-use super::{Store, StoreError};
+use super::{Reader, Store, StoreError};
 
 /// What a state holds, seen from a plan.
 #[derive(Debug)]
@@ -28,26 +28,38 @@ pub struct Recorded {
 #[derive(Debug, Default)]
 pub struct Outside {
     pub n_recorded: usize,
+    /// Of these, the confirm trials of points that were once the best.
+    pub n_confirm: usize,
     /// Those with an attempt that was never closed.
     pub open: Vec<TrialId>,
 }
 
 impl Store {
     pub fn load(&self, plan: &Plan) -> Result<Recorded, StoreError> {
-        let places: HashMap<[u8; 32], TrialIndex> =
-            (0..).map(TrialIndex).zip(&plan.trials).map(|(i, trial)| (trial.id.0, i)).collect();
-        let mut recorded = Recorded {
-            ledger: Ledger::empty(plan.trials.len()),
-            outside: Outside::default(),
-            n_diverged: 0,
-            best: None,
-        };
-        let read = |source| StoreError::Read { source };
-        load_attempts(&self.connection, &places, &mut recorded).map_err(read)?;
-        load_outcomes(&self.connection, &places, &mut recorded).map_err(read)?;
-        recorded.ledger.open.sort_by_key(|open| open.lease.trial);
-        Ok(recorded)
+        load(&self.connection, plan)
     }
+}
+
+impl Reader {
+    pub fn load(&self, plan: &Plan) -> Result<Recorded, StoreError> {
+        load(&self.connection, plan)
+    }
+}
+
+fn load(connection: &Connection, plan: &Plan) -> Result<Recorded, StoreError> {
+    let places: HashMap<[u8; 32], TrialIndex> =
+        (0..).map(TrialIndex).zip(&plan.trials).map(|(i, trial)| (trial.id.0, i)).collect();
+    let mut recorded = Recorded {
+        ledger: Ledger::empty(plan.trials.len()),
+        outside: Outside::default(),
+        n_diverged: 0,
+        best: None,
+    };
+    let read = |source| StoreError::Read { source };
+    load_attempts(connection, &places, &mut recorded).map_err(read)?;
+    load_outcomes(connection, &places, &mut recorded).map_err(read)?;
+    recorded.ledger.open.sort_by_key(|open| open.lease.trial);
+    Ok(recorded)
 }
 
 fn load_attempts(
@@ -112,8 +124,8 @@ fn load_outcomes(
     recorded: &mut Recorded,
 ) -> rusqlite::Result<()> {
     let mut statement = connection.prepare(
-        "SELECT trial_id, outcome, digest, valid_accuracy
-         FROM outcomes LEFT JOIN epochs USING (trial_id)
+        "SELECT trial_id, outcome, digest, valid_accuracy, phase
+         FROM outcomes LEFT JOIN epochs USING (trial_id) LEFT JOIN trials USING (trial_id)
          WHERE epoch IS best_epoch OR best_epoch IS NULL
          GROUP BY trial_id",
     )?;
@@ -121,7 +133,11 @@ fn load_outcomes(
     while let Some(row) = rows.next()? {
         let id: [u8; 32] = row.get(0)?;
         let Some(place) = places.get(&id) else {
+            // A trial that was cancelled before it was granted has no phase.
+            let phase: Option<String> = row.get(4)?;
+            let is_confirm = phase.as_deref() == Some(Phase::Confirm.name());
             recorded.outside.n_recorded += 1;
+            recorded.outside.n_confirm += usize::from(is_confirm);
             continue;
         };
         let outcome: String = row.get(1)?;

@@ -2,15 +2,18 @@
 
 use std::{collections::HashMap, path::Path};
 
+use coordinator_core::{
+    event::Timing,
+    sweep::{Outcome, Plan, Score, Trial},
+};
 use rusqlite::{Connection, OptionalExtension, Row};
 use trainer::{Backtracks, Ending, EpochRecord, StepSizes, TrialResult, Work};
 
 use super::{StoreError, open_read_only};
-use coordinator_core::event::Timing;
 
 #[derive(Debug)]
 pub struct Reader {
-    connection: Connection,
+    pub(super) connection: Connection,
 }
 
 /// What is recorded of one trial.
@@ -108,6 +111,27 @@ impl Reader {
         Ok(trials)
     }
 
+    /// What each trial of the grid came to; `chance` is what a diverged one counts as.
+    pub fn outcomes(&self, plan: &Plan, chance: Score) -> Result<Vec<Outcome>, StoreError> {
+        let read = || {
+            let mut outcomes = HashMap::new();
+            let mut statement = self.connection.prepare(
+                "SELECT outcomes.trial_id, outcome, valid_accuracy, valid_loss
+                 FROM outcomes LEFT JOIN epochs
+                 ON epochs.trial_id = outcomes.trial_id AND epoch = best_epoch",
+            )?;
+            let mut rows = statement.query([])?;
+            while let Some(row) = rows.next()? {
+                let id: [u8; 32] = row.get(0)?;
+                outcomes.insert(id, grid_outcome(row, chance)?);
+            }
+            Ok(outcomes)
+        };
+        let outcomes = read().map_err(|source| StoreError::Read { source })?;
+        let of = |trial: &Trial| outcomes.get(&trial.id.0).copied().unwrap_or(Outcome::Open);
+        Ok(plan.grid().iter().map(of).collect())
+    }
+
     fn grouped<T>(
         &self,
         sql: &str,
@@ -156,6 +180,16 @@ impl Reader {
         };
         read().map_err(|source| StoreError::Read { source })
     }
+}
+
+fn grid_outcome(row: &Row<'_>, chance: Score) -> rusqlite::Result<Outcome> {
+    let outcome: String = row.get(1)?;
+    Ok(match outcome.as_str() {
+        "cancelled" => Outcome::Open,
+        "failed" => Outcome::Failed,
+        "diverged" => Outcome::Scored(chance),
+        _ => Outcome::Scored(Score { accuracy: row.get(2)?, loss: row.get(3)? }),
+    })
 }
 
 fn trial_state(

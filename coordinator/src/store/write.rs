@@ -101,8 +101,9 @@ fn write_grant(
     let trial = &plan.trials[lease.trial.at()];
     if lease.attempt == 1 {
         let json = hyperparameters_json(&plan.config(lease.trial.at()));
-        let sql = "INSERT OR IGNORE INTO trials VALUES (?1, 'grid', ?2, ?3)";
-        transaction.prepare_cached(sql)?.execute(params![trial.id.0, trial.seed, json])?;
+        let sql = "INSERT OR IGNORE INTO trials VALUES (?1, ?2, ?3, ?4)";
+        let row = params![trial.id.0, trial.phase.name(), trial.seed, json];
+        transaction.prepare_cached(sql)?.execute(row)?;
     }
     let sql = "INSERT INTO attempts (trial_id, attempt, term, nonce, worker_id, is_alone, is_local)
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";

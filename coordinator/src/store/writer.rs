@@ -16,17 +16,18 @@ pub struct Writer {
 
 #[derive(Debug)]
 struct Batch {
+    plan: Arc<Plan>,
     records: Arc<[Record]>,
     done: oneshot::Sender<Result<(), StoreError>>,
 }
 
 impl Writer {
-    pub fn start(mut store: Store, plan: Arc<Plan>) -> std::io::Result<Self> {
+    pub fn start(mut store: Store) -> std::io::Result<Self> {
         let (batches, mut inbox) = mpsc::channel::<Batch>(1);
         let work = move || {
             while let Some(batch) = inbox.blocking_recv() {
                 // Nobody waiting any more changes nothing: the batch is durable or it is not.
-                let _ = batch.done.send(store.commit(&plan, &batch.records));
+                let _ = batch.done.send(store.commit(&batch.plan, &batch.records));
             }
         };
         let thread = thread::Builder::new().name("store".into()).spawn(work)?;
@@ -34,10 +35,11 @@ impl Writer {
     }
 
     /// Returns when the batch is durable, or when it is sure that nothing of it is.
-    pub async fn commit(&self, records: Arc<[Record]>) -> Result<(), StoreError> {
+    /// `plan` is what the records' indices count in.
+    pub async fn commit(&self, plan: Arc<Plan>, records: Arc<[Record]>) -> Result<(), StoreError> {
         let ended = || StoreError::Damaged("the writer thread has ended".into());
         let (done, answer) = oneshot::channel();
-        self.batches.send(Batch { records, done }).await.map_err(|_| ended())?;
+        self.batches.send(Batch { plan, records, done }).await.map_err(|_| ended())?;
         answer.await.map_err(|_| ended())?
     }
 

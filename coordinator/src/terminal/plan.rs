@@ -34,13 +34,30 @@ pub fn plan(plan: &Plan, n_slots: usize) -> String {
 fn counts(plan: &Plan) -> String {
     let seeds: Vec<String> = plan.seeds.iter().map(ToString::to_string).collect();
     format!(
-        "{}: {}, each with {} ({})\nsplit: {} rows train, {} validate\n",
+        "{}: {}, each with {} ({})\n{}split: {} rows train, {} validate\n",
         n_of(plan.trials.len(), "trial"),
         n_of(plan.points.len(), "point"),
         n_of(seeds.len(), "seed"),
         shortened(&seeds),
+        confirm(plan),
         grouped(plan.split.n_train.into()),
         grouped(plan.split.n_valid.into()),
+    )
+}
+
+/// What follows the grid; empty if nothing does.
+fn confirm(plan: &Plan) -> String {
+    let seeds = plan.confirm_seeds();
+    if seeds.is_empty() {
+        return String::new();
+    }
+    format!(
+        "then at most {}: the best points ({} or fewer), each with {} ({} to {})\n",
+        n_of(plan.n_confirm_max(), "confirm trial"),
+        plan.contests().len(),
+        n_of(seeds.len(), "fresh seed"),
+        seeds.start,
+        seeds.end - 1,
     )
 }
 
@@ -69,7 +86,8 @@ fn dropped(plan: &Plan) -> String {
 }
 
 fn cost(plan: &Plan, n_slots: usize) -> String {
-    let macs: f64 = plan.trials.iter().map(|trial| plan.cost_macs(trial.point as usize)).sum();
+    let grid: f64 = plan.trials.iter().map(|trial| plan.cost_macs(trial.point as usize)).sum();
+    let macs = grid + confirm_cost_macs(plan);
     let wall_s = macs / ASSUMED_MACS_PER_S / n_slots.max(1) as f64;
     let wall = Duration::try_from_secs_f64(wall_s).unwrap_or(Duration::MAX);
     format!(
@@ -79,6 +97,15 @@ fn cost(plan: &Plan, n_slots: usize) -> String {
         n_of(n_slots, "slot"),
         ASSUMED_MACS_PER_S / 1e9,
     )
+}
+
+/// As if the best points cost what those do on average that they may turn out to be.
+fn confirm_cost_macs(plan: &Plan) -> f64 {
+    let mean = |points: Vec<u32>| {
+        let sum: f64 = points.iter().map(|&point| plan.cost_macs(point as usize)).sum();
+        sum / points.len() as f64
+    };
+    plan.contests().into_iter().map(mean).sum::<f64>() * plan.confirm_seeds().len() as f64
 }
 
 fn first_trials(plan: &Plan) -> String {
@@ -136,7 +163,11 @@ n = 14
 "#;
 
     fn small() -> Plan {
-        let file = sweep::parse(FILE).expect("a valid file");
+        planned(FILE)
+    }
+
+    fn planned(source: &str) -> Plan {
+        let file = sweep::parse(source).expect("a valid file");
         let facts = DatasetFacts {
             digest: [0; 32],
             n_train_rows: 60_000,
@@ -165,6 +196,23 @@ n = 14
             assert!(text.contains(part), "`{part}` in:\n{text}");
         }
         assert!(text.lines().all(|line| line.chars().count() <= 120), "{text}");
+    }
+
+    #[test]
+    fn what_may_follow_the_grid_is_told_and_costs() {
+        let confirmed = planned(&format!("{FILE}[confirm]\nseeds = 10\n"));
+        let text = plan(&confirmed, 2);
+        let line = "then at most 20 confirm trials: the best points (2 or fewer), each with 10 fresh seeds \
+                    (1000001 to 1000010)\n";
+        assert!(text.contains(line), "{text}");
+        assert!(!plan(&small(), 2).contains("confirm"));
+        // Two mean points with ten seeds beside eight points with fourteen.
+        let share = confirm_cost_macs(&confirmed) / (cost_of_grid(&confirmed) / 112.0 * 20.0);
+        assert!((share - 1.0).abs() < 1e-9, "{share}");
+    }
+
+    fn cost_of_grid(plan: &Plan) -> f64 {
+        plan.grid().iter().map(|trial| plan.cost_macs(trial.point as usize)).sum()
     }
 
     #[test]

@@ -14,6 +14,7 @@ const ONE_TRIAL: Sweep = Sweep {
     depths: "[2]",
     epochs: 10_000,
     n_seeds: 1,
+    more: "",
 };
 
 const FLAGS: [&str; 4] = ["--local-slots", "1", "--crash-limit", "1"];

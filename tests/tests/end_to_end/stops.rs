@@ -16,6 +16,7 @@ const ONE_TRIAL: Sweep = Sweep {
     depths: "[2]",
     epochs: 500,
     n_seeds: 1,
+    more: "",
 };
 
 #[track_caller]

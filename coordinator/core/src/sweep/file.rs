@@ -25,6 +25,8 @@ pub struct SweepFile {
     pub(super) seeds: Vec<u32>,
     /// Seeds that the file lists a second time.
     pub(super) n_seed_copies: u64,
+    /// Fresh seeds of the best points; `None` without `[confirm]`.
+    pub(super) confirm: Option<Spanned<u32>>,
     pub(super) metric: Metric,
     /// `None`: the default.
     pub(super) heatmaps: Option<Vec<Spanned<HeatmapSpec>>>,

@@ -60,7 +60,7 @@ impl Plan {
         pairs
     }
 
-    fn by_optimizer(&self, points: &[u32]) -> BTreeMap<OptimizerKind, Vec<u32>> {
+    pub(super) fn by_optimizer(&self, points: &[u32]) -> BTreeMap<OptimizerKind, Vec<u32>> {
         let mut by_optimizer: BTreeMap<_, Vec<u32>> = BTreeMap::new();
         for &point in points {
             let kind = self.optimizer(point as usize);

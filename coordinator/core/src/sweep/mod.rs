@@ -1,6 +1,7 @@
 //! The sweep: from the file a person writes to the trials that run. `parse` reads the file,
 //! `plan` expands it against the data set's facts, `schema` describes it to editors.
 
+mod confirm;
 mod cost;
 mod domain;
 mod expand;
@@ -18,6 +19,7 @@ mod range;
 mod reader;
 mod schema;
 
+pub use confirm::{FIRST_CONFIRM_SEED, Outcome, Score};
 pub use domain::{DEPTH, display};
 pub use expand::{Copies, CopyReason};
 pub use file::{Cell, Compare, DatasetSource, HeatmapSpec, Hypothesis, Metric, SweepFile};
@@ -25,7 +27,7 @@ pub use filter::{Condition, Filter};
 pub use hypothesis::Sides;
 pub use identity::{NoTrialId, PrefixError, TrialId};
 pub use parse::parse;
-pub use plan::{Axis, DEFAULT_N_VALID, DatasetFacts, Plan, ReportSpec, Trial, plan};
+pub use plan::{Axis, DEFAULT_N_VALID, DatasetFacts, Phase, Plan, ReportSpec, Trial, plan};
 pub use points::Points;
 pub use problem::{Problem, Span, Spanned};
 pub use schema::schema;

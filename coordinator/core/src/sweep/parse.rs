@@ -3,6 +3,7 @@
 use toml::de::DeTable;
 use trainer::{KEYS, Scale, Value};
 
+use super::confirm;
 use super::domain::{domain, domain_at, read_widths};
 use super::file::{DatasetSource, Grid, Metric, SCALE_NAMES, Setting, SweepFile};
 use super::grid::{self, Surroundings};
@@ -11,8 +12,18 @@ use super::questions;
 use super::reader::{Table, count, wrong_type};
 use crate::limits::MAX_TRIALS;
 
-pub(super) const ROOT_KEYS: &[&str] =
-    &["name", "description", "dataset", "model", "train", "grid", "seeds", "report", "hypothesis"];
+pub(super) const ROOT_KEYS: &[&str] = &[
+    "name",
+    "description",
+    "dataset",
+    "model",
+    "train",
+    "grid",
+    "seeds",
+    "confirm",
+    "report",
+    "hypothesis",
+];
 pub(super) const DATASET_KEYS: &[&str] = &["name", "format", "path", "train", "valid", "scale"];
 pub(super) const MODEL_KEYS: &[&str] = &["widths", "activation"];
 pub(super) const SEEDS_KEYS: &[&str] = &["n", "list"];
@@ -61,6 +72,7 @@ fn read(root: &Table, problems: &mut Problems) -> Option<SweepFile> {
     let around = Surroundings { fixed: &fixed, widths: widths.as_deref() };
     let grids = grids(root, &around, problems);
     let (seeds, n_seed_copies) = seeds(root, problems);
+    let confirm = confirm::read(root, &seeds, problems);
     let (metric, heatmaps) = questions::report(root, grids.as_deref(), problems);
     let hypotheses = questions::hypotheses(root, problems);
     let dataset = dataset?;
@@ -77,6 +89,7 @@ fn read(root: &Table, problems: &mut Problems) -> Option<SweepFile> {
         grids: grids?,
         seeds,
         n_seed_copies,
+        confirm,
         metric: metric.unwrap_or(Metric::ValidAccuracy),
         heatmaps,
         hypotheses,

@@ -37,15 +37,18 @@ pub struct Plan {
     pub split: Split,
     /// Distinct, in the order of the result tables.
     pub points: Points,
-    /// Points by seeds, in the order of the result tables.
+    /// The grid, points by seeds in the order of the result tables, and behind it the confirm
+    /// trials that are known.
     pub trials: Vec<Trial>,
     pub copies_dropped: Vec<Copies>,
     /// Combinations that `[[grid.exclude]]` left out.
     pub n_excluded: u64,
     /// Axes as the file names them, in its order.
     pub axes: Vec<Axis>,
-    /// Ascending.
+    /// Of the grid, ascending.
     pub seeds: Vec<u32>,
+    /// Fresh seeds that the best points are trained again with; 0 without `[confirm]`.
+    pub n_confirm_seeds: u32,
     pub report: ReportSpec,
     pub hypotheses: Vec<Hypothesis>,
     pub(super) facts: DatasetFacts,
@@ -58,6 +61,24 @@ pub struct Trial {
     /// Position in `Plan::points`.
     pub point: u32,
     pub seed: u32,
+    pub phase: Phase,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// As the grids and `[seeds]` name it.
+    Grid,
+    /// A best point again, with a seed of `[confirm]`.
+    Confirm,
+}
+
+impl Phase {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Grid => "grid",
+            Self::Confirm => "confirm",
+        }
+    }
 }
 
 /// One axis of the sweep over all its grids.
@@ -102,6 +123,7 @@ pub fn plan(file: &SweepFile, facts: &DatasetFacts) -> Result<Plan, Vec<Problem>
         report: ReportSpec { metric: file.metric, heatmaps: heatmaps(file, &axes) },
         axes,
         seeds: file.seeds.clone(),
+        n_confirm_seeds: file.confirm.as_ref().map_or(0, |n_seeds| n_seeds.value),
         hypotheses: file.hypotheses.iter().map(|it| it.hypothesis.clone()).collect(),
         facts: facts.clone(),
     };
@@ -111,11 +133,17 @@ pub fn plan(file: &SweepFile, facts: &DatasetFacts) -> Result<Plan, Vec<Problem>
         problems.push(Problem::at(span, "the sweep has no trials", label));
     } else {
         super::hypothesis::check(file, &plan, &mut problems);
+        super::confirm::check(file, &plan, &mut problems);
     }
     if problems.is_empty() { Ok(plan) } else { Err(problems.into_sorted()) }
 }
 
 impl Plan {
+    /// The trials of the grid.
+    pub fn grid(&self) -> &[Trial] {
+        &self.trials[..self.points.len() * self.seeds.len()]
+    }
+
     /// The full configuration of a trial, by its position in `trials`.
     pub fn config(&self, trial: usize) -> TrainConfig {
         let Trial { point, seed, .. } = self.trials[trial];
@@ -227,6 +255,7 @@ fn trials(
                     id: texts.id(seed),
                     point: point as u32,
                     seed,
+                    phase: Phase::Grid,
                 }));
             }
             Err(error) => {

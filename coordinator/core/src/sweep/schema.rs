@@ -4,6 +4,7 @@
 use serde_json::{Map, Value as Json, json};
 use trainer::{Kind, OptimizerKind, Value};
 
+use super::confirm::{CONFIRM_KEYS, FIRST_CONFIRM_SEED};
 use super::domain::{Domain, domain, names};
 use super::file::{Cell, Compare, Metric, SCALE_NAMES};
 use super::grid;
@@ -23,6 +24,7 @@ pub fn schema() -> Json {
             ("train", train()),
             ("grid", list("One or more grids; the sweep is their union.", grid(), 1)),
             ("seeds", seeds()),
+            ("confirm", confirm()),
             ("report", report()),
             (
                 "hypothesis",
@@ -156,6 +158,15 @@ fn seeds() -> Json {
         }),
     )
     .with("oneOf", json!([{ "required": ["n"] }, { "required": ["list"] }]))
+}
+
+fn confirm() -> Json {
+    let seeds = format!("Number of fresh seeds: {FIRST_CONFIRM_SEED} and those after it.");
+    object(
+        "The best point of each optimizer, and of each side of a hypothesis about best points, is trained again with fresh seeds. Headline figures, tests of best points and test accuracy then come from these alone.",
+        &["seeds"],
+        CONFIRM_KEYS.iter().map(|&name| (name, count(&seeds, 1, MAX_TRIALS))),
+    )
 }
 
 fn report() -> Json {

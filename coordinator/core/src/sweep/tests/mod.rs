@@ -1,5 +1,6 @@
 //! Tests of the sweep language as a whole: refusals, expansion, identity, properties.
 
+mod confirm;
 mod expansion;
 mod grid_refusals;
 mod identity;

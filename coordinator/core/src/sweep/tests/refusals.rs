@@ -57,9 +57,9 @@ fn names_of_the_file_itself() {
         ],
     );
     check(
-        &base_and("[confirm]\nseeds = 10"),
+        &base_and("[figures]\nn = 10"),
         &[
-            "13:2 unknown key `confirm` | not a key of the sweep file | known keys: name, description, dataset, model, train, grid, seeds, report, hypothesis",
+            "13:2 unknown key `figures` | not a key of the sweep file | known keys: name, description, dataset, model, train, grid, seeds, confirm, report, hypothesis",
         ],
     );
     check(

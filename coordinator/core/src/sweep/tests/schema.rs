@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use super::super::{domain, grid, parse, questions, range, schema};
+use super::super::{confirm, domain, grid, parse, questions, range, schema};
 
 /// The keys of the object at a JSON pointer.
 fn keys(pointer: &str) -> Vec<String> {
@@ -30,6 +30,7 @@ fn each_section_has_the_keys_that_the_reader_knows() {
         (grid, &grid::keys()),
         (&format!("{grid}/properties/exclude/items"), &domain::names()),
         ("/properties/seeds", parse::SEEDS_KEYS),
+        ("/properties/confirm", confirm::CONFIRM_KEYS),
         ("/properties/report", questions::REPORT_KEYS),
         ("/properties/report/properties/heatmaps/items", questions::HEATMAP_KEYS),
         ("/properties/hypothesis/items", questions::HYPOTHESIS_KEYS),
