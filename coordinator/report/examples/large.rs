@@ -9,7 +9,7 @@ use std::time::Instant;
 use sample::Shape;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let input = sample::input(&Shape::large());
+    let input = sample::input(&large());
     let folder = tempfile::tempdir()?;
     let start = Instant::now();
     let built = report::build(&input, folder.path())?;
@@ -24,4 +24,27 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!("{what}: {:.2} MB", bytes as f64 / 1e6);
     }
     Ok(())
+}
+
+/// Ten optimizers, twenty learning rates, twenty batch sizes, five depths, five seeds.
+fn large() -> Shape {
+    Shape {
+        optimizers: vec![
+            "adagrad",
+            "adam",
+            "adamw",
+            "backtracking",
+            "lion",
+            "momentum",
+            "nesterov",
+            "rmsprop",
+            "sgd",
+            "sls",
+        ],
+        learning_rates: (1..=20).map(|i| f64::from(i) / 20.0).collect(),
+        batch_sizes: (1..=20).map(|i| 16 * i).collect(),
+        depths: (1..=5).collect(),
+        n_seeds: 5,
+        ..Shape::usual()
+    }
 }

@@ -27,29 +27,6 @@ impl Shape {
             n_epochs: 10,
         }
     }
-
-    /// 100,000 trials: ten optimizers, twenty rates, twenty batch sizes, five depths, five seeds.
-    pub(crate) fn large() -> Self {
-        Self {
-            optimizers: vec![
-                "adagrad",
-                "adam",
-                "adamw",
-                "backtracking",
-                "lion",
-                "momentum",
-                "nesterov",
-                "rmsprop",
-                "sgd",
-                "sls",
-            ],
-            learning_rates: (1..=20).map(|i| f64::from(i) / 20.0).collect(),
-            batch_sizes: (1..=20).map(|i| 16 * i).collect(),
-            depths: (1..=5).collect(),
-            n_seeds: 5,
-            n_epochs: 10,
-        }
-    }
 }
 
 const WIDTHS: [u32; 5] = [256, 128, 64, 32, 16];
