@@ -1,7 +1,7 @@
 //! A data set split and scaled for training: built once, shared by all slots, never changed.
 
 use super::{DataError, Dataset, Samples, largest_share};
-use crate::kernels::CompressedRows;
+use crate::kernels::{CompressedRows, vec_in_huge_pages};
 
 /// How u8 inputs become f32.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,7 +115,7 @@ impl PreparedData {
                 &dataset.train.labels[n_train..n_train + n_valid],
             ),
             test: part(test_bytes, test_labels),
-            train_bytes: (scale == Scale::Unit).then(|| train_bytes.to_vec()),
+            train_bytes: (scale == Scale::Unit).then(|| copied(train_bytes)),
             split,
             n_inputs,
             n_classes: dataset.n_classes(),
@@ -214,13 +214,23 @@ fn is_mostly_zero(bytes: &[u8], table: &Table) -> bool {
 }
 
 fn compress(bytes: &[u8], table: &Table) -> Values {
-    let mut rows = CompressedRows::new(table.len());
-    bytes.chunks_exact(table.len()).for_each(|row| rows.push(scaled(row, table)));
-    Values::Sparse(rows)
+    let rows = || bytes.chunks_exact(table.len());
+    let n_entries = rows().map(|row| scaled(row, table).filter(|&x| x != 0.0).count()).sum();
+    let mut compressed = CompressedRows::with_capacity(table.len(), n_entries);
+    rows().for_each(|row| compressed.push(scaled(row, table)));
+    Values::Sparse(compressed)
 }
 
 fn spread(bytes: &[u8], table: &Table) -> Values {
-    Values::Dense(bytes.chunks_exact(table.len()).flat_map(|row| scaled(row, table)).collect())
+    let mut all = vec_in_huge_pages(bytes.len());
+    all.extend(bytes.chunks_exact(table.len()).flat_map(|row| scaled(row, table)));
+    Values::Dense(all)
+}
+
+fn copied(bytes: &[u8]) -> Vec<u8> {
+    let mut copy = vec_in_huge_pages(bytes.len());
+    copy.extend_from_slice(bytes);
+    copy
 }
 
 fn scaled(row: &[u8], table: &Table) -> impl Iterator<Item = f32> {

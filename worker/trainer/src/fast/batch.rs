@@ -1,8 +1,11 @@
 //! The samples of one step, gathered from the data in the forms that the kernels read.
 
-use super::layer::Input;
-use crate::data::{Part, Values};
-use crate::kernels::{self, Floats, InputRows, SampleRows};
+use std::ops::Range;
+
+use super::layer::{Input, Layer};
+use super::panels::Numbers;
+use crate::data::{Part, PreparedData, Values};
+use crate::kernels::{self, Floats, InputRows, Kernels, SampleRows};
 
 /// Samples evaluated at once; a multiple of 16, so that lanes of positions go on from chunk to chunk.
 pub(crate) const EVALUATION_ROWS: usize = 64;
@@ -13,26 +16,29 @@ pub(crate) struct Gathered {
     pub labels: Vec<u8>,
     /// Of the part that was gathered from.
     rows: Vec<u32>,
-    /// Sorted for a step's gradient; unused by dense data.
+    /// Of a training batch; unused by dense data.
     by_input: InputRows,
+    /// Scratch of the sparse kernels.
+    cursors: Vec<Range<usize>>,
     /// Row-major, one row of inputs a sample; unused by sparse data.
     dense: Floats,
 }
 
 impl Gathered {
-    /// Room for `capacity` rows of any of the parts.
-    pub(crate) fn new(n_inputs: usize, capacity: usize, parts: [&Part; 3]) -> Self {
-        let (mut n_entries, mut n_dense) = (0, 0);
-        for part in parts {
-            match &part.values {
-                Values::Sparse(rows) => n_entries = n_entries.max(capacity * rows.longest()),
-                Values::Dense(_) => n_dense = capacity * n_inputs,
+    /// Room for `capacity` rows of any part, and to train on `batch_size` of them.
+    pub(crate) fn new(data: &PreparedData, capacity: usize, batch_size: usize) -> Self {
+        let n_inputs = data.n_inputs();
+        let (by_input, n_dense) = match &data.train.values {
+            Values::Sparse(rows) => {
+                (InputRows::with_capacity(n_inputs, batch_size * rows.longest()), 0)
             }
-        }
+            Values::Dense(_) => (InputRows::with_capacity(n_inputs, 0), capacity * n_inputs),
+        };
         Self {
             labels: Vec::with_capacity(capacity),
             rows: Vec::with_capacity(capacity),
-            by_input: InputRows::with_capacity(n_inputs, n_entries),
+            by_input,
+            cursors: vec![0..0; capacity],
             dense: Floats::zeros(n_dense),
         }
     }
@@ -53,21 +59,33 @@ impl Gathered {
         }
     }
 
-    /// What the first layer reads, `part` being what was gathered from.
-    pub(crate) fn input<'a>(&'a self, part: &'a Part) -> Input<'a> {
+    /// out = the samples x numbers + bias, `part` being what was gathered from. In training the
+    /// samples are made ready for the weight gradient, too.
+    pub(crate) fn first_sums(
+        &mut self,
+        kernels: &Kernels,
+        part: &Part,
+        (layer, numbers): (&Layer, &Numbers),
+        is_training: bool,
+        out: &mut [f32],
+    ) {
         match &part.values {
             Values::Sparse(all) => {
                 let samples = SampleRows { all, rows: &self.rows };
-                Input::Sparse { samples, by_input: &self.by_input }
+                let by_input = is_training.then_some(&mut self.by_input);
+                layer.sparse_affine(kernels, numbers, (samples, &mut self.cursors), by_input, out);
             }
-            Values::Dense(_) => Input::Rows(&self.dense, part.n_inputs()),
+            Values::Dense(_) => {
+                layer.affine(kernels, numbers, (&self.dense, part.n_inputs()), self.len(), out);
+            }
         }
     }
 
-    /// Sorts the samples' inputs by input, for the weight gradient.
-    pub(crate) fn sort_by_input(&mut self, part: &Part) {
-        if let Values::Sparse(all) = &part.values {
-            self.by_input.sort_from(SampleRows { all, rows: &self.rows });
+    /// What the first layer's weight gradient reads after `first_sums` in training.
+    pub(crate) fn input<'a>(&'a self, part: &Part) -> Input<'a> {
+        match part.values {
+            Values::Sparse(_) => Input::Sparse(&self.by_input),
+            Values::Dense(_) => Input::Rows(&self.dense, part.n_inputs()),
         }
     }
 }

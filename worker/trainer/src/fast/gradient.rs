@@ -149,8 +149,8 @@ fn gradient_rows(
     let deltas = &deltas[panel.first_col..];
     let deltas_stride = row_stride(panels.shape.n_out);
     match input {
-        Input::Sparse { by_input, .. } => kernels.sparse_gradient(SparseGradient {
-            inputs: by_input,
+        Input::Sparse(inputs) => kernels.sparse_gradient(SparseGradient {
+            inputs,
             from: rows.start,
             to: rows.end,
             deltas,

@@ -11,13 +11,10 @@ use crate::network::LayerShape;
 /// Rows of a weight gradient that are computed, then applied while they are in the first-level cache.
 const CHUNK_FLOATS: usize = 2048;
 
-/// What a layer reads: the samples, or the layer below's output.
+/// What a weight gradient reads: the samples, or the layer below's output.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Input<'a> {
-    Sparse {
-        samples: SampleRows<'a>,
-        by_input: &'a InputRows,
-    },
+    Sparse(&'a InputRows),
     /// Row-major with this stride.
     Rows(&'a [f32], usize),
 }
@@ -40,7 +37,6 @@ pub(crate) struct Layer {
 /// Scratch that the layers share.
 #[derive(Debug)]
 pub(crate) struct Scratch {
-    pub cursors: Vec<Range<usize>>,
     /// Deltas `[output][sample]`.
     pub deltas: Floats,
     /// Their product with the weights, `[input][sample]`.
@@ -66,36 +62,41 @@ impl Layer {
         row_stride(self.panels.shape.n_out)
     }
 
-    /// out = input x numbers + bias.
+    /// out = samples x numbers + bias; `by_input` takes the samples' entries.
+    pub(crate) fn sparse_affine(
+        &self,
+        kernels: &Kernels,
+        numbers: &Numbers,
+        (samples, cursors): (SampleRows<'_>, &mut [Range<usize>]),
+        mut by_input: Option<&mut InputRows>,
+        out: &mut [f32],
+    ) {
+        let stride = self.stride();
+        for row in out.chunks_exact_mut(stride).take(samples.rows.len()) {
+            row[..numbers.bias.len()].copy_from_slice(&numbers.bias);
+        }
+        for panel in self.panels.iter() {
+            kernels.sparse_forward(SparseForward {
+                samples,
+                weights: self.panel(&numbers.weights, panel),
+                width: panel.width,
+                sums: &mut out[panel.first_col..],
+                sums_stride: stride,
+                cursors,
+                by_input: by_input.take(),
+            });
+        }
+    }
+
+    /// out = rows x numbers + bias; the rows come with their stride.
     pub(crate) fn affine(
         &self,
         kernels: &Kernels,
         numbers: &Numbers,
-        input: Input<'_>,
+        (a, a_stride): (&[f32], usize),
         n: usize,
         out: &mut [f32],
-        cursors: &mut [Range<usize>],
     ) {
-        let stride = self.stride();
-        let (a, a_stride) = match input {
-            Input::Sparse { samples, .. } => {
-                for row in out.chunks_exact_mut(stride).take(n) {
-                    row[..numbers.bias.len()].copy_from_slice(&numbers.bias);
-                }
-                for panel in self.panels.iter() {
-                    kernels.sparse_forward(SparseForward {
-                        samples,
-                        weights: self.panel(&numbers.weights, panel),
-                        width: panel.width,
-                        sums: &mut out[panel.first_col..],
-                        sums_stride: stride,
-                        cursors,
-                    });
-                }
-                return;
-            }
-            Input::Rows(rows, stride) => (rows, stride),
-        };
         for panel in self.panels.iter() {
             kernels.product(Product {
                 n_rows: n,
@@ -108,7 +109,7 @@ impl Layer {
                 b_stride: panel.width,
                 start: Start::Columns(&numbers.bias[panel.first_col..]),
                 result: &mut out[panel.first_col..],
-                result_stride: stride,
+                result_stride: self.stride(),
                 finish: Finish::Store,
             });
         }

@@ -70,7 +70,6 @@ impl FastNetwork {
         let trained = padded(batch_size);
         let trained_rows = |layer: &Layer| Floats::zeros(trained * layer.stride());
         let widest = layers.iter().map(Layer::stride).max().unwrap_or(0);
-        let parts = [&data.train, &data.valid, &data.test];
         Self {
             kernels: Kernels::of(isa),
             targets: Targets::smoothed(config.label_smoothing, data.n_classes()),
@@ -78,9 +77,8 @@ impl FastNetwork {
             outputs: layers.iter().map(rows).collect(),
             deltas: layers.iter().map(trained_rows).collect(),
             upcoming: Upcoming::with_capacity(capacity),
-            batch: Gathered::new(data.n_inputs(), capacity, parts),
+            batch: Gathered::new(&data, capacity, batch_size),
             scratch: Scratch {
-                cursors: vec![0..0; capacity],
                 deltas: Floats::zeros(widest * row_stride(batch_size)),
                 products: Floats::zeros(widest * row_stride(batch_size)),
             },
@@ -100,8 +98,9 @@ impl FastNetwork {
             Some(line) if training_step.is_some() => &mut line.sums,
             _ => &mut self.outputs[0],
         };
-        let input = self.batch.input(part);
-        first.affine(self.kernels, &first.current, input, n, sums, &mut self.scratch.cursors);
+        let is_training = training_step.is_some();
+        let numbers = (first, &first.current);
+        self.batch.first_sums(self.kernels, part, numbers, is_training, sums);
         if let (Some(line), Some(_)) = (&self.line, training_step) {
             let used = n * first.stride();
             self.outputs[0][..used].copy_from_slice(&line.sums[..used]);
@@ -126,9 +125,8 @@ impl FastNetwork {
                 _ => &layer.current,
             };
             let (below, outputs) = self.outputs.split_at_mut(index);
-            let input = Input::Rows(&below[index - 1], self.layers[index - 1].stride());
-            let n = self.batch.len();
-            layer.affine(self.kernels, numbers, input, n, &mut outputs[0], &mut []);
+            let input = (&below[index - 1][..], self.layers[index - 1].stride());
+            layer.affine(self.kernels, numbers, input, self.batch.len(), &mut outputs[0]);
             self.activate(index, training_step);
         }
     }
@@ -198,7 +196,6 @@ impl FastNetwork {
                 &mut self.scratch,
             );
         }
-        self.batch.sort_by_input(&self.data.train);
     }
 
     /// Does something with each layer from `from` on: the layer, what it read, its sums' gradient.

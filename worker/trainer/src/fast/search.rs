@@ -108,9 +108,9 @@ impl FastNetwork {
             }
             None => {
                 let first = &self.layers[0];
-                let input = self.batch.input(&self.data.train);
-                let cursors = &mut self.scratch.cursors;
-                first.affine(kernels, &first.gradient, input, n, &mut line.slopes, cursors);
+                let numbers = (first, &first.gradient);
+                let slopes = &mut line.slopes;
+                self.batch.first_sums(kernels, &self.data.train, numbers, false, slopes);
                 self.norm_squared(0)
             }
         };

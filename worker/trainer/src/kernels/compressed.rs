@@ -1,6 +1,8 @@
 //! Rows without their zeros, as the sparse kernels read them: by sample and by input. What is built
 //! here is in range by construction, so that kernels need not look at every entry.
 
+use super::pages::vec_in_huge_pages;
+
 /// The non-zero inputs of many rows: ascending in each row, and below `n_inputs`.
 #[derive(Debug)]
 pub(crate) struct CompressedRows {
@@ -12,10 +14,15 @@ pub(crate) struct CompressedRows {
 }
 
 impl CompressedRows {
-    /// Inputs are at most 65,536.
-    pub(crate) fn new(n_inputs: usize) -> Self {
+    /// With room for so many entries. Inputs are at most 65,536.
+    pub(crate) fn with_capacity(n_inputs: usize, n_entries: usize) -> Self {
         assert!(n_inputs <= 1 << 16, "u16 tells the inputs apart");
-        Self { n_inputs, starts: vec![0], inputs: Vec::new(), values: Vec::new() }
+        Self {
+            n_inputs,
+            starts: vec![0],
+            inputs: vec_in_huge_pages(n_entries),
+            values: vec_in_huge_pages(n_entries),
+        }
     }
 
     /// Appends a row with a value for each input.
@@ -65,7 +72,8 @@ impl SampleRows<'_> {
     }
 }
 
-/// The entries of a batch by input.
+/// The entries of a batch by input: a counting sort, whose second half is done by the forward pass as
+/// it meets the entries.
 #[derive(Debug)]
 pub(crate) struct InputRows {
     /// Input k has `starts[k]..starts[k + 1]`; samples ascend.
@@ -80,13 +88,35 @@ pub(super) struct Entry {
     pub value: f32,
 }
 
+/// Takes the entries one by one. Pointers, because a kernel can keep them in registers.
+#[derive(Clone, Copy)]
+pub(super) struct Filling {
+    ends: *mut u32,
+    entries: *mut Entry,
+}
+
+impl Filling {
+    /// # Safety
+    /// `fill` was told a row that has the entry, it comes once, and its `InputRows` live.
+    #[inline(always)]
+    pub(super) unsafe fn push(self, input: usize, entry: Entry) {
+        // SAFETY: rows' inputs are below `n_inputs`, and `fill` left the entry a place.
+        unsafe {
+            let end = self.ends.add(input);
+            self.entries.add(*end as usize).write(entry);
+            *end += 1;
+        }
+    }
+}
+
 impl InputRows {
+    /// With room for so many entries.
     pub(crate) fn with_capacity(n_inputs: usize, n_entries: usize) -> Self {
         Self { starts: vec![0; n_inputs + 1], entries: Vec::with_capacity(n_entries), n_samples: 0 }
     }
 
-    /// A counting sort: stable, so samples stay ascending.
-    pub(crate) fn sort_from(&mut self, samples: SampleRows<'_>) {
+    /// Makes a place for every entry of the samples.
+    pub(super) fn fill(&mut self, samples: SampleRows<'_>) -> Filling {
         let Self { starts, entries, n_samples } = self;
         assert_eq!(starts.len(), samples.n_inputs() + 1);
         *n_samples = samples.rows.len();
@@ -102,14 +132,7 @@ impl InputRows {
             begin += std::mem::replace(start, begin);
         }
         entries.resize(begin as usize, Entry::default());
-        for (sample, &row) in samples.rows.iter().enumerate() {
-            let (inputs, values) = samples.all.row(row as usize);
-            for (&input, &value) in inputs.iter().zip(values) {
-                let next = &mut starts[usize::from(input) + 1];
-                entries[*next as usize] = Entry { sample: sample as u32, value };
-                *next += 1;
-            }
-        }
+        Filling { ends: starts[1..].as_mut_ptr(), entries: entries.as_mut_ptr() }
     }
 
     pub(super) fn n_inputs(&self) -> usize {
@@ -121,8 +144,17 @@ impl InputRows {
         self.n_samples
     }
 
-    /// Starts by input, and the entries that they point into.
-    pub(super) fn parts(&self) -> (&[u32], &[Entry]) {
-        (&self.starts, &self.entries)
+    /// An input's entries.
+    ///
+    /// # Safety
+    /// The input is below `n_inputs`.
+    #[inline(always)]
+    pub(super) unsafe fn of(&self, input: usize) -> &[Entry] {
+        // SAFETY: the starts are in range by construction.
+        unsafe {
+            let start = *self.starts.get_unchecked(input) as usize;
+            let end = *self.starts.get_unchecked(input + 1) as usize;
+            self.entries.get_unchecked(start..end)
+        }
     }
 }

@@ -7,9 +7,10 @@ use super::compressed::{Entry, InputRows, SampleRows};
 use super::lanes::Lanes;
 use super::product::{Finish, finish};
 
-/// Weights of the inputs that all samples pass before the next block; somewhat more than the
-/// first-level cache was fastest, because each block loads and stores every sample's sums.
-const BLOCK_FLOATS: usize = 12 * 1024;
+/// Weights of the inputs that all samples pass before the next block, and deltas that all inputs
+/// pass before the next columns. Somewhat more than the first-level cache was fastest, because each
+/// block loads and stores every sample's sums.
+const CACHE_FLOATS: usize = 12 * 1024;
 
 /// One panel of `sums += samples x weights`; both have `width` columns (a multiple of 16).
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub(crate) struct SparseForward<'a> {
     pub sums_stride: usize,
     /// Scratch: what is left of each sample's entries.
     pub cursors: &'a mut [Range<usize>],
+    /// Takes the entries sorted by input, if the weight gradient will want them.
+    pub by_input: Option<&'a mut InputRows>,
 }
 
 /// Rows of the weight gradient of one panel, inputs `from..to`.
@@ -46,6 +49,7 @@ impl SparseForward<'_> {
         assert!(self.width.is_multiple_of(16) && n <= self.cursors.len());
         assert!(self.samples.n_inputs() * self.width <= self.weights.len());
         assert!(n == 0 || (n - 1) * self.sums_stride + self.width <= self.sums.len());
+        assert!(self.width > 0);
     }
 }
 
@@ -65,35 +69,49 @@ impl SparseGradient<'_> {
 #[inline(always)]
 pub(super) unsafe fn forward<L: Lanes>(p: &mut SparseForward<'_>) {
     let mut col = 0;
-    // SAFETY: the columns stay within the width.
+    // Every group of columns meets all entries; the first one passes them on.
+    if let Some(by_input) = p.by_input.take() {
+        let filling = by_input.fill(p.samples);
+        // SAFETY: the width is not 0, and every entry comes once.
+        col = unsafe { forward_group::<L>(p, 0, |input, entry| filling.push(input, entry)) };
+    }
+    while col < p.width {
+        // SAFETY: the columns stay within the width.
+        col = unsafe { forward_group::<L>(p, col, |_, _| ()) };
+    }
+}
+
+/// As many columns from `col` on as registers and width allow; returns where the next begin.
+/// `meet` gets each input and its entry.
+#[inline(always)]
+unsafe fn forward_group<L: Lanes>(
+    p: &mut SparseForward<'_>,
+    col: usize,
+    meet: impl FnMut(usize, Entry),
+) -> usize {
+    // SAFETY: as `forward`.
     unsafe {
-        if L::SPARSE_REGISTERS == 16 {
-            while col + 16 * L::N <= p.width {
-                forward_columns::<L, 16>(p, col);
-                col += 16 * L::N;
-            }
-        }
-        while col + 8 * L::N <= p.width {
-            forward_columns::<L, 8>(p, col);
-            col += 8 * L::N;
-        }
-        while col + 4 * L::N <= p.width {
-            forward_columns::<L, 4>(p, col);
-            col += 4 * L::N;
-        }
-        while col < p.width {
-            forward_columns::<L, 1>(p, col);
-            col += L::N;
+        match (p.width - col) / L::N {
+            16.. if L::SPARSE_REGISTERS == 16 => forward_columns::<L, 16>(p, col, meet),
+            8.. => forward_columns::<L, 8>(p, col, meet),
+            4.. => forward_columns::<L, 4>(p, col, meet),
+            _ => forward_columns::<L, 1>(p, col, meet),
         }
     }
 }
 
 #[inline(always)]
-unsafe fn forward_columns<L: Lanes, const R: usize>(p: &mut SparseForward<'_>, col: usize) {
+unsafe fn forward_columns<L: Lanes, const R: usize>(
+    p: &mut SparseForward<'_>,
+    col: usize,
+    mut meet: impl FnMut(usize, Entry),
+) -> usize {
     let (inputs, values) = p.samples.entries();
     let n_inputs = p.samples.n_inputs();
-    let block = usize::max(1, BLOCK_FLOATS / (R * L::N));
+    let block = usize::max(1, CACHE_FLOATS / (R * L::N));
     p.samples.write_ranges(p.cursors);
+    // Locals, because what a pointer leads to is loaded again after every store.
+    let (width, weights) = (p.width, p.weights.as_ptr().wrapping_add(col));
     let mut block_end = 0;
     while block_end < n_inputs {
         block_end = usize::min(block_end + block, n_inputs);
@@ -115,8 +133,10 @@ unsafe fn forward_columns<L: Lanes, const R: usize>(p: &mut SparseForward<'_>, c
                     if input >= block_end {
                         break;
                     }
-                    let x = L::splat(*values.get_unchecked(cursor));
-                    let weights = p.weights.as_ptr().add(input * p.width + col);
+                    let value = *values.get_unchecked(cursor);
+                    meet(input, Entry { sample: sample as u32, value });
+                    let x = L::splat(value);
+                    let weights = weights.add(input * width);
                     for (r, sum) in sums.iter_mut().enumerate() {
                         *sum = x.fma(L::load(weights.add(r * L::N)), *sum);
                     }
@@ -129,6 +149,7 @@ unsafe fn forward_columns<L: Lanes, const R: usize>(p: &mut SparseForward<'_>, c
             left.start = cursor;
         }
     }
+    col + R * L::N
 }
 
 /// # Safety
@@ -136,43 +157,37 @@ unsafe fn forward_columns<L: Lanes, const R: usize>(p: &mut SparseForward<'_>, c
 #[inline(always)]
 pub(super) unsafe fn gradient<L: Lanes>(p: &mut SparseGradient<'_>) {
     let mut col = 0;
-    // SAFETY: the columns stay within the width.
-    unsafe {
-        if L::SPARSE_REGISTERS == 16 {
-            while col + 16 * L::N <= p.width {
-                gradient_columns::<L, 16>(p, col);
-                col += 16 * L::N;
+    // Fewer columns of a large batch, so that its deltas stay in the cache.
+    let fits = |registers: usize| p.inputs.n_samples() * registers * L::N <= CACHE_FLOATS;
+    let (fits_16, fits_8) = (L::SPARSE_REGISTERS == 16 && fits(16), fits(8));
+    while col < p.width {
+        // SAFETY: the columns stay within the width.
+        col = unsafe {
+            match (p.width - col) / L::N {
+                16.. if fits_16 => gradient_columns::<L, 16>(p, col),
+                8.. if fits_8 => gradient_columns::<L, 8>(p, col),
+                4.. => gradient_columns::<L, 4>(p, col),
+                _ => gradient_columns::<L, 1>(p, col),
             }
-        }
-        while col + 8 * L::N <= p.width {
-            gradient_columns::<L, 8>(p, col);
-            col += 8 * L::N;
-        }
-        while col + 4 * L::N <= p.width {
-            gradient_columns::<L, 4>(p, col);
-            col += 4 * L::N;
-        }
-        while col < p.width {
-            gradient_columns::<L, 1>(p, col);
-            col += L::N;
-        }
+        };
     }
 }
 
 #[inline(always)]
-unsafe fn gradient_columns<L: Lanes, const R: usize>(p: &mut SparseGradient<'_>, col: usize) {
-    let (starts, entries) = p.inputs.parts();
+unsafe fn gradient_columns<L: Lanes, const R: usize>(
+    p: &mut SparseGradient<'_>,
+    col: usize,
+) -> usize {
     for input in p.from..p.to {
-        let (from, to) = (starts[input] as usize, starts[input + 1] as usize);
-        if from == to && matches!(p.finish, Finish::Descend { .. }) {
-            continue;
-        }
         // SAFETY: entries are in range by construction, and `check` compared samples, inputs and
         // columns with the slices.
         unsafe {
+            let entries = p.inputs.of(input);
+            if entries.is_empty() && matches!(p.finish, Finish::Descend { .. }) {
+                continue;
+            }
             let mut sums = [L::splat(0.0); R];
-            for entry in from..to {
-                let Entry { sample, value } = *entries.get_unchecked(entry);
+            for &Entry { sample, value } in entries {
                 let x = L::splat(value);
                 let deltas = p.deltas.as_ptr().add(sample as usize * p.deltas_stride + col);
                 for (r, sum) in sums.iter_mut().enumerate() {
@@ -185,4 +200,5 @@ unsafe fn gradient_columns<L: Lanes, const R: usize>(p: &mut SparseGradient<'_>,
             }
         }
     }
+    col + R * L::N
 }
