@@ -135,6 +135,8 @@ fn time_machines_and_attempts_reach_no_canonical_file() {
         "timings.parquet",
         "pareto.svg",
         "pareto.png",
+        "convergence-by-time.svg",
+        "convergence-by-time.png",
     ];
     for (name, bytes) in &one {
         let same = other[name] == *bytes;

@@ -105,6 +105,12 @@ impl<'a> Sweep<'a> {
         self.value(point.trial(), "optimizer").map(|value| value_label(&value)).unwrap_or_default()
     }
 
+    /// The place of a point's optimizer among all, which is its colour in every figure.
+    pub(crate) fn optimizer_number(&self, point: &Point<'_>) -> usize {
+        let name = self.optimizer(point);
+        self.optimizers.iter().position(|other| *other == name).unwrap_or(0)
+    }
+
     /// Points of one optimizer, in row order.
     pub(crate) fn points_of(&self, optimizer: &str) -> Vec<&Point<'a>> {
         self.points.iter().filter(|point| self.optimizer(point) == optimizer).collect()

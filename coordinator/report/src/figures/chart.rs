@@ -1,8 +1,10 @@
 //! Line and dot charts in one or more panels, with one legend for all of them.
 
-use super::color::{WHITE, line_style};
+use super::color::{Color, WHITE, line_style};
+use super::legend::{Legend, Sample};
 use super::scale::{Scale, Spacing, tick_label};
-use super::svg::{FAINT, GRID_LINE, INK, Pen, Rect, Svg, Type, text_width};
+use super::svg::{FAINT, GRID_LINE, INK, Pen, Rect, Svg, Type};
+use super::text::text_width;
 
 pub(crate) struct Chart {
     pub(crate) title: String,
@@ -22,19 +24,43 @@ pub(crate) struct AxisStyle {
     pub(crate) spacing: Spacing,
     /// Where the ticks are; chosen by the scale when empty.
     pub(crate) ticks: Vec<f64>,
+    /// Dots beyond it stand on the border as triangles.
+    pub(crate) limit: f64,
+    /// Whether 0 must be seen, as for counts.
+    pub(crate) shows_zero: bool,
 }
 
 impl AxisStyle {
     pub(crate) fn linear(label: &str) -> Self {
-        Self { label: label.to_string(), spacing: Spacing::Linear, ticks: Vec::new() }
+        Self {
+            label: label.to_string(),
+            spacing: Spacing::Linear,
+            ticks: Vec::new(),
+            limit: f64::INFINITY,
+            shows_zero: false,
+        }
     }
 
     pub(crate) fn log(label: &str) -> Self {
-        Self { label: label.to_string(), spacing: Spacing::Log, ticks: Vec::new() }
+        Self {
+            label: label.to_string(),
+            spacing: Spacing::Log,
+            ticks: Vec::new(),
+            limit: f64::INFINITY,
+            shows_zero: false,
+        }
     }
 
     pub(crate) fn ticks(self, ticks: Vec<f64>) -> Self {
         Self { ticks, ..self }
+    }
+
+    pub(crate) fn with_zero(self) -> Self {
+        Self { shows_zero: true, ..self }
+    }
+
+    pub(crate) fn at_most(self, limit: f64) -> Self {
+        Self { limit, ..self }
     }
 }
 
@@ -58,9 +84,17 @@ pub(crate) struct Series {
     pub(crate) band: Vec<(f64, f64, f64)>,
 }
 
+impl Series {
+    fn sample(&self) -> Sample {
+        match self.mark {
+            Mark::Line | Mark::DottedLine => Sample::Line(self.style),
+            Mark::Dots => Sample::Dot(self.style),
+            Mark::Steps => Sample::Thin(INK),
+        }
+    }
+}
+
 const MARGIN: f64 = 22.0;
-const TITLE_HEIGHT: f64 = 50.0;
-const LEGEND_ROW: f64 = 22.0;
 const LEFT: f64 = 66.0;
 const BELOW: f64 = 52.0;
 /// Room for a panel's title, or without one.
@@ -79,8 +113,9 @@ pub(crate) fn chart(chart: &Chart) -> Option<String> {
     }
     let n_columns = panels.len().min(2);
     let width = if n_columns == 1 { 760.0 } else { WIDE };
-    let legend = legend_rows(&panels, width);
-    let top = TITLE_HEIGHT + LEGEND_ROW * legend.len() as f64;
+    let series = panels.iter().flat_map(|panel| &panel.series);
+    let legend = Legend::new(series.map(|series| (series.label.clone(), series.sample())), width);
+    let top = legend.bottom();
     let room = (width - 2.0 * MARGIN) / n_columns as f64;
     let plot_height = if n_columns == 1 { 330.0 } else { 240.0 };
     let is_titled = panels.iter().any(|panel| !panel.title.is_empty());
@@ -88,8 +123,8 @@ pub(crate) fn chart(chart: &Chart) -> Option<String> {
     let panel_height = above + plot_height + BELOW;
     let n_rows = panels.len().div_ceil(n_columns);
     let mut svg = Svg::new(width, top + panel_height * n_rows as f64 + 8.0);
-    svg.text((24.0, 34.0), &chart.title, Type::new(18.0));
-    draw_legend(&mut svg, &legend);
+    svg.title(&chart.title);
+    legend.draw(&mut svg);
     for (index, panel) in panels.iter().enumerate() {
         let area = Rect {
             x: MARGIN + room * (index % n_columns) as f64 + LEFT - 10.0,
@@ -102,60 +137,21 @@ pub(crate) fn chart(chart: &Chart) -> Option<String> {
     Some(svg.finish())
 }
 
-/// Labels with the place of each, wrapped into rows.
-fn legend_rows(panels: &[&Panel], width: f64) -> Vec<Vec<(f64, String, usize, Mark)>> {
-    let mut entries: Vec<(String, usize, Mark)> = Vec::new();
-    for series in panels.iter().flat_map(|panel| &panel.series) {
-        if !entries.iter().any(|(label, _, _)| *label == series.label) {
-            entries.push((series.label.clone(), series.style, series.mark));
-        }
-    }
-    let mut rows: Vec<Vec<(f64, String, usize, Mark)>> = vec![Vec::new()];
-    let mut x = 26.0;
-    for (label, style, mark) in entries {
-        let needed = 36.0 + text_width(&label, 12.0) + 22.0;
-        if x + needed > width && x > 26.0 {
-            rows.push(Vec::new());
-            x = 26.0;
-        }
-        if let Some(row) = rows.last_mut() {
-            row.push((x, label, style, mark));
-        }
-        x += needed;
-    }
-    rows
-}
-
-fn draw_legend(svg: &mut Svg, rows: &[Vec<(f64, String, usize, Mark)>]) {
-    for (index, row) in rows.iter().enumerate() {
-        let y = TITLE_HEIGHT + LEGEND_ROW * index as f64 + 8.0;
-        for (x, label, style, mark) in row {
-            let (color, dash) = line_style(*style);
-            match mark {
-                Mark::Dots => svg.circle((x + 14.0, y), 5.0, color, 0.85),
-                Mark::Steps => svg.line((*x, y), (x + 28.0, y), Pen::new(FAINT, 1.5)),
-                Mark::Line | Mark::DottedLine => {
-                    svg.line((*x, y), (x + 28.0, y), Pen::new(color, 2.5).dashed(dash));
-                }
-            }
-            svg.text((x + 36.0, y + 4.5), label, Type::new(12.0));
-        }
-    }
-}
-
 fn draw_panel(svg: &mut Svg, panel: &Panel, area: Rect) {
     let xs = panel.series.iter().flat_map(|series| series.points.iter().map(|point| point.0));
     let ys = panel.series.iter().flat_map(|series| {
         let band = series.band.iter().flat_map(|(_, low, high)| [*low, *high]);
         series.points.iter().map(|point| point.1).chain(band)
     });
+    let xs = xs.map(|x| x.min(panel.x.limit));
+    let ys = ys.map(|y| y.min(panel.y.limit)).chain(panel.y.shows_zero.then_some(0.0));
     let x = Scale::around(panel.x.spacing, xs, area.x, area.right());
     let y = Scale::around(panel.y.spacing, ys, area.bottom(), area.y);
     let (Some(x), Some(y)) = (x, y) else { return };
-    svg.text((area.x, area.y - 10.0), &panel.title, Type::new(14.0));
+    svg.fitted_text((area.x, area.y - 10.0), &panel.title, Type::new(14.0), area.width);
     draw_axes(svg, panel, area, &x, &y);
     for series in &panel.series {
-        draw_series(svg, series, &x, &y);
+        draw_series(svg, series, (panel.x.limit, &x), (panel.y.limit, &y));
     }
 }
 
@@ -181,21 +177,26 @@ fn draw_axes(svg: &mut Svg, panel: &Panel, area: Rect, x: &Scale, y: &Scale) {
     svg.line((area.x, area.bottom()), (area.right(), area.bottom()), Pen::new(FAINT, 1.0));
     let label = Type::new(12.0).middle().color(FAINT);
     svg.text((area.center_x(), area.bottom() + 38.0), &panel.x.label, label);
-    svg.vertical_text((area.x - 46.0, area.center_y()), &panel.y.label, label);
+    svg.vertical_text((area.x - 52.0, area.center_y()), &panel.y.label, label);
 }
 
 fn ticks(style: &AxisStyle, scale: &Scale, n: usize) -> Vec<f64> {
     if style.ticks.is_empty() { scale.ticks(n) } else { style.ticks.clone() }
 }
 
-fn draw_series(svg: &mut Svg, series: &Series, x: &Scale, y: &Scale) {
+fn draw_series(
+    svg: &mut Svg,
+    series: &Series,
+    (x_limit, x): (f64, &Scale),
+    (y_limit, y): (f64, &Scale),
+) {
     let (color, dash) = line_style(series.style);
     let places: Vec<(f64, f64)> =
         series.points.iter().map(|point| (x.place(point.0), y.place(point.1))).collect();
     if series.band.len() > 1 {
         let upper = series.band.iter().map(|(at, _, high)| (x.place(*at), y.place(*high)));
         let lower = series.band.iter().rev().map(|(at, low, _)| (x.place(*at), y.place(*low)));
-        svg.band(&upper.chain(lower).collect::<Vec<_>>(), color);
+        svg.polygon(&upper.chain(lower).collect::<Vec<_>>(), color, 0.18);
     }
     match series.mark {
         Mark::Line if places.len() > 1 => svg.polyline(&places, Pen::new(color, 2.2).dashed(dash)),
@@ -204,15 +205,36 @@ fn draw_series(svg: &mut Svg, series: &Series, x: &Scale, y: &Scale) {
             dots(svg, &places, color, 1.0);
         }
         Mark::Steps => svg.polyline(&staircase(&places), Pen::new(INK, 1.2)),
-        Mark::Line | Mark::Dots => dots(svg, &places, color, 0.75),
+        Mark::Line => dots(svg, &places, color, 0.75),
+        Mark::Dots => {
+            let (inside, beyond): (Vec<_>, Vec<_>) = series
+                .points
+                .iter()
+                .zip(places)
+                .partition(|(point, _)| point.0 <= x_limit && point.1 <= y_limit);
+            dots(svg, &inside.into_iter().map(|(_, place)| place).collect::<Vec<_>>(), color, 0.75);
+            for (point, place) in beyond {
+                triangle(svg, place, point.1 > y_limit, color);
+            }
+        }
     }
 }
 
-fn dots(svg: &mut Svg, places: &[(f64, f64)], color: super::color::Color, opacity: f64) {
+fn dots(svg: &mut Svg, places: &[(f64, f64)], color: Color, opacity: f64) {
     for place in places {
         svg.ring(*place, 4.6, Pen::new(WHITE, 1.2));
         svg.circle(*place, 4.2, color, opacity);
     }
+}
+
+/// Points up, or else to the right.
+fn triangle(svg: &mut Svg, (x, y): (f64, f64), is_up: bool, color: Color) {
+    let corners = if is_up {
+        [(x - 5.5, y + 4.5), (x + 5.5, y + 4.5), (x, y - 5.5)]
+    } else {
+        [(x - 4.5, y - 5.5), (x - 4.5, y + 5.5), (x + 5.5, y)]
+    };
+    svg.polygon(&corners, color, 0.85);
 }
 
 /// Right first, then up: what is reached stays reached until something better comes.

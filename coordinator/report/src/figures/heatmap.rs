@@ -1,8 +1,10 @@
 //! Annotated heatmap panels that share one scale of shades and one colour bar.
 
 use super::color::{MARK, WHITE, ink_on, sequential};
+use super::legend::Fill;
 use super::scale::Shades;
-use super::svg::{FAINT, INK, Pen, Rect, Svg, Type, text_width};
+use super::svg::{FAINT, INK, Pen, Rect, Svg, Type};
+use super::text::text_width;
 use crate::analysis::{Heat, HeatCell, HeatPanel, percent};
 use crate::input::Metric;
 
@@ -26,13 +28,24 @@ const MAX_CELL_WIDTH: f64 = 88.0;
 /// Narrower cells carry no text.
 const MIN_TEXT_WIDTH: f64 = 44.0;
 
+/// The scale of shades for some heatmaps together, so that one colour means one value in all of them.
+/// `None` when no cell of any has a value.
+pub(crate) fn shades<'h>(heats: impl Iterator<Item = &'h Heat>, metric: Metric) -> Option<Shades> {
+    Shades::of(metric, heats.flat_map(cells).map(|cell| cell.value))
+}
+
 /// `None` when no cell has a value.
-pub(crate) fn heatmap(heat: &Heat, metric: Metric, labels: &Labels<'_>) -> Option<String> {
+pub(crate) fn heatmap(
+    heat: &Heat,
+    metric: Metric,
+    shades: Shades,
+    labels: &Labels<'_>,
+) -> Option<String> {
+    cells(heat).next()?;
     let layout = Layout::of(heat, labels.title);
-    let shades = Shades::of(metric, cells(heat).map(|cell| cell.value))?;
     let painter = Painter { heat, metric, shades };
     let mut svg = Svg::new(layout.width, layout.height);
-    svg.text((24.0, 34.0), labels.title, Type::new(TITLE_SIZE));
+    svg.title(labels.title);
     let mut best = None;
     let faint = Type::new(13.0).middle().color(FAINT);
     for (index, panel) in heat.panels.iter().enumerate() {
@@ -157,7 +170,8 @@ impl Painter<'_> {
 
     fn panel(&self, svg: &mut Svg, panel: &HeatPanel, area: Rect) {
         let width = area.width / self.heat.x_labels.len() as f64;
-        svg.text((area.center_x(), area.y - 9.0), &panel.title, Type::new(15.0).middle());
+        let at = (area.center_x(), area.y - 9.0);
+        svg.fitted_text(at, &panel.title, Type::new(15.0).middle(), area.width);
         for (row, cells_of_row) in panel.cells.iter().enumerate() {
             for (column, cell) in cells_of_row.iter().enumerate() {
                 let rect = self.place(area, row, column);
@@ -166,9 +180,8 @@ impl Painter<'_> {
         }
         for (column, label) in self.heat.x_labels.iter().enumerate() {
             let x = area.x + width * (column as f64 + 0.5);
-            let size = (width - 2.0) / text_width(label, 1.0);
-            let style = Type::new(size.clamp(7.0, 12.0)).middle();
-            svg.text((x, area.bottom() + 18.0), label, style);
+            let style = Type::new(12.0).middle();
+            svg.fitted_text((x, area.bottom() + 18.0), label, style, width - 2.0);
         }
     }
 
@@ -176,8 +189,7 @@ impl Painter<'_> {
         let height = area.height / self.heat.y_labels.len() as f64;
         for (row, label) in self.heat.y_labels.iter().enumerate() {
             let y = area.bottom() - height * (row as f64 + 0.5) + 4.0;
-            let size = MAX_LABEL_WIDTH / text_width(label, 1.0);
-            svg.text((area.x - 7.0, y), label, Type::new(size.clamp(7.0, 12.0)).end());
+            svg.fitted_text((area.x - 7.0, y), label, Type::new(12.0).end(), MAX_LABEL_WIDTH);
         }
     }
 
@@ -242,7 +254,7 @@ impl Painter<'_> {
 }
 
 fn diverged_cell(svg: &mut Svg, rect: Rect) {
-    svg.hatched_rect(rect);
+    svg.filled(rect, Fill::Hatched);
     if rect.width >= MIN_TEXT_WIDTH {
         let text = if rect.width < 60.0 { "div." } else { "diverged" };
         let label = Rect { y: rect.center_y() - 8.0, height: 16.0, ..rect.inset(4.0) };

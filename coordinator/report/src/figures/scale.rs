@@ -37,14 +37,16 @@ impl Scale {
         if low > high {
             return None;
         }
+        // Sums in another order differ by less: a difference that says nothing.
+        let is_one_value = high - low <= 1e-9 * high.abs().max(low.abs());
         let scale = match spacing {
             Spacing::Linear => {
                 let room =
-                    if high > low { (high - low) * 0.05 } else { low.abs().max(1e-3) * 0.05 };
+                    if is_one_value { low.abs().max(1e-3) * 0.05 } else { (high - low) * 0.05 };
                 Self { spacing, low: low - room, high: high + room, from, to }
             }
             Spacing::Log => {
-                let factor = if high > low { libm::pow(high / low, 0.05) } else { 1.5 };
+                let factor = if is_one_value { 1.5 } else { libm::pow(high / low, 0.05) };
                 Self { spacing, low: low / factor, high: high * factor, from, to }
             }
         };
@@ -105,6 +107,23 @@ impl Scale {
             .find(|ticks| ticks.len() >= 3)
             .unwrap_or_else(|| self.linear_ticks(n))
     }
+}
+
+/// Where a log axis should end so that its largest tenth does not squeeze the others: infinite when
+/// that tenth lengthens the axis by no more than 60 %, and for fewer than ten values.
+pub(crate) fn usual_limit(mut values: Vec<f64>) -> f64 {
+    const LONGER: f64 = 1.6;
+    /// Room for the border itself, as a share of the axis.
+    const ROOM: f64 = 0.1;
+    values.retain(|value| *value > 0.0);
+    values.sort_by(f64::total_cmp);
+    let (Some(low), Some(high)) = (values.first(), values.last()) else { return f64::INFINITY };
+    let usual = values[(values.len() - 1) * 9 / 10];
+    let length = libm::log(usual / low);
+    if values.len() < 10 || libm::log(high / low) <= LONGER * length {
+        return f64::INFINITY;
+    }
+    usual * libm::exp(ROOM * length.max(1.0))
 }
 
 /// A tick's label: as many decimals as its step needs.
@@ -201,7 +220,20 @@ mod tests {
             let scale = Scale::around(spacing, [0.5].into_iter(), 0.0, 100.0).unwrap();
             assert!((scale.place(0.5) - 50.0).abs() < 1.0, "{spacing:?}");
         }
+        let noise = [88.65, 88.65 * (1.0 + 1e-15)].into_iter();
+        let scale = Scale::around(Spacing::Log, noise, 0.0, 100.0).unwrap();
+        assert!((scale.place(88.65) - 50.0).abs() < 1.0, "rounding is no difference");
         assert!(Scale::around(Spacing::Log, [0.0, -1.0].into_iter(), 0.0, 1.0).is_none());
+    }
+
+    #[test]
+    fn a_few_large_values_do_not_stretch_an_axis() {
+        let mut values: Vec<f64> = (0..19).map(|i| 2.0 + f64::from(i) / 10.0).collect();
+        assert_eq!(usual_limit(values.clone()), f64::INFINITY);
+        values.push(80.0);
+        let limit = usual_limit(values);
+        assert!((3.8..5.0).contains(&limit), "{limit}");
+        assert_eq!(usual_limit(vec![1.0, 90.0]), f64::INFINITY);
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use super::color::Color;
-use crate::text::shortened;
+use super::legend::Fill;
+use super::text::{escape, fit};
 
 pub(crate) const INK: Color = Color(0x22, 0x22, 0x22);
 pub(crate) const FAINT: Color = Color(0x66, 0x66, 0x66);
@@ -120,9 +121,12 @@ impl Svg {
         self.filled_rect(rect, &fill, pen);
     }
 
-    /// A rectangle with thin diagonal lines: a place where every trial diverged.
-    pub(crate) fn hatched_rect(&mut self, rect: Rect) {
-        self.filled_rect(rect, "url(#hatch)", None);
+    /// Hatched areas have thin diagonal lines.
+    pub(crate) fn filled(&mut self, rect: Rect, fill: Fill) {
+        match fill {
+            Fill::Color(color) => self.rect(rect, Some(color), None),
+            Fill::Hatched => self.filled_rect(rect, "url(#hatch)", None),
+        }
     }
 
     fn filled_rect(&mut self, rect: Rect, fill: &str, pen: Option<Pen>) {
@@ -162,12 +166,12 @@ impl Svg {
         );
     }
 
-    /// A filled shape that lets what is behind it shine through.
-    pub(crate) fn band(&mut self, points: &[(f64, f64)], color: Color) {
+    pub(crate) fn polygon(&mut self, points: &[(f64, f64)], color: Color, opacity: f64) {
         let _ = writeln!(
             self.body,
-            "<polygon points=\"{}\" fill=\"{color}\" fill-opacity=\"0.18\"/>",
+            "<polygon points=\"{}\" fill=\"{color}\" fill-opacity=\"{}\"/>",
             coordinates(points),
+            num(opacity),
         );
     }
 
@@ -196,6 +200,17 @@ impl Svg {
     /// `at` is the baseline's anchor.
     pub(crate) fn text(&mut self, at: (f64, f64), text: &str, style: Type) {
         self.placed_text(at, text, style, "");
+    }
+
+    /// Shrunk, then cut, to the room there is.
+    pub(crate) fn fitted_text(&mut self, at: (f64, f64), text: &str, style: Type, room: f64) {
+        let (text, size) = fit(text, room, style.size);
+        self.text(at, &text, Type { size, ..style });
+    }
+
+    /// The figure's name, in its upper left corner.
+    pub(crate) fn title(&mut self, title: &str) {
+        self.fitted_text((24.0, 34.0), title, Type::new(18.0), self.width - 48.0);
     }
 
     /// Read from bottom to top.
@@ -246,34 +261,13 @@ fn num(x: f64) -> String {
     if text == "-0" { "0".to_string() } else { text.to_string() }
 }
 
-/// Roughly how wide a text is; for room, never for exact placing.
-pub(crate) fn text_width(text: &str, size: f64) -> f64 {
-    text.chars().count() as f64 * size * 0.6
-}
-
-/// Text as XML shows it, cut to a length that no figure breaks at.
-fn escape(text: &str) -> String {
-    const MAX_CHARS: usize = 120;
-    let mut safe = String::new();
-    for c in shortened(text, MAX_CHARS).chars() {
-        match c {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            c => safe.push(c),
-        }
-    }
-    safe
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
     use resvg::usvg::roxmltree::Document;
 
     use super::*;
-    use crate::text::hostile;
+    use crate::text::{hostile, shortened};
 
     #[test]
     fn numbers_have_one_form() {
@@ -281,12 +275,6 @@ mod tests {
             ["1", "0.5", "0.33", "0"],
             [num(1.0), num(0.5), num(1.0 / 3.0), num(-0.001)].each_ref().map(String::as_str)
         );
-    }
-
-    #[test]
-    fn hostile_text_stays_text() {
-        assert_eq!(escape("<script>&\"\u{0}"), "&lt;script&gt;&amp;&quot;\u{fffd}");
-        assert_eq!(escape(&"x".repeat(500)).chars().count(), 121);
     }
 
     proptest! {

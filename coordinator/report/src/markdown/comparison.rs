@@ -1,13 +1,13 @@
 //! Section 3: the optimizers compared, over seeds and at equal budgets.
 
 use super::answer::{COLLAPSED, metric_name, p_text};
-use super::curves::{best_points, epoch_ticks, mean_line};
+use super::convergence;
+use super::curves::best_points;
 use super::page::{Left, Page, Right, count, escape};
 use crate::analysis::{
     Clock, OptimizerPair, Paired, Point, Run, Sweep, accuracy_within, best_against_best,
     is_distinguishable, optimizer_pairs, percent, points_of, samples_until,
 };
-use crate::figures::{AxisStyle, Chart, Figure, Mark, Panel, Series, chart};
 use crate::input::Work;
 use crate::stats::{self, MIN_PAIRS};
 
@@ -301,7 +301,7 @@ fn budgets(page: &mut Page, sweep: &Sweep<'_>, clock: &Clock) {
         time_budget.map_or_else(dash, |s| format!("{s:.2}")),
         clock_sentence(clock),
     ));
-    figures(page, sweep, &best);
+    convergence::write(page, sweep, clock, &best);
 }
 
 pub(crate) fn clock_sentence(clock: &Clock) -> String {
@@ -318,47 +318,4 @@ fn total_samples(run: &Run<'_>) -> Option<f64> {
 
 pub(crate) fn mean_of(point: &Point<'_>, cost: &dyn Fn(&Run<'_>) -> Option<f64>) -> Option<f64> {
     stats::mean(&point.runs.iter().filter_map(cost).collect::<Vec<_>>())
-}
-
-/// Accuracy against epochs and against samples; canonical, so nothing of time is in it.
-fn figures(page: &mut Page, sweep: &Sweep<'_>, best: &[(String, &Point<'_>)]) {
-    let panel = |title: &str, x: AxisStyle, cost: &dyn Fn(&Run<'_>, u32) -> f64| Panel {
-        title: title.to_string(),
-        x,
-        y: AxisStyle::linear("validation accuracy, %"),
-        series: best
-            .iter()
-            .enumerate()
-            .map(|(style, (name, point))| Series {
-                label: name.clone(),
-                style,
-                mark: Mark::Line,
-                ..mean_line(
-                    point,
-                    |run, epoch| cost(run, epoch.epoch),
-                    |e| e.valid_accuracy * 100.0,
-                )
-            })
-            .collect(),
-    };
-    let by_epochs = AxisStyle::linear("epochs").ticks(epoch_ticks(best));
-    let by_work = AxisStyle::linear("gradient and probe samples, millions");
-    let title = "Validation accuracy by epochs and by work".to_string();
-    let drawn = chart(&Chart {
-        title: title.clone(),
-        panels: vec![
-            panel("by epochs", by_epochs, &|_, epoch| f64::from(epoch)),
-            panel("by work", by_work, &|run, epoch| samples_until(run, epoch).total() as f64 / 1e6),
-        ],
-    });
-    if let Some(svg) = drawn {
-        let figure = Figure { name: "convergence".to_string(), alt: title, svg };
-        page.figure(
-            figure,
-            &format!(
-                "Each optimizer's best point: mean over {}, the band from the lowest to the highest.",
-                count(sweep.seeds().len(), "seed")
-            ),
-        );
-    }
 }

@@ -39,11 +39,11 @@ pub(crate) fn best_points<'p, 'a>(sweep: &'p Sweep<'a>) -> Vec<(String, &'p Poin
         .collect()
 }
 
-/// Mean over seeds of a figure by epoch, with the band from the lowest to the highest seed; its
+/// Mean of a figure by epoch over the seeds whose place on the x axis is known, with the band from the lowest to the highest seed; its
 /// label, style and mark are the caller's to set.
 pub(crate) fn mean_line(
     point: &Point<'_>,
-    x: impl Fn(&Run<'_>, &Epoch) -> f64,
+    x: impl Fn(&Run<'_>, &Epoch) -> Option<f64>,
     y: impl Fn(&Epoch) -> f64,
 ) -> Series {
     let n_epochs = point.runs.iter().map(|run| epochs(run).len()).max().unwrap_or(0);
@@ -54,7 +54,10 @@ pub(crate) fn mean_line(
         let at: Vec<(f64, f64)> = point
             .runs
             .iter()
-            .filter_map(|run| epochs(run).get(index).map(|epoch| (x(run, epoch), y(epoch))))
+            .filter_map(|run| {
+                let epoch = epochs(run).get(index)?;
+                Some((x(run, epoch)?, y(epoch)))
+            })
             .collect();
         let (xs, ys): (Vec<f64>, Vec<f64>) = at.into_iter().unzip();
         let (Some(mean_x), Some(mean_y)) = (stats::mean(&xs), stats::mean(&ys)) else { continue };
@@ -87,7 +90,7 @@ fn figure(page: &mut Page, sweep: &Sweep<'_>, best: &[(String, &Point<'_>)]) {
             .map(|(style, (name, point))| Series {
                 label: name.clone(),
                 style,
-                ..mean_line(point, |_, epoch| f64::from(epoch.epoch), field)
+                ..mean_line(point, |_, epoch| Some(f64::from(epoch.epoch)), field)
             })
             .collect(),
     };

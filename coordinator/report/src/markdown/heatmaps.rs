@@ -4,7 +4,7 @@ use super::answer::metric_name;
 use super::page::{Page, count, escape};
 use crate::ReportError;
 use crate::analysis::{Heat, MAX_AXIS_VALUES, Sweep, heat};
-use crate::figures::{Figure, Labels, heatmap};
+use crate::figures::{Figure, Labels, Shades, heatmap, shades};
 use crate::input::{Cell, HeatmapSpec, Metric};
 
 pub(crate) fn write(page: &mut Page, sweep: &Sweep<'_>) -> Result<(), ReportError> {
@@ -12,10 +12,14 @@ pub(crate) fn write(page: &mut Page, sweep: &Sweep<'_>) -> Result<(), ReportErro
     if sweep.input.heatmaps.is_empty() {
         page.block("The sweep has fewer than two axes, so there is no heatmap.");
     }
+    let specs = &sweep.input.heatmaps;
+    let heats: Vec<Option<Heat>> =
+        specs.iter().map(|spec| heat(sweep, spec)).collect::<Result<_, _>>()?;
+    let shades = shades(heats.iter().flatten(), sweep.metric());
     let mut names = Vec::new();
-    for spec in &sweep.input.heatmaps {
+    for (spec, heat) in specs.iter().zip(&heats) {
         let name = file_name(spec, &mut names);
-        one(page, sweep, spec, name)?;
+        one(page, sweep, spec, heat.as_ref(), shades, name);
     }
     Ok(())
 }
@@ -24,32 +28,26 @@ fn one(
     page: &mut Page,
     sweep: &Sweep<'_>,
     spec: &HeatmapSpec,
+    heat: Option<&Heat>,
+    shades: Option<Shades>,
     name: String,
-) -> Result<(), ReportError> {
+) {
     let (x, y) = (words(&spec.x), words(&spec.y));
-    let Some(heat) = heat(sweep, spec)? else {
-        page.block(&format!(
-            "No heatmap of {} by {}: an axis needs 1 to {MAX_AXIS_VALUES} values to be drawn.",
-            escape(&x),
-            escape(&y)
-        ));
-        return Ok(());
+    let without = format!("No heatmap of {} by {}", escape(&x), escape(&y));
+    let Some(heat) = heat else {
+        page.block(&format!("{without}: an axis needs 1 to {MAX_AXIS_VALUES} values to be drawn."));
+        return;
     };
     let metric = metric_name(sweep.metric());
     let unit = if sweep.metric() == Metric::ValidAccuracy { " (%)" } else { "" };
     let title = format!("{}{unit} by {x} and {y}", capitalized(metric));
     let labels = Labels { title: &title, x: &x, y: &y };
-    match heatmap(&heat, sweep.metric(), &labels) {
+    match shades.and_then(|shades| heatmap(heat, sweep.metric(), shades, &labels)) {
         Some(svg) => {
-            page.figure(Figure { name, alt: title, svg }, &caption(sweep, spec, &heat));
+            page.figure(Figure { name, alt: title, svg }, &caption(sweep, spec, heat));
         }
-        None => page.block(&format!(
-            "No heatmap of {} by {}: no trial that completed fills a cell.",
-            escape(&x),
-            escape(&y)
-        )),
+        None => page.block(&format!("{without}: no trial that completed fills a cell.")),
     }
-    Ok(())
 }
 
 fn caption(sweep: &Sweep<'_>, spec: &HeatmapSpec, heat: &Heat) -> String {
@@ -74,8 +72,8 @@ fn caption(sweep: &Sweep<'_>, spec: &HeatmapSpec, heat: &Heat) -> String {
     }
     text.push_str(
         ". The small line is the standard deviation over seeds, or how many of the cell's trials \
-         diverged (they count as chance); hatched: all diverged; dashed: no result. All panels share \
-         one scale, logarithmic in the distance from perfect; the frame marks the best cell",
+         diverged (they count as chance); hatched: all diverged; dashed: no result. All heatmaps \
+         share one scale, logarithmic in the distance from perfect; the frame marks the best cell",
     );
     text.push_str(match spec.cell {
         Cell::Best => ", ties by lower validation loss.",

@@ -1,13 +1,17 @@
 //! Section 4, last part: what the line searches did.
 
 use super::curves::epoch_ticks;
-use super::page::{Left, Page, Right, escape};
+use super::page::{Left, Page, Right, count, escape};
 use crate::analysis::{Point, Run, Sweep, epochs, value_label};
 use crate::figures::{AxisStyle, Chart, Figure, Mark, Panel, Series, chart};
 use crate::input::Value;
 use crate::stats;
 
 const MAX_RATES: usize = 12;
+/// Optimizers in the figure.
+const MAX_SEARCHES: usize = 4;
+/// First steps in the figure: as many as there are colours.
+const MAX_LINES: usize = 9;
 
 pub(crate) fn write(page: &mut Page, sweep: &Sweep<'_>) {
     let searches: Vec<&String> =
@@ -86,62 +90,105 @@ fn rounded(x: f64) -> f64 {
     format!("{x:.2e}").parse().unwrap_or(x)
 }
 
-/// Accepted steps over training, one panel an optimizer, one line a first step.
+/// Accepted steps and backtracks over training, a row of panels an optimizer, a line a first step.
 fn figure(page: &mut Page, sweep: &Sweep<'_>, searches: &[&String], rates: &[Value]) {
-    if searches.iter().all(|name| rates.iter().all(|rate| keeps_first_step(sweep, name, rate))) {
+    let most = |run: &Run<'_>| run.done()?.work.backtracks.map(|(_, _, most)| most);
+    if sweep.points.iter().flat_map(|point| &point.runs).filter_map(most).all(|most| most == 0) {
         page.block(
-            "In every epoch the median accepted step is the first step itself, so its course over \
-             training is not drawn.",
+            "No search refused a probe: every accepted step is the step the search starts from, so its \
+             course over training is not drawn.",
         );
         return;
     }
+    let searches = &searches[..searches.len().min(MAX_SEARCHES)];
+    let stride = rates.len().div_ceil(MAX_LINES).max(1);
+    let rates: Vec<&Value> = rates.iter().step_by(stride).collect();
     let labelled: Vec<(String, &Point<'_>)> = searches
         .iter()
         .flat_map(|name| sweep.points_of(name).into_iter().map(|point| ((*name).clone(), point)))
         .collect();
-    let panels = searches.iter().map(|name| Panel {
-        title: (*name).clone(),
-        x: AxisStyle::linear("epoch").ticks(epoch_ticks(&labelled)),
-        y: AxisStyle::log("median accepted step (log)"),
-        series: rates
-            .iter()
-            .enumerate()
-            .map(|(style, rate)| Series {
-                label: format!("first step {}", value_label(rate)),
-                style,
-                mark: Mark::Line,
-                points: median_steps(&at_rate(sweep, name, rate)),
-                band: Vec::new(),
-            })
-            .collect(),
+    let panels = searches.iter().flat_map(|name| {
+        let panel = |what: &str, y: AxisStyle, course: &dyn Fn(&[&Point<'_>]) -> Course| Panel {
+            title: format!("{name}: {what}"),
+            x: AxisStyle::linear("epoch").ticks(epoch_ticks(&labelled)),
+            y,
+            series: rates
+                .iter()
+                .enumerate()
+                .map(|(style, rate)| {
+                    let Course { points, band } = course(&at_rate(sweep, name, rate));
+                    let label = format!("first step {}", value_label(rate));
+                    Series { label, style, mark: Mark::Line, points, band }
+                })
+                .collect(),
+        };
+        [
+            panel("accepted step", AxisStyle::log("accepted step (log)"), &steps),
+            panel("backtracks", AxisStyle::linear("backtracks per step").with_zero(), &backtracks),
+        ]
     });
-    let title = "Accepted steps over training".to_string();
-    if let Some(svg) = chart(&Chart { title: title.clone(), panels: panels.collect() }) {
-        let figure = Figure { name: "accepted-steps".to_string(), alt: title, svg };
-        page.figure(
-            figure,
-            "Median over trials of each epoch's lower median of the accepted steps.",
+    let title = "Line searches over training: accepted steps and backtracks".to_string();
+    let panels: Vec<Panel> = panels.collect();
+    let n_trials = labelled.iter().map(|(_, point)| point.runs.len()).sum();
+    if let Some(svg) = chart(&Chart { title: title.clone(), panels }) {
+        let caption = format!(
+            "{} by the step their searches start from. Steps: median over trials of each epoch's lower \
+             median, the band from the smallest to the largest step of an epoch (medians over trials \
+             too). Backtracks: mean over the trials that completed.{}",
+            count(n_trials, "trial"),
+            if stride > 1 {
+                format!(" Every {stride}th first step is shown.")
+            } else {
+                String::new()
+            }
         );
+        page.figure(Figure { name: "line-search".to_string(), alt: title, svg }, &caption);
     }
 }
 
-/// Whether the median accepted step of every epoch is the step that the search starts from.
-fn keeps_first_step(sweep: &Sweep<'_>, optimizer: &str, rate: &Value) -> bool {
-    let Value::Number(first) = rate else { return false };
-    // Steps are single precision, the axis is not.
-    let is_first = |step: f64| (step - first).abs() <= 1e-6 * first.abs();
-    median_steps(&at_rate(sweep, optimizer, rate)).iter().all(|(_, step)| is_first(*step))
+/// A line over the epochs with its band.
+struct Course {
+    points: Vec<(f64, f64)>,
+    band: Vec<(f64, f64, f64)>,
 }
 
-fn median_steps(points: &[&Point<'_>]) -> Vec<(f64, f64)> {
+/// Numbers of the epochs to show, from 0; longer trainings are thinned.
+fn epoch_numbers(points: &[&Point<'_>]) -> impl Iterator<Item = usize> {
     const MAX_STEPS: usize = 200;
     let n_epochs = runs(points).map(|run| epochs(run).len()).max().unwrap_or(0);
-    (0..n_epochs)
-        .step_by(n_epochs.div_ceil(MAX_STEPS).max(1))
-        .filter_map(|index| {
-            let steps: Vec<f64> =
-                runs(points).filter_map(|run| Some(epochs(run).get(index)?.steps?.1)).collect();
-            Some((index as f64 + 1.0, stats::median(&steps)?))
-        })
-        .collect()
+    (0..n_epochs).step_by(n_epochs.div_ceil(MAX_STEPS).max(1))
+}
+
+fn steps(points: &[&Point<'_>]) -> Course {
+    let mut course = Course { points: Vec::new(), band: Vec::new() };
+    for index in epoch_numbers(points) {
+        let of_runs: Vec<(f64, f64, f64)> =
+            runs(points).filter_map(|run| epochs(run).get(index)?.steps).collect();
+        let median = |part: fn(&(f64, f64, f64)) -> f64| {
+            stats::median(&of_runs.iter().map(part).collect::<Vec<_>>())
+        };
+        let (Some(low), Some(middle), Some(high)) =
+            (median(|s| s.0), median(|s| s.1), median(|s| s.2))
+        else {
+            continue;
+        };
+        let epoch = index as f64 + 1.0;
+        course.points.push((epoch, middle));
+        course.band.push((epoch, low, high));
+    }
+    course
+}
+
+/// Of completed trials alone, whose epochs all have equally many steps.
+fn backtracks(points: &[&Point<'_>]) -> Course {
+    let per_step = |run: &Run<'_>, index: usize| {
+        let done = run.done().filter(|_| !run.is_diverged())?;
+        let n_steps = done.work.n_steps as f64 / done.history.len() as f64;
+        Some(done.history.get(index)?.n_backtracks as f64 / n_steps)
+    };
+    let means = epoch_numbers(points).filter_map(|index| {
+        let of_runs: Vec<f64> = runs(points).filter_map(|run| per_step(run, index)).collect();
+        Some((index as f64 + 1.0, stats::mean(&of_runs)?))
+    });
+    Course { points: means.collect(), band: Vec::new() }
 }

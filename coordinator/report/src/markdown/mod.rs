@@ -2,12 +2,15 @@
 
 mod answer;
 mod comparison;
+mod convergence;
 mod curves;
 mod escape;
 mod heatmaps;
+mod importance;
 mod line_search;
 mod notes;
 mod page;
+mod parallel;
 mod pareto;
 mod top;
 mod tradeoffs;

@@ -3,7 +3,7 @@
 use super::comparison::clock_sentence;
 use super::page::{Left, Page, Right, count, escape};
 use crate::analysis::{Clock, Point, Sweep, percent};
-use crate::figures::{AxisStyle, Chart, Figure, Mark, Panel, Series, chart};
+use crate::figures::{AxisStyle, Chart, Figure, Mark, Panel, Series, chart, usual_limit};
 use crate::input::Metric;
 
 /// More dots would only hide each other.
@@ -74,6 +74,9 @@ fn figure(
 ) {
     // An error of nothing has no place on a log axis.
     let place = |dot: &Dot<'_, '_>| (dot.seconds, ((1.0 - dot.accuracy) * 100.0).max(0.01));
+    let (seconds, errors): (Vec<f64>, Vec<f64>) = dots.iter().map(place).unzip();
+    let (x_limit, y_limit) = (usual_limit(seconds), usual_limit(errors));
+    let n_beyond = dots.iter().map(place).filter(|(x, y)| *x > x_limit || *y > y_limit).count();
     let stride = dots.len().div_ceil(MAX_DOTS).max(1);
     let mut series: Vec<Series> = sweep
         .optimizers
@@ -105,15 +108,20 @@ fn figure(
     let title = "Validation error against CPU seconds per trial".to_string();
     let panel = Panel {
         title: String::new(),
-        x: AxisStyle::log("CPU seconds per trial (log)"),
-        y: AxisStyle::log("validation error, % (log)"),
+        x: AxisStyle::log("CPU seconds per trial (log)").at_most(x_limit),
+        y: AxisStyle::log("validation error, % (log)").at_most(y_limit),
         series,
     };
     if let Some(svg) = chart(&Chart { title: title.clone(), panels: vec![panel] }) {
         let caption = format!(
-            "{} where nothing diverged or collapsed, means over {}; lower left is better. {}",
+            "{} where nothing diverged or collapsed, means over {}; lower left is better{}. {}",
             count(dots.len(), "point"),
             count(sweep.seeds().len(), "seed"),
+            match n_beyond {
+                0 => String::new(),
+                n =>
+                    format!("; {} beyond the axes on their border, as triangles", count(n, "point")),
+            },
             clock_sentence(clock)
         );
         page.figure(Figure { name: "pareto".to_string(), alt: title, svg }, &caption);

@@ -164,7 +164,7 @@ fn stability(page: &mut Page, sweep: &Sweep<'_>) {
         metric_name(metric),
         if sweep.seeds().len() < 2 { " (it takes two seeds at least)" } else { "" },
     ));
-    if has_rates {
+    if has_rates && sweep.counts.n_completed > 0 {
         sensitivity_figure(page, sweep);
     }
 }

@@ -4,6 +4,7 @@ use super::answer::metric_name;
 use super::curves::best_points;
 use super::heatmaps::{capitalized, words};
 use super::page::{Left, Page, Right, count, escape};
+use super::{importance, parallel};
 use crate::analysis::{
     Point, Sweep, axis_effects, best_epoch, best_of_k, borders, gain, percent, points_of,
     score_text, value_label,
@@ -20,6 +21,8 @@ const MAX_CURVE: usize = 500;
 
 pub(crate) fn write(page: &mut Page, sweep: &Sweep<'_>) {
     page.heading(2, "6. Tuning insights");
+    importance::write(page, sweep);
+    parallel::write(page, sweep);
     effects(page, sweep);
     border_warnings(page, sweep);
     rate_by_batch(page, sweep);
@@ -149,7 +152,7 @@ fn best_of(page: &mut Page, sweep: &Sweep<'_>) {
         .map(|name| (name, best_of_k(sweep, name)))
         .filter(|(_, curve)| curve.len() > 1)
         .collect();
-    if curves.is_empty() {
+    if curves.is_empty() || sweep.counts.n_completed == 0 {
         return;
     }
     page.heading(3, "What few points give");
