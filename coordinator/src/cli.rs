@@ -119,6 +119,9 @@ pub struct Run {
     /// Stop in good order after this time, as Ctrl-C does [such as 45m or 1h30m]
     #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
     pub time_limit: Option<Duration>,
+    /// Train this share of the trials twice, if possible on two workers, and compare [from 0 to 1]
+    #[arg(long, value_name = "SHARE", default_value = "0", value_parser = parse_share)]
+    pub audit: f64,
     /// How to tell what happens: to people, or as one JSON object a line on stdout
     #[arg(long, value_enum, default_value_t = Output::Human)]
     pub output: Output,
@@ -335,6 +338,11 @@ fn optimizer_names() -> PossibleValuesParser {
     OptimizerKind::ALL.map(OptimizerKind::name).into()
 }
 
+fn parse_share(text: &str) -> Result<f64, String> {
+    let share = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
+    share.ok_or_else(|| "expected a number from 0 to 1, such as 0.05".to_owned())
+}
+
 fn parse_listen(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| {
         "expected an IP address and a port, such as 127.0.0.1:7070, 0.0.0.0:7070 or [::1]:7070"
@@ -384,6 +392,7 @@ mod tests {
                 retry_failed: false,
                 max_failed: None,
                 time_limit: None,
+                audit: 0.0,
                 output: Output::Human,
             }
         );
@@ -395,7 +404,7 @@ mod tests {
             "--sweep a.toml --out o --state s --allow-network-state --fresh --yes \
              --local-workers 0 --local-slots 2 --listen 0.0.0.0:0 --insecure-plaintext \
              --lease-ttl 2s --sync-every 300ms --crash-limit 5 --retry-failed --max-failed 10 \
-             --time-limit 1h30m --output json",
+             --time-limit 1h30m --audit 0.25 --output json",
         );
         assert_eq!(run.state, Some("s".into()));
         assert_eq!((run.local_workers, run.local_slots), (0, NonZeroUsize::new(2)));
@@ -403,7 +412,7 @@ mod tests {
         assert_eq!((run.lease_ttl.as_millis(), run.sync_every.as_millis()), (2_000, 300));
         assert_eq!(run.max_failed, NonZeroU32::new(10));
         assert_eq!(run.time_limit, Some(Duration::from_secs(5_400)));
-        assert_eq!(run.output, Output::Json);
+        assert_eq!((run.audit, run.output), (0.25, Output::Json));
         assert!(run.fresh && run.yes && run.retry_failed && run.allow_network_state);
     }
 
@@ -445,6 +454,8 @@ mod tests {
             ("--sweep a.toml --crash-limit 0", "--crash-limit"),
             ("--sweep a.toml --max-failed 0", "--max-failed"),
             ("--sweep a.toml --time-limit 30", "`30` lacks its unit"),
+            ("--sweep a.toml --audit 5", "expected a number from 0 to 1"),
+            ("--sweep a.toml --audit NaN", "expected a number from 0 to 1"),
             ("--sweep a.toml --listen 7070", "expected an IP address and a port"),
             ("--sweep a.toml --listen 0.0.0.0:7070", "--insecure-plaintext"),
             ("--sweep a.toml --output xml", "[possible values: human, json]"),

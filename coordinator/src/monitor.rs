@@ -179,6 +179,24 @@ impl Monitor {
                 "conflict: two workers trained {} and got other bits; a machine or a build is broken (the first result stays)",
                 self.label(*trial)
             )),
+            Notice::WorkerHeldBack { name, ms } => {
+                let pause_s = ms / 1000;
+                tracing::warn!(
+                    worker = name,
+                    pause_s,
+                    "three trials in a row failed on a worker; it gets none for a while"
+                );
+            }
+            Notice::WorkerQuarantined { name } => say(&format!(
+                "worker {name} fails trial after trial and gets no more; its log says why, and it may come back once it was started anew"
+            )),
+            Notice::AllQuarantined => say(
+                "giving up: every worker fails trial after trial; the rest is cancelled, and the same command runs it again",
+            ),
+            Notice::AuditGivenUp { trial } => tracing::warn!(
+                trial = self.label(*trial),
+                "the audit of a trial is given up; its result stands unchecked"
+            ),
             Notice::GivenUp { n_failed } => say(&format!(
                 "giving up: {n_failed} trials failed; running ones are finished, the rest is cancelled"
             )),

@@ -221,18 +221,6 @@ pub fn reopen(ledger: &mut Ledger, first: usize, failed_too: bool) -> Vec<Action
     out
 }
 
-/// The queue order: all points of the first seed, costliest first, then the next seed.
-pub fn queue_order(plan: &Plan) -> Vec<TrialIndex> {
-    let costs: Vec<f64> = (0..plan.points.len()).map(|point| plan.cost_macs(point)).collect();
-    let mut order: Vec<TrialIndex> = (0..).map(TrialIndex).take(plan.trials.len()).collect();
-    order.sort_by(|a, b| {
-        let (a, b) = (&plan.trials[a.at()], &plan.trials[b.at()]);
-        let cost = |trial: &sweep::Trial| costs[trial.point as usize];
-        a.seed.cmp(&b.seed).then(cost(b).total_cmp(&cost(a))).then(a.point.cmp(&b.point))
-    });
-    order
-}
-
 /// Binds the address that workers connect to.
 pub fn bind(address: SocketAddr) -> Result<std::net::TcpListener, Refusal> {
     let listener = std::net::TcpListener::bind(address).map_err(|error| match error.kind() {

@@ -105,9 +105,9 @@ impl Session {
         let finished = CancellationToken::new();
         let clock = Clock::start();
         let mut restored = prepare::reopen(&mut recorded.ledger, 0, run.retry_failed);
-        let order = prepare::queue_order(&plan);
+        let agenda = plan.agenda(run.audit);
         let config = core_config(run, &facts)?;
-        let mut core = Core::restore(config, &order, &recorded.ledger, clock.now(), &mut restored);
+        let mut core = Core::restore(config, &agenda, &recorded.ledger, clock.now(), &mut restored);
         if 0 < plan.n_confirm_seeds {
             core.expect_trials();
         }

@@ -231,6 +231,8 @@ pub enum CloseCause {
     CoordinatorEnded,
     /// Another attempt brought the outcome first.
     Superseded,
+    /// The trial had its outcome before, and this attempt's was compared with it.
+    Checked,
     /// The trial could not be trained, in the worker's words.
     Failed(String),
 }
@@ -250,6 +252,21 @@ pub enum Notice {
         cause: String,
     },
     Conflict {
+        trial: TrialIndex,
+    },
+    /// Nothing is granted to the worker for a while.
+    WorkerHeldBack {
+        name: String,
+        ms: u64,
+    },
+    /// Nothing is granted to the worker any more.
+    WorkerQuarantined {
+        name: String,
+    },
+    /// Every worker was in quarantine for so long that the rest is given up.
+    AllQuarantined,
+    /// A trial could not be trained a second time; its result stands unchecked.
+    AuditGivenUp {
         trial: TrialIndex,
     },
     /// So many trials failed that the rest is given up.

@@ -11,7 +11,7 @@ use crate::{
 pub struct Ledger {
     /// One for each trial of the plan.
     pub trials: Vec<Trial>,
-    /// Attempts that were granted and not closed, by trial.
+    /// Attempts that were granted and not closed, by trial and attempt.
     pub open: Vec<OpenLease>,
 }
 
@@ -25,15 +25,23 @@ impl Ledger {
             Record::WorkerJoined { .. } | Record::Conflict { .. } => {}
             Record::Granted(open) => {
                 let trial = self.trial(open.lease.trial);
-                trial.status = Status::Leased;
                 trial.n_attempts = open.lease.attempt;
-                let place = self.open.partition_point(|o| o.lease.trial < open.lease.trial);
+                trial.last_worker = Some(open.worker);
+                // An audit leaves the outcome as it is.
+                if !trial.status.is_terminal() {
+                    trial.status = Status::Leased;
+                }
+                let place = self.open.partition_point(|o| o.lease < open.lease);
                 self.open.insert(place, *open);
             }
             Record::Closed { trial, attempt, cause } => {
                 self.close(*trial, *attempt);
-                self.trial(*trial).book(cause);
-                self.trial(*trial).status = Status::Ready;
+                let has_other = self.open.iter().any(|open| open.lease.trial == *trial);
+                let trial = self.trial(*trial);
+                trial.book(cause);
+                if trial.status == Status::Leased && !has_other {
+                    trial.status = Status::Ready;
+                }
             }
             Record::Completed { trial, attempt, result, .. } => {
                 self.close(*trial, *attempt);

@@ -2,79 +2,85 @@
 //! order first (all points of the first seed, costliest first, then the next seed), and behind
 //! them the suspects of lost workers in the order of their return.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::lease::TrialIndex;
 
 #[derive(Clone, Debug)]
 pub struct Queue {
-    /// The trial's place in the queue order.
-    position: Vec<u32>,
-    ready: BTreeSet<(u64, u32, TrialIndex)>,
-    /// The first part of each waiting trial's key: 0, or when it went to the back.
-    back: Vec<u64>,
+    /// The queue order, and each trial's place in it.
+    order: Vec<TrialIndex>,
+    place: Vec<u32>,
+    /// Places of those that wait in the order.
+    front: BTreeSet<u32>,
+    /// Those behind it, by when they were sent there.
+    back: BTreeMap<u64, TrialIndex>,
+    sent_back: BTreeMap<TrialIndex, u64>,
     n_sent_back: u64,
 }
 
 impl Queue {
     /// An empty queue for the trials of `order`, which names each exactly once.
     pub fn new(order: &[TrialIndex]) -> Self {
-        let mut position = vec![0; order.len()];
-        for (place, trial) in (0..).zip(order) {
-            position[trial.at()] = place;
+        let mut place = vec![0; order.len()];
+        for (at, trial) in (0..).zip(order) {
+            place[trial.at()] = at;
         }
-        Self { position, ready: BTreeSet::new(), back: vec![0; order.len()], n_sent_back: 0 }
+        Self {
+            order: order.to_vec(),
+            place,
+            front: BTreeSet::new(),
+            back: BTreeMap::new(),
+            sent_back: BTreeMap::new(),
+            n_sent_back: 0,
+        }
     }
 
     /// Makes room for one more trial, the last in the order, and gives its index.
     pub fn extend(&mut self) -> TrialIndex {
-        let place = u32::try_from(self.position.len()).expect("plans are below 2^32 trials");
-        self.position.push(place);
-        self.back.push(0);
+        let place = u32::try_from(self.order.len()).expect("plans are below 2^32 trials");
+        self.order.push(TrialIndex(place));
+        self.place.push(place);
         TrialIndex(place)
     }
 
     pub fn len(&self) -> usize {
-        self.ready.len()
+        self.front.len() + self.back.len()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.ready.is_empty()
+        self.front.is_empty() && self.back.is_empty()
     }
 
     /// Puts a trial at its place in the order.
     pub fn push(&mut self, trial: TrialIndex) {
-        self.back[trial.at()] = 0;
-        self.insert(trial);
+        let is_new = !self.contains(trial) && self.front.insert(self.place[trial.at()]);
+        assert!(is_new, "trial {} waits twice", trial.0);
     }
 
     /// Puts a trial behind all others.
     pub fn push_back(&mut self, trial: TrialIndex) {
+        assert!(!self.contains(trial), "trial {} waits twice", trial.0);
         self.n_sent_back += 1;
-        self.back[trial.at()] = self.n_sent_back;
-        self.insert(trial);
+        self.back.insert(self.n_sent_back, trial);
+        self.sent_back.insert(trial, self.n_sent_back);
     }
 
     pub fn remove(&mut self, trial: TrialIndex) {
-        let key = self.key(trial);
-        assert!(self.ready.remove(&key), "trial {} was not waiting", trial.0);
+        let was_there = match self.sent_back.remove(&trial) {
+            Some(at) => self.back.remove(&at).is_some(),
+            None => self.front.remove(&self.place[trial.at()]),
+        };
+        assert!(was_there, "trial {} was not waiting", trial.0);
     }
 
     pub fn contains(&self, trial: TrialIndex) -> bool {
-        self.ready.contains(&self.key(trial))
+        self.sent_back.contains_key(&trial) || self.front.contains(&self.place[trial.at()])
     }
 
     pub fn iter(&self) -> impl Iterator<Item = TrialIndex> + '_ {
-        self.ready.iter().map(|&(_, _, trial)| trial)
-    }
-
-    fn insert(&mut self, trial: TrialIndex) {
-        let key = self.key(trial);
-        assert!(self.ready.insert(key), "trial {} waits twice", trial.0);
-    }
-
-    fn key(&self, trial: TrialIndex) -> (u64, u32, TrialIndex) {
-        (self.back[trial.at()], self.position[trial.at()], trial)
+        let front = self.front.iter().map(|place| self.order[*place as usize]);
+        front.chain(self.back.values().copied())
     }
 }
 
@@ -93,5 +99,6 @@ mod tests {
         queue.remove(TrialIndex(2));
         queue.push(TrialIndex(2));
         assert_eq!(queue.iter().next(), Some(TrialIndex(2)));
+        assert_eq!(queue.len(), 3);
     }
 }

@@ -1,6 +1,15 @@
 //! What the core knows of one trial: its status and the attempts spent on it.
 
-use crate::event::CloseCause;
+use crate::{event::CloseCause, lease::WorkerId};
+
+/// What is known of a trial before it starts.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct TrialFacts {
+    /// Estimated multiply-adds; 0 if unknown.
+    pub cost_macs: f32,
+    /// Once it has its result it is trained again and compared.
+    pub is_audited: bool,
+}
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Trial {
@@ -13,6 +22,10 @@ pub struct Trial {
     pub n_losses_alone: u32,
     /// Failures that workers reported.
     pub n_failures: u32,
+    /// Whom the last attempt was handed out to.
+    pub last_worker: Option<WorkerId>,
+    /// Another attempt was trained to its end and compared with the recorded result.
+    pub is_checked: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,6 +57,16 @@ impl Trial {
         SUSPICIONS_BEFORE_ALONE <= self.n_suspicions
     }
 
+    /// Who most likely gave the recorded result.
+    pub fn result_worker(&self) -> WorkerId {
+        self.last_worker.unwrap_or(WorkerId([0; 16]))
+    }
+
+    /// Nothing is held against it.
+    pub fn is_unsuspected(&self) -> bool {
+        self.n_suspicions == 0 && self.n_failures == 0
+    }
+
     /// Books an attempt that ended without an outcome.
     pub fn book(&mut self, cause: &CloseCause) {
         match cause {
@@ -53,12 +76,14 @@ impl Trial {
                 self.n_losses_alone += 1;
             }
             CloseCause::Failed(_) => self.n_failures += 1,
+            CloseCause::Checked => self.is_checked = true,
             CloseCause::Released | CloseCause::CoordinatorEnded | CloseCause::Superseded => {}
         }
     }
 
     /// Forgets what was held against the trial; attempt numbers go on growing.
     pub fn reopen(&mut self) {
-        *self = Self { n_attempts: self.n_attempts, ..Self::default() };
+        let Self { n_attempts, last_worker, .. } = *self;
+        *self = Self { n_attempts, last_worker, ..Self::default() };
     }
 }

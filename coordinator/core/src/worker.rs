@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::{
     event::WorkerFacts,
-    lease::{OpenLease, SessionId, TrialIndex},
+    health::Health,
+    lease::{Lease, OpenLease, SessionId, TrialIndex},
+    pace::Pace,
     time::Millis,
 };
 
@@ -16,6 +18,11 @@ pub struct Worker {
     /// Without a Sync until then the worker is lost.
     pub deadline: Millis,
     pub leases: BTreeMap<TrialIndex, HeldLease>,
+    /// Trials that it said it would take at once.
+    pub n_free_slots: usize,
+    pub is_draining: bool,
+    pub health: Health,
+    pub pace: Pace,
     /// The answer to its last Sync was `Finished`.
     pub was_told_finished: bool,
 }
@@ -25,13 +32,29 @@ pub struct HeldLease {
     pub open: OpenLease,
     /// The reply that carried the grant; sent again until the worker has seen it.
     pub granted_in_seq: u64,
+    /// When the worker first said that it trains; `None` while the trial waits for a slot there.
+    pub started: Option<Millis>,
     pub n_epochs_done: u32,
     pub valid_accuracy: f64,
 }
 
+/// What a worker adds to its fleet; nothing if it would not take a trial.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Load {
+    /// Workers that take trials, now or once they are done with what they have.
+    pub n_able: usize,
+    pub n_slots: usize,
+    pub n_free_slots: usize,
+    /// Leases beyond the slots.
+    pub n_queued: usize,
+    /// Workers with a session that do not drain, and those of them in quarantine.
+    pub n_present: usize,
+    pub n_quarantined: usize,
+}
+
 impl HeldLease {
     pub fn new(open: OpenLease, granted_in_seq: u64) -> Self {
-        Self { open, granted_in_seq, n_epochs_done: 0, valid_accuracy: 0.0 }
+        Self { open, granted_in_seq, started: None, n_epochs_done: 0, valid_accuracy: 0.0 }
     }
 }
 
@@ -42,6 +65,10 @@ impl Worker {
             facts: None,
             deadline,
             leases: BTreeMap::new(),
+            n_free_slots: 0,
+            is_draining: false,
+            health: Health::default(),
+            pace: Pace::default(),
             was_told_finished: false,
         }
     }
@@ -55,7 +82,42 @@ impl Worker {
         self.facts.as_ref().is_some_and(|facts| facts.local_index.is_some())
     }
 
+    pub fn n_slots(&self) -> usize {
+        self.facts.as_ref().map_or(0, |facts| facts.n_slots as usize)
+    }
+
+    /// Leases beyond the slots.
+    pub fn n_queued(&self) -> usize {
+        self.leases.len().saturating_sub(self.n_slots())
+    }
+
+    /// Whether it holds this very lease.
+    pub fn holds(&self, lease: &Lease) -> bool {
+        self.leases.get(&lease.trial).is_some_and(|held| held.open.lease == *lease)
+    }
+
+    /// A trial that must run alone has no other beside it.
     pub fn trains_alone(&self) -> bool {
-        self.leases.values().any(|held| held.open.alone)
+        self.leases.values().next().is_some_and(|held| held.open.alone)
+    }
+
+    pub fn load(&self) -> Load {
+        let is_present = self.session.is_some() && !self.is_draining;
+        let is_quarantined = self.health.is_quarantined();
+        let is_willing = 0 < self.n_free_slots || !self.leases.is_empty();
+        let is_able = is_present && !is_quarantined && is_willing;
+        let mut load = Load {
+            n_present: usize::from(is_present),
+            n_quarantined: usize::from(is_present && is_quarantined),
+            ..Load::default()
+        };
+        if is_able {
+            load.n_able = 1;
+            load.n_slots = self.n_slots();
+            let n_unused = self.n_slots().saturating_sub(self.leases.len());
+            load.n_free_slots = n_unused.min(self.n_free_slots);
+            load.n_queued = self.n_queued();
+        }
+        load
     }
 }

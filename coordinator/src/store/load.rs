@@ -58,7 +58,7 @@ fn load(connection: &Connection, plan: &Plan) -> Result<Recorded, StoreError> {
     let read = |source| StoreError::Read { source };
     load_attempts(connection, &places, &mut recorded).map_err(read)?;
     load_outcomes(connection, &places, &mut recorded).map_err(read)?;
-    recorded.ledger.open.sort_by_key(|open| open.lease.trial);
+    recorded.ledger.open.sort_by_key(|open| open.lease);
     Ok(recorded)
 }
 
@@ -80,7 +80,11 @@ fn load_attempts(
             (None, None) => recorded.outside.open.push(TrialId(id)),
             (Some(&place), closed) => {
                 let trial = &mut recorded.ledger.trials[place.at()];
-                trial.n_attempts = trial.n_attempts.max(row.get(1)?);
+                let attempt = row.get(1)?;
+                if trial.n_attempts < attempt {
+                    trial.n_attempts = attempt;
+                    trial.last_worker = Some(WorkerId(row.get(4)?));
+                }
                 match closed {
                     None => {
                         trial.status = Status::Leased;
@@ -114,6 +118,7 @@ fn book(trial: &mut Trial, word: &str) {
             trial.n_losses_alone += 1;
         }
         "failed" => trial.n_failures += 1,
+        "checked" => trial.is_checked = true,
         _ => {}
     }
 }

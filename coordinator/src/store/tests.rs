@@ -117,6 +117,13 @@ fn history() -> Vec<Record> {
         completed(1, 1, Ending::Diverged { step: 7, last_finite_loss: None }),
         Record::Conflict { trial: TrialIndex(1), attempt: 2, digest: [6; 32] },
         grant(0, 4, false),
+        // A copy, which outlives the first attempt.
+        grant(0, 5, false),
+        close(0, 4, CloseCause::Lost),
+        // Audits of recorded trials, of which one is still open.
+        grant(1, 3, false),
+        close(1, 3, CloseCause::Checked),
+        grant(2, 2, false),
     ]
 }
 
@@ -157,8 +164,8 @@ fn a_reader_gives_back_results_bit_for_bit() {
     assert!(matches!(state(3), TrialState::Cancelled));
     assert!(matches!(state(0), TrialState::Open));
     let counts = reader.attempt_counts().unwrap();
-    assert_eq!((counts.n_attempts, counts.n_lost, counts.n_conflicts), (8, 2, 1));
-    assert_eq!(counts.n_running, 1);
+    assert_eq!((counts.n_attempts, counts.n_lost, counts.n_conflicts), (11, 3, 1));
+    assert_eq!(counts.n_running, 2);
 }
 
 #[test]

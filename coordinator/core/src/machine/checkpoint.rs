@@ -16,7 +16,7 @@ impl Core {
         checkpoint: Checkpoint,
         out: &mut Vec<Action>,
     ) {
-        if self.workers.values().any(|worker| worker.holds(&lease)) {
+        if self.fleet.open_lease(&lease).is_some() {
             self.checkpoint_found(lease.trial, checkpoint);
         }
         let kept = self.checkpoints.of(lease.trial).to_vec();

@@ -1,90 +1,187 @@
-//! Which waiting trials a worker with free slots gets.
+//! Which trials a worker gets: audits and waiting ones for its free slots, short ones ahead of
+//! need, and copies of stragglers for slots that nothing waits for.
 
 use crate::{
-    event::{Action, CloseCause, Record},
+    event::{Action, Record, Sync},
     lease::{Lease, OpenLease, TrialIndex, WorkerId},
+    limits::{
+        MAX_PREFETCH, MAX_PREFETCH_S, MAX_STRAGGLERS_SEEN, MIN_COPIED_S, SLOTS_PER_COPY,
+        STRAGGLING_FACTOR,
+    },
     machine::Core,
+    time::Millis,
     trial::Status,
     worker::HeldLease,
 };
 
 impl Core {
-    /// Grants up to `n_free` trials. A suspect of lost workers goes to a worker that holds nothing
-    /// else, and nothing is granted beside it.
+    /// All grants that the worker has not seen: those of a lost reply, and new ones.
     pub(super) fn grant(
         &mut self,
+        now: Millis,
         id: WorkerId,
-        seq: u64,
-        n_free: u32,
-        grants: &mut Vec<Lease>,
+        sync: &Sync,
         out: &mut Vec<Action>,
-    ) {
-        if self.is_stopping || self.is_given_up {
-            return;
+    ) -> Vec<Lease> {
+        let mut grants = self.unseen_grants(id, sync.seen_seq);
+        if sync.draining || self.is_stopping || self.is_given_up {
+            return grants;
         }
-        for _ in 0..n_free {
-            let Some(trial) = self.next_for(id) else { return };
-            self.queue.remove(trial);
-            let lease = self.lease(id, trial, seq, out);
-            grants.push(lease);
+        let n_max = self.fleet.worker(id).health.n_leases_max(now);
+        let n_allowed = n_max.saturating_sub(self.fleet.worker(id).leases.len());
+        let n_free = (sync.n_free_slots as usize).saturating_sub(grants.len()).min(n_allowed);
+        let n_places = (sync.n_queue_places as usize).saturating_sub(grants.len());
+        let mut n_unused = n_free;
+        while 0 < n_unused
+            && let Some(trial) = self.next_for(id)
+        {
+            grants.push(self.lease(id, trial, sync.seq, out));
+            n_unused -= 1;
         }
+        if n_unused == 0 {
+            self.prefetch(id, n_places, sync.seq, &mut grants, out);
+        }
+        while 0 < n_unused
+            && let Some(trial) = self.straggler_for(now, id)
+        {
+            grants.push(self.lease(id, trial, sync.seq, out));
+            n_unused -= 1;
+        }
+        grants
     }
 
-    fn next_for(&self, id: WorkerId) -> Option<TrialIndex> {
-        let worker = &self.workers[&id];
+    fn unseen_grants(&self, id: WorkerId, seen_seq: u64) -> Vec<Lease> {
+        let leases = self.fleet.worker(id).leases.values();
+        leases.filter(|held| seen_seq < held.granted_in_seq).map(|held| held.open.lease).collect()
+    }
+
+    /// Takes the trial that the worker's next free slot is for. A suspect of lost workers goes to a
+    /// worker that holds nothing else, and nothing is granted beside it.
+    fn next_for(&mut self, id: WorkerId) -> Option<TrialIndex> {
+        let worker = self.fleet.worker(id);
         if worker.trains_alone() {
             return None;
         }
         let is_idle = worker.leases.is_empty();
-        self.queue.iter().find(|trial| is_idle || !self.trials[trial.at()].must_run_alone())
+        let has_other = self.fleet.has_other_than(id);
+        if let Some(trial) = self.audits.take_for(id, has_other) {
+            return Some(trial);
+        }
+        // What failed on this worker is tried on another, if there is one.
+        let failed_here = |trial: TrialIndex| {
+            let record = &self.trials[trial.at()];
+            0 < record.n_failures && record.last_worker == Some(id) && has_other
+        };
+        let is_fit = |trial: TrialIndex| is_idle || !self.trials[trial.at()].must_run_alone();
+        let trial = self.queue.iter().find(|&trial| is_fit(trial) && !failed_here(trial))?;
+        self.queue.remove(trial);
+        Some(trial)
     }
 
     fn lease(&mut self, id: WorkerId, trial: TrialIndex, seq: u64, out: &mut Vec<Action>) -> Lease {
         let nonce = self.draw();
-        self.set_status(trial, Status::Leased);
+        if self.trials[trial.at()].status == Status::Ready {
+            self.set_status(trial, Status::Leased);
+        }
         let record = &mut self.trials[trial.at()];
         record.n_attempts += 1;
+        record.last_worker = Some(id);
         let (attempt, alone) = (record.n_attempts, record.must_run_alone());
         let lease = Lease { trial, attempt, term: self.config.term, nonce };
-        let worker = self.workers.get_mut(&id).expect("the caller found it");
-        let open = OpenLease { lease, worker: id, alone, local: worker.is_local() };
-        worker.leases.insert(trial, HeldLease::new(open, seq));
+        let local = self.fleet.worker(id).is_local();
+        let open = OpenLease { lease, worker: id, alone, local };
+        self.fleet.hold(HeldLease::new(open, seq));
         out.push(Action::Persist(Record::Granted(open)));
         lease
     }
 
-    /// Ends the open attempt of a trial without an outcome. The caller says what comes next.
-    pub(super) fn close(&mut self, trial: TrialIndex, cause: CloseCause, out: &mut Vec<Action>) {
-        let open = self.take_lease(trial).expect("only a leased trial is closed");
-        self.trials[trial.at()].book(&cause);
-        self.set_status(trial, Status::Ready);
-        let attempt = open.lease.attempt;
-        out.push(Action::Persist(Record::Closed { trial, attempt, cause }));
-    }
-
-    /// Takes a trial's open lease from whoever holds it.
-    pub(super) fn take_lease(&mut self, trial: TrialIndex) -> Option<OpenLease> {
-        self.workers.values_mut().find_map(|w| w.leases.remove(&trial)).map(|held| held.open)
-    }
-
-    /// A lost worker's trial is not a failed one: it goes to the back of the queue, and fails only
-    /// after it took down too many workers that ran nothing else.
-    pub(super) fn lose_lease(&mut self, id: WorkerId, open: OpenLease, out: &mut Vec<Action>) {
-        debug_assert_eq!(open.worker, id, "a worker loses its own leases");
-        let trial = open.lease.trial;
-        let cause = if open.alone { CloseCause::LostAlone } else { CloseCause::Lost };
-        self.close(trial, cause, out);
-        let n_losses = self.trials[trial.at()].n_losses_alone;
-        if n_losses < self.config.crash_limit {
-            self.queue.push_back(trial);
+    /// Short trials in advance, so that no slot waits for a round trip: as many as the worker's
+    /// slots train within `MAX_PREFETCH_S` at its own pace, never more than its share of what
+    /// waits, and none once other slots need them.
+    fn prefetch(
+        &mut self,
+        id: WorkerId,
+        n_places: usize,
+        seq: u64,
+        grants: &mut Vec<Lease>,
+        out: &mut Vec<Action>,
+    ) {
+        let (worker, load) = (self.fleet.worker(id), self.fleet.load());
+        let is_sound = worker.health.is_unblemished() && !worker.trains_alone();
+        if !is_sound || self.queue.len() <= load.n_free_slots {
             return;
         }
-        let cause = format!("{n_losses} workers were lost while they trained this trial alone");
-        self.fail(trial, cause, out);
+        let pace = worker.pace;
+        let share = (self.queue.len() * worker.n_slots()).div_ceil(load.n_slots.max(1));
+        let n_held = MAX_PREFETCH.min(share).saturating_sub(worker.n_queued());
+        let unstarted = worker.leases.values().filter(|held| held.started.is_none());
+        let queued_s: Option<f64> =
+            unstarted.map(|held| pace.expected_s(self.cost(held.open.lease.trial))).sum();
+        let Some(queued_s) = queued_s else { return };
+        let mut left_s = MAX_PREFETCH_S * worker.n_slots() as f64 - queued_s;
+        for _ in 0..n_held.min(n_places) {
+            let Some(trial) = self.queue.iter().next() else { return };
+            let expected_s = pace.expected_s(self.cost(trial)).unwrap_or(f64::INFINITY);
+            if left_s < expected_s || !self.trials[trial.at()].is_unsuspected() {
+                return;
+            }
+            left_s -= expected_s;
+            self.queue.remove(trial);
+            grants.push(self.lease(id, trial, seq, out));
+        }
     }
 
-    pub(super) fn fail(&mut self, trial: TrialIndex, cause: String, out: &mut Vec<Action>) {
-        self.set_status(trial, Status::Failed);
-        out.push(Action::Persist(Record::Failed { trial, cause }));
+    /// Estimated multiply-adds of a whole trial.
+    pub(super) fn cost(&self, trial: TrialIndex) -> f64 {
+        f64::from(self.facts[trial.at()].cost_macs)
+    }
+
+    /// A trial that another worker has trained for much longer than such trials take, while nothing
+    /// waits: a copy may overtake it.
+    fn straggler_for(&self, now: Millis, id: WorkerId) -> Option<TrialIndex> {
+        let n_copies_max = (self.fleet.load().n_slots / SLOTS_PER_COPY).max(1);
+        let is_busy = self.fleet.worker(id).trains_alone() || !self.queue.is_empty();
+        if is_busy || n_copies_max <= self.fleet.n_copies() {
+            return None;
+        }
+        let is_straggler = |started: Millis, trial: TrialIndex| {
+            let record = &self.trials[trial.at()];
+            let expected_s = self.pace.expected_s(self.cost(trial)).filter(|s| MIN_COPIED_S <= *s);
+            let trained_s = now.since(started) as f64 / 1e3;
+            record.status == Status::Leased
+                && record.is_unsuspected()
+                && !self.fleet.is_copied(trial)
+                && expected_s.is_some_and(|s| STRAGGLING_FACTOR * s <= trained_s)
+        };
+        let running = self.fleet.started().take(MAX_STRAGGLERS_SEEN);
+        let mut slow = running.filter(|(_, _, holder)| *holder != id);
+        slow.find(|(started, trial, _)| is_straggler(*started, *trial)).map(|(_, trial, _)| trial)
+    }
+
+    /// Queued trials of this worker that others could start at once, and all of them if it is not
+    /// to have any: each is asked back until it started or came back.
+    pub(super) fn withdraw(&mut self, now: Millis, id: WorkerId, seen_seq: u64) -> Vec<Lease> {
+        let worker = self.fleet.worker(id);
+        let n_wanted = if worker.health.n_leases_max(now) == 0 || self.is_given_up {
+            worker.leases.len()
+        } else {
+            let own = worker.load().n_free_slots;
+            let n_idle = self.fleet.load().n_free_slots - own;
+            let n_coming = self.queue.len() + self.fleet.n_withdrawn();
+            n_idle.saturating_sub(n_coming).min(worker.n_queued())
+        };
+        let mut queued: Vec<&HeldLease> = worker
+            .leases
+            .values()
+            .filter(|held| held.started.is_none() && held.granted_in_seq <= seen_seq)
+            .collect();
+        // The last ones to start, as they were granted.
+        queued.sort_by_key(|held| std::cmp::Reverse(held.granted_in_seq));
+        let last: Vec<OpenLease> = queued.iter().take(n_wanted).map(|held| held.open).collect();
+        for open in &last {
+            self.fleet.withdraw(open);
+        }
+        let worker = self.fleet.worker(id);
+        self.fleet.withdrawn_of(id).map(|trial| worker.leases[&trial].open.lease).collect()
     }
 }

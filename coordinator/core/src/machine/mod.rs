@@ -1,22 +1,26 @@
 //! The core: owns the state of every trial, lease and worker, and decides. `apply` takes one event
 //! at one time and says what is to be recorded, answered and told. It never waits and never fails.
 
+mod arrival;
+mod audit;
 mod checkpoint;
+mod ending;
 mod grant;
 mod outcome;
 mod sync;
 
-use std::collections::BTreeMap;
-
 use crate::{
+    audits::Audits,
     checkpoints::Checkpoints,
-    event::{Action, Call, CloseCause, Event, Join, Notice, Record, Reply},
-    lease::{Lease, OpenLease, SessionId, TrialIndex, WorkerId},
+    event::{Action, CloseCause, Event, Record},
+    fleet::Fleet,
+    lease::{Lease, OpenLease, TrialIndex, WorkerId},
     ledger::Ledger,
-    limits::MAX_WORKERS,
+    pace::Pace,
     queue::Queue,
+    sweep::Agenda,
     time::Millis,
-    trial::{Status, Trial},
+    trial::{Status, Trial, TrialFacts},
     worker::{HeldLease, Worker},
 };
 
@@ -41,17 +45,24 @@ pub struct Counts {
     pub n_completed: usize,
     pub n_failed: usize,
     pub n_cancelled: usize,
+    /// Completed ones that were trained again and compared.
+    pub n_checked: usize,
 }
 
 #[derive(Clone, Debug)]
 pub struct Core {
     config: Config,
     trials: Vec<Trial>,
+    facts: Vec<TrialFacts>,
     counts: Counts,
     queue: Queue,
-    workers: BTreeMap<WorkerId, Worker>,
-    sessions: BTreeMap<SessionId, WorkerId>,
+    fleet: Fleet,
+    audits: Audits,
+    /// Of all workers together.
+    pace: Pace,
     checkpoints: Checkpoints,
+    /// Since when every worker is in quarantine.
+    deserted_since: Option<Millis>,
     is_stopping: bool,
     is_given_up: bool,
     /// Trials may follow once all have their outcome.
@@ -66,52 +77,76 @@ impl Core {
     /// closed without charge, since they ended with it; those of remote ones get a full TTL.
     pub fn restore(
         config: Config,
-        order: &[TrialIndex],
+        agenda: &Agenda,
         ledger: &Ledger,
         now: Millis,
         out: &mut Vec<Action>,
     ) -> Self {
-        assert_eq!(order.len(), ledger.trials.len(), "the order names each trial once");
+        assert_eq!(agenda.order.len(), ledger.trials.len(), "the order names each trial once");
+        assert_eq!(agenda.facts.len(), ledger.trials.len(), "facts of each trial");
         let mut core = Self {
             config,
             trials: ledger.trials.clone(),
+            facts: agenda.facts.clone(),
             counts: Counts::default(),
-            queue: Queue::new(order),
-            workers: BTreeMap::new(),
-            sessions: BTreeMap::new(),
+            queue: Queue::new(&agenda.order),
+            fleet: Fleet::default(),
+            audits: Audits::default(),
+            pace: Pace::default(),
             checkpoints: Checkpoints::default(),
+            deserted_since: None,
             is_stopping: false,
             is_given_up: false,
             expects_trials: false,
             n_failed_before: 0,
             n_drawn: 0,
         };
-        for open in &ledger.open {
-            core.restore_lease(open, now, out);
-        }
+        core.restore_leases(ledger, now, out);
         for index in 0..core.trials.len() {
-            let trial = TrialIndex(u32::try_from(index).expect("plans are below 2^32 trials"));
-            if core.trials[index].status == Status::Ready {
-                core.queue.push(trial);
-            }
-            *core.counts.of(core.trials[index].status) += 1;
+            let index = u32::try_from(index).expect("plans are below 2^32 trials");
+            core.take_in(TrialIndex(index));
         }
-        core.n_failed_before = core.counts.n_failed;
         core
     }
 
-    fn restore_lease(&mut self, open: &OpenLease, now: Millis, out: &mut Vec<Action>) {
-        let OpenLease { lease, worker, local, .. } = *open;
-        if local {
-            let (trial, attempt) = (lease.trial, lease.attempt);
-            self.trials[trial.at()].status = Status::Ready;
+    /// Remote leases first, so that a trial of which one lease is left is known to be leased.
+    fn restore_leases(&mut self, ledger: &Ledger, now: Millis, out: &mut Vec<Action>) {
+        let deadline = now + self.config.lease_ttl_ms;
+        let (local, remote): (Vec<OpenLease>, Vec<OpenLease>) =
+            ledger.open.iter().partition(|open| open.local);
+        for open in remote {
+            if self.fleet.get(open.worker).is_none() {
+                self.fleet.add(open.worker, Worker::new(deadline));
+            }
+            self.fleet.hold(HeldLease::new(open, 0));
+            let record = &self.trials[open.lease.trial.at()];
+            if record.status.is_terminal() {
+                self.audits.resume(open.lease.trial, record.result_worker());
+            }
+        }
+        for Lease { trial, attempt, .. } in local.into_iter().map(|open| open.lease) {
+            let is_left = self.fleet.leases_of(trial).next().is_none();
+            let status = &mut self.trials[trial.at()].status;
+            if *status == Status::Leased && is_left {
+                *status = Status::Ready;
+            }
             let cause = CloseCause::CoordinatorEnded;
             out.push(Action::Persist(Record::Closed { trial, attempt, cause }));
-            return;
         }
-        let deadline = now + self.config.lease_ttl_ms;
-        let worker = self.workers.entry(worker).or_insert_with(|| Worker::new(deadline));
-        worker.leases.insert(lease.trial, HeldLease::new(*open, 0));
+    }
+
+    /// Queues and counts a trial as it is recorded.
+    fn take_in(&mut self, trial: TrialIndex) {
+        let record = self.trials[trial.at()];
+        *self.counts.of(record.status) += 1;
+        self.counts.n_checked += usize::from(record.is_checked);
+        self.n_failed_before += usize::from(record.status == Status::Failed);
+        if record.status == Status::Ready {
+            self.queue.push(trial);
+        }
+        if self.is_audit_due(trial) && !self.audits.is_open(trial) {
+            self.audits.push(trial, record.result_worker());
+        }
     }
 
     pub fn apply(&mut self, now: Millis, event: Event, out: &mut Vec<Action>) {
@@ -132,21 +167,25 @@ impl Core {
             Event::Overslept => self.renew_all(now),
             Event::Tick => self.expire(now, out),
         }
-        self.give_up_if_asked(out);
+        self.watch_quarantine(now);
+        self.give_up_if_hopeless(now, out);
     }
 
     /// When `apply` wants to be called at the latest.
     pub fn next_deadline(&self) -> Option<Millis> {
-        self.workers.values().map(|w| w.deadline).min()
+        if self.is_cancelling() {
+            return Some(Millis::default());
+        }
+        [self.fleet.first_deadline(), self.deserted_at()].into_iter().flatten().min()
     }
 
     pub fn counts(&self) -> Counts {
         self.counts
     }
 
-    /// Every trial has its outcome, and none follows.
+    /// Every trial has its outcome, none follows, and all audits are done.
     pub fn is_finished(&self) -> bool {
-        !self.expects_trials && self.has_all_outcomes()
+        !self.expects_trials && self.has_all_outcomes() && self.audits.is_empty()
     }
 
     fn has_all_outcomes(&self) -> bool {
@@ -170,23 +209,21 @@ impl Core {
         for &trial in trials {
             assert_ne!(trial.status, Status::Leased, "a new trial has no lease");
             let index = self.queue.extend();
-            if trial.status == Status::Ready {
-                self.queue.push(index);
-            }
             self.trials.push(trial);
-            *self.counts.of(trial.status) += 1;
-            self.n_failed_before += usize::from(trial.status == Status::Failed);
+            self.facts.push(TrialFacts::default());
+            self.take_in(index);
         }
     }
 
     /// No worker holds a lease any more.
     pub fn is_quiet(&self) -> bool {
-        self.counts.n_leased == 0
+        self.fleet.n_leases() == 0
     }
 
     /// Every connected worker of another machine was told that there is nothing left to do.
     pub fn remotes_know_the_end(&self) -> bool {
-        self.workers.values().all(|w| w.session.is_none() || w.is_local() || w.was_told_finished)
+        let knows = |w: &Worker| w.session.is_none() || w.is_local() || w.was_told_finished;
+        self.fleet.iter().all(|(_, worker)| knows(worker))
     }
 
     pub fn trial(&self, trial: TrialIndex) -> &Trial {
@@ -198,7 +235,17 @@ impl Core {
     }
 
     pub fn workers(&self) -> impl Iterator<Item = (&WorkerId, &Worker)> {
-        self.workers.iter()
+        self.fleet.iter()
+    }
+
+    /// The workers with their indexes.
+    pub fn fleet(&self) -> &Fleet {
+        &self.fleet
+    }
+
+    /// Recorded trials that are to be trained again and compared.
+    pub fn audits(&self) -> &Audits {
+        &self.audits
     }
 
     /// Which trials have a checkpoint to go on from.
@@ -208,127 +255,6 @@ impl Core {
 
     pub fn is_waiting(&self, trial: TrialIndex) -> bool {
         self.queue.contains(trial)
-    }
-
-    fn join(&mut self, now: Millis, call: Call, join: Join, out: &mut Vec<Action>) {
-        let id = join.worker;
-        if MAX_WORKERS <= self.workers.len() && !self.workers.contains_key(&id) {
-            out.push(Action::Reply(call, Reply::TooManyWorkers));
-            return;
-        }
-        let session = SessionId(self.draw());
-        let deadline = now + self.config.lease_ttl_ms;
-        let mut worker = self.workers.remove(&id).unwrap_or_else(|| Worker::new(deadline));
-        if let Some(former) = worker.session.replace(session) {
-            self.sessions.remove(&former);
-        }
-        let kept: Vec<Lease> = join.held.into_iter().filter(|l| worker.holds(l)).collect();
-        let dropped: Vec<HeldLease> = worker
-            .leases
-            .values()
-            .filter(|held| !kept.contains(&held.open.lease))
-            .copied()
-            .collect();
-        for held in worker.leases.values_mut() {
-            held.granted_in_seq = 0;
-        }
-        worker.deadline = deadline;
-        worker.was_told_finished = self.is_finished();
-        worker.facts = Some(join.facts.clone());
-        self.workers.insert(id, worker);
-        self.sessions.insert(session, id);
-        out.push(Action::Publish(Notice::WorkerJoined { name: join.facts.name.clone() }));
-        out.push(Action::Persist(Record::WorkerJoined { worker: id, facts: join.facts }));
-        for held in dropped {
-            if join.continues {
-                // The same process never learned of these grants.
-                self.close(held.open.lease.trial, CloseCause::Released, out);
-                self.queue.push(held.open.lease.trial);
-            } else {
-                self.lose_lease(id, held.open, out);
-            }
-        }
-        let finished = self.is_finished();
-        out.push(Action::Reply(call, Reply::Joined { session, kept, finished }));
-    }
-
-    fn local_ended(&mut self, local_index: u32, expected: bool, out: &mut Vec<Action>) {
-        let of_this = |w: &Worker| {
-            w.session.is_some()
-                && w.facts.as_ref().is_some_and(|f| f.local_index == Some(local_index))
-        };
-        let ids: Vec<WorkerId> =
-            self.workers.iter().filter(|(_, w)| of_this(w)).map(|(id, _)| *id).collect();
-        for id in ids {
-            if expected {
-                self.release_all(id, out);
-                self.forget(id);
-            } else {
-                self.lose_worker(id, out);
-            }
-        }
-    }
-
-    fn renew_all(&mut self, now: Millis) {
-        for worker in self.workers.values_mut() {
-            worker.deadline = now + self.config.lease_ttl_ms;
-        }
-    }
-
-    fn expire(&mut self, now: Millis, out: &mut Vec<Action>) {
-        let lost: Vec<WorkerId> =
-            self.workers.iter().filter(|(_, w)| w.deadline <= now).map(|(id, _)| *id).collect();
-        for id in lost {
-            self.lose_worker(id, out);
-        }
-    }
-
-    fn lose_worker(&mut self, id: WorkerId, out: &mut Vec<Action>) {
-        let leases: Vec<OpenLease> =
-            self.workers[&id].leases.values().map(|held| held.open).collect();
-        if !leases.is_empty() {
-            let name = self.workers[&id].name();
-            out.push(Action::Publish(Notice::WorkerLost { name, n_trials: leases.len() }));
-        }
-        for open in leases {
-            self.lose_lease(id, open, out);
-        }
-        self.forget(id);
-    }
-
-    fn release_all(&mut self, id: WorkerId, out: &mut Vec<Action>) {
-        let leases: Vec<Lease> =
-            self.workers[&id].leases.values().map(|held| held.open.lease).collect();
-        for lease in leases {
-            self.close(lease.trial, CloseCause::CoordinatorEnded, out);
-            self.queue.push(lease.trial);
-        }
-    }
-
-    fn forget(&mut self, id: WorkerId) {
-        if let Some(session) = self.workers.remove(&id).and_then(|worker| worker.session) {
-            self.sessions.remove(&session);
-        }
-    }
-
-    fn give_up_if_asked(&mut self, out: &mut Vec<Action>) {
-        let Some(limit) = self.config.max_failed else { return };
-        let n_failed = self.counts.n_failed.saturating_sub(self.n_failed_before);
-        if n_failed < limit as usize {
-            return;
-        }
-        if !self.is_given_up {
-            self.is_given_up = true;
-            out.push(Action::Publish(Notice::GivenUp { n_failed }));
-        }
-        if self.counts.n_leased == 0 {
-            let waiting: Vec<TrialIndex> = self.queue.iter().collect();
-            for trial in waiting {
-                self.queue.remove(trial);
-                self.set_status(trial, Status::Cancelled);
-                out.push(Action::Persist(Record::Cancelled { trial }));
-            }
-        }
     }
 
     fn set_status(&mut self, trial: TrialIndex, status: Status) {
@@ -348,13 +274,6 @@ impl Core {
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         z ^ (z >> 31)
-    }
-}
-
-impl Worker {
-    /// Whether it holds this very lease.
-    fn holds(&self, lease: &Lease) -> bool {
-        self.leases.get(&lease.trial).is_some_and(|held| held.open.lease == *lease)
     }
 }
 

@@ -1,16 +1,20 @@
 //! A finished trial that a worker hands in: the first valid completion is recorded, every later
 //! one is compared with it.
 
+use trainer::{Ending, TrialResult};
+
 use crate::{
     event::{Action, CloseCause, Finished, Notice, Record, Timing, Verdict},
-    lease::{Lease, TrialIndex, WorkerId},
+    lease::{Lease, OpenLease, TrialIndex, WorkerId},
     machine::Core,
-    trial::{FAILURE_LIMIT, Status},
+    time::Millis,
+    trial::Status,
 };
 
 impl Core {
     pub(super) fn finish(
         &mut self,
+        now: Millis,
         id: WorkerId,
         finished: Finished,
         out: &mut Vec<Action>,
@@ -19,63 +23,109 @@ impl Core {
         if !self.was_granted(lease) {
             return Verdict::Rejected;
         }
+        let open = self.fleet.open_lease(&lease);
         match (self.trials[lease.trial.at()].status, outcome) {
-            (Status::Completed { digest }, Ok(result)) if digest != result.digest => {
-                let (trial, attempt) = (lease.trial, lease.attempt);
-                let digest = result.digest;
-                out.push(Action::Persist(Record::Conflict { trial, attempt, digest }));
-                out.push(Action::Publish(Notice::Conflict { trial }));
-                Verdict::Conflict
+            (Status::Completed { digest }, Ok(result)) => {
+                self.compare(id, lease, digest, &result, out)
             }
             (Status::Ready | Status::Leased, Ok(result)) => {
-                self.complete(lease, result, timings, out);
+                self.complete(id, lease, result, timings, out);
                 Verdict::Recorded
             }
             (Status::Failed | Status::Cancelled, Ok(result)) => {
                 // It was given up too early: what was trained counts.
                 self.reopen(lease.trial, out);
-                self.complete(lease, result, timings, out);
+                self.complete(id, lease, result, timings, out);
                 Verdict::Recorded
             }
-            (Status::Leased, Err(cause)) if self.workers[&id].holds(&lease) => {
-                self.attempt_failed(lease, cause, out);
-                Verdict::Recorded
-            }
-            _ => Verdict::AlreadyRecorded,
+            (_, Err(cause)) => match open.filter(|open| open.worker == id) {
+                Some(open) => {
+                    self.attempt_failed(now, &open, cause, out);
+                    Verdict::Recorded
+                }
+                None => Verdict::AlreadyRecorded,
+            },
         }
     }
 
     fn was_granted(&self, lease: Lease) -> bool {
         let Some(trial) = self.trials.get(lease.trial.at()) else { return false };
-        let open = self.workers.values().find_map(|w| w.leases.get(&lease.trial));
-        let is_forged = open.is_some_and(|held| {
-            held.open.lease.attempt == lease.attempt && held.open.lease != lease
-        });
+        let mut open = self.fleet.leases_of(lease.trial).map(|open| open.lease);
+        let is_forged = open.any(|open| open.attempt == lease.attempt && open != lease);
         1 <= lease.attempt
             && lease.attempt <= trial.n_attempts
             && lease.term <= self.config.term
             && !is_forged
     }
 
+    /// A second result of a trial: an audit's, a copy's, or one that was sent before.
+    fn compare(
+        &mut self,
+        id: WorkerId,
+        lease: Lease,
+        recorded: [u8; 32],
+        result: &TrialResult,
+        out: &mut Vec<Action>,
+    ) -> Verdict {
+        let (trial, attempt, digest) = (lease.trial, lease.attempt, result.digest);
+        let is_equal = digest == recorded;
+        if is_equal {
+            self.fleet.change(id, |worker| worker.health.succeeded());
+        } else {
+            out.push(Action::Persist(Record::Conflict { trial, attempt, digest }));
+            out.push(Action::Publish(Notice::Conflict { trial }));
+        }
+        if let Some(open) = self.fleet.open_lease(&lease) {
+            self.give_back(&open, CloseCause::Checked, out);
+        }
+        if is_equal { Verdict::AlreadyRecorded } else { Verdict::Conflict }
+    }
+
     fn complete(
         &mut self,
+        id: WorkerId,
         lease: Lease,
-        result: Box<trainer::TrialResult>,
+        result: Box<TrialResult>,
         timings: Vec<Timing>,
         out: &mut Vec<Action>,
     ) {
         let Lease { trial, attempt, .. } = lease;
-        match self.take_lease(trial) {
-            None => self.queue.remove(trial),
-            Some(open) if open.lease != lease => {
-                let cause = CloseCause::Superseded;
-                let attempt = open.lease.attempt;
+        self.learn(id, lease, &result, &timings);
+        let holders: Vec<OpenLease> = self.fleet.leases_of(trial).collect();
+        if holders.is_empty() {
+            self.queue.remove(trial);
+        }
+        for open in holders {
+            self.fleet.take(&open);
+            if open.lease != lease {
+                let (cause, attempt) = (CloseCause::Superseded, open.lease.attempt);
                 out.push(Action::Persist(Record::Closed { trial, attempt, cause }));
             }
-            Some(_) => {}
         }
         self.set_status(trial, Status::Completed { digest: result.digest });
         out.push(Action::Persist(Record::Completed { trial, attempt, result, timings }));
+        if self.is_audit_due(trial) {
+            self.audits.push(trial, id);
+        }
+    }
+
+    /// The worker is well, and how long it took tells how long the next ones may take: unless the
+    /// trial stopped early or began elsewhere.
+    fn learn(&mut self, id: WorkerId, lease: Lease, result: &TrialResult, timings: &[Timing]) {
+        let is_whole = matches!(result.ending, Ending::Completed { .. })
+            && !timings.is_empty()
+            && timings.iter().all(|timing| timing.attempt == lease.attempt);
+        let cost = self.cost(lease.trial);
+        let wall_s = timings.iter().map(|timing| timing.wall_s).sum();
+        if is_whole {
+            self.pace.learn(cost, wall_s);
+        }
+        self.fleet.change(id, |worker| {
+            worker.health.succeeded();
+            if is_whole {
+                worker.pace.learn(cost, wall_s);
+            }
+        });
     }
 
     fn reopen(&mut self, trial: TrialIndex, out: &mut Vec<Action>) {
@@ -83,17 +133,5 @@ impl Core {
         self.trials[trial.at()].reopen();
         self.queue.push(trial);
         out.push(Action::Persist(Record::Reopened { trial }));
-    }
-
-    /// A failure may be the machine's: the trial gets one more try, behind all others.
-    fn attempt_failed(&mut self, lease: Lease, cause: String, out: &mut Vec<Action>) {
-        let trial = lease.trial;
-        self.close(trial, CloseCause::Failed(cause.clone()), out);
-        if self.trials[trial.at()].n_failures < FAILURE_LIMIT {
-            self.queue.push_back(trial);
-            out.push(Action::Publish(Notice::AttemptFailed { trial, cause }));
-        } else {
-            self.fail(trial, cause, out);
-        }
     }
 }

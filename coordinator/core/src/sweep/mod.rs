@@ -1,6 +1,7 @@
 //! The sweep: from the file a person writes to the trials that run. `parse` reads the file,
 //! `plan` expands it against the data set's facts, `schema` describes it to editors.
 
+mod agenda;
 mod confirm;
 mod cost;
 mod domain;
@@ -19,6 +20,7 @@ mod range;
 mod reader;
 mod schema;
 
+pub use agenda::Agenda;
 pub use confirm::{FIRST_CONFIRM_SEED, Outcome, Score};
 pub use domain::{DEPTH, display};
 pub use expand::{Copies, CopyReason};

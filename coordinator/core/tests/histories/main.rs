@@ -1,5 +1,10 @@
-//! Random histories of the core, and those that once went wrong or must be seen to go right.
+//! Random histories of the core, and those that once went wrong or must be seen to go right: what
+//! happens to a single trial here, which trials a worker gets in `dispatch`, and what becomes of
+//! broken workers and differing results in `trouble`.
 
+mod agent;
+mod dispatch;
+mod trouble;
 mod world;
 
 use coordinator_core::{
@@ -10,12 +15,18 @@ use coordinator_core::{
 use proptest::prelude::*;
 use world::*;
 
+/// Random histories to run; `SWEEP_HISTORIES=1000000` for a long look.
+fn n_histories() -> u32 {
+    let asked = std::env::var("SWEEP_HISTORIES").ok();
+    asked.map_or(20_000, |n| n.parse().expect("SWEEP_HISTORIES is a number"))
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 4_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: n_histories(), ..ProptestConfig::default() })]
 
     #[test]
-    fn nothing_is_lost_whatever_happens(steps in prop::collection::vec(step(), 1..80)) {
-        let mut world = World::new(3);
+    fn nothing_is_lost_whatever_happens(steps in prop::collection::vec(step(), 1..40)) {
+        let mut world = World::rich();
         for step in &steps {
             world.run(step);
             world.follow();
@@ -98,7 +109,7 @@ fn a_process_that_comes_back_is_not_charged_for_grants_that_it_never_saw() {
 #[test]
 fn a_completion_counts_although_its_trial_was_given_up() {
     let mut world = World::new(2);
-    world.max_failed = Some(1);
+    world.rules.max_failed = Some(1);
     world.restart();
     world.join(1);
     world.sync(1, true);
@@ -138,7 +149,7 @@ fn failures_of_a_former_run_do_not_count_against_the_limit_of_this_one() {
             break;
         }
     }
-    world.max_failed = Some(1);
+    world.rules.max_failed = Some(1);
     world.restart();
     world.drive_to_the_end();
     assert_eq!(world.core.counts().n_cancelled, 0);
@@ -178,7 +189,7 @@ fn nobody_hears_of_the_end_before_the_trials_that_follow_are_done() {
 #[test]
 fn failures_among_the_trials_that_follow_are_as_recorded_and_do_not_count_against_the_limit() {
     let mut world = World::new(2);
-    world.max_failed = Some(1);
+    world.rules.max_failed = Some(1);
     world.restart();
     world.join(0);
     while !world.core.awaits_trials() {

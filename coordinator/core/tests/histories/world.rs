@@ -1,19 +1,22 @@
 //! A small model of the world: workers that train, crash, lose replies, come back and hand in late; a
-//! coordinator that restarts from what was recorded. After every event all invariants hold and the
-//! core equals what its records amount to.
+//! coordinator that restarts from what was recorded. After every event all invariants hold, the core
+//! equals what its records amount to, and a coordinator could be restored from them.
 
 use std::collections::BTreeMap;
 
 use coordinator_core::{
-    event::{Action, Call, Event, Finished, Join, Reply, Running, Sync, SyncReply, WorkerFacts},
-    lease::{Lease, SessionId, TrialIndex, WorkerId},
+    checkpoints::Checkpoint,
+    event::{Action, Call, Event, Join, Order, Record, Reply, SyncReply, Verdict, WorkerFacts},
+    lease::{Lease, OpenLease, TrialIndex, WorkerId},
     ledger::Ledger,
     machine::{Config, Core},
+    sweep::Agenda,
     time::Millis,
-    trial::{Status, Trial},
+    trial::{Status, Trial, TrialFacts},
 };
 use proptest::prelude::*;
-use trainer::{Ending, TrialResult, Work};
+
+use crate::agent::{Agent, End, N_SLOTS, digest_of};
 
 pub const TTL_MS: u64 = 30_000;
 /// Trials at the start, and those that follow once these have their outcome.
@@ -31,10 +34,15 @@ pub enum Step {
         worker: u8,
         reply_arrives: bool,
     },
-    /// The worker finishes its oldest trial, well or badly.
+    /// The worker finishes its oldest trial.
     Finish {
         worker: u8,
-        fails: bool,
+        end: End,
+    },
+    /// The worker's oldest trial is at the end of an epoch.
+    Publish {
+        worker: u8,
+        epoch: u32,
     },
     /// The process dies; a trial that was finished and spooled survives.
     Crash(u8),
@@ -49,13 +57,15 @@ pub enum Step {
 
 pub fn step() -> impl Strategy<Value = Step> {
     let worker = 0..N_WORKERS;
+    let end = prop_oneof![14 => Just(End::Well), 1 => Just(End::OtherBits), 3 => Just(End::Fails)];
     prop_oneof![
         2 => (0..40_000_u64).prop_map(Step::Wait),
         2 => worker.clone().prop_map(Step::Join),
         8 => (worker.clone(), prop::bool::weighted(0.8))
             .prop_map(|(worker, reply_arrives)| Step::Sync { worker, reply_arrives }),
-        6 => (worker.clone(), prop::bool::weighted(0.1))
-            .prop_map(|(worker, fails)| Step::Finish { worker, fails }),
+        6 => (worker.clone(), end).prop_map(|(worker, end)| Step::Finish { worker, end }),
+        1 => (worker.clone(), 1..5_u32)
+            .prop_map(|(worker, epoch)| Step::Publish { worker, epoch }),
         1 => worker.clone().prop_map(Step::Crash),
         1 => worker.prop_map(Step::Drain),
         1 => any::<bool>().prop_map(|expected| Step::LocalEnded { expected }),
@@ -64,17 +74,15 @@ pub fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// The worker's side, as simple as it can be.
-#[derive(Default)]
-pub struct Agent {
-    pub session: Option<SessionId>,
-    pub seq: u64,
-    pub seen_seq: u64,
-    pub running: Vec<Lease>,
-    pub spooled: Vec<(Lease, Result<(), String>)>,
-    pub is_draining: bool,
-    /// This process had a session before.
-    pub continues: bool,
+/// What is fixed for a world.
+#[derive(Clone)]
+pub struct Rules {
+    pub crash_limit: u32,
+    pub max_failed: Option<u32>,
+    /// Trials that a worker takes beyond its slots.
+    pub n_queue_max: usize,
+    /// Of the trials at the start.
+    pub facts: Vec<TrialFacts>,
 }
 
 pub struct World {
@@ -82,34 +90,48 @@ pub struct World {
     pub ledger: Ledger,
     pub agents: BTreeMap<u8, Agent>,
     pub now: Millis,
+    pub rules: Rules,
     pub term: u64,
     pub n_calls: u64,
-    pub crash_limit: u32,
-    pub max_failed: Option<u32>,
     /// Digests of everything that a worker was told is recorded.
     pub acked: BTreeMap<TrialIndex, [u8; 32]>,
     pub highest_attempt: Vec<u32>,
     pub heard_of_the_end: bool,
 }
 
-pub fn result_of(trial: TrialIndex) -> Box<TrialResult> {
-    let mut digest = [0; 32];
-    digest[..4].copy_from_slice(&trial.0.to_le_bytes());
-    let ending = Ending::Diverged { step: 1, last_finite_loss: None };
-    Box::new(TrialResult { ending, history: Vec::new(), work: Work::default(), digest })
+fn agenda(rules: &Rules, n_trials: usize) -> Agenda {
+    let mut facts = rules.facts.clone();
+    facts.resize(n_trials, TrialFacts::default());
+    Agenda { order: (0..).map(TrialIndex).take(n_trials).collect(), facts }
 }
 
-fn order(n_trials: usize) -> Vec<TrialIndex> {
-    (0..).map(TrialIndex).take(n_trials).collect()
+fn config(rules: &Rules, term: u64) -> Config {
+    let (crash_limit, max_failed) = (rules.crash_limit, rules.max_failed);
+    Config { term, lease_ttl_ms: TTL_MS, crash_limit, max_failed, seed: term }
 }
 
 impl World {
+    /// Trials of unknown cost and no audits.
     pub fn new(crash_limit: u32) -> Self {
+        let facts = vec![TrialFacts::default(); N_TRIALS];
+        Self::of(Rules { crash_limit, max_failed: None, n_queue_max: 0, facts })
+    }
+
+    /// Trials of 0.3 s and of 40 s, of which some are audited; workers that take some in advance.
+    pub fn rich() -> Self {
+        let fact = |index: usize| TrialFacts {
+            cost_macs: if index % 3 == 1 { 40.0 } else { 0.3 },
+            is_audited: index.is_multiple_of(4),
+        };
+        let facts = (0..N_TRIALS).map(fact).collect();
+        Self::of(Rules { crash_limit: 3, max_failed: None, n_queue_max: 3, facts })
+    }
+
+    pub fn of(rules: Rules) -> Self {
         let ledger = Ledger::empty(N_TRIALS);
-        let config =
-            Config { term: 1, lease_ttl_ms: TTL_MS, crash_limit, max_failed: None, seed: 7 };
         let mut out = Vec::new();
-        let mut core = Core::restore(config, &order(N_TRIALS), &ledger, Millis(0), &mut out);
+        let agenda = agenda(&rules, N_TRIALS);
+        let mut core = Core::restore(config(&rules, 1), &agenda, &ledger, Millis(0), &mut out);
         core.expect_trials();
         assert!(out.is_empty());
         let agents = (0..N_WORKERS).map(|id| (id, Agent::default())).collect();
@@ -118,10 +140,9 @@ impl World {
             ledger,
             agents,
             now: Millis(0),
+            rules,
             term: 1,
             n_calls: 0,
-            crash_limit,
-            max_failed: None,
             acked: BTreeMap::new(),
             highest_attempt: vec![0; N_TRIALS + N_FOLLOWING],
             heard_of_the_end: false,
@@ -136,15 +157,12 @@ impl World {
             }
             Step::Join(id) => self.join(id),
             Step::Sync { worker, reply_arrives } => self.sync(worker, reply_arrives),
-            Step::Finish { worker, fails } => self.finish(worker, fails),
-            Step::Crash(id) => {
-                let agent = self.agents.get_mut(&id).unwrap();
-                let spooled = std::mem::take(&mut agent.spooled);
-                *agent = Agent { spooled, ..Agent::default() };
-            }
-            Step::Drain(id) => self.agents.get_mut(&id).unwrap().is_draining = true,
+            Step::Finish { worker, end } => self.agent(worker).finish(end),
+            Step::Publish { worker, epoch } => drop(self.publish(worker, epoch)),
+            Step::Crash(id) => self.agent(id).crash(),
+            Step::Drain(id) => self.agent(id).is_draining = true,
             Step::LocalEnded { expected } => {
-                self.run(&Step::Crash(0));
+                self.agent(0).crash();
                 self.apply(Event::LocalEnded { local_index: 0, expected });
             }
             Step::RestartCoordinator => self.restart(),
@@ -156,13 +174,31 @@ impl World {
         }
     }
 
+    pub fn agent(&mut self, id: u8) -> &mut Agent {
+        self.agents.get_mut(&id).unwrap()
+    }
+
+    pub fn running(&self, id: u8) -> Vec<TrialIndex> {
+        self.agents[&id].running.iter().map(|lease| lease.trial).collect()
+    }
+
+    pub fn queued(&self, id: u8) -> Vec<TrialIndex> {
+        self.agents[&id].queued.iter().map(|lease| lease.trial).collect()
+    }
+
     pub fn finish(&mut self, id: u8, fails: bool) {
-        let agent = self.agents.get_mut(&id).unwrap();
-        if agent.running.is_empty() {
-            return;
+        self.agent(id).finish(if fails { End::Fails } else { End::Well });
+    }
+
+    /// Publishes a checkpoint of the worker's oldest trial; gives the epochs that are kept.
+    pub fn publish(&mut self, id: u8, epoch: u32) -> Vec<u32> {
+        let Some(&lease) = self.agents[&id].running.first() else { return Vec::new() };
+        let checkpoint = Checkpoint { digest: [epoch as u8; 32], n_bytes: 1, epoch };
+        let call = self.call();
+        match self.apply(Event::CheckpointPublished { call, lease, checkpoint }) {
+            Some(Reply::CheckpointsKept(kept)) => kept.iter().map(|kept| kept.epoch).collect(),
+            other => panic!("a checkpoint is answered by {other:?}"),
         }
-        let lease = agent.running.remove(0);
-        agent.spooled.push((lease, if fails { Err("out of memory".into()) } else { Ok(()) }));
     }
 
     /// Applies an event, books its records and checks everything; gives the reply, if any.
@@ -183,32 +219,30 @@ impl World {
     }
 
     pub fn settle(&mut self, out: Vec<Action>) -> Option<Reply> {
-        let mut answer = None;
-        for action in out {
-            match action {
-                Action::Persist(record) => self.ledger.book(&record),
-                Action::Reply(_, reply) => answer = Some(reply),
-                Action::Publish(_) => {}
-            }
-        }
+        let answer = book(&mut self.ledger, out);
         self.core.check();
-        assert_eq!(self.core.trials(), self.ledger.trials, "the core equals its records");
-        let mut held: Vec<_> = self
-            .core
-            .workers()
-            .flat_map(|(_, worker)| worker.leases.values().map(|held| held.open))
-            .collect();
-        held.sort_by_key(|open| open.lease.trial);
-        assert_eq!(held, self.ledger.open, "open leases equal their records");
+        assert_matches(&self.core, &self.ledger);
+        self.check_restore();
         for (trial, digest) in &self.acked {
             let status = self.core.trial(*trial).status;
-            assert_eq!(
-                status,
-                Status::Completed { digest: *digest },
-                "an acknowledged result is lost"
-            );
+            let recorded = Status::Completed { digest: *digest };
+            assert_eq!(status, recorded, "an acknowledged result is lost");
         }
         answer
+    }
+
+    /// The restore law: what is recorded is enough to go on from.
+    fn check_restore(&self) {
+        let (mut ledger, mut out) = (self.ledger.clone(), Vec::new());
+        let agenda = agenda(&self.rules, ledger.trials.len());
+        let config = config(&self.rules, self.term + 1);
+        let core = Core::restore(config, &agenda, &ledger, self.now, &mut out);
+        book(&mut ledger, out);
+        core.check();
+        assert_matches(&core, &ledger);
+        let (live, restored) = (self.core.counts(), core.counts());
+        assert_eq!(live.n_ready + live.n_leased, restored.n_ready + restored.n_leased);
+        assert_eq!(live.n_checked, restored.n_checked);
     }
 
     pub fn call(&mut self) -> Call {
@@ -218,132 +252,104 @@ impl World {
 
     pub fn join(&mut self, id: u8) {
         let call = self.call();
-        let agent = &self.agents[&id];
-        let spooled = agent.spooled.iter().map(|(lease, _)| *lease);
-        let held = agent.running.iter().copied().chain(spooled).collect();
-        let continues = agent.continues;
         let facts = WorkerFacts {
             name: format!("w{id}"),
             isa: "portable".into(),
             cpu: "model".into(),
-            n_slots: 2,
+            n_slots: N_SLOTS as u32,
             local_index: (id == 0).then_some(0),
         };
+        let agent = &self.agents[&id];
+        let (held, continues) = (agent.held(), agent.continues);
         let join = Join { worker: WorkerId([id; 16]), facts, held, continues };
         let Some(Reply::Joined { session, kept, .. }) = self.apply(Event::Join { call, join })
         else {
             panic!("a Join is answered");
         };
-        let agent = self.agents.get_mut(&id).unwrap();
-        agent.running.retain(|lease| kept.contains(lease));
-        agent.session = Some(session);
-        agent.seq = 0;
-        agent.seen_seq = 0;
-        agent.is_draining = false;
-        agent.continues = true;
+        self.agent(id).joined(session, &kept);
     }
 
     pub fn sync(&mut self, id: u8, reply_arrives: bool) {
         let call = self.call();
-        let agent = self.agents.get_mut(&id).unwrap();
-        let Some(session) = agent.session else { return };
-        agent.seq += 1;
-        let finished = agent.spooled.iter().map(|(lease, outcome)| Finished {
-            lease: *lease,
-            outcome: outcome.clone().map(|()| result_of(lease.trial)),
-            timings: Vec::new(),
-        });
-        let released =
-            if agent.is_draining { std::mem::take(&mut agent.running) } else { Vec::new() };
-        let sync = Sync {
-            session,
-            seq: agent.seq,
-            seen_seq: agent.seen_seq,
-            n_free_slots: 2_u32.saturating_sub(agent.running.len() as u32),
-            n_queue_places: 0,
-            draining: agent.is_draining,
-            running: agent
-                .running
-                .iter()
-                .map(|lease| Running {
-                    lease: *lease,
-                    started: true,
-                    n_epochs_done: 1,
-                    valid_accuracy: 0.5,
-                })
-                .collect(),
-            finished: finished.collect(),
-            released,
-        };
+        let n_queue_max = self.rules.n_queue_max;
+        let facts = self.rules.facts.clone();
+        let wall_s = |trial: TrialIndex| facts.get(trial.at()).map_or(1.0, |f| f.cost_macs.into());
+        let Some(sync) = self.agent(id).speak(n_queue_max, wall_s) else { return };
+        let seen_seq = sync.seen_seq;
         let Some(Reply::Synced(reply)) = self.apply(Event::Sync { call, sync }) else {
             panic!("a Sync is answered");
         };
-        for grant in reply.grants.iter().map(|grant| &grant.lease) {
-            let highest = &mut self.highest_attempt[grant.trial.at()];
-            assert!(
-                *highest <= grant.attempt,
-                "attempts grow, and only a re-sent grant repeats one"
-            );
-            *highest = grant.attempt;
+        for grant in &reply.grants {
+            let highest = &mut self.highest_attempt[grant.lease.trial.at()];
+            let is_new = *highest < grant.lease.attempt;
+            assert!(is_new || seen_seq < reply.seq, "only an unseen grant is sent again");
+            *highest = grant.lease.attempt.max(*highest);
+            assert_eq!(grant.checkpoint, self.core.checkpoints().latest(grant.lease.trial));
         }
         if reply_arrives {
             self.take_reply(id, &reply);
         }
     }
 
-    pub fn take_reply(&mut self, id: u8, reply: &SyncReply) {
-        use coordinator_core::event::{Order, Verdict};
-        let agent = self.agents.get_mut(&id).unwrap();
+    fn take_reply(&mut self, id: u8, reply: &SyncReply) {
         if reply.order == Order::Rejoin {
-            agent.session = None;
+            self.agent(id).session = None;
             return;
         }
-        agent.seen_seq = reply.seq;
         self.heard_of_the_end |= reply.order == Order::Finished;
         for (lease, verdict) in &reply.acks {
-            assert_ne!(*verdict, Verdict::Conflict, "equal digests do not conflict");
-            assert_ne!(*verdict, Verdict::Rejected, "every attempt here was granted");
-            let status = self.core.trial(lease.trial).status;
-            let is_there = matches!(status, Status::Completed { .. });
-            let place = agent.spooled.iter().position(|(spooled, _)| spooled == lease).unwrap();
-            let (_, outcome) = agent.spooled.remove(place);
-            if outcome.is_ok() {
-                assert!(is_there, "a completion is acknowledged and not recorded: {status:?}");
-                self.acked.insert(lease.trial, result_of(lease.trial).digest);
-            }
+            self.check_ack(id, lease, *verdict);
         }
-        agent.running.retain(|lease| !reply.stop.contains(lease));
-        for grant in reply.grants.iter().map(|grant| &grant.lease) {
-            let is_new = !agent.running.contains(grant)
-                && !agent.spooled.iter().any(|(spooled, _)| spooled == grant);
-            if is_new {
-                agent.running.push(*grant);
-            }
-        }
+        self.agent(id).listen(reply);
+        let n_queued = self.agents[&id].queued.len();
+        assert!(n_queued <= self.rules.n_queue_max, "a worker has {n_queued} trials too many");
     }
 
+    fn check_ack(&mut self, id: u8, lease: &Lease, verdict: Verdict) {
+        assert_ne!(verdict, Verdict::Rejected, "every attempt here was granted");
+        let spooled = self.agents[&id].spooled.iter().find(|(spooled, _)| spooled == lease);
+        let (_, end) = *spooled.expect("what is acknowledged was handed in");
+        if end == End::Fails {
+            return;
+        }
+        let Status::Completed { digest } = self.core.trial(lease.trial).status else {
+            panic!("a completion is acknowledged and not recorded");
+        };
+        let is_equal = digest == digest_of(lease.trial, end);
+        assert_eq!(verdict == Verdict::Conflict, !is_equal, "only other bits conflict");
+        self.acked.insert(lease.trial, digest);
+    }
+
+    /// The coordinator starts anew, as it does in earnest: cancelled trials are run again.
     pub fn restart(&mut self) {
         self.term += 1;
-        let config = Config {
-            term: self.term,
-            lease_ttl_ms: TTL_MS,
-            crash_limit: self.crash_limit,
-            max_failed: self.max_failed,
-            seed: self.term,
-        };
         let mut out = Vec::new();
-        let order = order(self.ledger.trials.len());
-        self.core = Core::restore(config, &order, &self.ledger, self.now, &mut out);
+        for (trial, record) in (0..).map(TrialIndex).zip(self.ledger.trials.clone()) {
+            if record.status == Status::Cancelled {
+                let record = Record::Reopened { trial };
+                self.ledger.book(&record);
+            }
+        }
+        let agenda = agenda(&self.rules, self.ledger.trials.len());
+        let config = config(&self.rules, self.term);
+        self.core = Core::restore(config, &agenda, &self.ledger, self.now, &mut out);
         self.core.expect_trials();
         self.settle(out);
     }
 
     /// Heals everything and lets healthy workers finish the sweep, in bounded steps.
     pub fn drive_to_the_end(&mut self) {
+        for id in 0..N_WORKERS {
+            // A worker in quarantine is well again once it was started anew.
+            self.agent(id).crash();
+        }
         for _ in 0..40 * (N_TRIALS + N_FOLLOWING) {
             self.follow();
-            if self.core.is_finished() {
+            if self.core.is_finished() && self.core.counts().n_cancelled == 0 {
                 return;
+            }
+            if self.core.is_finished() {
+                self.restart();
             }
             for id in 0..N_WORKERS {
                 if self.agents[&id].session.is_none() || self.agents[&id].is_draining {
@@ -354,7 +360,29 @@ impl World {
                 self.finish(id, false);
                 self.sync(id, true);
             }
+            self.now = self.now + 1_000;
         }
         panic!("the sweep did not end");
     }
+}
+
+/// Books the records of a batch; gives its reply, if any.
+fn book(ledger: &mut Ledger, out: Vec<Action>) -> Option<Reply> {
+    let mut answer = None;
+    for action in out {
+        match action {
+            Action::Persist(record) => ledger.book(&record),
+            Action::Reply(_, reply) => answer = Some(reply),
+            Action::Publish(_) => {}
+        }
+    }
+    answer
+}
+
+fn assert_matches(core: &Core, ledger: &Ledger) {
+    assert_eq!(core.trials(), ledger.trials, "the core equals its records");
+    let leases = core.workers().flat_map(|(_, worker)| worker.leases.values());
+    let mut held: Vec<OpenLease> = leases.map(|held| held.open).collect();
+    held.sort_by_key(|open| open.lease);
+    assert_eq!(held, ledger.open, "open leases equal their records");
 }

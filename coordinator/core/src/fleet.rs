@@ -1,0 +1,252 @@
+//! The fleet: every worker that is connected or expected back, with the indexes that make each
+//! question about them cheap however many there are. All changes go through it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    event::Running,
+    lease::{Lease, OpenLease, SessionId, TrialIndex, WorkerId},
+    time::Millis,
+    worker::{HeldLease, Load, Worker},
+};
+
+#[derive(Clone, Debug, Default)]
+pub struct Fleet {
+    workers: BTreeMap<WorkerId, Worker>,
+    sessions: BTreeMap<SessionId, WorkerId>,
+    deadlines: BTreeSet<(Millis, WorkerId)>,
+    holders: BTreeSet<(TrialIndex, WorkerId)>,
+    /// Trials with two open leases: the second is a copy of the first.
+    copied: BTreeSet<TrialIndex>,
+    /// What is being trained, the longest first.
+    started: BTreeSet<(Millis, TrialIndex, WorkerId)>,
+    /// Queued leases that were asked back and are still there.
+    withdrawn: BTreeSet<(WorkerId, TrialIndex)>,
+    load: Load,
+}
+
+impl Fleet {
+    pub fn len(&self) -> usize {
+        self.workers.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.workers.is_empty()
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (&WorkerId, &Worker)> {
+        self.workers.iter()
+    }
+
+    pub fn get(&self, id: WorkerId) -> Option<&Worker> {
+        self.workers.get(&id)
+    }
+
+    /// A worker that the caller knows to be there.
+    pub fn worker(&self, id: WorkerId) -> &Worker {
+        &self.workers[&id]
+    }
+
+    pub fn of_session(&self, session: SessionId) -> Option<WorkerId> {
+        self.sessions.get(&session).copied()
+    }
+
+    /// Of all workers together.
+    pub fn load(&self) -> Load {
+        self.load
+    }
+
+    /// Another worker than this one takes trials.
+    pub fn has_other_than(&self, id: WorkerId) -> bool {
+        let own = self.get(id).map_or(0, |worker| worker.load().n_able);
+        own < self.load.n_able
+    }
+
+    pub fn first_deadline(&self) -> Option<Millis> {
+        self.deadlines.first().map(|(at, _)| *at)
+    }
+
+    /// Workers that were silent for too long.
+    pub fn overdue(&self, now: Millis) -> Vec<WorkerId> {
+        self.deadlines.iter().take_while(|(at, _)| *at <= now).map(|(_, id)| *id).collect()
+    }
+
+    pub fn add(&mut self, id: WorkerId, worker: Worker) {
+        self.deadlines.insert((worker.deadline, id));
+        self.load.add(worker.load());
+        let former = self.workers.insert(id, worker);
+        assert!(former.is_none(), "a worker is added once");
+    }
+
+    /// Opens a session and ends the former one.
+    pub fn open_session(&mut self, id: WorkerId, session: SessionId) {
+        if let Some(former) = self.change(id, |worker| worker.session.replace(session)) {
+            self.sessions.remove(&former);
+        }
+        self.sessions.insert(session, id);
+    }
+
+    /// Changes a worker in anything but its session and its leases.
+    pub fn change<T>(&mut self, id: WorkerId, change: impl FnOnce(&mut Worker) -> T) -> T {
+        let worker = self.workers.get_mut(&id).expect("the caller found it");
+        self.load.subtract(worker.load());
+        let former = worker.deadline;
+        let value = change(worker);
+        if worker.deadline != former {
+            self.deadlines.remove(&(former, id));
+            self.deadlines.insert((worker.deadline, id));
+        }
+        self.load.add(worker.load());
+        value
+    }
+
+    /// Forgets a worker that holds nothing.
+    pub fn forget(&mut self, id: WorkerId) {
+        let Some(worker) = self.workers.remove(&id) else { return };
+        assert!(worker.leases.is_empty(), "a worker that holds leases is forgotten");
+        self.load.subtract(worker.load());
+        self.deadlines.remove(&(worker.deadline, id));
+        if let Some(session) = worker.session {
+            self.sessions.remove(&session);
+        }
+    }
+
+    /// Open leases of a trial: none, one, or two while a copy runs.
+    pub fn leases_of(&self, trial: TrialIndex) -> impl Iterator<Item = OpenLease> + '_ {
+        let (first, last) = (WorkerId([0; 16]), WorkerId([255; 16]));
+        let holders = self.holders.range((trial, first)..=(trial, last));
+        holders.map(move |(_, id)| self.workers[id].leases[&trial].open)
+    }
+
+    pub fn open_lease(&self, lease: &Lease) -> Option<OpenLease> {
+        self.leases_of(lease.trial).find(|open| open.lease == *lease)
+    }
+
+    pub fn n_leases(&self) -> usize {
+        self.holders.len()
+    }
+
+    pub fn n_copies(&self) -> usize {
+        self.copied.len()
+    }
+
+    pub fn is_copied(&self, trial: TrialIndex) -> bool {
+        self.copied.contains(&trial)
+    }
+
+    /// What is being trained, the longest first: since when, what and where.
+    pub fn started(&self) -> impl Iterator<Item = (Millis, TrialIndex, WorkerId)> + '_ {
+        self.started.iter().copied()
+    }
+
+    /// Gives a worker a lease on a trial that it does not hold.
+    pub fn hold(&mut self, held: HeldLease) {
+        let (id, trial) = (held.open.worker, held.open.lease.trial);
+        let is_copy = self.leases_of(trial).next().is_some();
+        let former = self.change(id, |worker| worker.leases.insert(trial, held));
+        assert!(former.is_none(), "trial {} is leased twice to a worker", trial.0);
+        self.holders.insert((trial, id));
+        if is_copy {
+            assert!(self.copied.insert(trial), "trial {} is leased to three", trial.0);
+        }
+    }
+
+    /// Takes a lease away.
+    pub fn take(&mut self, open: &OpenLease) {
+        let (id, trial) = (open.worker, open.lease.trial);
+        let held = self.change(id, |worker| worker.leases.remove(&trial));
+        let held = held.expect("only an open lease is taken");
+        self.holders.remove(&(trial, id));
+        self.copied.remove(&trial);
+        self.withdrawn.remove(&(id, trial));
+        if let Some(started) = held.started {
+            self.started.remove(&(started, trial, id));
+        }
+    }
+
+    /// The worker trains it; what was asked back is no longer.
+    pub fn start(&mut self, now: Millis, open: &OpenLease) {
+        let (id, trial) = (open.worker, open.lease.trial);
+        let worker = self.workers.get_mut(&id).expect("the caller found it");
+        let held = worker.leases.get_mut(&trial).expect("the caller found it");
+        if held.started.is_none() {
+            held.started = Some(now);
+            self.started.insert((now, trial, id));
+            self.withdrawn.remove(&(id, trial));
+        }
+    }
+
+    /// For display alone.
+    pub fn note_progress(&mut self, open: &OpenLease, report: &Running) {
+        let worker = self.workers.get_mut(&open.worker).expect("the caller found it");
+        let held = worker.leases.get_mut(&open.lease.trial).expect("the caller found it");
+        held.n_epochs_done = report.n_epochs_done;
+        held.valid_accuracy = report.valid_accuracy;
+    }
+
+    /// Notes that a queued lease is asked back.
+    pub fn withdraw(&mut self, open: &OpenLease) {
+        self.withdrawn.insert((open.worker, open.lease.trial));
+    }
+
+    pub fn withdrawn_of(&self, id: WorkerId) -> impl Iterator<Item = TrialIndex> + '_ {
+        let (first, last) = (TrialIndex(0), TrialIndex(u32::MAX));
+        self.withdrawn.range((id, first)..=(id, last)).map(|(_, trial)| *trial)
+    }
+
+    pub fn n_withdrawn(&self) -> usize {
+        self.withdrawn.len()
+    }
+
+    /// Panics unless every index says what the workers themselves say.
+    pub fn check(&self) {
+        let mut load = Load::default();
+        let mut leases = Vec::new();
+        for (id, worker) in &self.workers {
+            load.add(worker.load());
+            assert!(self.deadlines.contains(&(worker.deadline, *id)));
+            assert!(worker.session.is_none_or(|session| self.of_session(session) == Some(*id)));
+            for (trial, held) in &worker.leases {
+                assert_eq!(held.open.lease.trial, *trial, "a lease lies under its trial");
+                assert_eq!(held.open.worker, *id, "a lease lies with its worker");
+                let is_withdrawn = self.withdrawn.contains(&(*id, *trial));
+                assert!(held.started.is_none() || !is_withdrawn);
+                leases.push((*trial, *id));
+                if let Some(started) = held.started {
+                    assert!(self.started.contains(&(started, *trial, *id)));
+                }
+            }
+        }
+        leases.sort_unstable();
+        assert_eq!(load, self.load);
+        assert_eq!(self.deadlines.len(), self.workers.len());
+        assert!(self.holders.iter().eq(&leases), "holders");
+        let twins = leases.windows(2).filter(|pair| pair[0].0 == pair[1].0).map(|pair| pair[0].0);
+        assert!(twins.eq(self.copied.iter().copied()), "copies");
+        let n_sessions = self.workers.values().filter(|w| w.session.is_some()).count();
+        assert_eq!(n_sessions, self.sessions.len());
+        let started = self.workers.values().flat_map(|w| w.leases.values());
+        assert_eq!(started.filter(|held| held.started.is_some()).count(), self.started.len());
+        assert!(self.withdrawn.iter().all(|(id, trial)| self.holders.contains(&(*trial, *id))));
+    }
+}
+
+impl Load {
+    fn add(&mut self, other: Self) {
+        self.n_able += other.n_able;
+        self.n_slots += other.n_slots;
+        self.n_free_slots += other.n_free_slots;
+        self.n_queued += other.n_queued;
+        self.n_present += other.n_present;
+        self.n_quarantined += other.n_quarantined;
+    }
+
+    fn subtract(&mut self, other: Self) {
+        self.n_able -= other.n_able;
+        self.n_slots -= other.n_slots;
+        self.n_free_slots -= other.n_free_slots;
+        self.n_queued -= other.n_queued;
+        self.n_present -= other.n_present;
+        self.n_quarantined -= other.n_quarantined;
+    }
+}

@@ -1,0 +1,107 @@
+//! The health of a worker: a machine that fails one trial after another would run through the whole
+//! queue in no time, so it is held back, longer each time, and then quarantined.
+
+use crate::{lease::TrialIndex, time::Millis};
+
+/// Different trials in a row that a healthy machine does not fail.
+const FAILED_IN_A_ROW: usize = 3;
+
+/// How long a worker is held back; after the last of them comes the quarantine.
+const HOLDS_MS: [u64; 2] = [10_000, 40_000];
+
+#[derive(Clone, Debug, Default)]
+pub struct Health {
+    /// Different trials that failed since the last one that did not.
+    failed: Vec<TrialIndex>,
+    n_holds: usize,
+    held_until: Millis,
+}
+
+/// What a failure led to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Diagnosis {
+    Healthy,
+    HeldBack { ms: u64 },
+    Quarantined,
+}
+
+impl Health {
+    pub fn succeeded(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Failures while the worker is held back are of trials that it had before: they add nothing.
+    pub fn failed(&mut self, now: Millis, trial: TrialIndex) -> Diagnosis {
+        if self.is_quarantined() || self.is_held_back(now) || self.failed.contains(&trial) {
+            return Diagnosis::Healthy;
+        }
+        self.failed.push(trial);
+        if self.failed.len() < FAILED_IN_A_ROW {
+            return Diagnosis::Healthy;
+        }
+        self.n_holds += 1;
+        let Some(&ms) = HOLDS_MS.get(self.n_holds - 1) else { return Diagnosis::Quarantined };
+        self.held_until = now + ms;
+        Diagnosis::HeldBack { ms }
+    }
+
+    pub fn is_quarantined(&self) -> bool {
+        HOLDS_MS.len() < self.n_holds
+    }
+
+    pub fn is_held_back(&self, now: Millis) -> bool {
+        now < self.held_until
+    }
+
+    /// Nothing has failed since the last trial that did not.
+    pub fn is_unblemished(&self) -> bool {
+        self.failed.is_empty()
+    }
+
+    /// Trials that it may hold at most: none while it is held back, one to show that it is well
+    /// again.
+    pub fn n_leases_max(&self, now: Millis) -> usize {
+        match self.n_holds {
+            0 => usize::MAX,
+            _ if self.is_quarantined() || self.is_held_back(now) => 0,
+            _ => 1,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fail(health: &mut Health, now: u64, trial: u32) -> Diagnosis {
+        health.failed(Millis(now), TrialIndex(trial))
+    }
+
+    #[test]
+    fn three_different_trials_in_a_row_hold_a_worker_back_and_more_put_it_in_quarantine() {
+        let mut health = Health::default();
+        for trial in [1, 1, 1, 2] {
+            assert_eq!(fail(&mut health, 0, trial), Diagnosis::Healthy);
+        }
+        assert_eq!(fail(&mut health, 0, 3), Diagnosis::HeldBack { ms: HOLDS_MS[0] });
+        assert_eq!(health.n_leases_max(Millis(0)), 0);
+        assert_eq!(fail(&mut health, 1, 4), Diagnosis::Healthy, "granted before the hold");
+        let after = HOLDS_MS[0];
+        assert_eq!(health.n_leases_max(Millis(after)), 1);
+        assert_eq!(fail(&mut health, after, 5), Diagnosis::HeldBack { ms: HOLDS_MS[1] });
+        let after = after + HOLDS_MS[1];
+        assert_eq!(fail(&mut health, after, 6), Diagnosis::Quarantined);
+        assert_eq!(health.n_leases_max(Millis(u64::MAX)), 0);
+    }
+
+    #[test]
+    fn a_trial_that_ends_well_clears_it() {
+        let mut health = Health::default();
+        for trial in 0..3 {
+            fail(&mut health, 0, trial);
+        }
+        health.succeeded();
+        assert_eq!(health.n_leases_max(Millis(0)), usize::MAX);
+        assert!(health.is_unblemished());
+    }
+}

@@ -1,0 +1,116 @@
+//! Workers come and go: Join, the end of a local process, and silence.
+
+use std::collections::BTreeSet;
+
+use crate::{
+    event::{Action, Call, CloseCause, Join, Notice, Record, Reply},
+    lease::{Lease, OpenLease, SessionId, WorkerId},
+    limits::MAX_WORKERS,
+    machine::Core,
+    time::Millis,
+    worker::Worker,
+};
+
+impl Core {
+    pub(super) fn join(&mut self, now: Millis, call: Call, join: Join, out: &mut Vec<Action>) {
+        let id = join.worker;
+        let is_known = self.fleet.get(id).is_some();
+        if MAX_WORKERS <= self.fleet.len() && !is_known {
+            out.push(Action::Reply(call, Reply::TooManyWorkers));
+            return;
+        }
+        let deadline = now + self.config.lease_ttl_ms;
+        if !is_known {
+            self.fleet.add(id, Worker::new(deadline));
+        }
+        let session = SessionId(self.draw());
+        let finished = self.is_finished();
+        self.fleet.open_session(id, session);
+        self.fleet.change(id, |worker| {
+            worker.take_in(&join, deadline);
+            worker.was_told_finished = finished;
+        });
+        out.push(Action::Publish(Notice::WorkerJoined { name: join.facts.name.clone() }));
+        out.push(Action::Persist(Record::WorkerJoined { worker: id, facts: join.facts }));
+        let held: BTreeSet<Lease> = join.held.into_iter().collect();
+        let (kept, dropped): (Vec<OpenLease>, Vec<OpenLease>) =
+            self.leases_held_by(id).into_iter().partition(|open| held.contains(&open.lease));
+        for open in dropped {
+            if join.continues {
+                // The same process never learned of these grants.
+                self.give_back(&open, CloseCause::Released, out);
+            } else {
+                self.lose_lease(&open, out);
+            }
+        }
+        let kept = kept.into_iter().map(|open| open.lease).collect();
+        let finished = self.is_finished();
+        out.push(Action::Reply(call, Reply::Joined { session, kept, finished }));
+    }
+
+    pub(super) fn local_ended(&mut self, local_index: u32, expected: bool, out: &mut Vec<Action>) {
+        let is_this = |worker: &Worker| {
+            worker.session.is_some()
+                && worker.facts.as_ref().is_some_and(|f| f.local_index == Some(local_index))
+        };
+        let ids: Vec<WorkerId> =
+            self.fleet.iter().filter(|(_, worker)| is_this(worker)).map(|(id, _)| *id).collect();
+        for id in ids {
+            if expected {
+                for open in self.leases_held_by(id) {
+                    self.give_back(&open, CloseCause::CoordinatorEnded, out);
+                }
+                self.fleet.forget(id);
+            } else {
+                self.lose_worker(id, out);
+            }
+        }
+    }
+
+    /// Nobody is judged by a silence that was the coordinator's own.
+    pub(super) fn renew_all(&mut self, now: Millis) {
+        let deadline = now + self.config.lease_ttl_ms;
+        let ids: Vec<WorkerId> = self.fleet.iter().map(|(id, _)| *id).collect();
+        for id in ids {
+            self.fleet.change(id, |worker| worker.deadline = deadline);
+        }
+    }
+
+    pub(super) fn expire(&mut self, now: Millis, out: &mut Vec<Action>) {
+        for id in self.fleet.overdue(now) {
+            self.lose_worker(id, out);
+        }
+    }
+
+    fn lose_worker(&mut self, id: WorkerId, out: &mut Vec<Action>) {
+        let leases = self.leases_held_by(id);
+        if !leases.is_empty() {
+            let name = self.fleet.worker(id).name();
+            out.push(Action::Publish(Notice::WorkerLost { name, n_trials: leases.len() }));
+        }
+        for open in leases {
+            self.lose_lease(&open, out);
+        }
+        self.fleet.forget(id);
+    }
+
+    pub(super) fn leases_held_by(&self, id: WorkerId) -> Vec<OpenLease> {
+        self.fleet.worker(id).leases.values().map(|held| held.open).collect()
+    }
+}
+
+impl Worker {
+    /// Starts a session of a process that may be another than before.
+    fn take_in(&mut self, join: &Join, deadline: Millis) {
+        self.deadline = deadline;
+        self.n_free_slots = join.facts.n_slots as usize;
+        self.facts = Some(join.facts.clone());
+        self.is_draining = false;
+        if !join.continues {
+            self.health.succeeded();
+        }
+        for held in self.leases.values_mut() {
+            held.granted_in_seq = 0;
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! Audits in the machine: which recorded trials are due to be trained again, and how that ends.
+
+use crate::{
+    event::{Action, Notice},
+    lease::TrialIndex,
+    machine::Core,
+    trial::{FAILURE_LIMIT, Status},
+};
+
+impl Core {
+    /// Worth training again: not compared yet, and not known to take workers down or to fail.
+    pub(super) fn is_audit_due(&self, trial: TrialIndex) -> bool {
+        let record = &self.trials[trial.at()];
+        matches!(record.status, Status::Completed { .. })
+            && self.facts[trial.at()].is_audited
+            && !record.is_checked
+            && !record.must_run_alone()
+            && record.n_failures < FAILURE_LIMIT
+            && !self.is_given_up
+    }
+
+    /// An attempt on a trial that has its outcome ended.
+    pub(super) fn close_audit(&mut self, trial: TrialIndex, out: &mut Vec<Action>) {
+        let is_due = self.is_audit_due(trial);
+        self.audits.close(trial, is_due);
+        let is_checked = self.trials[trial.at()].is_checked;
+        self.counts.n_checked += usize::from(is_checked);
+        if !is_due && !is_checked {
+            out.push(Action::Publish(Notice::AuditGivenUp { trial }));
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! The worker's side of the model, as simple as it can be.
+
+use std::collections::BTreeMap;
+
+use coordinator_core::{
+    event::{Finished, Running, Sync, SyncReply, Timing},
+    lease::{Lease, SessionId, TrialIndex},
+};
+use trainer::{Ending, TrialResult, Work};
+
+pub const N_SLOTS: usize = 2;
+
+/// How a trial ends on a worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    Well,
+    /// On a broken machine: a result of other bits than everybody else's.
+    OtherBits,
+    Fails,
+}
+
+#[derive(Default)]
+pub struct Agent {
+    pub session: Option<SessionId>,
+    pub seq: u64,
+    pub seen_seq: u64,
+    /// In slots.
+    pub running: Vec<Lease>,
+    /// Granted in advance.
+    pub queued: Vec<Lease>,
+    pub spooled: Vec<(Lease, End)>,
+    /// To be named in the next Sync.
+    pub released: Vec<Lease>,
+    pub is_draining: bool,
+    /// This process had a session before.
+    pub continues: bool,
+}
+
+/// What is recorded of a trial that ends this way.
+pub fn digest_of(trial: TrialIndex, end: End) -> [u8; 32] {
+    let mut digest = [0; 32];
+    digest[..4].copy_from_slice(&trial.0.to_le_bytes());
+    digest[4] = u8::from(end == End::OtherBits);
+    digest
+}
+
+fn result_of(trial: TrialIndex, end: End) -> Result<Box<TrialResult>, String> {
+    if end == End::Fails {
+        return Err("out of memory".into());
+    }
+    let ending = Ending::Completed { best_epoch: 1, test_accuracy: Some(0.5), collapsed: false };
+    let digest = digest_of(trial, end);
+    Ok(Box::new(TrialResult { ending, history: Vec::new(), work: Work::default(), digest }))
+}
+
+impl Agent {
+    /// The process dies; what was finished and spooled survives.
+    pub fn crash(&mut self) {
+        let spooled = std::mem::take(&mut self.spooled);
+        *self = Self { spooled, ..Self::default() };
+    }
+
+    /// Everything it names to a coordinator that it joins.
+    pub fn held(&self) -> Vec<Lease> {
+        let spooled = self.spooled.iter().map(|(lease, _)| lease);
+        self.running.iter().chain(&self.queued).chain(spooled).copied().collect()
+    }
+
+    pub fn joined(&mut self, session: SessionId, kept: &[Lease]) {
+        self.running.retain(|lease| kept.contains(lease));
+        self.queued.retain(|lease| kept.contains(lease));
+        self.released.clear();
+        self.start_queued();
+        (self.session, self.seq, self.seen_seq) = (Some(session), 0, 0);
+        self.is_draining = false;
+        self.continues = true;
+    }
+
+    pub fn finish(&mut self, end: End) {
+        if !self.running.is_empty() {
+            let lease = self.running.remove(0);
+            self.spooled.push((lease, end));
+            self.start_queued();
+        }
+    }
+
+    fn start_queued(&mut self) {
+        while self.running.len() < N_SLOTS && !self.queued.is_empty() {
+            self.running.push(self.queued.remove(0));
+        }
+    }
+
+    /// What it says next; `None` without a session. `wall_s` is what each trial takes.
+    pub fn speak(
+        &mut self,
+        n_queue_max: usize,
+        wall_s: impl Fn(TrialIndex) -> f64,
+    ) -> Option<Sync> {
+        let session = self.session?;
+        self.seq += 1;
+        if self.is_draining {
+            self.released.append(&mut self.running);
+            self.released.append(&mut self.queued);
+        }
+        let running = |lease: &Lease, started| Running {
+            lease: *lease,
+            started,
+            n_epochs_done: 1,
+            valid_accuracy: 0.5,
+        };
+        let in_slots = self.running.iter().map(|lease| running(lease, true));
+        let waiting = self.queued.iter().map(|lease| running(lease, false));
+        let finished = self.spooled.iter().map(|(lease, end)| Finished {
+            lease: *lease,
+            outcome: result_of(lease.trial, *end),
+            timings: vec![Timing {
+                epoch: 1,
+                wall_s: wall_s(lease.trial),
+                cpu_s: 0.0,
+                worker: "w".into(),
+                isa: "portable".into(),
+                attempt: lease.attempt,
+                n_slots_in_use: 1,
+            }],
+        });
+        Some(Sync {
+            session,
+            seq: self.seq,
+            seen_seq: self.seen_seq,
+            n_free_slots: (N_SLOTS - self.running.len()) as u32,
+            n_queue_places: (n_queue_max - self.queued.len()) as u32,
+            draining: self.is_draining,
+            running: in_slots.chain(waiting).collect(),
+            finished: finished.collect(),
+            released: std::mem::take(&mut self.released),
+        })
+    }
+
+    /// Acts on a reply; the finished trials that it acknowledges are the caller's to judge.
+    pub fn listen(&mut self, reply: &SyncReply) {
+        self.seen_seq = reply.seq;
+        let is_acked = |lease: &Lease| reply.acks.iter().any(|(acked, _)| acked == lease);
+        self.spooled.retain(|(lease, _)| !is_acked(lease));
+        self.running.retain(|lease| !reply.stop.contains(lease));
+        self.queued.retain(|lease| !reply.stop.contains(lease));
+        let is_withdrawn = |lease: &Lease| reply.withdraw.contains(lease);
+        let back = self.queued.iter().copied().filter(is_withdrawn);
+        self.released.extend(back);
+        self.queued.retain(|lease| !is_withdrawn(lease));
+        let known: BTreeMap<Lease, ()> = self.held().into_iter().map(|lease| (lease, ())).collect();
+        let new = reply.grants.iter().map(|grant| grant.lease);
+        self.queued.extend(new.filter(|lease| !known.contains_key(lease)));
+        self.start_queued();
+    }
+}

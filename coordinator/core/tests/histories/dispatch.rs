@@ -1,0 +1,195 @@
+//! Which trials a worker gets and when: in advance, back again, and as copies of stragglers.
+
+use coordinator_core::{
+    lease::TrialIndex,
+    trial::{Status, TrialFacts},
+};
+
+use crate::{
+    agent::End,
+    world::{N_TRIALS, Rules, TTL_MS, World},
+};
+
+/// A world in which each trial takes `wall_s` and workers take up to `n_queue_max` in advance.
+fn world_of(wall_s: f32, n_queue_max: usize) -> World {
+    let facts = vec![TrialFacts { cost_macs: wall_s, is_audited: false }; N_TRIALS];
+    World::of(Rules { crash_limit: 3, max_failed: None, n_queue_max, facts })
+}
+
+/// Lets worker 1 complete its first trials, so that its pace is known.
+fn warm_up(world: &mut World) {
+    world.join(1);
+    world.sync(1, true);
+    world.agent(1).finish(End::Well);
+    world.agent(1).finish(End::Well);
+    world.sync(1, true);
+}
+
+#[test]
+fn nothing_is_granted_in_advance_before_the_pace_is_known() {
+    let mut world = world_of(0.1, 8);
+    world.join(1);
+    world.sync(1, true);
+    assert_eq!((world.running(1).len(), world.queued(1).len()), (2, 0));
+}
+
+#[test]
+fn short_trials_are_granted_in_advance_as_far_as_two_seconds_go() {
+    let mut world = world_of(0.75, 8);
+    warm_up(&mut world);
+    // Two slots train for four seconds together: five trials of 0.75 s, two of them in slots.
+    assert_eq!((world.running(1).len(), world.queued(1).len()), (2, 3));
+    let mut world = world_of(0.1, 8);
+    warm_up(&mut world);
+    assert_eq!(world.queued(1).len(), 8, "no more than it has places for");
+}
+
+#[test]
+fn long_trials_are_not_granted_in_advance() {
+    let mut world = world_of(4.1, 8);
+    warm_up(&mut world);
+    assert_eq!((world.running(1).len(), world.queued(1).len()), (2, 0));
+}
+
+#[test]
+fn a_worker_gets_no_more_than_its_share_in_advance() {
+    let mut world = world_of(0.1, 12);
+    world.join(2);
+    world.sync(2, true);
+    warm_up(&mut world);
+    // Of twelve trials two are done and four in slots; half of what is left is worker 1's.
+    assert_eq!((world.running(1).len(), world.queued(1).len()), (2, 3));
+}
+
+#[test]
+fn suspects_are_not_granted_in_advance() {
+    let mut world = world_of(0.1, 12);
+    warm_up(&mut world);
+    assert_eq!(world.core.counts().n_leased, 10);
+    world.run(&crate::world::Step::Wait(TTL_MS));
+    world.join(2);
+    for _ in 0..3 {
+        world.sync(2, true);
+        assert_eq!(world.queued(2), []);
+        world.agent(2).finish(End::Well);
+    }
+}
+
+#[test]
+fn what_waits_on_a_busy_worker_is_taken_back_for_an_idle_one_without_charge() {
+    let mut world = world_of(0.1, 12);
+    warm_up(&mut world);
+    assert_eq!(world.queued(1).len(), 8, "everything is granted");
+    world.join(2);
+    world.sync(2, true);
+    assert_eq!(world.running(2), []);
+    world.sync(1, true);
+    assert_eq!(world.queued(1).len(), 6, "as many as worker 2 has slots");
+    world.sync(1, true);
+    assert_eq!(world.core.counts().n_ready, 2);
+    world.sync(2, true);
+    assert_eq!(world.running(2).len(), 2);
+    let trial = world.core.trial(world.running(2)[0]);
+    assert!(trial.is_unsuspected() && trial.n_attempts == 2);
+}
+
+#[test]
+fn a_trial_that_was_started_meanwhile_is_not_taken_back() {
+    let mut world = world_of(0.1, 1);
+    warm_up(&mut world);
+    let queued = world.queued(1)[0];
+    while world.core.counts().n_ready > 0 {
+        world.agent(1).finish(End::Well);
+        world.sync(1, true);
+    }
+    world.join(2);
+    world.sync(2, true);
+    world.sync(1, false);
+    world.agent(1).finish(End::Well);
+    world.sync(1, true);
+    world.sync(1, true);
+    assert!(matches!(world.core.trial(queued).status, Status::Completed { .. }));
+    assert_eq!(world.core.fleet().n_withdrawn(), 0);
+    assert_eq!(world.core.counts().n_leased, 2);
+}
+
+/// A world at its end: worker 1 has trained its last two trials for `seconds`, worker 2 is idle.
+fn world_with_stragglers(wall_s: f32, seconds: u64) -> World {
+    let mut world = world_of(wall_s, 0);
+    warm_up(&mut world);
+    while world.core.counts().n_ready > 0 {
+        world.agent(1).finish(End::Well);
+        world.agent(1).finish(End::Well);
+        world.sync(1, true);
+    }
+    world.sync(1, true);
+    world.join(2);
+    for _ in 0..seconds {
+        world.now = world.now + 1_000;
+        world.sync(1, true);
+    }
+    world.sync(2, true);
+    world
+}
+
+#[test]
+fn a_straggler_is_copied_to_an_idle_worker_once() {
+    let world = world_with_stragglers(40.0, 59);
+    assert_eq!(world.running(2), [], "not before it took half as long again");
+    let mut world = world_with_stragglers(40.0, 60);
+    assert_eq!(world.running(2).len(), 1, "few slots, so one copy at a time");
+    let trial = world.running(2)[0];
+    assert!(world.running(1).contains(&trial));
+    world.sync(2, true);
+    world.join(0);
+    world.sync(0, true);
+    assert_eq!(world.running(0), []);
+}
+
+#[test]
+fn short_trials_are_not_copied() {
+    let world = world_with_stragglers(29.0, 600);
+    assert_eq!(world.running(2), []);
+}
+
+#[test]
+fn of_a_trial_and_its_copy_the_first_completion_wins_and_the_other_is_stopped() {
+    let mut world = world_with_stragglers(40.0, 60);
+    let trial = world.running(2)[0];
+    world.agent(2).finish(End::Well);
+    world.sync(2, true);
+    assert!(matches!(world.core.trial(trial).status, Status::Completed { .. }));
+    world.sync(1, true);
+    assert!(!world.running(1).contains(&trial), "worker 1 is told to stop");
+}
+
+#[test]
+fn a_copy_goes_on_alone_when_the_first_attempt_is_lost() {
+    let mut world = world_with_stragglers(40.0, 60);
+    let trial = world.running(2)[0];
+    world.now = world.now + TTL_MS / 2;
+    world.sync(2, true);
+    world.now = world.now + TTL_MS / 2;
+    world.run(&crate::world::Step::Wait(0));
+    assert_eq!(world.core.trial(trial).status, Status::Leased);
+    assert_eq!(world.core.trial(trial).n_suspicions, 1);
+    world.agent(2).finish(End::Well);
+    world.sync(2, true);
+    assert!(matches!(world.core.trial(trial).status, Status::Completed { .. }));
+}
+
+#[test]
+fn a_copy_of_other_bits_is_a_conflict() {
+    let mut world = world_with_stragglers(40.0, 60);
+    let trial = world.running(2)[0];
+    while world.running(1)[0] != trial {
+        world.agent(1).running.rotate_left(1);
+    }
+    world.agent(1).finish(End::Well);
+    world.agent(2).finish(End::OtherBits);
+    world.sync(1, true);
+    // The model's workers check the verdict: a conflict, and the first result stays.
+    world.sync(2, true);
+    assert_eq!(world.agents[&2].spooled, []);
+    assert_eq!(world.core.trial(TrialIndex(trial.0)).n_attempts, 2);
+}

@@ -1,0 +1,211 @@
+//! Broken workers and results that differ: hold, quarantine, another worker's try, audits, and
+//! checkpoints that outlive whoever made them.
+
+use coordinator_core::{
+    event::Event,
+    lease::TrialIndex,
+    trial::{Status, TrialFacts},
+};
+
+use crate::{
+    agent::End,
+    world::{N_TRIALS, Rules, Step, TTL_MS, World},
+};
+
+/// A world of which the first `n_audited` trials are trained twice.
+fn world_with_audits(n_audited: usize) -> World {
+    let fact = |index| TrialFacts { cost_macs: 1.0, is_audited: index < n_audited };
+    let facts = (0..N_TRIALS).map(fact).collect();
+    World::of(Rules { crash_limit: 3, max_failed: None, n_queue_max: 0, facts })
+}
+
+/// The worker ends its first trial this way and says so.
+fn end(world: &mut World, id: u8, end: End) {
+    world.agent(id).finish(end);
+    world.sync(id, true);
+}
+
+#[test]
+fn what_failed_on_a_worker_is_tried_on_another() {
+    let mut world = World::new(3);
+    world.join(1);
+    world.sync(1, true);
+    world.join(2);
+    world.sync(2, true);
+    end(&mut world, 1, End::Fails);
+    while world.core.counts().n_ready > 1 {
+        end(&mut world, 1, End::Well);
+    }
+    end(&mut world, 1, End::Well);
+    assert_eq!(world.core.counts().n_ready, 1, "worker 1 does not get its own failure again");
+    end(&mut world, 2, End::Well);
+    assert!(world.running(2).contains(&TrialIndex(0)));
+}
+
+#[test]
+fn what_failed_on_the_only_worker_is_tried_there_again() {
+    let mut world = World::new(3);
+    world.join(1);
+    world.sync(1, true);
+    end(&mut world, 1, End::Fails);
+    while !world.running(1).contains(&TrialIndex(0)) {
+        end(&mut world, 1, End::Well);
+    }
+}
+
+#[test]
+fn a_worker_that_fails_trial_after_trial_is_held_back_and_then_gets_one_to_prove_itself() {
+    let mut world = World::new(3);
+    world.join(1);
+    world.sync(1, true);
+    for _ in 0..3 {
+        end(&mut world, 1, End::Fails);
+    }
+    assert_eq!(world.running(1).len(), 1, "what it has it keeps, and gets no more");
+    end(&mut world, 1, End::Fails);
+    assert_eq!(world.running(1), []);
+    world.run(&Step::Wait(10_000));
+    world.sync(1, true);
+    assert_eq!(world.running(1).len(), 1);
+    end(&mut world, 1, End::Well);
+    assert_eq!(world.running(1).len(), 2, "it is well again");
+}
+
+#[test]
+fn with_every_worker_in_quarantine_the_sweep_ends_after_a_minute() {
+    let mut world = World::new(3);
+    world.join(1);
+    world.sync(1, true);
+    for _ in 0..7 {
+        world.now = world.now + 20_000;
+        end(&mut world, 1, End::Fails);
+    }
+    assert!(world.core.fleet().load().n_quarantined == 1);
+    assert_eq!(world.core.counts().n_cancelled, 0);
+    let at = world.core.next_deadline().unwrap();
+    for _ in 0..6 {
+        world.now = world.now + 10_000;
+        world.sync(1, true);
+    }
+    assert!(at <= world.now);
+    assert_eq!(world.core.counts().n_ready, 0);
+    assert!(0 < world.core.counts().n_cancelled);
+    assert!(world.core.awaits_trials());
+}
+
+#[test]
+fn a_worker_in_quarantine_is_well_again_once_it_was_started_anew() {
+    let mut world = World::new(3);
+    world.join(1);
+    world.sync(1, true);
+    for _ in 0..7 {
+        world.now = world.now + 20_000;
+        end(&mut world, 1, End::Fails);
+    }
+    assert_eq!(world.running(1), []);
+    world.run(&Step::Crash(1));
+    world.join(1);
+    world.sync(1, true);
+    assert_eq!(world.running(1).len(), 2);
+}
+
+#[test]
+fn an_audit_goes_to_another_worker_and_the_end_waits_for_it() {
+    let mut world = world_with_audits(1);
+    world.join(1);
+    world.join(2);
+    world.sync(1, true);
+    while world.core.counts().n_ready > 0 {
+        end(&mut world, 1, End::Well);
+    }
+    end(&mut world, 1, End::Well);
+    end(&mut world, 1, End::Well);
+    world.follow();
+    for _ in 0..6 {
+        end(&mut world, 1, End::Well);
+    }
+    assert!(!world.core.is_finished(), "one result is not checked yet");
+    assert_eq!(world.running(1), [], "worker 1 does not check itself");
+    world.sync(2, true);
+    assert_eq!(world.running(2), [TrialIndex(0)]);
+    let result = world.core.trial(TrialIndex(0)).status;
+    end(&mut world, 2, End::Well);
+    world.follow();
+    assert!(world.core.is_finished());
+    assert_eq!(world.core.counts().n_checked, 1);
+    assert_eq!(world.core.trial(TrialIndex(0)).status, result);
+}
+
+#[test]
+fn the_only_worker_checks_itself() {
+    let mut world = world_with_audits(N_TRIALS);
+    world.drive_to_the_end();
+    assert_eq!(world.core.counts().n_checked, N_TRIALS);
+    let mut world = world_with_audits(N_TRIALS);
+    world.join(1);
+    while world.core.counts().n_checked < N_TRIALS {
+        world.sync(1, true);
+        world.agent(1).finish(End::Well);
+    }
+}
+
+#[test]
+fn an_audit_of_other_bits_leaves_the_result_and_is_not_repeated() {
+    let mut world = world_with_audits(1);
+    world.join(1);
+    world.join(2);
+    world.sync(1, true);
+    end(&mut world, 1, End::Well);
+    world.sync(2, true);
+    assert_eq!(world.running(2)[0], TrialIndex(0));
+    let result = world.core.trial(TrialIndex(0)).status;
+    end(&mut world, 2, End::OtherBits);
+    assert_eq!(world.core.trial(TrialIndex(0)).status, result);
+    assert!(world.core.trial(TrialIndex(0)).is_checked);
+    assert!(world.core.audits().is_empty());
+}
+
+#[test]
+fn an_audit_that_was_lost_is_made_again_after_a_restart_too_and_given_up_in_the_end() {
+    let mut world = world_with_audits(1);
+    world.join(1);
+    world.sync(1, true);
+    world.agent(1).finish(End::Well);
+    world.sync(1, false);
+    world.restart();
+    assert!(world.core.audits().is_open(TrialIndex(0)));
+    world.run(&Step::Wait(TTL_MS));
+    assert_eq!(world.core.audits().len(), 1, "it waits again");
+    world.agent(1).crash();
+    world.join(1);
+    world.sync(1, false);
+    assert!(world.core.audits().is_open(TrialIndex(0)));
+    world.run(&Step::Wait(TTL_MS));
+    assert!(world.core.audits().is_empty());
+}
+
+#[test]
+fn a_lost_workers_trial_goes_on_elsewhere_from_the_last_checkpoint() {
+    let mut world = World::new(3);
+    world.join(1);
+    world.sync(1, true);
+    assert_eq!(world.publish(1, 1), [1]);
+    assert_eq!(world.publish(1, 2), [2, 1]);
+    assert_eq!(world.publish(1, 3), [3, 2], "two are kept");
+    let lease = world.agents[&1].running[0];
+    world.run(&Step::Wait(TTL_MS));
+    assert_eq!(world.publish(1, 4), [3, 2], "a stale lease publishes nothing");
+    world.apply(Event::CheckpointBroken { trial: lease.trial, digest: [3; 32] });
+    assert_eq!(world.core.checkpoints().latest(lease.trial).unwrap().epoch, 2);
+    // The model's Syncs check that each grant names the latest one.
+    world.join(2);
+    while !world.running(2).contains(&lease.trial) {
+        end(&mut world, 2, End::Well);
+    }
+    while world.running(2)[0] != lease.trial {
+        world.agent(2).running.rotate_left(1);
+    }
+    end(&mut world, 2, End::Well);
+    assert!(matches!(world.core.trial(lease.trial).status, Status::Completed { .. }));
+    assert_eq!(world.core.checkpoints().of(lease.trial), []);
+}
