@@ -23,35 +23,32 @@ impl Clock {
         let workers = &sweep.input.provenance.workers;
         let processors: BTreeMap<String, String> =
             workers.iter().map(|worker| (worker.name.clone(), worker.cpu.clone())).collect();
-        let mut clock = Self { class: None, processors, n_classes: 0, slots: (u32::MAX, 0) };
-        let mut n_epochs: BTreeMap<(String, String), usize> = BTreeMap::new();
+        let mut slots = (u32::MAX, 0);
+        let mut n_epochs: BTreeMap<(&str, &str), usize> = BTreeMap::new();
         let runs = sweep.points.iter().flat_map(|point| &point.runs);
         for timing in runs.filter_map(|run| run.done()).flat_map(|done| &done.timings) {
-            *n_epochs.entry(clock.class_of(timing)).or_default() += 1;
-            clock.slots.0 = clock.slots.0.min(timing.slots_in_use);
-            clock.slots.1 = clock.slots.1.max(timing.slots_in_use);
+            *n_epochs.entry(class_of(&processors, timing)).or_default() += 1;
+            slots = (timing.slots_in_use.min(slots.0), timing.slots_in_use.max(slots.1));
         }
-        clock.n_classes = n_epochs.len();
+        let n_classes = n_epochs.len();
         // Of equally used classes the first by name.
-        clock.class = n_epochs
-            .into_iter()
-            .reduce(|most, class| if class.1 > most.1 { class } else { most })
-            .map(|(class, _)| class);
-        clock
-    }
-
-    fn class_of(&self, timing: &Timing) -> (String, String) {
-        let processor = self.processors.get(&timing.worker).cloned().unwrap_or_default();
-        (timing.isa.clone(), processor)
+        let most_used = n_epochs.into_iter().reduce(|a, b| if b.1 > a.1 { b } else { a });
+        let class = most_used.map(|((isa, cpu), _)| (isa.to_string(), cpu.to_string()));
+        Self { class, processors, n_classes, slots }
     }
 
     /// Processor seconds up to and with an epoch; `None` when it was not measured on this class.
     pub(crate) fn cpu_s_until(&self, run: &Run<'_>, epoch: u32) -> Option<f64> {
-        let timings = &run.done()?.timings;
-        let until: Vec<&Timing> = timings.iter().filter(|timing| timing.epoch <= epoch).collect();
-        let is_whole = until.len() == epoch as usize;
-        let is_ours = until.iter().all(|timing| Some(self.class_of(timing)) == self.class);
-        (is_whole && is_ours).then(|| until.iter().map(|timing| timing.cpu_s).sum())
+        let (isa, cpu) = self.class.as_ref()?;
+        let (mut n_measured, mut seconds) = (0, 0.0);
+        for timing in run.done()?.timings.iter().filter(|timing| timing.epoch <= epoch) {
+            if class_of(&self.processors, timing) != (isa, cpu) {
+                return None;
+            }
+            n_measured += 1;
+            seconds += timing.cpu_s;
+        }
+        (n_measured == epoch).then_some(seconds)
     }
 
     /// Processor seconds of the whole run.
@@ -84,4 +81,12 @@ impl Clock {
         }
         Some(text)
     }
+}
+
+/// Instruction set and processor of the worker that ran an epoch.
+fn class_of<'t>(
+    processors: &'t BTreeMap<String, String>,
+    timing: &'t Timing,
+) -> (&'t str, &'t str) {
+    (&timing.isa, processors.get(&timing.worker).map_or("", String::as_str))
 }

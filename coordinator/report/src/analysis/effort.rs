@@ -91,11 +91,11 @@ pub(crate) fn accuracy_within(
     cost: impl Fn(&Run<'_>, u32) -> Option<f64>,
 ) -> Option<f64> {
     let best_of = |run: &Run<'_>| {
-        epochs(run)
-            .iter()
-            .filter(|epoch| cost(run, epoch.epoch).is_some_and(|spent| spent <= budget))
-            .map(|epoch| epoch.valid_accuracy)
-            .reduce(f64::max)
+        let epochs = epochs(run);
+        // What was spent only grows, so the epochs within the budget come first.
+        let is_within = |epoch: &Epoch| cost(run, epoch.epoch).is_some_and(|s| s <= budget);
+        let n_within = epochs.partition_point(is_within);
+        epochs[..n_within].iter().map(|epoch| epoch.valid_accuracy).reduce(f64::max)
     };
     let bests: Option<Vec<f64>> = point.runs.iter().map(best_of).collect();
     stats::mean(&bests?)
