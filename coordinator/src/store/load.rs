@@ -1,17 +1,18 @@
 //! Rows back to what the core needs to go on: the ledger of the plan's trials, and what the state
 //! holds beside them.
 
-use std::collections::HashMap;
-
 use coordinator_core::{
     lease::{Lease, OpenLease, TrialIndex, WorkerId},
     ledger::Ledger,
-    sweep::{Phase, Plan, TrialId},
+    sweep::{Phase, Plan},
     trial::{Status, Trial},
 };
 use rusqlite::{Connection, Row};
 
-use super::{Reader, Store, StoreError};
+use super::{
+    Reader, Store, StoreError,
+    numbers::{Numbers, Places},
+};
 
 /// What a state holds, seen from a plan.
 #[derive(Debug)]
@@ -30,25 +31,24 @@ pub struct Outside {
     pub n_recorded: usize,
     /// Of these, the confirm trials of points that were once the best.
     pub n_confirm: usize,
-    /// Those with an attempt that was never closed.
-    pub open: Vec<TrialId>,
+    /// Those with an attempt that was never closed, by their numbers in the store.
+    pub open: Vec<u32>,
 }
 
 impl Store {
-    pub fn load(&self, plan: &Plan) -> Result<Recorded, StoreError> {
-        load(&self.connection, plan)
+    pub fn load(&mut self, plan: &Plan) -> Result<Recorded, StoreError> {
+        let numbers = self.numbers.insert(Numbers::load(&self.connection, plan)?);
+        load(&self.connection, plan, &numbers.places())
     }
 }
 
 impl Reader {
     pub fn load(&self, plan: &Plan) -> Result<Recorded, StoreError> {
-        load(&self.connection, plan)
+        load(&self.connection, plan, &Numbers::load(&self.connection, plan)?.places())
     }
 }
 
-fn load(connection: &Connection, plan: &Plan) -> Result<Recorded, StoreError> {
-    let places: HashMap<[u8; 32], TrialIndex> =
-        (0..).map(TrialIndex).zip(&plan.trials).map(|(i, trial)| (trial.id.0, i)).collect();
+fn load(connection: &Connection, plan: &Plan, places: &Places) -> Result<Recorded, StoreError> {
     let mut recorded = Recorded {
         ledger: Ledger::empty(plan.trials.len()),
         outside: Outside::default(),
@@ -56,29 +56,29 @@ fn load(connection: &Connection, plan: &Plan) -> Result<Recorded, StoreError> {
         best: None,
     };
     let read = |source| StoreError::Read { source };
-    load_attempts(connection, &places, &mut recorded).map_err(read)?;
-    load_outcomes(connection, &places, &mut recorded).map_err(read)?;
+    load_attempts(connection, places, &mut recorded).map_err(read)?;
+    load_outcomes(connection, places, &mut recorded).map_err(read)?;
     recorded.ledger.open.sort_by_key(|open| open.lease);
     Ok(recorded)
 }
 
 fn load_attempts(
     connection: &Connection,
-    places: &HashMap<[u8; 32], TrialIndex>,
+    places: &Places,
     recorded: &mut Recorded,
 ) -> rusqlite::Result<()> {
     let mut statement = connection.prepare(
-        "SELECT trial_id, attempt, term, nonce, worker_id, is_alone, is_local, closed, is_forgiven
+        "SELECT trial, attempt, term, nonce, worker_id, is_alone, is_local, closed, is_forgiven
          FROM attempts",
     )?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        let id: [u8; 32] = row.get(0)?;
-        let closed: Option<String> = row.get(7)?;
-        match (places.get(&id), closed) {
+        let number: u32 = row.get(0)?;
+        let closed = row.get_ref(7)?.as_str_or_null()?;
+        match (places.of(number), closed) {
             (None, Some(_)) => {}
-            (None, None) => recorded.outside.open.push(TrialId(id)),
-            (Some(&place), closed) => {
+            (None, None) => recorded.outside.open.push(number),
+            (Some(place), closed) => {
                 let trial = &mut recorded.ledger.trials[place.at()];
                 let attempt = row.get(1)?;
                 if trial.n_attempts < attempt {
@@ -90,7 +90,7 @@ fn load_attempts(
                         trial.status = Status::Leased;
                         recorded.ledger.open.push(open_lease(row, place)?);
                     }
-                    Some(word) if !row.get::<_, bool>(8)? => book(trial, &word),
+                    Some(word) if !row.get::<_, bool>(8)? => book(trial, word),
                     Some(_) => {}
                 }
             }
@@ -125,29 +125,25 @@ fn book(trial: &mut Trial, word: &str) {
 
 fn load_outcomes(
     connection: &Connection,
-    places: &HashMap<[u8; 32], TrialIndex>,
+    places: &Places,
     recorded: &mut Recorded,
 ) -> rusqlite::Result<()> {
     let mut statement = connection.prepare(
-        "SELECT trial_id, outcome, digest, valid_accuracy, phase
-         FROM outcomes LEFT JOIN epochs USING (trial_id) LEFT JOIN trials USING (trial_id)
-         WHERE epoch IS best_epoch OR best_epoch IS NULL
-         GROUP BY trial_id",
+        "SELECT outcomes.trial, outcome, digest, valid_accuracy, phase
+         FROM outcomes JOIN trials USING (trial)
+         LEFT JOIN epochs ON epochs.trial = outcomes.trial AND epoch = best_epoch",
     )?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        let id: [u8; 32] = row.get(0)?;
-        let Some(place) = places.get(&id) else {
-            // A trial that was cancelled before it was granted has no phase.
-            let phase: Option<String> = row.get(4)?;
-            let is_confirm = phase.as_deref() == Some(Phase::Confirm.name());
+        let Some(place) = places.of(row.get(0)?) else {
+            let is_confirm = row.get_ref(4)?.as_str()? == Phase::Confirm.name();
             recorded.outside.n_recorded += 1;
             recorded.outside.n_confirm += usize::from(is_confirm);
             continue;
         };
-        let outcome: String = row.get(1)?;
+        let outcome = row.get_ref(1)?.as_str()?;
         recorded.n_diverged += usize::from(outcome == "diverged");
-        recorded.ledger.trials[place.at()].status = match outcome.as_str() {
+        recorded.ledger.trials[place.at()].status = match outcome {
             "failed" => Status::Failed,
             "cancelled" => Status::Cancelled,
             _ => Status::Completed { digest: row.get(2)? },
@@ -155,7 +151,7 @@ fn load_outcomes(
         if outcome == "completed" {
             let accuracy: f64 = row.get(3)?;
             if recorded.best.is_none_or(|(_, best)| best < accuracy) {
-                recorded.best = Some((*place, accuracy));
+                recorded.best = Some((place, accuracy));
             }
         }
     }

@@ -3,27 +3,38 @@
 
 mod folder;
 mod load;
+mod numbers;
 mod read;
 #[cfg(test)]
 pub mod tests;
 mod write;
 mod writer;
 
-use std::path::{Path, PathBuf};
+use std::{
+    cmp::Ordering,
+    path::{Path, PathBuf},
+};
 
 use rusqlite::{Connection, OpenFlags, config::DbConfig};
 use thiserror::Error;
 
 pub use folder::{StateFolder, database_in};
 pub use load::Recorded;
+use numbers::Numbers;
 pub use read::{Reader, TrialRow, TrialState};
 pub use writer::Writer;
 
 /// Raised with every change of `schema.sql`; kept in SQLite's `user_version`.
-const SCHEMA_VERSION: i64 = 1;
+const SCHEMA_VERSION: i64 = 2;
 
 /// The first SQLite release without the WAL-reset race, which could lose commits.
 const SQLITE_VERSION_MIN: i32 = 3_051_003;
+
+const CACHE_KIB: i64 = 16 * 1024;
+
+/// Pages of 4 KiB in the log before they are copied into the database: the more, the fewer of them
+/// are copied twice.
+const CHECKPOINT_PAGES: i64 = 4 * 1024;
 
 #[derive(Debug, Error)]
 pub enum StoreError {
@@ -33,6 +44,10 @@ pub enum StoreError {
         "{path}: written by a newer version (schema {found}, this build knows {SCHEMA_VERSION}); use that version, or start over with --fresh"
     )]
     Newer { path: PathBuf, found: i64 },
+    #[error(
+        "{path}: written by an older version (schema {found}, this build knows {SCHEMA_VERSION}); use that version, or start over with --fresh"
+    )]
+    Older { path: PathBuf, found: i64 },
     #[error("SQLite {0} can lose commits; version 3.51.3 or newer is needed")]
     OldLibrary(&'static str),
     #[error("the disk that holds the sweep's state is full")]
@@ -50,6 +65,8 @@ pub enum StoreError {
 pub struct Store {
     connection: Connection,
     path: PathBuf,
+    /// Once they are needed.
+    numbers: Option<Numbers>,
 }
 
 impl Store {
@@ -61,7 +78,7 @@ impl Store {
         let open = |source| StoreError::Open { path: path.into(), source };
         let connection = Connection::open(path).map_err(open)?;
         configure(&connection).map_err(open)?;
-        let mut store = Self { connection, path: path.into() };
+        let mut store = Self { connection, path: path.into(), numbers: None };
         store.migrate()?;
         Ok(store)
     }
@@ -73,14 +90,13 @@ impl Store {
             .pragma_query_value(None, "user_version", |row| row.get(0))
             .map_err(open)?;
         match found {
-            SCHEMA_VERSION => Ok(()),
             0 => {
                 let transaction = self.connection.transaction().map_err(open)?;
                 transaction.execute_batch(include_str!("schema.sql")).map_err(open)?;
                 transaction.pragma_update(None, "user_version", SCHEMA_VERSION).map_err(open)?;
                 transaction.commit().map_err(open)
             }
-            _ => Err(StoreError::Newer { path: self.path.clone(), found }),
+            _ => check_version(&self.path, found),
         }
     }
 
@@ -95,6 +111,8 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", "ON")?;
     connection.pragma_update(None, "busy_timeout", 5_000)?;
+    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(())
@@ -108,8 +126,15 @@ fn open_read_only(path: &Path) -> Result<Connection, StoreError> {
     connection.pragma_update(None, "busy_timeout", 5_000).map_err(open)?;
     let found: i64 =
         connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(open)?;
-    if found != SCHEMA_VERSION {
-        return Err(StoreError::Newer { path: path.into(), found });
-    }
+    check_version(path, found)?;
     Ok(connection)
+}
+
+fn check_version(path: &Path, found: i64) -> Result<(), StoreError> {
+    let path = path.into();
+    match found.cmp(&SCHEMA_VERSION) {
+        Ordering::Less => Err(StoreError::Older { path, found }),
+        Ordering::Equal => Ok(()),
+        Ordering::Greater => Err(StoreError::Newer { path, found }),
+    }
 }

@@ -80,24 +80,25 @@ impl Reader {
             "SELECT trial_id, epoch, train_loss, train_accuracy, valid_loss, valid_accuracy,
                     learning_rate, step_min, step_median, step_max, n_backtracks, gradient_norm,
                     grad_samples, probe_samples
-             FROM epochs ORDER BY trial_id, epoch",
+             FROM epochs JOIN trials USING (trial) ORDER BY trial, epoch",
             epoch_record,
         )?;
         let mut timings = self.grouped(
             "SELECT trial_id, epoch, wall_s, cpu_s, worker, isa, attempt, n_slots_in_use
-             FROM timings ORDER BY trial_id, epoch",
+             FROM timings JOIN trials USING (trial) ORDER BY trial, epoch",
             timing,
         )?;
         let mut trials = HashMap::new();
-        let mut statement = self
-            .connection
-            .prepare("SELECT trial_id, max(attempt) FROM attempts GROUP BY trial_id")?;
+        let mut statement = self.connection.prepare(
+            "SELECT trial_id, max(attempt) FROM attempts JOIN trials USING (trial) GROUP BY trial",
+        )?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             let trial = TrialRow { n_attempts: row.get(1)?, state: TrialState::Open };
             trials.insert(row.get(0)?, trial);
         }
-        let mut statement = self.connection.prepare("SELECT * FROM outcomes")?;
+        let mut statement =
+            self.connection.prepare("SELECT * FROM outcomes JOIN trials USING (trial)")?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             let id: [u8; 32] = row.get("trial_id")?;
@@ -116,9 +117,9 @@ impl Reader {
         let read = || {
             let mut outcomes = HashMap::new();
             let mut statement = self.connection.prepare(
-                "SELECT outcomes.trial_id, outcome, valid_accuracy, valid_loss
-                 FROM outcomes LEFT JOIN epochs
-                 ON epochs.trial_id = outcomes.trial_id AND epoch = best_epoch",
+                "SELECT trial_id, outcome, valid_accuracy, valid_loss
+                 FROM outcomes JOIN trials USING (trial)
+                 LEFT JOIN epochs ON epochs.trial = outcomes.trial AND epoch = best_epoch",
             )?;
             let mut rows = statement.query([])?;
             while let Some(row) = rows.next()? {

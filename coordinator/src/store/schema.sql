@@ -15,16 +15,18 @@ CREATE TABLE workers (
     is_local  INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- Every trial that was granted at least once.
+-- Every trial that anything is recorded of, numbered in the order of its first record: rows of
+-- trials that run at the same time lie side by side, so that a commit writes few pages.
 CREATE TABLE trials (
-    trial_id        BLOB PRIMARY KEY,
+    trial           INTEGER PRIMARY KEY,
+    trial_id        BLOB NOT NULL,
     phase           TEXT NOT NULL,
     seed            INTEGER NOT NULL,
     hyperparameters TEXT NOT NULL  -- JSON
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 CREATE TABLE attempts (
-    trial_id    BLOB NOT NULL,
+    trial       INTEGER NOT NULL,
     attempt     INTEGER NOT NULL,
     term        INTEGER NOT NULL,
     nonce       INTEGER NOT NULL,
@@ -36,14 +38,12 @@ CREATE TABLE attempts (
     detail      TEXT,
     -- Whether it still counts against the trial's budgets.
     is_forgiven INTEGER NOT NULL DEFAULT 0,
-    PRIMARY KEY (trial_id, attempt)
+    PRIMARY KEY (trial, attempt)
 ) STRICT, WITHOUT ROWID;
-
-CREATE INDEX open_attempts ON attempts (trial_id) WHERE closed IS NULL;
 
 -- Exactly one row for each trial that has its outcome.
 CREATE TABLE outcomes (
-    trial_id           BLOB PRIMARY KEY,
+    trial              INTEGER PRIMARY KEY,
     outcome            TEXT NOT NULL CHECK (outcome IN ('completed', 'diverged', 'failed', 'cancelled')),
     cause              TEXT,
     -- The attempt that brought a completed or diverged outcome.
@@ -63,10 +63,10 @@ CREATE TABLE outcomes (
     backtracks_p95     INTEGER,
     backtracks_max     INTEGER,
     steps_without_step INTEGER
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 CREATE TABLE epochs (
-    trial_id       BLOB NOT NULL,
+    trial          INTEGER NOT NULL,
     epoch          INTEGER NOT NULL,
     train_loss     REAL NOT NULL,
     train_accuracy REAL NOT NULL,
@@ -80,11 +80,11 @@ CREATE TABLE epochs (
     gradient_norm  REAL NOT NULL,
     grad_samples   INTEGER NOT NULL,
     probe_samples  INTEGER NOT NULL,
-    PRIMARY KEY (trial_id, epoch)
+    PRIMARY KEY (trial, epoch)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE timings (
-    trial_id       BLOB NOT NULL,
+    trial          INTEGER NOT NULL,
     epoch          INTEGER NOT NULL,
     wall_s         REAL NOT NULL,
     cpu_s          REAL NOT NULL,
@@ -92,13 +92,13 @@ CREATE TABLE timings (
     isa            TEXT NOT NULL,
     attempt        INTEGER NOT NULL,
     n_slots_in_use INTEGER NOT NULL,
-    PRIMARY KEY (trial_id, epoch)
+    PRIMARY KEY (trial, epoch)
 ) STRICT, WITHOUT ROWID;
 
 -- Completions that differ from the recorded one: evidence of a broken machine.
 CREATE TABLE conflicts (
-    trial_id BLOB NOT NULL,
-    attempt  INTEGER NOT NULL,
-    digest   BLOB NOT NULL,
-    PRIMARY KEY (trial_id, attempt)
+    trial   INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
+    digest  BLOB NOT NULL,
+    PRIMARY KEY (trial, attempt)
 ) STRICT, WITHOUT ROWID;

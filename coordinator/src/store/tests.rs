@@ -176,7 +176,11 @@ fn a_batch_that_cannot_be_written_leaves_nothing() {
     let mut store = Store::open(&path).unwrap();
     // The same attempt twice breaks the primary key: the first grant must not survive.
     store.commit(&plan, &[grant(0, 1, false), grant(0, 1, false)]).unwrap_err();
-    assert_eq!(store.load(&plan).unwrap().ledger, Ledger::empty(plan.trials.len()));
+    store.commit(&plan, &[grant(1, 1, false), grant(0, 1, false)]).unwrap();
+    store.commit(&plan, &[grant(2, 1, false)]).unwrap();
+    let mut ledger = Ledger::empty(plan.trials.len());
+    (0..3).for_each(|trial| ledger.book(&grant(trial, 1, false)));
+    assert_eq!(store.load(&plan).unwrap().ledger, ledger);
 }
 
 #[test]
@@ -193,18 +197,25 @@ fn trials_that_the_file_no_longer_names_are_counted_and_kept() {
     store.commit(&wide, &[completed(kept, 1, ending), completed(left_out, 1, ending)]).unwrap();
     let recorded = store.load(&narrow).unwrap();
     assert_eq!(recorded.outside.n_recorded, 1);
-    assert_eq!(recorded.outside.open, [wide.trials[left_open as usize].id]);
+    // Numbered by their first records.
+    assert_eq!(recorded.outside.open, [3]);
+    // One that the file names again later has its number still.
+    store.commit(&wide, &[close(left_open, 1, CloseCause::Released)]).unwrap();
+    store.close_attempts(&recorded.outside.open).unwrap();
+    assert_eq!(store.load(&wide).unwrap().ledger.trials[left_open as usize].n_attempts, 1);
     assert_eq!(recorded.ledger.trials.iter().filter(|t| t.status.is_terminal()).count(), 1);
 }
 
 #[test]
-fn a_state_of_a_newer_version_is_refused() {
+fn a_state_of_another_version_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("sweep.db");
-    let store = Store::open(&path).unwrap();
-    store.connection.pragma_update(None, "user_version", 99).unwrap();
-    drop(store);
-    let error = Store::open(&path).unwrap_err().to_string();
-    assert!(error.contains("schema 99"), "{error}");
-    assert!(Reader::open(&path).is_err());
+    drop(Store::open(&path).unwrap());
+    for version in [1, 99] {
+        let connection = rusqlite::Connection::open(&path).unwrap();
+        connection.pragma_update(None, "user_version", version).unwrap();
+        let error = Store::open(&path).unwrap_err().to_string();
+        assert!(error.contains(&format!("schema {version},")), "{error}");
+        assert!(Reader::open(&path).is_err());
+    }
 }

@@ -3,20 +3,28 @@
 use coordinator_core::{
     event::{CloseCause, Record, Timing, WorkerFacts},
     lease::{OpenLease, TrialIndex, WorkerId},
-    sweep::{Plan, TrialId},
+    sweep::Plan,
 };
 use rusqlite::{ErrorCode, Transaction, TransactionBehavior, params};
 use trainer::{Ending, EpochRecord, TrialResult};
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, numbers::Numbers};
 use crate::values::hyperparameters_json;
 
 impl Store {
     /// Makes a batch durable.
     pub fn commit(&mut self, plan: &Plan, records: &[Record]) -> Result<(), StoreError> {
-        self.transact(|transaction| {
-            records.iter().try_for_each(|record| write(transaction, plan, record))
-        })
+        let mut numbers = match self.numbers.take() {
+            Some(numbers) => numbers,
+            None => Numbers::load(&self.connection, plan)?,
+        };
+        let committed = self.transact(|transaction| {
+            let mut batch = Batch { transaction, plan, numbers: &mut numbers };
+            records.iter().try_for_each(|record| batch.write(record))
+        });
+        numbers.settle(committed.is_ok());
+        self.numbers = Some(numbers);
+        committed
     }
 
     pub fn set_meta(&mut self, entries: &[(&str, &str)]) -> Result<(), StoreError> {
@@ -28,12 +36,12 @@ impl Store {
     }
 
     /// Closes the open attempts of trials that the sweep file no longer names.
-    pub fn close_attempts(&mut self, ids: &[TrialId]) -> Result<(), StoreError> {
+    pub fn close_attempts(&mut self, numbers: &[u32]) -> Result<(), StoreError> {
         self.transact(|transaction| {
             let mut statement = transaction.prepare_cached(
-                "UPDATE attempts SET closed = 'coordinator_ended' WHERE trial_id = ?1 AND closed IS NULL",
+                "UPDATE attempts SET closed = 'coordinator_ended' WHERE trial = ?1 AND closed IS NULL",
             )?;
-            ids.iter().try_for_each(|id| statement.execute(params![id.0]).map(drop))
+            numbers.iter().try_for_each(|number| statement.execute([number]).map(drop))
         })
     }
 
@@ -54,30 +62,57 @@ impl Store {
     }
 }
 
-fn write(transaction: &Transaction<'_>, plan: &Plan, record: &Record) -> rusqlite::Result<()> {
-    let id = |trial: &TrialIndex| &plan.trials[trial.at()].id.0;
-    match record {
-        Record::WorkerJoined { worker, facts } => write_worker(transaction, worker, facts),
-        Record::Granted(open) => write_grant(transaction, plan, open),
-        Record::Closed { trial, attempt, cause } => {
-            let (word, detail) = close_words(cause);
-            close_attempt(transaction, id(trial), *attempt, word, detail)
+/// What the records of one transaction need to become rows.
+struct Batch<'a> {
+    transaction: &'a Transaction<'a>,
+    plan: &'a Plan,
+    numbers: &'a mut Numbers,
+}
+
+impl Batch<'_> {
+    fn write(&mut self, record: &Record) -> rusqlite::Result<()> {
+        let transaction = self.transaction;
+        match record {
+            Record::WorkerJoined { worker, facts } => write_worker(transaction, worker, facts),
+            Record::Granted(open) => write_grant(transaction, self.number(open.lease.trial)?, open),
+            Record::Closed { trial, attempt, cause } => {
+                let (word, detail) = close_words(cause);
+                close_attempt(transaction, self.number(*trial)?, *attempt, word, detail)
+            }
+            Record::Completed { trial, attempt, result, timings } => {
+                let number = self.number(*trial)?;
+                close_attempt(transaction, number, *attempt, "completed", None)?;
+                write_result(transaction, number, *attempt, result)?;
+                result.history.iter().try_for_each(|e| write_epoch(transaction, number, e))?;
+                timings.iter().try_for_each(|t| write_timing(transaction, number, t))
+            }
+            Record::Failed { trial, cause } => {
+                write_end(transaction, self.number(*trial)?, "failed", Some(cause.as_str()))
+            }
+            Record::Cancelled { trial } => {
+                write_end(transaction, self.number(*trial)?, "cancelled", None)
+            }
+            Record::Reopened { trial } => reopen(transaction, self.number(*trial)?),
+            Record::Conflict { trial, attempt, digest } => {
+                let row = params![self.number(*trial)?, attempt, digest];
+                let sql = "INSERT OR IGNORE INTO conflicts VALUES (?1, ?2, ?3)";
+                transaction.prepare_cached(sql)?.execute(row).map(drop)
+            }
         }
-        Record::Completed { trial, attempt, result, timings } => {
-            close_attempt(transaction, id(trial), *attempt, "completed", None)?;
-            write_result(transaction, id(trial), *attempt, result)?;
-            result.history.iter().try_for_each(|e| write_epoch(transaction, id(trial), e))?;
-            timings.iter().try_for_each(|t| write_timing(transaction, id(trial), t))
+    }
+
+    /// The trial's number; its first record gives it one.
+    fn number(&mut self, trial: TrialIndex) -> rusqlite::Result<u32> {
+        let planned = &self.plan.trials[trial.at()];
+        if let Some(number) = self.numbers.of(trial, &planned.id) {
+            return Ok(number);
         }
-        Record::Failed { trial, cause } => {
-            write_end(transaction, id(trial), "failed", Some(cause.as_str()))
-        }
-        Record::Cancelled { trial } => write_end(transaction, id(trial), "cancelled", None),
-        Record::Reopened { trial } => reopen(transaction, id(trial)),
-        Record::Conflict { trial, attempt, digest } => {
-            let sql = "INSERT OR IGNORE INTO conflicts VALUES (?1, ?2, ?3)";
-            transaction.prepare_cached(sql)?.execute(params![id(trial), attempt, digest]).map(drop)
-        }
+        let number = self.numbers.give(trial);
+        let json = hyperparameters_json(&self.plan.config(trial.at()));
+        let sql = "INSERT INTO trials VALUES (?1, ?2, ?3, ?4, ?5)";
+        let row = params![number, planned.id.0, planned.phase.name(), planned.seed, json];
+        self.transaction.prepare_cached(sql)?.execute(row)?;
+        Ok(number)
     }
 }
 
@@ -94,21 +129,14 @@ fn write_worker(
 
 fn write_grant(
     transaction: &Transaction<'_>,
-    plan: &Plan,
+    number: u32,
     open: &OpenLease,
 ) -> rusqlite::Result<()> {
     let lease = open.lease;
-    let trial = &plan.trials[lease.trial.at()];
-    if lease.attempt == 1 {
-        let json = hyperparameters_json(&plan.config(lease.trial.at()));
-        let sql = "INSERT OR IGNORE INTO trials VALUES (?1, ?2, ?3, ?4)";
-        let row = params![trial.id.0, trial.phase.name(), trial.seed, json];
-        transaction.prepare_cached(sql)?.execute(row)?;
-    }
-    let sql = "INSERT INTO attempts (trial_id, attempt, term, nonce, worker_id, is_alone, is_local)
+    let sql = "INSERT INTO attempts (trial, attempt, term, nonce, worker_id, is_alone, is_local)
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
     let row = params![
-        trial.id.0,
+        number,
         lease.attempt,
         lease.term,
         lease.nonce.cast_signed(),
@@ -134,36 +162,36 @@ fn close_words(cause: &CloseCause) -> (&'static str, Option<&str>) {
 
 fn close_attempt(
     transaction: &Transaction<'_>,
-    id: &[u8; 32],
+    number: u32,
     attempt: u32,
     word: &str,
     detail: Option<&str>,
 ) -> rusqlite::Result<()> {
     let sql = "UPDATE attempts SET closed = ?3, detail = ?4 
-               WHERE trial_id = ?1 AND attempt = ?2 AND closed IS NULL";
-    transaction.prepare_cached(sql)?.execute(params![id, attempt, word, detail]).map(drop)
+               WHERE trial = ?1 AND attempt = ?2 AND closed IS NULL";
+    transaction.prepare_cached(sql)?.execute(params![number, attempt, word, detail]).map(drop)
 }
 
 fn write_end(
     transaction: &Transaction<'_>,
-    id: &[u8; 32],
+    number: u32,
     outcome: &str,
     cause: Option<&str>,
 ) -> rusqlite::Result<()> {
-    let sql = "INSERT INTO outcomes (trial_id, outcome, cause) VALUES (?1, ?2, ?3)";
-    transaction.prepare_cached(sql)?.execute(params![id, outcome, cause]).map(drop)
+    let sql = "INSERT INTO outcomes (trial, outcome, cause) VALUES (?1, ?2, ?3)";
+    transaction.prepare_cached(sql)?.execute(params![number, outcome, cause]).map(drop)
 }
 
-fn reopen(transaction: &Transaction<'_>, id: &[u8; 32]) -> rusqlite::Result<()> {
-    let forgive = "UPDATE attempts SET is_forgiven = 1 WHERE trial_id = ?1";
-    transaction.prepare_cached(forgive)?.execute(params![id])?;
-    let forget = "DELETE FROM outcomes WHERE trial_id = ?1";
-    transaction.prepare_cached(forget)?.execute(params![id]).map(drop)
+fn reopen(transaction: &Transaction<'_>, number: u32) -> rusqlite::Result<()> {
+    let forgive = "UPDATE attempts SET is_forgiven = 1 WHERE trial = ?1";
+    transaction.prepare_cached(forgive)?.execute(params![number])?;
+    let forget = "DELETE FROM outcomes WHERE trial = ?1";
+    transaction.prepare_cached(forget)?.execute(params![number]).map(drop)
 }
 
 fn write_result(
     transaction: &Transaction<'_>,
-    id: &[u8; 32],
+    number: u32,
     attempt: u32,
     result: &TrialResult,
 ) -> rusqlite::Result<()> {
@@ -179,7 +207,7 @@ fn write_result(
     let sql = "INSERT INTO outcomes VALUES
         (?1, ?2, NULL, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)";
     let row = params![
-        id,
+        number,
         outcome,
         attempt,
         result.digest,
@@ -203,13 +231,13 @@ fn write_result(
 
 fn write_epoch(
     transaction: &Transaction<'_>,
-    id: &[u8; 32],
+    number: u32,
     epoch: &EpochRecord,
 ) -> rusqlite::Result<()> {
     let sql = "INSERT INTO epochs VALUES
         (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
     let row = params![
-        id,
+        number,
         epoch.epoch,
         epoch.train_loss,
         epoch.train_accuracy,
@@ -229,12 +257,12 @@ fn write_epoch(
 
 fn write_timing(
     transaction: &Transaction<'_>,
-    id: &[u8; 32],
+    number: u32,
     timing: &Timing,
 ) -> rusqlite::Result<()> {
     let sql = "INSERT OR REPLACE INTO timings VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
     let row = params![
-        id,
+        number,
         timing.epoch,
         timing.wall_s,
         timing.cpu_s,

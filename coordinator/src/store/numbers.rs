@@ -1,0 +1,104 @@
+//! The numbers that the tables know trials by: small, and given in the order of first records.
+
+use std::collections::HashMap;
+
+use coordinator_core::{
+    lease::TrialIndex,
+    sweep::{Plan, TrialId},
+};
+use rusqlite::Connection;
+
+use super::StoreError;
+
+#[derive(Debug)]
+pub(super) struct Numbers {
+    /// By the trial's place in the plan; 0 if it has none yet.
+    planned: Vec<u32>,
+    /// Of trials that the plan did not name when it was loaded.
+    others: HashMap<[u8; 32], u32>,
+    last: u32,
+    /// Given by the open transaction.
+    fresh: Vec<TrialIndex>,
+}
+
+/// Numbers back to places in the plan.
+#[derive(Debug)]
+pub(super) struct Places(Vec<Option<TrialIndex>>);
+
+impl Numbers {
+    pub(super) fn load(connection: &Connection, plan: &Plan) -> Result<Self, StoreError> {
+        let read = |source| StoreError::Read { source };
+        let places: HashMap<&[u8; 32], usize> =
+            plan.trials.iter().map(|trial| &trial.id.0).zip(0..).collect();
+        let mut numbers = Self {
+            planned: vec![0; plan.trials.len()],
+            others: HashMap::new(),
+            last: 0,
+            fresh: Vec::new(),
+        };
+        let mut statement = connection
+            .prepare("SELECT trial, trial_id FROM trials ORDER BY trial")
+            .map_err(read)?;
+        let mut rows = statement.query([]).map_err(read)?;
+        while let Some(row) = rows.next().map_err(read)? {
+            let number = row.get(0).map_err(read)?;
+            let id: [u8; 32] = row.get(1).map_err(read)?;
+            let former = match places.get(&id) {
+                Some(&place) => std::mem::replace(&mut numbers.planned[place], number),
+                None => numbers.others.insert(id, number).unwrap_or(0),
+            };
+            if former != 0 {
+                let id = TrialId(id);
+                let text = format!("trial {id} has two numbers, {former} and {number}");
+                return Err(StoreError::Damaged(text));
+            }
+            numbers.last = number;
+        }
+        Ok(numbers)
+    }
+
+    pub(super) fn places(&self) -> Places {
+        let mut places = vec![None; self.last as usize + 1];
+        for (place, &number) in (0..).map(TrialIndex).zip(&self.planned) {
+            if number != 0 {
+                places[number as usize] = Some(place);
+            }
+        }
+        Places(places)
+    }
+
+    pub(super) fn of(&self, trial: TrialIndex, id: &TrialId) -> Option<u32> {
+        match self.planned.get(trial.at()) {
+            Some(0) | None => self.others.get(&id.0).copied(),
+            Some(&number) => Some(number),
+        }
+    }
+
+    /// The next number, for a trial that has none.
+    pub(super) fn give(&mut self, trial: TrialIndex) -> u32 {
+        self.last += 1;
+        if self.planned.len() <= trial.at() {
+            self.planned.resize(trial.at() + 1, 0);
+        }
+        self.planned[trial.at()] = self.last;
+        self.fresh.push(trial);
+        self.last
+    }
+
+    /// The transaction has ended: what it gave is durable, or was never given.
+    pub(super) fn settle(&mut self, is_committed: bool) {
+        for trial in self.fresh.drain(..) {
+            if !is_committed {
+                self.planned[trial.at()] = 0;
+                self.last -= 1;
+            }
+        }
+    }
+}
+
+impl Places {
+    /// `None` for a trial that the plan does not name.
+    pub(super) fn of(&self, number: u32) -> Option<TrialIndex> {
+        self.0.get(number as usize).copied().flatten()
+    }
+}
