@@ -358,3 +358,30 @@ fn many_optimizers_are_compared_with_the_best_one_only() {
     assert!(page.contains("Holm over all 10 pairs"));
     assert!(page.contains("Shown are the pairs with the optimizer of the best configuration."));
 }
+
+/// Learning rate and seed alone matter: half a decade of error a rate, a tenth of it a seed.
+#[test]
+fn importance_splits_the_spread_of_a_full_grid_and_declines_a_gap() {
+    let shape = Shape { optimizers: vec!["sgd"], depths: vec![1], n_seeds: 2, ..Shape::usual() };
+    let mut input = input(&Shape { learning_rates: vec![0.01, 0.1], n_epochs: 1, ..shape });
+    for trial in &mut input.trials {
+        let is_small = trial.values[1] == Some(Value::Number(0.01));
+        let exponent = if is_small { -1.0 } else { -1.5 } + 0.05 * f64::from(trial.seed);
+        score(trial, 1.0 - 10.0_f64.powf(exponent), 0.1);
+    }
+    // Six deviations of 0.25 squared from the rates, as many of 0.025 squared from the seeds.
+    let share = |x: f64| format!("{:.0} %", 100.0 * x / (0.0625 + 0.000_625));
+    let whole = page(&input);
+    assert_eq!(
+        line(&whole, "| sgd, all points"),
+        format!(
+            "| sgd, all points (6 points) | {} | 0 % | 0 % | {} |",
+            share(0.0625),
+            share(0.000_625)
+        )
+    );
+    input.trials.pop();
+    let gap = page(&input);
+    assert!(line(&gap, "- sgd: not computed: unbalanced").len() > 20);
+    assert!(!gap.contains("| sgd, all points"), "{gap}");
+}

@@ -7,6 +7,8 @@ mod sample;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
+use report::input::{Ending, Input, State};
+
 /// A text of a figure with the room it takes.
 struct Text {
     content: String,
@@ -55,14 +57,18 @@ fn figures() -> &'static BTreeMap<String, String> {
 fn draw() -> BTreeMap<String, String> {
     let mut figures = BTreeMap::new();
     for (sweep, input) in awkward::sweeps() {
-        let folder = tempfile::tempdir().unwrap();
-        let built = report::build(&input, folder.path()).unwrap();
-        for path in built.files.iter().filter(|path| path.extension().is_some_and(|e| e == "svg")) {
-            let name = path.file_name().unwrap().to_string_lossy();
-            figures.insert(format!("{sweep}/{name}"), std::fs::read_to_string(path).unwrap());
-        }
+        draw_into(&mut figures, sweep, &input);
     }
     figures
+}
+
+fn draw_into(figures: &mut BTreeMap<String, String>, sweep: &str, input: &Input) {
+    let folder = tempfile::tempdir().unwrap();
+    let built = report::build(input, folder.path()).unwrap();
+    for path in built.files.iter().filter(|path| path.extension().is_some_and(|e| e == "svg")) {
+        let name = path.file_name().unwrap().to_string_lossy();
+        figures.insert(format!("{sweep}/{name}"), std::fs::read_to_string(path).unwrap());
+    }
 }
 
 #[test]
@@ -113,6 +119,33 @@ fn a_full_grid_gets_every_figure() {
         labels.iter().map(|line| line.split('>').nth(1).unwrap().to_string()).collect::<Vec<_>>()
     };
     assert_eq!(of("depth"), of("batch-size"), "one scale for all heatmaps");
+}
+
+#[test]
+fn outliers_stand_on_the_border() {
+    let triangles = |sweep: &str| {
+        let svg = &figures()[&format!("{sweep}/pareto.svg")];
+        svg.lines().filter(|line| line.starts_with("<polygon")).count()
+    };
+    assert_eq!((triangles("usual"), triangles("outliers")), (0, 2));
+}
+
+#[test]
+fn nothing_is_drawn_from_test_figures() {
+    let shape =
+        sample::Shape { learning_rates: vec![0.1, 0.5], n_epochs: 2, ..sample::Shape::usual() };
+    let one = sample::input(&shape);
+    let mut other = one.clone();
+    for (index, trial) in other.trials.iter_mut().enumerate() {
+        let State::Done(done) = &mut trial.state else { continue };
+        if let Ending::Completed { test_accuracy, .. } = &mut done.ending {
+            *test_accuracy = Some(index as f64 / 1e4);
+        }
+    }
+    let (mut drawn, mut again) = (BTreeMap::new(), BTreeMap::new());
+    draw_into(&mut drawn, "same", &one);
+    draw_into(&mut again, "same", &other);
+    assert!(drawn.len() > 8 && drawn == again);
 }
 
 #[test]

@@ -14,6 +14,16 @@ pub(crate) enum Sample {
     Filled(Fill),
 }
 
+impl Sample {
+    fn width(self) -> f64 {
+        match self {
+            Self::Line(_) | Self::Thin(_) => 28.0,
+            Self::Dot(_) => 10.0,
+            Self::Filled(_) => 16.0,
+        }
+    }
+}
+
 /// How an area looks.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Fill {
@@ -25,7 +35,6 @@ pub(crate) enum Fill {
 const TOP: f64 = 50.0;
 const LEFT: f64 = 26.0;
 const ROW: f64 = 22.0;
-const SAMPLE_WIDTH: f64 = 28.0;
 const TEXT_SIZE: f64 = 12.0;
 
 struct Entry {
@@ -51,7 +60,7 @@ impl Legend {
                 continue;
             }
             let (text, size) = fit(&label, width / 2.0, TEXT_SIZE);
-            let needed = SAMPLE_WIDTH + 8.0 + text_width(&text, size);
+            let needed = sample.width() + 8.0 + text_width(&text, size);
             if x + needed > width - LEFT && x > LEFT {
                 (x, row) = (LEFT, row + 1);
             }
@@ -71,23 +80,23 @@ impl Legend {
         for Entry { left, row, text, size, sample } in &self.entries {
             let y = TOP + ROW * *row as f64 + 8.0;
             draw_sample(svg, (*left, y), *sample);
-            let at = (left + SAMPLE_WIDTH + 8.0, y + 4.5);
+            let at = (left + sample.width() + 8.0, y + 4.5);
             svg.text(at, text, Type::new(*size));
         }
     }
 }
 
 fn draw_sample(svg: &mut Svg, (x, y): (f64, f64), sample: Sample) {
-    let right = (x + SAMPLE_WIDTH, y);
+    let right = (x + sample.width(), y);
     match sample {
         Sample::Line(style) => {
             let (color, dash) = line_style(style);
             svg.line((x, y), right, Pen::new(color, 2.5).dashed(dash));
         }
-        Sample::Dot(style) => svg.circle((x + 20.0, y), 5.0, line_style(style).0, 0.85),
+        Sample::Dot(style) => svg.circle((x + 5.0, y), 5.0, line_style(style).0, 0.85),
         Sample::Thin(color) => svg.line((x, y), right, Pen::new(color, 1.5)),
         Sample::Filled(fill) => {
-            let square = Rect { x: x + 12.0, y: y - 8.0, width: 16.0, height: 16.0 };
+            let square = Rect { x, y: y - 8.0, width: 16.0, height: 16.0 };
             svg.filled(square, fill);
         }
     }

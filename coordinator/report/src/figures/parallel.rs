@@ -59,8 +59,10 @@ pub(crate) fn parallel(figure: &Parallel) -> Option<String> {
         let x = area.x + step * index as f64;
         svg.line((x, area.y), (x, area.bottom()), Pen::new(GRID_LINE, 1.0));
     }
+    // Many lines would fill the ground.
+    let thin = if figure.lines.len() > 120 { 0.6 } else { 1.0 };
     for (line, places) in figure.lines.iter().zip(places(figure, area, &scale)) {
-        let pen = line.style.map_or(Pen::new(GREY, 1.0), |style| {
+        let pen = line.style.map_or(Pen::new(GREY, thin), |style| {
             let (color, dash) = line_style(style);
             Pen::new(color, 1.8).dashed(dash)
         });

@@ -109,21 +109,26 @@ impl Scale {
     }
 }
 
-/// Where a log axis should end so that its largest tenth does not squeeze the others: infinite when
-/// that tenth lengthens the axis by no more than 60 %, and for fewer than ten values.
+/// Where a log axis should end so that a few far values do not squeeze the others: beyond the last
+/// value that makes the axis at most 60 % longer than nine tenths of the values need. Infinite when
+/// no value is farther than that, and for fewer than ten values.
 pub(crate) fn usual_limit(mut values: Vec<f64>) -> f64 {
-    const LONGER: f64 = 1.6;
-    /// Room for the border itself, as a share of the axis.
+    const LONGER: f64 = 0.6;
+    /// Room for what stands on the border, as a share of the axis.
     const ROOM: f64 = 0.1;
     values.retain(|value| *value > 0.0);
     values.sort_by(f64::total_cmp);
-    let (Some(low), Some(high)) = (values.first(), values.last()) else { return f64::INFINITY };
-    let usual = values[(values.len() - 1) * 9 / 10];
-    let length = libm::log(usual / low);
-    if values.len() < 10 || libm::log(high / low) <= LONGER * length {
+    if values.len() < 10 {
         return f64::INFINITY;
     }
-    usual * libm::exp(ROOM * length.max(1.0))
+    let usual = values[(values.len() - 1) * 9 / 10];
+    let length = libm::log(usual / values[0]);
+    let fence = usual * libm::exp(LONGER * length);
+    let n_inside = values.partition_point(|value| *value <= fence);
+    if n_inside == values.len() {
+        return f64::INFINITY;
+    }
+    values[n_inside - 1] * libm::exp(ROOM * length)
 }
 
 /// A tick's label: as many decimals as its step needs.

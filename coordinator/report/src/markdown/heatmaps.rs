@@ -71,7 +71,7 @@ fn caption(sweep: &Sweep<'_>, spec: &HeatmapSpec, heat: &Heat) -> String {
         text.push_str(&format!("; cells hide unequal numbers of points, {least} to {most}"));
     }
     text.push_str(
-        ". The small line is the standard deviation over seeds, or how many of the cell's trials \
+        ". Columns and rows are the values tried, in order and not to scale. The small line is the standard deviation over seeds, or how many of the cell's trials \
          diverged (they count as chance); hatched: all diverged; dashed: no result. All heatmaps \
          share one scale, logarithmic in the distance from perfect; the frame marks the best cell",
     );

@@ -56,6 +56,7 @@ pub(crate) fn sweeps() -> Vec<(&'static str, Input)> {
         ("nine-optimizers", input(&nine)),
         ("long-names", with_long_widths(input(&long))),
         ("all-diverged", diverged),
+        ("outliers", with_outliers(input(&usual()))),
         ("partial", partial(input(&usual()))),
         ("loss", Input { metric: Metric::ValidLoss, ..input(&usual()) }),
     ]
@@ -82,6 +83,23 @@ fn partial(mut input: Input) -> Input {
     for (index, trial) in input.trials.iter_mut().enumerate() {
         if index % 5 > 2 {
             trial.state = State::Open;
+        }
+    }
+    input
+}
+
+/// One point with a large error, one that took very long.
+fn with_outliers(mut input: Input) -> Input {
+    for trial in &mut input.trials[..3] {
+        let State::Done(done) = &mut trial.state else { continue };
+        for epoch in &mut done.history {
+            epoch.valid_accuracy = 0.4;
+        }
+    }
+    for trial in &mut input.trials[30..33] {
+        let State::Done(done) = &mut trial.state else { continue };
+        for timing in &mut done.timings {
+            timing.cpu_s *= 200.0;
         }
     }
     input
