@@ -72,3 +72,172 @@ impl Confirm {
         Ok(Some(Grown { plan: Arc::new(grown), recorded, actions }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use coordinator_core::{
+        event::Record,
+        lease::TrialIndex,
+        sweep::{self, Phase},
+    };
+    use report::input::{Input, Value};
+    use trainer::{Ending, EpochRecord, TrialResult, Work};
+
+    use super::*;
+    use crate::{
+        facts::{Data, Facts},
+        report_input,
+        store::Store,
+    };
+
+    const FILE: &str = "name = \"t\"\n[dataset]\nname = \"mnist\"\ntrain = 100\nvalid = 50\n\
+        [[grid]]\noptimizer = [\"sgd\", \"momentum\"]\nlearning_rate = [0.1, 0.2, 0.3]\n\
+        batch_size = [10]\nhidden = [[4], [5]]\n[seeds]\nn = 3\n[confirm]\nseeds = 2\n";
+
+    fn facts() -> Facts {
+        Facts {
+            sweep_toml: FILE.into(),
+            sweep_path: "t.toml".into(),
+            state_id: [1; 16],
+            term: 1,
+            numerics_version: trainer::NUMERICS_VERSION,
+            wall_s: 0.0,
+            data: Data {
+                name: "mnist".into(),
+                digest: [7; 32],
+                n_train_rows: 150,
+                n_test_rows: 10,
+                n_inputs: 9,
+                n_classes: 3,
+                nonzero_share: 0.2,
+                largest_class_share: 0.8,
+            },
+        }
+    }
+
+    fn plan() -> Plan {
+        sweep::plan(&sweep::parse(FILE).unwrap(), &facts().data.to_core()).unwrap()
+    }
+
+    /// Numbers below `n`, the same for the same seed.
+    struct Dice(u64);
+
+    impl Dice {
+        fn below(&mut self, n: u64) -> u64 {
+            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (self.0 >> 33) % n
+        }
+    }
+
+    /// A result of few possible scores, so that ties are common; chance is one of them.
+    fn record(trial: u32, dice: &mut Dice) -> Record {
+        let epoch = EpochRecord {
+            epoch: 1,
+            train_loss: 0.5,
+            train_accuracy: 0.5,
+            valid_loss: 0.1 * (1 + dice.below(3)) as f64,
+            valid_accuracy: (40 + dice.below(2)) as f64 / 50.0,
+            learning_rate: 0.1,
+            steps: None,
+            n_backtracks: 0,
+            gradient_norm: 1.0,
+            grad_samples: 100,
+            probe_samples: 0,
+        };
+        let ending = match dice.below(8) {
+            0 => Ending::Diverged { step: 3, last_finite_loss: None },
+            _ => Ending::Completed { best_epoch: 1, test_accuracy: Some(0.5), collapsed: false },
+        };
+        let digest = [trial as u8; 32];
+        let result = TrialResult { ending, history: vec![epoch], work: Work::default(), digest };
+        Record::Completed {
+            trial: TrialIndex(trial),
+            attempt: 1,
+            result: Box::new(result),
+            timings: Vec::new(),
+        }
+    }
+
+    /// The report's best point of one optimizer: the trial of its lowest seed.
+    fn best_in_report(input: &Input, optimizer: &str) -> String {
+        let mut input = input.clone();
+        let is_of = |value: &Option<Value>| *value == Some(Value::Text(optimizer.into()));
+        input.trials.retain(|trial| is_of(&trial.values[0]));
+        input.heatmaps.clear();
+        let folder = tempfile::tempdir().unwrap();
+        report::build(&input, folder.path()).unwrap().best.unwrap().trial_id
+    }
+
+    #[test]
+    fn the_report_names_the_points_that_were_chosen() {
+        let facts = facts();
+        for seed in 0..4 {
+            let folder = tempfile::tempdir().unwrap();
+            let database = folder.path().join("sweep.db");
+            let mut store = Store::open(&database).unwrap();
+            let plan = plan();
+            let mut dice = Dice(seed);
+            let records: Vec<Record> = (0..36).map(|trial| record(trial, &mut dice)).collect();
+            store.commit(&plan, &records[1..]).unwrap();
+            let whole = || facts.plan(&Reader::open(&database).unwrap()).unwrap();
+            assert_eq!(whole().trials.len(), 36, "one trial of the grid is open");
+            store.commit(&plan, &records[..1]).unwrap();
+            let whole = whole();
+            assert_eq!(whole.trials.len(), 36 + 2 * 2);
+            let input = report_input::input(&Reader::open(&database).unwrap(), &facts).unwrap();
+            let chosen: Vec<String> = whole.trials[36..]
+                .iter()
+                .map(|it| whole.grid()[3 * it.point as usize].id.to_string())
+                .collect();
+            for optimizer in ["sgd", "momentum"] {
+                let best = best_in_report(&input, optimizer);
+                assert_eq!(chosen.iter().filter(|id| **id == best).count(), 2, "seed {seed}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_plan_grows_by_what_it_lacks_and_takes_up_what_is_recorded_of_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let confirm = Confirm {
+            database: folder.path().join("sweep.db"),
+            chance: facts().data.chance(),
+            retry_failed: false,
+        };
+        let mut store = Store::open(&confirm.database).unwrap();
+        let plan = plan();
+        let mut dice = Dice(1);
+        let records: Vec<Record> = (0..36).map(|trial| record(trial, &mut dice)).collect();
+        store.commit(&plan, &records).unwrap();
+        let grown = confirm.grow(&plan).unwrap().expect("confirm trials").plan;
+        assert!(grown.trials[36..].iter().all(|trial| trial.phase == Phase::Confirm));
+        assert!(confirm.grow(&grown).unwrap().is_none(), "all are known");
+
+        let given_up = [record(36, &mut dice), Record::Cancelled { trial: TrialIndex(37) }];
+        store.commit(&grown, &given_up).unwrap();
+        let again = confirm.grow(&plan).unwrap().expect("the same trials");
+        assert_eq!(again.plan.trials, grown.trials);
+        let is_done: Vec<bool> =
+            again.recorded.ledger.trials[36..].iter().map(|it| it.status.is_terminal()).collect();
+        assert_eq!(is_done, [true, false, false, false], "a cancelled one runs again");
+        assert_eq!(again.actions.len(), 1);
+    }
+
+    #[test]
+    fn nothing_follows_while_failed_trials_are_to_run_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("sweep.db");
+        let mut store = Store::open(&database).unwrap();
+        let mut dice = Dice(1);
+        let mut records: Vec<Record> = (1..36).map(|trial| record(trial, &mut dice)).collect();
+        records.push(Record::Failed { trial: TrialIndex(0), cause: "no memory".into() });
+        store.commit(&plan(), &records).unwrap();
+        let chance = facts().data.chance();
+        for (retry_failed, n_trials) in [(false, 40), (true, 36)] {
+            let confirm = Confirm { database: database.clone(), chance, retry_failed };
+            let mut plan = plan();
+            confirm.extend(&mut plan).unwrap();
+            assert_eq!(plan.trials.len(), n_trials);
+        }
+    }
+}

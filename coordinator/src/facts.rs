@@ -87,7 +87,7 @@ impl Data {
         Score { accuracy: self.largest_class_share, loss: libm::log(f64::from(self.n_classes)) }
     }
 
-    fn to_core(&self) -> DatasetFacts {
+    pub fn to_core(&self) -> DatasetFacts {
         DatasetFacts {
             digest: self.digest,
             n_train_rows: self.n_train_rows,

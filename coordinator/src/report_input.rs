@@ -41,6 +41,7 @@ pub fn input(reader: &Reader, facts: &Facts) -> Result<Input, StoreError> {
         },
         heatmaps: plan.report.heatmaps.iter().map(heatmap).collect(),
         hypotheses: plan.hypotheses.iter().map(hypothesis).collect(),
+        confirm_seeds: plan.confirm_seeds().collect(),
         trials,
         notes_on_copies: plan.copies_dropped.iter().map(ToString::to_string).collect(),
         provenance: provenance(reader, facts)?,

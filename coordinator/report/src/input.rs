@@ -17,6 +17,9 @@ pub struct Input {
     pub metric: Metric,
     pub heatmaps: Vec<HeatmapSpec>,
     pub hypotheses: Vec<Hypothesis>,
+    /// Fresh seeds that the best points are trained again with once the grid is done, ascending;
+    /// empty if the sweep does not ask for it.
+    pub confirm_seeds: Vec<u32>,
     /// Every trial of the plan, in canonical order (by the columns, then by seed).
     pub trials: Vec<Trial>,
     /// Sentences on copies that the plan dropped, such as "12 copies: sgd does not use momentum".

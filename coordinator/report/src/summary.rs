@@ -9,9 +9,9 @@ use crate::stats;
 pub struct Best {
     /// Its optimizer and its values on the swept axes, in words.
     pub description: String,
-    /// Of its first seed, 64 hex digits.
+    /// Of its first seed in the grid, 64 hex digits.
     pub trial_id: String,
-    /// Mean of the sweep's metric over seeds, and half its 95 % interval (two seeds or more).
+    /// Mean of the sweep's metric over seeds (the confirm seeds, if there are any), and half its 95 % interval (two seeds or more).
     pub mean: f64,
     pub half_interval: Option<f64>,
     /// Mean over the seeds that completed, share from 0 to 1.
@@ -21,13 +21,14 @@ pub struct Best {
 
 pub(crate) fn best(sweep: &Sweep<'_>) -> Option<Best> {
     let point = sweep.best(&sweep.points)?;
-    let scores = point.scores(sweep.metric());
+    let judged = sweep.judged(point);
+    let scores = judged.scores(sweep.metric());
     Some(Best {
         description: sweep.describe(point),
         trial_id: point.trial().id.clone(),
         mean: stats::mean(&scores)?,
         half_interval: stats::t_interval(&scores),
-        test_accuracy: stats::mean(&point.test_accuracies()),
+        test_accuracy: stats::mean(&judged.test_accuracies()),
         n_seeds: scores.len(),
     })
 }
@@ -44,18 +45,19 @@ pub(crate) fn short_table(sweep: &Sweep<'_>) -> Vec<Vec<String>> {
     let mut rows = vec![header.map(String::from).to_vec()];
     for optimizer in &sweep.optimizers {
         let Some(point) = sweep.best(sweep.points_of(optimizer)) else { continue };
-        let scores = point.scores(metric);
+        let judged = sweep.judged(point);
+        let scores = judged.scores(metric);
         let half = stats::t_interval(&scores).map(|half| match metric {
             Metric::ValidAccuracy => percent(half),
             Metric::ValidLoss => format!("{half:.4}"),
         });
-        let test = stats::mean(&point.test_accuracies());
+        let test = stats::mean(&judged.test_accuracies());
         rows.push(vec![
             sweep.describe(point),
             stats::mean(&scores).map_or_else(dash, |mean| score_text(metric, mean)),
             half.unwrap_or_else(dash),
             test.map_or_else(dash, |test| format!("{} %", percent(test))),
-            clock.mean_cpu_s(point).map_or_else(dash, |s| format!("{s:.1}")),
+            clock.mean_cpu_s(&judged).map_or_else(dash, |s| format!("{s:.1}")),
             scores.len().to_string(),
         ]);
     }

@@ -39,7 +39,11 @@ fn the_best_point_of_each_optimizer_runs_again_with_fresh_seeds() {
     assert_eq!(finished_event(&ended)["n_trials"], CONFIRMED.n_trials() + N_CONFIRM);
     assert!(ended.stderr_text().contains("12 trials follow"), "{}", ended.stderr_text());
 
-    let rows = results(&env.report(&CONFIRMED));
+    let report = env.report(&CONFIRMED);
+    let page = fs::read_to_string(report.join("report.md")).expect("a report");
+    assert!(page.contains("of the confirm seeds 1000001 to 1000006 alone"), "{page}");
+
+    let rows = results(&report);
     assert_eq!(of_phase(&rows, "grid").len(), CONFIRMED.n_trials());
     for optimizer in ["sgd", "backtracking"] {
         let best = best_of_grid(&rows, optimizer);

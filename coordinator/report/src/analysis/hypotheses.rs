@@ -1,6 +1,6 @@
 //! Hypotheses of the sweep file, judged by fixed rules.
 
-use super::paired::{Match, Paired, compare, match_points};
+use super::paired::{Paired, compare, compare_best, match_points};
 use super::points::Point;
 use super::sweep::Sweep;
 use crate::input::{Compare, Hypothesis, Value};
@@ -29,8 +29,16 @@ pub(crate) struct Judged<'a> {
     /// After Holm's correction over all hypotheses of the file.
     pub(crate) p: Option<f64>,
     pub(crate) verdict: Verdict,
-    /// The points compared, in words, where each side is its best one.
-    pub(crate) best_points: Option<(String, String)>,
+    /// Where each side is its best point.
+    pub(crate) best: Option<BestPoints>,
+}
+
+/// The points that stand for the sides of a hypothesis.
+pub(crate) struct BestPoints {
+    pub(crate) better: String,
+    pub(crate) than: String,
+    /// Judged on confirm seeds alone, none of which selected them.
+    pub(crate) is_confirmed: bool,
 }
 
 /// In the order of the sweep file.
@@ -42,10 +50,10 @@ pub(crate) fn judge_all<'a>(sweep: &Sweep<'a>) -> Vec<Judged<'a>> {
     let mut corrected = stats::holm(&raw).into_iter();
     compared
         .into_iter()
-        .map(|(hypothesis, (paired, best_points))| {
+        .map(|(hypothesis, (paired, best))| {
             let p = paired.test.and_then(|_| corrected.next());
             let verdict = judge(paired.test, p, hypothesis.margin);
-            Judged { hypothesis, paired, p, verdict, best_points }
+            Judged { hypothesis, paired, p, verdict, best }
         })
         .collect()
 }
@@ -64,7 +72,7 @@ fn judge(test: Option<PairedTest>, p_corrected: Option<f64>, margin: f64) -> Ver
     }
 }
 
-fn compare_sides(sweep: &Sweep<'_>, hypothesis: &Hypothesis) -> (Paired, Option<(String, String)>) {
+fn compare_sides(sweep: &Sweep<'_>, hypothesis: &Hypothesis) -> (Paired, Option<BestPoints>) {
     let better = side(sweep, &hypothesis.better);
     let than = side(sweep, &hypothesis.than);
     if hypothesis.compare == Compare::Best {
@@ -73,9 +81,9 @@ fn compare_sides(sweep: &Sweep<'_>, hypothesis: &Hypothesis) -> (Paired, Option<
         else {
             return (compare(sweep, &[], better.len() + than.len()), None);
         };
-        let names = (sweep.describe(b), sweep.describe(t));
-        let matches = [Match { better: vec![b], than: vec![t] }];
-        return (compare(sweep, &matches, 0), Some(names));
+        let (paired, is_confirmed) = compare_best(sweep, b, t);
+        let (better, than) = (sweep.describe(b), sweep.describe(t));
+        return (paired, Some(BestPoints { better, than, is_confirmed }));
     }
     let names = hypothesis.better.iter().chain(&hypothesis.than).map(|(name, _)| name.as_str());
     let (matches, n_alone) = match_points(sweep, &better, &than, &names.collect::<Vec<_>>());

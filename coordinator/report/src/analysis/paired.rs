@@ -110,6 +110,22 @@ pub(crate) fn compare(sweep: &Sweep<'_>, matches: &[Match<'_, '_>], n_unmatched:
     }
 }
 
+/// Two best points compared on their confirm seeds, or on the seeds of the grid, which selected
+/// them, while one of them has none; whether it was on confirm seeds.
+pub(crate) fn compare_best(
+    sweep: &Sweep<'_>,
+    better: &Point<'_>,
+    than: &Point<'_>,
+) -> (Paired, bool) {
+    let of_two = |better: &Point<'_>, than: &Point<'_>| {
+        compare(sweep, &[Match { better: vec![better], than: vec![than] }], 0)
+    };
+    match (sweep.confirmed(better), sweep.confirmed(than)) {
+        (Some(better), Some(than)) => (of_two(&better, &than), true),
+        _ => (of_two(better, than), false),
+    }
+}
+
 /// A count over the points of each side.
 fn sides(matches: &[&Match<'_, '_>], n: impl Fn(&Point<'_>) -> usize) -> (usize, usize) {
     let sum = |points: &[&Point<'_>]| points.iter().map(|point| n(point)).sum::<usize>();
@@ -141,6 +157,7 @@ fn seed_pairs(sweep: &Sweep<'_>, matches: &[&Match<'_, '_>]) -> Vec<SeedPair> {
             points.iter().map(|point| point.score_of_seed(seed, metric)).collect();
         stats::mean(&scores?)
     };
+    let seeds = matches[0].better[0].runs.iter().map(|run| run.trial.seed);
     let of_seed = |seed: u32| {
         // A seed counts only when all matches have it on both sides.
         let pairs: Option<Vec<(f64, f64)>> =
@@ -154,7 +171,7 @@ fn seed_pairs(sweep: &Sweep<'_>, matches: &[&Match<'_, '_>]) -> Vec<SeedPair> {
             gain: stats::mean(&gains)?,
         })
     };
-    sweep.seeds().into_iter().filter_map(of_seed).collect()
+    seeds.filter_map(of_seed).collect()
 }
 
 fn side_mean(sweep: &Sweep<'_>, points: &[&Point<'_>]) -> Option<f64> {

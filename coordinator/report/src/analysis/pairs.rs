@@ -1,6 +1,6 @@
 //! Every two optimizers compared over their matched points.
 
-use super::paired::{Match, Paired, compare, match_points};
+use super::paired::{Paired, compare, compare_best, match_points};
 use super::sweep::Sweep;
 use crate::stats::{self, PairedTest};
 
@@ -30,15 +30,17 @@ impl OptimizerPair {
     }
 }
 
-/// The best point of each of two optimizers, seed by seed; `None` with fewer than two seeds.
+/// The best point of each of two optimizers, seed by seed, and whether on confirm seeds; `None`
+/// with fewer than two seeds.
 pub(crate) fn best_against_best(
     sweep: &Sweep<'_>,
     first: &str,
     second: &str,
-) -> Option<PairedTest> {
-    let better = vec![sweep.best(sweep.points_of(first))?];
-    let than = vec![sweep.best(sweep.points_of(second))?];
-    compare(sweep, &[Match { better, than }], 0).test
+) -> Option<(PairedTest, bool)> {
+    let better = sweep.best(sweep.points_of(first))?;
+    let than = sweep.best(sweep.points_of(second))?;
+    let (paired, is_confirmed) = compare_best(sweep, better, than);
+    Some((paired.test?, is_confirmed))
 }
 
 pub(crate) fn optimizer_pairs(sweep: &Sweep<'_>) -> Vec<OptimizerPair> {

@@ -48,6 +48,11 @@ impl<'a> Point<'a> {
         self.runs[0].trial
     }
 
+    /// The same point without the runs that have no score; may be empty, unlike any other.
+    pub(crate) fn with_results(&self) -> Self {
+        Self { runs: self.runs.iter().filter(|run| run.score.is_some()).copied().collect() }
+    }
+
     /// Whether each seed has a score.
     pub(crate) fn is_complete(&self) -> bool {
         self.runs.iter().all(|run| run.score.is_some())

@@ -55,6 +55,8 @@ pub(crate) struct Sweep<'a> {
     pub(crate) input: &'a Input,
     /// Points of the grid in row order.
     pub(crate) points: Vec<Point<'a>>,
+    /// Best points of the grid with the runs of their confirm seeds alone, in row order.
+    confirmed: Vec<Point<'a>>,
     /// Names in row order.
     pub(crate) optimizers: Vec<String>,
     /// Names of the axes, `optimizer` left out, that take more than one value.
@@ -78,10 +80,10 @@ impl<'a> Sweep<'a> {
                 return Err(ReportError::MissingColumn { name });
             }
         }
-        let points = group(input);
         let mut sweep = Self {
             input,
-            points,
+            points: group(input, Phase::Grid),
+            confirmed: group(input, Phase::Confirm),
             optimizers: Vec::new(),
             swept_axes: Vec::new(),
             counts: Counts::of(&input.trials),
@@ -188,6 +190,20 @@ impl<'a> Sweep<'a> {
         }
     }
 
+    /// The runs of a point with the confirm seeds that have a result, if there are any. They took
+    /// no part in its selection.
+    pub(crate) fn confirmed(&self, point: &Point<'_>) -> Option<Point<'a>> {
+        let same = |other: &&Point<'a>| other.trial().values == point.trial().values;
+        let with_results = self.confirmed.iter().find(same)?.with_results();
+        (!with_results.runs.is_empty()).then_some(with_results)
+    }
+
+    /// What figures of a best point are read from: its confirm seeds, or without any the seeds of
+    /// the grid.
+    pub(crate) fn judged(&self, point: &Point<'a>) -> Point<'a> {
+        self.confirmed(point).unwrap_or_else(|| point.clone())
+    }
+
     /// A few words that name a point: its optimizer and its value on each swept axis.
     pub(crate) fn describe(&self, point: &Point<'_>) -> String {
         let mut words = vec![self.optimizer(point)];
@@ -199,7 +215,7 @@ impl<'a> Sweep<'a> {
         words.join(", ")
     }
 
-    /// Seeds in use, ascending.
+    /// Seeds of the grid, ascending.
     pub(crate) fn seeds(&self) -> Vec<u32> {
         let mut seeds: Vec<u32> = self
             .points
@@ -213,9 +229,9 @@ impl<'a> Sweep<'a> {
 }
 
 /// Neighbours with equal values make a point; the input is sorted by values, then seed.
-fn group(input: &Input) -> Vec<Point<'_>> {
+fn group(input: &Input, phase: Phase) -> Vec<Point<'_>> {
     let mut points: Vec<Point<'_>> = Vec::new();
-    for trial in input.trials.iter().filter(|trial| trial.phase == Phase::Grid) {
+    for trial in input.trials.iter().filter(|trial| trial.phase == phase) {
         let run = Run { trial, score: Score::of(&trial.state, &input.data) };
         match points.last_mut() {
             Some(point) if point.trial().values == trial.values => point.runs.push(run),

@@ -1,12 +1,13 @@
 //! Section 1: the answer first.
 
 use super::comparison::failures_text;
+use super::confirm::{headline_sentence, hypotheses_sentence, n_seeds};
 use super::heatmaps::words;
 use super::page::{Left, Page, Right, count, escape};
 use crate::analysis::{
-    Judged, Point, Sweep, judge_all, percent, points_of, score_text, value_label,
+    BestPoints, Judged, Point, Sweep, judge_all, percent, points_of, score_text, value_label,
 };
-use crate::input::{Compare, Metric};
+use crate::input::Metric;
 use crate::stats;
 
 pub(crate) fn write(page: &mut Page, sweep: &Sweep<'_>) {
@@ -24,6 +25,7 @@ pub(crate) fn write(page: &mut Page, sweep: &Sweep<'_>) {
     }
     best_sentence(page, sweep, best);
     others_sentence(page, sweep, best);
+    headline_sentence(page, sweep, best);
     optimizers_table(page, sweep);
     few_seeds_remark(page, sweep);
     hypotheses(page, sweep);
@@ -52,14 +54,15 @@ pub(crate) fn metric_name(metric: Metric) -> &'static str {
 
 fn best_sentence(page: &mut Page, sweep: &Sweep<'_>, best: &Point<'_>) {
     let metric = sweep.metric();
-    let scores = best.scores(metric);
-    let tests = best.test_accuracies();
+    let judged = sweep.judged(best);
+    let scores = judged.scores(metric);
+    let tests = judged.test_accuracies();
     let mut text = format!(
         "**Best configuration: {}.** Mean {} **{}** over {}",
         escape(&sweep.describe(best)),
         metric_name(metric),
         mean_with_interval(metric, &scores),
-        count(scores.len(), "seed"),
+        n_seeds(sweep, best, scores.len()),
     );
     text.push_str(match scores.len() {
         1 => " (one seed: no interval can be given).",
@@ -72,14 +75,14 @@ fn best_sentence(page: &mut Page, sweep: &Sweep<'_>, best: &Point<'_>) {
         let tests_text = mean_with_interval(Metric::ValidAccuracy, &tests);
         text.push_str(&format!(
             " Its test accuracy is **{tests_text}** (mean over {}); nothing was selected on the test set.",
-            count(tests.len(), "seed"),
+            n_seeds(sweep, best, tests.len()),
         ));
     }
-    if best.n_diverged() > 0 {
+    if judged.n_diverged() > 0 {
         text.push_str(&format!(
             " {} of its {} diverged and counted as chance.",
-            best.n_diverged(),
-            count(best.runs.len(), "seed")
+            judged.n_diverged(),
+            n_seeds(sweep, best, judged.runs.len())
         ));
     }
     page.block(&text);
@@ -105,11 +108,18 @@ fn others_sentence(page: &mut Page, sweep: &Sweep<'_>, best: &Point<'_>) {
     };
     let metric = sweep.metric();
     let (Some(mean), Some(second_mean)) = (best.mean(metric), second.mean(metric)) else { return };
-    let selected = format!(
+    let mut selected = format!(
         "It was selected among {} by {}",
         count(sweep.points.len(), "point"),
         metric_name(metric)
     );
+    if sweep.confirmed(best).is_some() {
+        selected.push_str(&format!(
+            " on the grid's {}, {} there",
+            count(best.scores(metric).len(), "seed"),
+            mean_with_interval(metric, &best.scores(metric)),
+        ));
+    }
     let second_name = escape(&sweep.describe(second));
     let second_text = mean_with_interval(metric, &second.scores(metric));
     let seeds = count(second.scores(metric).len(), "seed");
@@ -153,12 +163,19 @@ fn optimizers_table(page: &mut Page, sweep: &Sweep<'_>) {
         .iter()
         .filter_map(|name| {
             let point = sweep.best(sweep.points_of(name))?;
+            let judged = sweep.judged(point);
+            let scores = judged.scores(sweep.metric());
+            let kind = match sweep.confirmed(point) {
+                Some(_) => " confirm",
+                None if sweep.input.confirm_seeds.is_empty() => "",
+                None => " grid",
+            };
             Some(vec![
                 escape(&sweep.describe(point)),
-                mean_with_interval(sweep.metric(), &point.scores(sweep.metric())),
-                mean_with_interval(Metric::ValidAccuracy, &point.test_accuracies()),
-                point.scores(sweep.metric()).len().to_string(),
-                point.n_diverged().to_string(),
+                mean_with_interval(sweep.metric(), &scores),
+                mean_with_interval(Metric::ValidAccuracy, &judged.test_accuracies()),
+                format!("{}{kind}", scores.len()),
+                judged.n_diverged().to_string(),
             ])
         })
         .collect();
@@ -168,7 +185,8 @@ fn optimizers_table(page: &mut Page, sweep: &Sweep<'_>) {
 /// Intervals that look like bounds and are none.
 fn few_seeds_remark(page: &mut Page, sweep: &Sweep<'_>) {
     let best = sweep.optimizers.iter().filter_map(|name| sweep.best(sweep.points_of(name)));
-    if best.map(|point| point.scores(sweep.metric())).any(|s| is_loose(sweep.metric(), &s)) {
+    let scores = best.map(|point| sweep.judged(point).scores(sweep.metric()));
+    if scores.into_iter().any(|scores| is_loose(sweep.metric(), &scores)) {
         page.block(
             "So few seeds hardly bound a mean: with 2, or where an interval leaves the possible range, \
              take the intervals above as a warning rather than as bounds.",
@@ -206,12 +224,7 @@ fn hypotheses(page: &mut Page, sweep: &Sweep<'_>) {
     for (index, judged) in judged.iter().enumerate() {
         page.block(&format!("{}. {}", index + 1, sentence(sweep, judged)));
     }
-    if judged.iter().any(|j| j.hypothesis.compare == Compare::Best) {
-        page.block(
-            "Best points were selected and judged on the same seeds, which flatters both sides; \
-             fresh seeds would settle it.",
-        );
-    }
+    hypotheses_sentence(page, sweep, &judged);
     for (index, judged) in judged.iter().enumerate().filter(|(_, j)| !j.paired.seeds.is_empty()) {
         per_seed_table(page, sweep, index + 1, judged);
     }
@@ -223,12 +236,17 @@ fn sentence(sweep: &Sweep<'_>, judged: &Judged<'_>) -> String {
     let mut text = format!("**{claim}**: *{}*", judged.verdict.words());
     match (paired.test, paired.seeds.first()) {
         (Some(test), _) => text.push_str(&format!(
-            "; effect {}, interval {} to {}, {}, {} seeds",
+            "; effect {}, interval {} to {}, {}, {} {}seeds",
             points_of(sweep.metric(), test.mean),
             points_of(sweep.metric(), test.low),
             points_of(sweep.metric(), test.high),
             judged.p.map(p_text).unwrap_or_default(),
             paired.seeds.len(),
+            if judged.best.as_ref().is_some_and(|best| best.is_confirmed) {
+                "confirm "
+            } else {
+                ""
+            },
         )),
         (None, Some(only)) => text.push_str(&format!(
             "; effect {} with 1 seed, which gives neither interval nor p",
@@ -237,8 +255,10 @@ fn sentence(sweep: &Sweep<'_>, judged: &Judged<'_>) -> String {
         (None, None) => text.push_str("; no pair of points has all its results"),
     }
     if paired.n_matched > 0 {
-        text.push_str(&match &judged.best_points {
-            Some((better, than)) => format!("; {} against {}", escape(better), escape(than)),
+        text.push_str(&match &judged.best {
+            Some(BestPoints { better, than, .. }) => {
+                format!("; {} against {}", escape(better), escape(than))
+            }
             None => format!(
                 "; {}: {} won, {} equal, {} lost",
                 count(paired.n_matched, "matched point"),

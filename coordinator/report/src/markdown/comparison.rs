@@ -196,15 +196,16 @@ pub(crate) fn failures_text(sweep: &Sweep<'_>, paired: &Paired) -> Option<String
 /// Reconciles a winner over the grid with best points that nothing tells apart.
 fn best_against_grid(sweep: &Sweep<'_>, pair: &OptimizerPair) -> Option<String> {
     let winner = pair.winner()?;
-    let test = best_against_best(sweep, &pair.first, &pair.second)?;
+    let (test, is_confirmed) = best_against_best(sweep, &pair.first, &pair.second)?;
     if is_distinguishable(test) {
         return None;
     }
     let metric = sweep.metric();
     Some(format!(
         "over the whole grid, which is what an untuned choice gives, {} is better; best against best \
-         the difference is {} ({} to {}), which is not distinguishable from 0.",
+         the difference{} is {} ({} to {}), which is not distinguishable from 0.",
         escape(winner),
+        if is_confirmed { " on the confirm seeds" } else { "" },
         points_of(metric, test.mean),
         points_of(metric, test.low),
         points_of(metric, test.high),

@@ -2,6 +2,7 @@
 
 mod answer;
 mod comparison;
+mod confirm;
 mod convergence;
 mod curves;
 mod escape;

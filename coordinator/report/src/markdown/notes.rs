@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use super::confirm::confirm_seeds;
 use super::page::{Left, Page, Right, code, count, duration, escape, thousands};
 use super::top::{id_digits, short_id};
 use crate::analysis::Sweep;
-use crate::input::{State, Value};
+use crate::input::{Phase, State, Value};
 
 /// Failed trials that are shown with their cause; all are in the results.
 const MAX_FAILED: usize = 20;
@@ -47,6 +48,7 @@ fn data(sweep: &Sweep<'_>) -> String {
 }
 
 fn budget(sweep: &Sweep<'_>) -> String {
+    let n_confirm = sweep.input.trials.iter().filter(|it| it.phase == Phase::Confirm).count();
     let seeds: Vec<String> = sweep.seeds().iter().take(30).map(u32::to_string).collect();
     let epochs: Vec<String> = sweep
         .axis_values("epochs")
@@ -57,12 +59,21 @@ fn budget(sweep: &Sweep<'_>) -> String {
         })
         .collect();
     format!(
-        "- Budget: {} in {}, up to {} epochs each; seeds {}.",
-        count(sweep.counts.n_trials, "trial"),
+        "- Budget: {} in {}, up to {} epochs each; seeds {}.{}",
+        count(sweep.counts.n_trials - n_confirm, "trial"),
         count(sweep.points.len(), "point"),
         if epochs.is_empty() { "?".to_string() } else { epochs.join(" or ") },
         seeds.join(", "),
+        confirm_budget(sweep, n_confirm),
     )
+}
+
+fn confirm_budget(sweep: &Sweep<'_>, n_confirm: usize) -> String {
+    let Some(seeds) = confirm_seeds(sweep) else { return String::new() };
+    match n_confirm {
+        0 => format!(" The best points follow with the fresh {seeds} when all these are done."),
+        n => format!(" Then {} of the best points, with the fresh {seeds}.", count(n, "trial")),
+    }
 }
 
 fn outcomes(sweep: &Sweep<'_>) -> String {

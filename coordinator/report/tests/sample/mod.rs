@@ -58,6 +58,7 @@ pub(crate) fn input(shape: &Shape) -> Input {
         metric: Metric::ValidAccuracy,
         heatmaps: vec![heatmap("depth"), heatmap("batch_size")],
         hypotheses: hypotheses(shape),
+        confirm_seeds: Vec::new(),
         trials,
         notes_on_copies: vec!["12 copies: sgd does not use momentum".into()],
         provenance: provenance(),
