@@ -25,7 +25,7 @@ use crate::{
     mailbox::{CAPACITY, Post},
     monitor::Monitor,
     roster::Roster,
-    store::{StoreError, Writer},
+    store::{CheckpointFiles, StoreError, Writer},
 };
 
 /// A pause of the loop above this means that the machine stood still or the disk did, so silence
@@ -56,6 +56,7 @@ pub struct Driver {
     pub confirm: Arc<Confirm>,
     /// Everyone who names trials reads it; the driver alone lets it grow.
     pub roster: watch::Sender<Arc<Roster>>,
+    pub checkpoints: Arc<CheckpointFiles>,
     /// After the last outcome, remote workers get this long to hear of it.
     pub linger: Duration,
     /// Workers get this long to hand back their trials when the coordinator stops.
@@ -192,6 +193,7 @@ impl Driver {
             let records: Arc<[Record]> = records.into();
             self.commit(&records).await?;
             self.monitor.recorded(&records);
+            self.drop_checkpoints(&records);
         }
         for (call, reply) in replies {
             // A caller that has gone asks again and gets the same.
@@ -201,6 +203,25 @@ impl Driver {
             self.monitor.noticed(&notice);
         }
         Ok(())
+    }
+
+    /// Those of trials that have their outcome now.
+    fn drop_checkpoints(&self, records: &[Record]) {
+        for record in records {
+            let (Record::Completed { trial, .. }
+            | Record::Failed { trial, .. }
+            | Record::Cancelled { trial }) = record
+            else {
+                continue;
+            };
+            let Some(id) = self.checkpoints.ended(*trial) else { continue };
+            let files = self.checkpoints.clone();
+            spawn_blocking(move || {
+                if let Err(error) = files.keep(id, &[]) {
+                    tracing::warn!("cannot remove the checkpoints of trial {id}: {error}");
+                }
+            });
+        }
     }
 
     /// A full disk rolls back and waits for space; nobody is answered meanwhile, so nothing that
@@ -236,6 +257,10 @@ impl Calls {
         match post {
             Post::Join(join, reply) => Event::Join { call: self.ticket(reply), join },
             Post::Sync(sync, reply) => Event::Sync { call: self.ticket(reply), sync },
+            Post::CheckpointPublished(lease, checkpoint, reply) => {
+                Event::CheckpointPublished { call: self.ticket(reply), lease, checkpoint }
+            }
+            Post::CheckpointBroken { trial, digest } => Event::CheckpointBroken { trial, digest },
             Post::LocalEnded { local_index, expected } => {
                 Event::LocalEnded { local_index, expected }
             }

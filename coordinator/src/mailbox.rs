@@ -1,7 +1,11 @@
 //! The way to the core: a bounded mailbox that the driver empties. Whoever posts a call gets its
 //! reply once what it depends on is durable.
 
-use coordinator_core::event::{Join, Reply, Sync};
+use coordinator_core::{
+    checkpoints::Checkpoint,
+    event::{Join, Reply, Sync},
+    lease::{Lease, TrialIndex},
+};
 use tokio::sync::{mpsc, oneshot};
 
 /// Posts that wait for the driver; more are refused, and callers back off.
@@ -11,6 +15,8 @@ pub const CAPACITY: usize = 1024;
 pub enum Post {
     Join(Join, oneshot::Sender<Reply>),
     Sync(Sync, oneshot::Sender<Reply>),
+    CheckpointPublished(Lease, Checkpoint, oneshot::Sender<Reply>),
+    CheckpointBroken { trial: TrialIndex, digest: [u8; 32] },
     LocalEnded { local_index: u32, expected: bool },
     Stop,
 }
@@ -38,6 +44,14 @@ impl Mailbox {
 
     pub async fn sync(&self, sync: Sync) -> Result<Reply, CallError> {
         self.call(|reply| Post::Sync(sync, reply)).await
+    }
+
+    pub async fn checkpoint(
+        &self,
+        lease: Lease,
+        checkpoint: Checkpoint,
+    ) -> Result<Reply, CallError> {
+        self.call(|reply| Post::CheckpointPublished(lease, checkpoint, reply)).await
     }
 
     /// Posts what waits for no reply. A driver that has ended needs it no more.

@@ -11,7 +11,11 @@ use std::{
 
 use anyhow::{Context, anyhow};
 use bytes::Bytes;
-use coordinator_core::machine::{Config, Core, Counts};
+use coordinator_core::{
+    event::{Action, Event},
+    machine::{Config, Core, Counts},
+    time::Millis,
+};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use worker::signals::StopSignals;
@@ -29,7 +33,7 @@ use crate::{
     publish::{Published, publish_in_child},
     roster::Roster,
     rpc::{self, Sweep},
-    store::{StateFolder, Store, StoreError, Writer},
+    store::{CheckpointFiles, StateFolder, Store, StoreError, Writer},
     terminal::Summary,
 };
 
@@ -111,13 +115,16 @@ impl Session {
         if 0 < plan.n_confirm_seeds {
             core.expect_trials();
         }
+        let roster = Arc::new(Roster::new(plan.clone()));
+        let checkpoints =
+            open_checkpoints(&folder, &roster, &mut core, clock.now(), &mut restored)?;
         let progress = Progress::new(run.output, std::io::stderr().is_terminal());
         let state_path = folder.path().to_path_buf();
         let command = worker_command(address);
         let monitor = Monitor::new(plan.clone(), &recorded, progress, state_path, command);
         let (mailbox, posts) = Mailbox::new();
         let writer = Writer::start(store).context("cannot start the store's thread")?;
-        let (roster, roster_seen) = watch::channel(Arc::new(Roster::new(plan.clone())));
+        let (roster, roster_seen) = watch::channel(roster);
         let driver = Driver {
             core,
             writer,
@@ -126,6 +133,7 @@ impl Session {
             monitor,
             confirm: Arc::new(confirm),
             roster,
+            checkpoints: checkpoints.clone(),
             linger: run.sync_every * 3 / 2,
             stop_timeout: run.sync_every * 6 / 5 + DRAIN_TIME,
             stopping: stopping.clone(),
@@ -136,6 +144,7 @@ impl Session {
         let sweep = Arc::new(Sweep {
             roster: roster_seen,
             blob: Bytes::from_owner(planned.loaded.blob),
+            checkpoints,
             term: facts.term,
             state_id: facts.state_id,
             sync_every: run.sync_every,
@@ -278,6 +287,28 @@ fn core_config(run: &cli::Run, facts: &Facts) -> anyhow::Result<Config> {
         max_failed: run.max_failed.map(Into::into),
         seed,
     })
+}
+
+/// Tells the core what former runs have published; what is of no more use is removed.
+fn open_checkpoints(
+    state: &StateFolder,
+    roster: &Roster,
+    core: &mut Core,
+    now: Millis,
+    out: &mut Vec<Action>,
+) -> anyhow::Result<Arc<CheckpointFiles>> {
+    let context = || format!("cannot use the checkpoints in {}", state.path().display());
+    let files = CheckpointFiles::open(state.path()).with_context(context)?;
+    let found = files.found(|id| roster.place(id)).with_context(context)?;
+    for (trial, checkpoint) in found {
+        core.apply(now, Event::CheckpointFound { trial, checkpoint }, out);
+        if core.trial(trial).status.is_terminal()
+            && let Some(id) = files.ended(trial)
+        {
+            files.keep(id, &[]).with_context(context)?;
+        }
+    }
+    Ok(Arc::new(files))
 }
 
 fn greet(run: &cli::Run, address: SocketAddr, news: &[String]) {

@@ -57,6 +57,7 @@ pub fn local_worker(arguments: cli::LocalWorker) -> ExitCode {
         cache_dir: arguments.cache_dir,
         stay: false,
         lost_after: Duration::from_secs(30 * 60),
+        checkpoint_every: worker::CHECKPOINT_EVERY,
         pin: !arguments.no_pin,
         local_index: Some(arguments.local_index),
         exit_on_stdin_eof: true,

@@ -5,11 +5,12 @@
 //! epochs done so far (a `Finished` message with nothing else in it), the trainer's checkpoint.
 
 use std::{
-    fs,
+    fs, io,
     path::{Path, PathBuf},
     time::Duration,
 };
 
+use bytes::Bytes;
 use prost::Message as _;
 use proto::{Finished, Timing};
 use sha2::{Digest as _, Sha256};
@@ -25,6 +26,15 @@ pub(crate) struct Checkpoints {
     folder: PathBuf,
 }
 
+/// A checkpoint as it travels: the bytes of its file.
+#[derive(Clone, Debug)]
+pub(crate) struct Sealed {
+    pub(crate) bytes: Bytes,
+    pub(crate) digest: [u8; 32],
+    /// The last epoch that is done.
+    pub(crate) epoch: u32,
+}
+
 /// A trial between two epochs.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Checkpoint {
@@ -35,7 +45,7 @@ pub(crate) struct Checkpoint {
 }
 
 impl Checkpoints {
-    pub(crate) fn open(cache_dir: &Path) -> std::io::Result<Self> {
+    pub(crate) fn open(cache_dir: &Path) -> io::Result<Self> {
         let folder = cache_dir.join("checkpoints");
         fs::create_dir_all(&folder)?;
         files::remove_older_than(&folder, KEPT_FOR);
@@ -70,6 +80,34 @@ impl Checkpoints {
         checkpoint
     }
 
+    /// What there is of a trial, ready to travel.
+    pub(crate) fn sealed(&self, trial_id: &TrialId) -> Option<Sealed> {
+        let bytes = fs::read(self.path(trial_id)).ok()?;
+        let epoch = decode(&bytes)?.epoch();
+        let digest = Sha256::digest(&bytes).into();
+        Some(Sealed { bytes: bytes.into(), digest, epoch })
+    }
+
+    /// The last epoch that the trial's checkpoint has done; 0 if there is none that is whole.
+    pub(crate) fn epoch(&self, trial_id: &TrialId) -> u32 {
+        let bytes = fs::read(self.path(trial_id)).ok();
+        bytes.and_then(|bytes| decode(&bytes)).map_or(0, |checkpoint| checkpoint.epoch())
+    }
+
+    /// Takes in what another worker has sealed. False if it has another digest or is none.
+    pub(crate) fn adopt(
+        &self,
+        trial_id: &TrialId,
+        digest: &[u8],
+        bytes: &[u8],
+    ) -> io::Result<bool> {
+        if Sha256::digest(bytes).as_slice() != digest || decode(bytes).is_none() {
+            return Ok(false);
+        }
+        files::replace(&self.path(trial_id), &[bytes])?;
+        Ok(true)
+    }
+
     pub(crate) fn remove(&self, trial_id: &TrialId) {
         let path = self.path(trial_id);
         if let Err(error) = files::remove(&path) {
@@ -79,6 +117,12 @@ impl Checkpoints {
 
     fn path(&self, trial_id: &TrialId) -> PathBuf {
         self.folder.join(hex(trial_id))
+    }
+}
+
+impl Checkpoint {
+    fn epoch(&self) -> u32 {
+        self.timings.last().map_or(0, |timing| timing.epoch)
     }
 }
 
@@ -117,6 +161,23 @@ mod tests {
         checkpoints.remove(&TRIAL);
         checkpoints.remove(&TRIAL);
         assert_eq!(checkpoints.load(&TRIAL), None);
+    }
+
+    #[test]
+    fn a_sealed_checkpoint_is_adopted_elsewhere_if_it_is_whole() {
+        let caches = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+        let [here, there] = caches.each_ref().map(|it| Checkpoints::open(it.path()).unwrap());
+        assert!(here.sealed(&TRIAL).is_none());
+        here.save(&TRIAL, &checkpoint());
+        let sealed = here.sealed(&TRIAL).unwrap();
+        assert_eq!((sealed.epoch, here.epoch(&TRIAL), there.epoch(&TRIAL)), (1, 1, 0));
+        let mut damaged = sealed.bytes.to_vec();
+        damaged[40] ^= 1;
+        assert!(!there.adopt(&TRIAL, &sealed.digest, &damaged).unwrap());
+        assert!(!there.adopt(&TRIAL, &Sha256::digest(&damaged), &damaged).unwrap());
+        assert_eq!(there.load(&TRIAL), None);
+        assert!(there.adopt(&TRIAL, &sealed.digest, &sealed.bytes).unwrap());
+        assert_eq!(there.load(&TRIAL), Some(checkpoint()));
     }
 
     #[test]

@@ -36,6 +36,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DURATION", default_value = "30m", value_parser = parse_duration)]
     lost_after: Duration,
 
+    /// Training between two checkpoints of a trial: what a lost worker costs at the most
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = parse_duration)]
+    checkpoint_every: Duration,
+
     /// Leave it to the system which core a slot runs on
     #[arg(long)]
     no_pin: bool,
@@ -53,6 +57,7 @@ impl Args {
             },
             stay: self.stay,
             lost_after: self.lost_after,
+            checkpoint_every: self.checkpoint_every,
             pin: !self.no_pin,
             local_index: None,
             exit_on_stdin_eof: false,
@@ -137,6 +142,7 @@ mod tests {
         let args = Args::parse_from(["worker", "--coordinator", "h:1", "--cache-dir", "/c"]);
         let config = args.into_config().unwrap();
         assert_eq!(config.lost_after, Duration::from_secs(1800));
+        assert_eq!(config.checkpoint_every, crate::CHECKPOINT_EVERY);
         assert!(config.pin && !config.stay && config.n_slots.is_none());
         for wrong in [&["--slots", "0"][..], &["--slots", "1025"], &["--nope"]] {
             let args = ["worker", "--coordinator", "h:1"].iter().chain(wrong);

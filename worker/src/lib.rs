@@ -20,6 +20,7 @@ pub mod signals;
 mod slot;
 mod spool;
 mod supply;
+mod transfer;
 
 pub use cpu::usable_cores;
-pub use run::{Config, Ended, main, run, run_to_exit_code};
+pub use run::{CHECKPOINT_EVERY, Config, Ended, main, run, run_to_exit_code};

@@ -34,6 +34,9 @@ use crate::{
 const EXIT_USAGE: u8 = 2;
 const EXIT_REFUSED: u8 = 4;
 
+/// The usual time between two checkpoints of a trial.
+pub const CHECKPOINT_EVERY: Duration = Duration::from_secs(30);
+
 /// How a worker runs.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -50,6 +53,8 @@ pub struct Config {
     pub stay: bool,
     /// Without an answer for so long, and with nothing left to train, the run is an error.
     pub lost_after: Duration,
+    /// Training between two checkpoints of a trial; shorter trials write none.
+    pub checkpoint_every: Duration,
     /// Whether slots pin their threads.
     pub pin: bool,
     /// Set for the workers that a coordinator starts on its own machine.
@@ -137,6 +142,7 @@ async fn work(config: Config, isa: Isa) -> anyhow::Result<Ended> {
         worker_name: name.clone(),
         isa,
         checkpoints: checkpoints.clone(),
+        checkpoint_every: config.checkpoint_every,
         cores: if config.pin { Cores::find() } else { None },
         n_busy: AtomicU32::new(0),
     };

@@ -153,10 +153,11 @@ pub struct SyncReply {
 }
 
 /// The right to train a trial, and where it may go on from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {
     pub lease: Lease,
-    pub checkpoint: Option<Checkpoint>,
+    /// The latest first; the next one serves if it turns out damaged.
+    pub checkpoints: Vec<Checkpoint>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,28 +1,45 @@
-//! Serves the sweep's data set by its digest, in chunks.
+//! The artifacts service: the sweep's data set and checkpoints, in chunks.
 
 use std::{pin::Pin, sync::Arc};
 
 use bytes::Bytes;
-use proto::{Chunk, GetDatasetRequest};
+use proto::{
+    Chunk, GetCheckpointRequest, GetDatasetRequest, PutCheckpointReply, PutCheckpointRequest,
+};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_stream::Stream;
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, Streaming};
 
-use super::{Sweep, status::RpcError};
+use super::{Sweep, checkpoints, status::RpcError};
+use crate::mailbox::Mailbox;
+
+/// Checkpoints on their way at the same time; each may be held in memory as a whole.
+const MAX_TRANSFERS: usize = 8;
 
 #[derive(Debug)]
 pub(super) struct Artifacts {
     sweep: Arc<Sweep>,
+    mailbox: Mailbox,
+    transfers: Arc<Semaphore>,
 }
 
 impl Artifacts {
-    pub(super) fn new(sweep: Arc<Sweep>) -> Self {
-        Self { sweep }
+    pub(super) fn new(sweep: Arc<Sweep>, mailbox: Mailbox) -> Self {
+        Self { sweep, mailbox, transfers: Arc::new(Semaphore::new(MAX_TRANSFERS)) }
+    }
+
+    /// A caller that finds none free tries again later.
+    fn transfer(&self) -> Result<OwnedSemaphorePermit, RpcError> {
+        self.transfers.clone().try_acquire_owned().map_err(|_| RpcError::Busy)
     }
 }
 
+type Chunks = Pin<Box<dyn Stream<Item = Result<Chunk, Status>> + Send>>;
+
 #[tonic::async_trait]
 impl proto::artifacts_server::Artifacts for Artifacts {
-    type GetDatasetStream = Pin<Box<dyn Stream<Item = Result<Chunk, Status>> + Send>>;
+    type GetDatasetStream = Chunks;
+    type GetCheckpointStream = Chunks;
 
     async fn get_dataset(
         &self,
@@ -40,6 +57,28 @@ impl proto::artifacts_server::Artifacts for Artifacts {
             return Err(RpcError::Malformed(text).into());
         }
         Ok(Response::new(Box::pin(tokio_stream::iter(chunks(blob.slice(offset..))))))
+    }
+
+    async fn put_checkpoint(
+        &self,
+        request: Request<Streaming<PutCheckpointRequest>>,
+    ) -> Result<Response<PutCheckpointReply>, Status> {
+        let _transfer = self.transfer()?;
+        let put = checkpoints::put(&self.sweep, &self.mailbox, request.into_inner());
+        Ok(Response::new(put.await?))
+    }
+
+    async fn get_checkpoint(
+        &self,
+        request: Request<GetCheckpointRequest>,
+    ) -> Result<Response<Self::GetCheckpointStream>, Status> {
+        let transfer = self.transfer()?;
+        let bytes = checkpoints::get(&self.sweep, &self.mailbox, request.into_inner()).await?;
+        let chunks = chunks(bytes).map(move |chunk| {
+            let _held_until_all_are_sent = &transfer;
+            chunk
+        });
+        Ok(Response::new(Box::pin(tokio_stream::iter(chunks))))
     }
 }
 

@@ -4,8 +4,9 @@
 use std::time::Duration;
 
 use coordinator_core::{
-    event::{self, Finished, Join, Order, Running, Sync, Verdict, WorkerFacts},
-    lease::{Lease, SessionId, WorkerId},
+    checkpoints::Checkpoint,
+    event::{self, Finished, Grant, Join, Order, Running, Sync, Verdict, WorkerFacts},
+    lease::{Lease, SessionId, TrialIndex, WorkerId},
     sweep::TrialId,
 };
 use trainer::{Backtracks, Ending, EpochRecord, Scale, StepSizes, TrialResult, Value, Work};
@@ -150,7 +151,7 @@ pub(super) fn sync_reply(
     proto::SyncReply {
         seq: reply.seq,
         acks: known.chain(rejected).collect(),
-        grants: reply.grants.iter().map(|it| grant(&it.lease, &roster)).collect(),
+        grants: reply.grants.iter().map(|it| grant(it, &roster)).collect(),
         stop: stop.chain(unknown.running).collect(),
         order: match reply.order {
             Order::GoOn => proto::Order::GoOn,
@@ -164,7 +165,8 @@ pub(super) fn sync_reply(
     }
 }
 
-fn grant(lease: &Lease, roster: &Roster) -> proto::Grant {
+fn grant(grant: &Grant, roster: &Roster) -> proto::Grant {
+    let Grant { lease, checkpoints } = grant;
     let config = roster.plan.config(lease.trial.at());
     let hyperparameters = config.values().into_iter().map(|(key, value)| {
         use proto::hyperparameter::Value as Wire;
@@ -180,8 +182,13 @@ fn grant(lease: &Lease, roster: &Roster) -> proto::Grant {
         lease: Some(lease_to_wire(lease, roster)),
         hyperparameters: hyperparameters.collect(),
         seed: config.seed,
-        checkpoints: Vec::new(),
+        checkpoints: checkpoints.iter().map(checkpoint_to_wire).collect(),
     }
+}
+
+fn checkpoint_to_wire(checkpoint: &Checkpoint) -> proto::Checkpoint {
+    let Checkpoint { digest, n_bytes, epoch } = *checkpoint;
+    proto::Checkpoint { digest: digest.to_vec(), n_bytes, epoch }
 }
 
 fn verdict_to_wire(verdict: Verdict) -> proto::Verdict {
@@ -191,6 +198,39 @@ fn verdict_to_wire(verdict: Verdict) -> proto::Verdict {
         Verdict::Conflict => proto::Verdict::Conflict,
         Verdict::Rejected => proto::Verdict::Rejected,
     }
+}
+
+/// What a worker announces before it sends a checkpoint, its offset apart.
+pub(super) fn announcement(
+    wire: &proto::Announcement,
+    roster: &Roster,
+) -> Result<(Lease, Checkpoint), RpcError> {
+    let wire_lease = wire.lease.as_ref().ok_or_else(|| missing("announcement.lease"))?;
+    let unknown = || RpcError::Malformed("the lease is of a trial that the plan lacks".into());
+    let lease = lease(wire_lease, roster).ok_or_else(unknown)?;
+    let checkpoint = wire.checkpoint.as_ref().ok_or_else(|| missing("announcement.checkpoint"))?;
+    let proto::Checkpoint { n_bytes, epoch, .. } = *checkpoint;
+    if !(1..=proto::MAX_CHECKPOINT_BYTES).contains(&n_bytes) {
+        let text = format!("{n_bytes} bytes, expected 1 to {}", proto::MAX_CHECKPOINT_BYTES);
+        return Err(RpcError::Malformed(format!("a checkpoint of {text}")));
+    }
+    let n_epochs = roster.plan.config(lease.trial.at()).epochs;
+    if !(1..=n_epochs).contains(&epoch) {
+        let text = format!("a checkpoint at epoch {epoch} of a trial of {n_epochs}");
+        return Err(RpcError::Malformed(text));
+    }
+    let digest = array(&checkpoint.digest, "checkpoint.digest")?;
+    Ok((lease, Checkpoint { digest, n_bytes, epoch }))
+}
+
+/// The trial and the digest of a checkpoint that a worker wants.
+pub(super) fn wanted_checkpoint(
+    wire: &proto::GetCheckpointRequest,
+    roster: &Roster,
+) -> Result<(TrialIndex, [u8; 32]), RpcError> {
+    let id = TrialId(array(&wire.trial_id, "trial_id")?);
+    let trial = roster.place(id).ok_or(RpcError::UnknownCheckpoint)?;
+    Ok((trial, array(&wire.digest, "digest")?))
 }
 
 fn lease(wire: &proto::Lease, roster: &Roster) -> Option<Lease> {

@@ -1,6 +1,7 @@
 //! The gRPC edge: services that turn wire messages into posts for the driver and replies back.
 
 mod artifacts;
+mod checkpoints;
 mod connection;
 mod convert;
 mod listener;
@@ -15,6 +16,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use coordinator_core::{lease::TrialIndex, sweep::TrialId};
 use proto::{artifacts_server::ArtifactsServer, session_server::SessionServer};
 use tokio::{net::TcpListener, sync::watch};
 use tokio_util::sync::CancellationToken;
@@ -22,7 +24,7 @@ use tonic::transport::Server;
 
 pub use listener::{Bounds, raise_file_limit};
 
-use crate::{mailbox::Mailbox, roster::Roster};
+use crate::{mailbox::Mailbox, roster::Roster, store::CheckpointFiles};
 
 /// What every call needs to know of the sweep; but for the roster, fixed for its whole run.
 #[derive(Debug)]
@@ -31,6 +33,7 @@ pub struct Sweep {
     pub roster: watch::Receiver<Arc<Roster>>,
     /// The data set's canonical bytes.
     pub blob: Bytes,
+    pub checkpoints: Arc<CheckpointFiles>,
     pub term: u64,
     pub state_id: [u8; 16],
     pub sync_every: Duration,
@@ -44,6 +47,10 @@ pub struct Sweep {
 impl Sweep {
     fn roster(&self) -> Arc<Roster> {
         self.roster.borrow().clone()
+    }
+
+    fn trial_id(&self, trial: TrialIndex) -> TrialId {
+        self.roster.borrow().plan.trials[trial.at()].id
     }
 }
 
@@ -71,11 +78,11 @@ pub async fn serve(
     mailbox: Mailbox,
     shutdown: CancellationToken,
 ) -> Result<(), tonic::transport::Error> {
-    let session = SessionServer::new(session::Session::new(sweep.clone(), mailbox))
+    let session = SessionServer::new(session::Session::new(sweep.clone(), mailbox.clone()))
         .max_decoding_message_size(proto::MAX_MESSAGE_BYTES)
         .max_encoding_message_size(proto::MAX_MESSAGE_BYTES);
-    let artifacts = ArtifactsServer::new(artifacts::Artifacts::new(sweep))
-        .max_decoding_message_size(proto::CHUNK_BYTES)
+    let artifacts = ArtifactsServer::new(artifacts::Artifacts::new(sweep, mailbox))
+        .max_decoding_message_size(2 * proto::CHUNK_BYTES)
         .max_encoding_message_size(2 * proto::CHUNK_BYTES);
     let serve = Server::builder()
         .timeout(CALL_DEADLINE)

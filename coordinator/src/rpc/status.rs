@@ -1,5 +1,7 @@
 //! Errors of this edge to gRPC codes; nowhere else are codes chosen.
 
+use std::io;
+
 use thiserror::Error;
 use tonic::Status;
 
@@ -15,6 +17,10 @@ pub(super) enum RpcError {
     Malformed(String),
     #[error("the coordinator has no data set {0}")]
     UnknownDataset(String),
+    #[error("the checkpoint is damaged or gone")]
+    UnknownCheckpoint,
+    #[error("cannot keep or read the checkpoint: {0}")]
+    Disk(#[from] io::Error),
     #[error("the coordinator is busy; try again soon")]
     Busy,
     #[error("the coordinator is ending")]
@@ -37,6 +43,8 @@ impl From<RpcError> for Status {
             RpcError::Refused(_) => Self::failed_precondition(text),
             RpcError::Malformed(_) => Self::invalid_argument(text),
             RpcError::UnknownDataset(_) => Self::not_found(text),
+            RpcError::UnknownCheckpoint => Self::not_found(text),
+            RpcError::Disk(_) => Self::aborted(text),
             RpcError::Busy => Self::resource_exhausted(text),
             RpcError::Ending => Self::unavailable(text),
         }

@@ -19,7 +19,11 @@ use tonic::{
 };
 
 use super::{Bounds, Sweep, serve};
-use crate::{mailbox::Mailbox, roster::Roster, store::tests::plan};
+use crate::{
+    mailbox::Mailbox,
+    roster::Roster,
+    store::{CheckpointFiles, tests::plan},
+};
 
 const BOUNDS: Bounds = Bounds { n_connections: 4, greeting: Duration::from_millis(300) };
 
@@ -40,9 +44,11 @@ impl TestServer {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let roster = Arc::new(Roster::new(Arc::new(plan(1))));
+        let state = tempfile::tempdir().unwrap();
         let sweep = Sweep {
             roster: watch::channel(roster).1,
             blob: Vec::new().into(),
+            checkpoints: Arc::new(CheckpointFiles::open(state.path()).unwrap()),
             term: 1,
             state_id: [1; 16],
             sync_every: Duration::from_secs(5),

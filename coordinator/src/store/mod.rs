@@ -1,6 +1,7 @@
 //! The store: one SQLite file that holds everything a sweep must not lose. It knows no policy; it
 //! makes batches of the core's records durable and gives back what they amount to.
 
+mod checkpoints;
 mod folder;
 mod load;
 mod numbers;
@@ -18,6 +19,7 @@ use std::{
 use rusqlite::{Connection, OpenFlags, config::DbConfig};
 use thiserror::Error;
 
+pub use checkpoints::{CheckpointFiles, Receiving};
 pub use folder::{StateFolder, database_in};
 pub use load::Recorded;
 use numbers::Numbers;

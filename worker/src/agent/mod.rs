@@ -1,7 +1,9 @@
 //! The agent: what the worker holds, what it states in each Sync, and what an answer changes. It
 //! has no clock and does no I/O; `session` feeds it and does what it says.
 
-use proto::{Ack, Finished, Grant, Hyperparameter, Lease, Order, Running, SyncReply, SyncRequest};
+use proto::{
+    Ack, Checkpoint, Finished, Grant, Hyperparameter, Lease, Order, Running, SyncReply, SyncRequest,
+};
 
 /// Grants that may wait for a slot.
 const MAX_QUEUE_PLACES: usize = proto::MAX_QUEUE_PLACES as usize;
@@ -21,6 +23,8 @@ pub(crate) struct Start {
     pub(crate) attempt: u32,
     pub(crate) hyperparameters: Vec<Hyperparameter>,
     pub(crate) seed: u32,
+    /// What was published of it, the newest first.
+    pub(crate) checkpoints: Vec<Checkpoint>,
 }
 
 /// How far a job has come.
@@ -56,6 +60,7 @@ enum Phase {
     Waiting {
         hyperparameters: Vec<Hyperparameter>,
         seed: u32,
+        checkpoints: Vec<Checkpoint>,
     },
     Running,
     /// Given up by order, but its slot has not come to rest yet.
@@ -152,6 +157,12 @@ impl Agent {
     pub(crate) fn leases(&self) -> Vec<Lease> {
         let live = self.held.iter().filter(|held| held.phase != Phase::Stopping);
         live.map(|held| held.lease.clone()).collect()
+    }
+
+    /// The lease of what is trained; `None` once nobody wants it.
+    pub(crate) fn lease_of(&self, job: Job) -> Option<Lease> {
+        let held = self.held.iter().find(|held| held.job == job);
+        held.filter(|held| held.phase == Phase::Running).map(|held| held.lease.clone())
     }
 
     /// A session begins. Gives the jobs to stop: those that the coordinator did not keep.
@@ -278,6 +289,7 @@ impl Agent {
                     phase: Phase::Waiting {
                         hyperparameters: grant.hyperparameters,
                         seed: grant.seed,
+                        checkpoints: grant.checkpoints,
                     },
                     progress: Progress::default(),
                 });
@@ -293,12 +305,13 @@ impl Agent {
         }
         let held = self.held.iter_mut().find(|held| held.is_waiting())?;
         match std::mem::replace(&mut held.phase, Phase::Running) {
-            Phase::Waiting { hyperparameters, seed } => Some(Start {
+            Phase::Waiting { hyperparameters, seed, checkpoints } => Some(Start {
                 job: held.job,
                 trial_id: held.trial_id,
                 attempt: held.lease.attempt,
                 hyperparameters,
                 seed,
+                checkpoints,
             }),
             Phase::Running | Phase::Stopping => None,
         }

@@ -44,15 +44,17 @@ impl Session {
         info!("draining: finishing what ends soon, handing back the rest");
         self.drain = Some(Drain { began: Instant::now(), by_signal, is_told: false });
         for (job, progress) in self.agent.drain() {
-            if progress.seconds_left().is_none_or(|seconds| seconds > FINISH_WITHIN_S) {
+            let is_long = progress.seconds_left().is_none_or(|seconds| seconds > FINISH_WITHIN_S);
+            if is_long && !self.abandon_fetch(job) {
                 self.slots.leave_at_epoch_end(job);
             }
         }
     }
 
-    pub(super) fn hurry_drain(&self) {
+    pub(super) fn hurry_drain(&mut self) {
         if self.drain.as_ref().is_some_and(|drain| drain.began.elapsed() >= DROP_AFTER) {
             self.slots.stop_all();
+            self.stop_publishing();
         }
     }
 

@@ -3,6 +3,7 @@
 
 mod drain;
 mod replies;
+mod traffic;
 
 use std::time::Duration;
 
@@ -12,7 +13,10 @@ use tokio::time::{self, Instant};
 use tracing::{error, info, warn};
 use trainer::{Ending, TrialResult};
 
-use self::drain::{DROP_AFTER, Drain, LEAVE_AFTER};
+use self::{
+    drain::{DROP_AFTER, Drain, LEAVE_AFTER},
+    traffic::Traffic,
+};
 use crate::{
     agent::{Agent, Job, Start, Urgency},
     backoff::Backoff,
@@ -49,6 +53,7 @@ pub(crate) struct Session {
     spool: Spool,
     checkpoints: Checkpoints,
     supply: Supply,
+    traffic: Traffic,
     link: Link,
     backoff: Backoff,
     /// Outcomes that are not in the spool yet.
@@ -91,6 +96,7 @@ impl Session {
             spool: parts.spool,
             checkpoints: parts.checkpoints,
             supply: Supply::new(parts.datasets),
+            traffic: Traffic::default(),
             link: parts.link,
             backoff: Backoff::new(),
             fresh: Vec::new(),
@@ -114,6 +120,7 @@ impl Session {
     pub(crate) async fn run(&mut self, mut signals: StopSignals) -> anyhow::Result<Ended> {
         loop {
             self.start_trials();
+            self.publish_next();
             self.call_if_due();
             if let Some(ended) = self.over()? {
                 return Ok(ended);
@@ -121,6 +128,7 @@ impl Session {
             let wake_at = self.wake_at();
             tokio::select! {
                 () = signals.next() => self.signalled(),
+                moved = self.traffic.moved() => self.moved(moved),
                 message = self.slots.message() => self.take_messages(message)?,
                 reply = completed(&mut self.call) => {
                     if let Some(ended) = self.take_reply(reply) {
@@ -141,13 +149,12 @@ impl Session {
 
     fn start_trials(&mut self) {
         let Some(data) = self.supply.ready().cloned() else { return };
-        while let Some(Start { job, trial_id, attempt, hyperparameters, seed }) =
-            self.agent.start_next()
-        {
+        while let Some(start) = self.agent.start_next() {
+            let Start { job, trial_id, attempt, hyperparameters, seed, checkpoints } = start;
             match convert::train_config(&hyperparameters, seed) {
                 Ok(config) => {
                     let data = data.clone();
-                    self.slots.begin(Task { job, trial_id, attempt, config, data });
+                    self.begin(Task { job, trial_id, attempt, config, data }, checkpoints);
                 }
                 Err(text) => {
                     let outcome = Outcome { result: Err(text), timings: vec![], wall_s: 0.0 };
@@ -165,8 +172,7 @@ impl Session {
             }
             return;
         }
-        let is_heard = self.agent.has_session() && self.backoff.n_failures() == 0;
-        if !is_heard {
+        if !self.is_heard() {
             self.store();
         }
         if Instant::now() < self.call_at() {
@@ -188,13 +194,15 @@ impl Session {
         });
     }
 
+    /// There is a session, and the coordinator has answered its last call.
+    fn is_heard(&self) -> bool {
+        self.agent.has_session() && self.backoff.n_failures() == 0
+    }
+
     /// When the next call is due. Only a coordinator that answers is called before its time.
     fn call_at(&self) -> Instant {
-        let urgency = match self.agent.has_session() && self.backoff.n_failures() == 0 {
-            true => self.agent.urgency(),
-            false => Urgency::Usual,
-        };
-        match urgency {
+        match self.agent.urgency() {
+            _ if !self.is_heard() => self.next_call_at,
             Urgency::Usual => self.next_call_at,
             Urgency::Soon => self.next_call_at.min(self.heard_at + COLLECT_FOR),
             Urgency::AtOnce => self.heard_at,
@@ -242,7 +250,8 @@ impl Session {
             match message {
                 Message::EpochDone(job, progress) => self.agent.progressed(job, progress),
                 Message::Ended(job, outcome) => self.take_outcome(job, *outcome),
-                Message::Left(job) => self.agent.left(job),
+                Message::Saved(job) => self.traffic.want(job),
+                Message::Left(job) => self.slot_left(job),
                 Message::Died(text) => {
                     self.store();
                     bail!("a slot's thread died: {text}; {}", self.left());

@@ -167,6 +167,7 @@ impl Session {
     pub(super) fn look_for_next(&mut self) {
         let stop = self.agent.give_up();
         self.stop(stop);
+        self.stop_publishing();
         self.drain = None;
         self.backoff = Backoff::new();
         self.next_call_at = Instant::now() + jittered(BETWEEN_SWEEPS, random());
@@ -174,7 +175,9 @@ impl Session {
 
     fn stop(&mut self, jobs: Vec<(Job, TrialId)>) {
         for (job, trial_id) in jobs {
-            self.slots.stop(job);
+            if !self.abandon_fetch(job) {
+                self.slots.stop(job);
+            }
             info!("trial {} stopped, it is not needed any more", short_id(&trial_id));
         }
     }

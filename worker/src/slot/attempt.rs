@@ -1,20 +1,14 @@
 //! One attempt at a trial: trains it from its checkpoint or from scratch, epoch by epoch.
 
-use std::{
-    sync::atomic::Ordering,
-    time::{Duration, Instant},
-};
+use std::{sync::atomic::Ordering, time::Instant};
 
 use proto::Timing;
 use tokio::sync::mpsc;
-use tracing::warn;
+use tracing::{info, warn};
 use trainer::{EpochEnd, Trainer, TrialResult};
 
 use super::{Message, Shared, Task, Wishes};
 use crate::{agent::Progress, checkpoints::Checkpoint, cpu::thread_cpu_time, hex::short_id};
-
-/// Training between two checkpoints of a trial; shorter trials write none.
-const CHECKPOINT_EVERY: Duration = Duration::from_secs(30);
 
 pub(super) struct Attempt<'a> {
     pub(super) shared: &'a Shared,
@@ -41,10 +35,8 @@ impl Attempt<'_> {
                 EpochEnd::Continues => {}
             }
             let leaves = self.wishes.leave_at_epoch_end.load(Ordering::Relaxed);
-            if leaves || saved.elapsed() >= CHECKPOINT_EVERY {
-                let (trainer, timings) = (trainer.checkpoint(), self.timings.clone());
-                let checkpoint = Checkpoint { trainer, timings };
-                self.shared.checkpoints.save(&self.task.trial_id, &checkpoint);
+            if leaves || saved.elapsed() >= self.shared.checkpoint_every {
+                self.save(&trainer);
                 saved = Instant::now();
             }
             if leaves {
@@ -54,6 +46,13 @@ impl Attempt<'_> {
         Ok(None)
     }
 
+    fn save(&self, trainer: &Trainer) {
+        let (trainer, timings) = (trainer.checkpoint(), self.timings.clone());
+        self.shared.checkpoints.save(&self.task.trial_id, &Checkpoint { trainer, timings });
+        // The session may be gone, and then nobody publishes it.
+        let _ = self.messages.blocking_send(Message::Saved(self.task.job));
+    }
+
     /// From the trial's checkpoint if there is a good one, else from scratch.
     fn open(&mut self) -> Result<Trainer, trainer::TrainError> {
         let Task { trial_id, config, data, .. } = self.task;
@@ -61,6 +60,8 @@ impl Attempt<'_> {
         if let Some(checkpoint) = self.shared.checkpoints.load(trial_id) {
             match Trainer::resume(config.clone(), data.clone(), isa, &checkpoint.trainer) {
                 Ok(trainer) if trainer.history().len() == checkpoint.timings.len() => {
+                    let n_epochs = trainer.history().len();
+                    info!("trial {} goes on after epoch {n_epochs}", short_id(trial_id));
                     *self.timings = checkpoint.timings;
                     return Ok(trainer);
                 }

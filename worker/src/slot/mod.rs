@@ -12,7 +12,7 @@ use std::{
         mpsc as blocking,
     },
     thread::{self, JoinHandle},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use proto::Timing;
@@ -41,6 +41,8 @@ pub(crate) struct Task {
 /// What a slot tells the session.
 pub(crate) enum Message {
     EpochDone(Job, Progress),
+    /// A checkpoint was written.
+    Saved(Job),
     Ended(Job, Box<Outcome>),
     /// Stopped, with or without a checkpoint.
     Left(Job),
@@ -61,6 +63,8 @@ pub(crate) struct Shared {
     pub(crate) worker_name: String,
     pub(crate) isa: Isa,
     pub(crate) checkpoints: Checkpoints,
+    /// Training between two checkpoints of a trial; shorter trials write none.
+    pub(crate) checkpoint_every: Duration,
     /// `None`: slots run unpinned.
     pub(crate) cores: Option<Cores>,
     pub(crate) n_busy: AtomicU32,

@@ -12,6 +12,7 @@ fn shared(folder: &Path, cores: Option<Cores>) -> Shared {
         worker_name: "test".into(),
         isa: Isa::choose(None).unwrap(),
         checkpoints: Checkpoints::open(folder).unwrap(),
+        checkpoint_every: Duration::from_secs(30),
         cores,
         n_busy: AtomicU32::new(0),
     }
@@ -77,7 +78,7 @@ fn a_slot_trains_on_after_a_trial_that_fails() {
         slots.begin(task);
         let message = loop {
             match slots.messages.blocking_recv().unwrap() {
-                Message::EpochDone(..) => {}
+                Message::EpochDone(..) | Message::Saved(_) => {}
                 message => break slots.note(message),
             }
         };

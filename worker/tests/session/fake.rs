@@ -10,15 +10,17 @@ use std::{
 };
 
 use proto::{
-    Ack, Chunk, Data, Finished, GetDatasetRequest, Grant, Hyperparameter, JoinReply, JoinRequest,
-    Lease, Order, SyncReply, SyncRequest, Verdict,
+    Ack, Announcement, Checkpoint, Chunk, Data, Finished, GetCheckpointRequest, GetDatasetRequest,
+    Grant, Hyperparameter, JoinReply, JoinRequest, Lease, Order, PutCheckpointReply,
+    PutCheckpointRequest, SyncReply, SyncRequest, Verdict,
     artifacts_server::{Artifacts, ArtifactsServer},
     hyperparameter::Value,
+    put_checkpoint_request::Part,
     session_server::{Session, SessionServer},
 };
 use tokio::{net::TcpListener, runtime::Runtime};
 use tokio_stream::{Iter, wrappers::TcpListenerStream};
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, Streaming};
 use trainer::{Dataset, Scale, Split};
 
 pub const N_TRAIN: u32 = 400;
@@ -66,6 +68,12 @@ pub struct Trial {
     pub outcomes: Vec<Finished>,
 }
 
+impl Trial {
+    fn id(&self) -> u8 {
+        self.grant.lease.as_ref().unwrap().trial_id[0]
+    }
+}
+
 pub struct State {
     pub state_id: [u8; 16],
     pub trials: BTreeMap<u8, Trial>,
@@ -76,6 +84,18 @@ pub struct State {
     pub n_replies_to_lose: usize,
     /// Once it has granted something, Syncs do not reach it any more.
     pub deaf_after_a_grant: bool,
+    /// What was published of each trial, in the order of its coming.
+    pub published: BTreeMap<u8, Vec<(Checkpoint, Vec<u8>)>>,
+    /// What has come of checkpoints that are not whole yet, by digest.
+    pub parts: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// Where the bytes of each upload began.
+    pub upload_offsets: Vec<u64>,
+    /// Where each download of a checkpoint began, and the epoch it was of.
+    pub downloads: Vec<(u64, u32)>,
+    /// The last published checkpoint is sent damaged.
+    pub damages_newest: bool,
+    /// Transfers of checkpoints, as many as this, break after their first chunk.
+    pub n_checkpoints_to_break: usize,
     /// Data set requests, as many as this, break after their first chunk.
     pub n_transfers_to_break: usize,
     /// The first Sync that hands something in reaches another sweep's coordinator.
@@ -148,6 +168,9 @@ impl State {
             if is_unseen || (trial.granted_in.is_none() && n_free > 0) {
                 n_free = n_free.saturating_sub(1);
                 trial.granted_in = Some(request.seq);
+                let published = self.published.get(&trial.id());
+                let newest_first = published.into_iter().flatten().rev().map(|it| it.0.clone());
+                trial.grant.checkpoints = newest_first.take(2).collect();
                 grants.push(trial.grant.clone());
             }
         }
@@ -180,6 +203,12 @@ impl Fake {
             joins: vec![],
             syncs: vec![],
             dataset_offsets: vec![],
+            published: BTreeMap::new(),
+            parts: BTreeMap::new(),
+            upload_offsets: vec![],
+            downloads: vec![],
+            damages_newest: false,
+            n_checkpoints_to_break: 0,
             n_replies_to_lose: 0,
             deaf_after_a_grant: false,
             n_transfers_to_break: 0,
@@ -238,6 +267,7 @@ impl Server {
             cache_dir: cache_dir.into(),
             stay: false,
             lost_after: Duration::from_secs(30),
+            checkpoint_every: worker::CHECKPOINT_EVERY,
             pin: false,
             local_index: None,
             exit_on_stdin_eof: false,
@@ -305,9 +335,51 @@ impl Session for Fake {
     }
 }
 
+type Chunks = Iter<std::vec::IntoIter<Result<Chunk, Status>>>;
+
+/// The bytes in small chunks; the first alone while there are transfers to break.
+fn chunks(bytes: &[u8], n_to_break: &mut usize) -> Chunks {
+    let chunks = bytes.chunks(1000).map(|bytes| Ok(Chunk { bytes: bytes.to_vec() }));
+    let mut chunks: Vec<_> = chunks.collect();
+    if *n_to_break > 0 {
+        *n_to_break -= 1;
+        chunks.truncate(1);
+        chunks.push(Err(Status::unavailable("the transfer broke")));
+    }
+    tokio_stream::iter(chunks)
+}
+
+impl State {
+    /// Keeps what came of a checkpoint; gives how much of it is there.
+    fn upload(&mut self, announcement: &Announcement, bytes: &[u8]) -> Result<u64, Status> {
+        let checkpoint = announcement.checkpoint.clone().unwrap();
+        let trial = announcement.lease.as_ref().unwrap().trial_id[0];
+        let published = self.published.entry(trial).or_default();
+        if published.iter().any(|(known, _)| *known == checkpoint) {
+            return Ok(checkpoint.n_bytes);
+        }
+        let part = self.parts.entry(checkpoint.digest.clone()).or_default();
+        if bytes.is_empty() {
+            return Ok(part.len() as u64);
+        }
+        assert_eq!(announcement.offset, part.len() as u64);
+        self.upload_offsets.push(announcement.offset);
+        if self.n_checkpoints_to_break > 0 {
+            self.n_checkpoints_to_break -= 1;
+            part.extend(&bytes[..1000]);
+            return Err(Status::unavailable("the transfer broke"));
+        }
+        part.extend(bytes);
+        assert_eq!(part.len() as u64, checkpoint.n_bytes);
+        published.push((checkpoint, std::mem::take(part)));
+        Ok(announcement.checkpoint.as_ref().unwrap().n_bytes)
+    }
+}
+
 #[tonic::async_trait]
 impl Artifacts for Fake {
-    type GetDatasetStream = Iter<std::vec::IntoIter<Result<Chunk, Status>>>;
+    type GetDatasetStream = Chunks;
+    type GetCheckpointStream = Chunks;
 
     async fn get_dataset(
         &self,
@@ -319,14 +391,42 @@ impl Artifacts for Fake {
             return Err(Status::not_found("no such data set"));
         }
         state.dataset_offsets.push(offset);
-        let rest = &state.blob[offset as usize..];
-        let chunks = rest.chunks(1000).map(|bytes| Ok(Chunk { bytes: bytes.to_vec() }));
-        let mut chunks: Vec<_> = chunks.collect();
-        if state.n_transfers_to_break > 0 {
-            state.n_transfers_to_break -= 1;
-            chunks.truncate(1);
-            chunks.push(Err(Status::unavailable("the transfer broke")));
+        let rest = state.blob[offset as usize..].to_vec();
+        Ok(Response::new(chunks(&rest, &mut state.n_transfers_to_break)))
+    }
+
+    async fn put_checkpoint(
+        &self,
+        request: Request<Streaming<PutCheckpointRequest>>,
+    ) -> Result<Response<PutCheckpointReply>, Status> {
+        let mut messages = request.into_inner();
+        let mut announcement = None;
+        let mut bytes = Vec::new();
+        while let Some(PutCheckpointRequest { part }) = messages.message().await? {
+            match part.unwrap() {
+                Part::Announcement(part) => announcement = Some(part),
+                Part::Bytes(part) => bytes.extend(part),
+            }
         }
-        Ok(Response::new(tokio_stream::iter(chunks)))
+        let n_bytes = self.state().upload(&announcement.unwrap(), &bytes)?;
+        Ok(Response::new(PutCheckpointReply { n_bytes }))
+    }
+
+    async fn get_checkpoint(
+        &self,
+        request: Request<GetCheckpointRequest>,
+    ) -> Result<Response<Self::GetCheckpointStream>, Status> {
+        let GetCheckpointRequest { trial_id, digest, offset } = request.into_inner();
+        let mut state = self.state();
+        let published = &state.published[&trial_id[0]];
+        let at = published.iter().position(|(known, _)| known.digest == digest).unwrap();
+        let mut bytes = published[at].1.clone();
+        if state.damages_newest && at + 1 == published.len() {
+            bytes[100] ^= 1;
+        }
+        let epoch = published[at].0.epoch;
+        state.downloads.push((offset, epoch));
+        let rest = bytes.split_off(offset as usize);
+        Ok(Response::new(chunks(&rest, &mut state.n_checkpoints_to_break)))
     }
 }

@@ -36,9 +36,9 @@ impl Core {
         reply.stop = self.note_progress(now, id, &sync.running);
         reply.withdraw = self.withdraw(now, id, sync.seen_seq);
         let grants = self.grant(now, id, &sync, out).into_iter();
-        reply.grants = grants
-            .map(|lease| Grant { lease, checkpoint: self.checkpoints.latest(lease.trial) })
-            .collect();
+        let with_checkpoints =
+            |lease: Lease| Grant { lease, checkpoints: self.checkpoints.of(lease.trial).to_vec() };
+        reply.grants = grants.map(with_checkpoints).collect();
         reply.order = self.order_for(id);
         reply.soon = self.awaits_trials() || self.may_soon_be_of_use(id);
         // A worker that drained holds nothing and comes back, if at all, with a Join.

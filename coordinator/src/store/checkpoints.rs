@@ -1,0 +1,271 @@
+//! Published checkpoints: `<state>/checkpoints/<trial id>/<epoch>-<sha256>`, each whole or not
+//! there; a `.part` is on its way. Losing one costs time and nothing else. Which of them are kept is
+//! the core's decision.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs::{self, File},
+    io,
+    os::unix::fs::FileExt,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use coordinator_core::{checkpoints::Checkpoint, lease::TrialIndex, sweep::TrialId};
+use rustix::fs::statvfs;
+use sha2::{Digest, Sha256};
+
+/// Checkpoints of trials that no plan names any more go after this long.
+const KEPT_FOR: Duration = Duration::from_secs(14 * 24 * 60 * 60);
+
+/// What a checkpoint leaves free on the disk: results need it more.
+const RESERVE_BYTES: u64 = 64 * 1024 * 1024;
+
+const PART: &str = "part";
+
+#[derive(Debug)]
+pub struct CheckpointFiles {
+    folder: PathBuf,
+    /// Trials that may have a folder here.
+    trials: Mutex<BTreeMap<TrialIndex, TrialId>>,
+    /// Trials for which a checkpoint is being received.
+    receiving: Mutex<BTreeSet<TrialIndex>>,
+}
+
+impl CheckpointFiles {
+    /// Opens or creates the folder; what former runs left unfinished is removed.
+    pub fn open(state: &Path) -> io::Result<Self> {
+        let folder = state.join("checkpoints");
+        fs::create_dir_all(&folder)?;
+        for entry in fs::read_dir(&folder)?.flatten() {
+            let modified = entry.metadata().and_then(|metadata| metadata.modified());
+            let age = modified.ok().and_then(|time| time.elapsed().ok()).unwrap_or_default();
+            if trial_id(&entry.path()).is_none() || KEPT_FOR < age {
+                remove(&entry.path())?;
+                continue;
+            }
+            for file in files_in(&entry.path())? {
+                if parse(&file).is_none() {
+                    remove(&file)?;
+                }
+            }
+        }
+        Ok(Self { folder, trials: Mutex::default(), receiving: Mutex::default() })
+    }
+
+    /// What former runs have published of the trials that `place` knows.
+    pub fn found(
+        &self,
+        place: impl Fn(TrialId) -> Option<TrialIndex>,
+    ) -> io::Result<Vec<(TrialIndex, Checkpoint)>> {
+        let mut found = Vec::new();
+        for entry in fs::read_dir(&self.folder)?.flatten() {
+            let Some(id) = trial_id(&entry.path()) else { continue };
+            let Some(trial) = place(id) else { continue };
+            lock(&self.trials).insert(trial, id);
+            let files = files_in(&entry.path())?;
+            found.extend(files.iter().filter_map(|file| Some((trial, parse(file)?))));
+        }
+        Ok(found)
+    }
+
+    /// Begins to receive a checkpoint, or goes on with what has come of it before. `None` while
+    /// another one of the trial is being received.
+    pub fn receive(
+        self: &Arc<Self>,
+        trial: TrialIndex,
+        id: TrialId,
+        checkpoint: Checkpoint,
+    ) -> io::Result<Option<Receiving>> {
+        if !lock(&self.receiving).insert(trial) {
+            return Ok(None);
+        }
+        let turn = Turn { files: self.clone(), trial };
+        lock(&self.trials).insert(trial, id);
+        let folder = self.folder_of(id);
+        fs::create_dir_all(&folder)?;
+        let path = folder.join(name_of(&checkpoint));
+        let part = path.with_extension(PART);
+        for other in files_in(&folder)? {
+            if other.extension().is_some_and(|it| it == PART) && other != part {
+                remove(&other)?;
+            }
+        }
+        if parse(&path) == Some(checkpoint) {
+            let n_bytes = checkpoint.n_bytes;
+            return Ok(Some(Receiving { path, part: None, n_bytes, checkpoint, _turn: turn }));
+        }
+        let file =
+            File::options().read(true).write(true).create(true).truncate(false).open(part)?;
+        let mut n_bytes = file.metadata()?.len();
+        if checkpoint.n_bytes < n_bytes {
+            file.set_len(0)?;
+            n_bytes = 0;
+        }
+        check_room(&folder, checkpoint.n_bytes - n_bytes)?;
+        Ok(Some(Receiving { path, part: Some(file), n_bytes, checkpoint, _turn: turn }))
+    }
+
+    /// The bytes of a checkpoint; `None` if it is not there. A damaged one is removed.
+    pub fn read(&self, id: TrialId, digest: [u8; 32]) -> io::Result<Option<Vec<u8>>> {
+        let has_digest = |file: &&PathBuf| parse(file).is_some_and(|it| it.digest == digest);
+        let files = files_in(&self.folder_of(id))?;
+        let Some(path) = files.iter().find(has_digest) else { return Ok(None) };
+        let bytes = fs::read(path)?;
+        if Sha256::digest(&bytes).as_slice() == digest {
+            return Ok(Some(bytes));
+        }
+        tracing::warn!("{} is damaged: its trial goes on from before", path.display());
+        remove(path)?;
+        Ok(None)
+    }
+
+    /// Removes all of a trial's files but those of `kept`.
+    pub fn keep(&self, id: TrialId, kept: &[Checkpoint]) -> io::Result<()> {
+        let folder = self.folder_of(id);
+        if kept.is_empty() {
+            return remove(&folder);
+        }
+        for file in files_in(&folder)? {
+            if !parse(&file).is_some_and(|checkpoint| kept.contains(&checkpoint)) {
+                remove(&file)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A trial has its outcome: gives the trial's id if it may have files, which `keep` removes.
+    pub fn ended(&self, trial: TrialIndex) -> Option<TrialId> {
+        lock(&self.trials).remove(&trial)
+    }
+
+    fn folder_of(&self, id: TrialId) -> PathBuf {
+        self.folder.join(id.to_string())
+    }
+}
+
+/// A checkpoint on its way; another of the same trial has to wait until this is dropped.
+#[derive(Debug)]
+pub struct Receiving {
+    path: PathBuf,
+    /// `None` once it is whole.
+    part: Option<File>,
+    n_bytes: u64,
+    checkpoint: Checkpoint,
+    _turn: Turn,
+}
+
+impl Receiving {
+    /// Bytes that are there, counted from the first.
+    pub fn n_bytes(&self) -> u64 {
+        self.n_bytes
+    }
+
+    pub fn is_whole(&self) -> bool {
+        self.part.is_none()
+    }
+
+    /// Takes the next bytes in. The last ones make it whole and durable, unless they are not what
+    /// the digest says: then nothing is there any more.
+    pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let end = self.n_bytes + bytes.len() as u64;
+        let Some(part) = self.part.as_ref().filter(|_| end <= self.checkpoint.n_bytes) else {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "more bytes than announced"));
+        };
+        part.write_all_at(bytes, self.n_bytes)?;
+        self.n_bytes = end;
+        if end == self.checkpoint.n_bytes { self.seal() } else { Ok(()) }
+    }
+
+    fn seal(&mut self) -> io::Result<()> {
+        let part_path = self.path.with_extension(PART);
+        if Sha256::digest(fs::read(&part_path)?).as_slice() != self.checkpoint.digest {
+            self.n_bytes = 0;
+            remove(&part_path)?;
+            let text = "the bytes have another SHA-256 than announced";
+            return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+        }
+        if let Some(part) = self.part.take() {
+            part.sync_all()?;
+        }
+        fs::rename(&part_path, &self.path)?;
+        match self.path.parent() {
+            Some(folder) => File::open(folder)?.sync_all(),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The right to receive a checkpoint of a trial.
+#[derive(Debug)]
+struct Turn {
+    files: Arc<CheckpointFiles>,
+    trial: TrialIndex,
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        lock(&self.files.receiving).remove(&self.trial);
+    }
+}
+
+/// Fails with the disk's own error before the disk is full.
+fn check_room(folder: &Path, n_bytes: u64) -> io::Result<()> {
+    let disk = statvfs(folder)?;
+    let n_free = disk.f_bavail.saturating_mul(disk.f_frsize);
+    if n_free < n_bytes.saturating_add(RESERVE_BYTES) {
+        return Err(io::ErrorKind::StorageFull.into());
+    }
+    Ok(())
+}
+
+fn name_of(checkpoint: &Checkpoint) -> String {
+    format!("{}-{}", checkpoint.epoch, TrialId(checkpoint.digest))
+}
+
+/// The inverse, with the length from the disk; `None` for what is no whole checkpoint.
+fn parse(path: &Path) -> Option<Checkpoint> {
+    let (epoch, digest) = path.file_name()?.to_str()?.split_once('-')?;
+    let n_bytes = fs::metadata(path).ok()?.len();
+    Some(Checkpoint { digest: parse_hex(digest)?, n_bytes, epoch: epoch.parse().ok()? })
+}
+
+fn trial_id(path: &Path) -> Option<TrialId> {
+    parse_hex(path.file_name()?.to_str()?).map(TrialId)
+}
+
+fn parse_hex(text: &str) -> Option<[u8; 32]> {
+    let is_hex = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    if text.len() != 64 || !is_hex {
+        return None;
+    }
+    let mut bytes = [0; 32];
+    for (at, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&text[2 * at..2 * at + 2], 16).ok()?;
+    }
+    Some(bytes)
+}
+
+/// None where there is no such folder.
+fn files_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    match fs::read_dir(folder) {
+        Ok(entries) => Ok(entries.flatten().map(|entry| entry.path()).collect()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Removes a file or a folder; that it was not there is no error.
+fn remove(path: &Path) -> io::Result<()> {
+    let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+    match removed {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Nothing is left half done under these locks.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

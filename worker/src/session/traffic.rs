@@ -1,0 +1,146 @@
+//! Checkpoints that travel beside the calls: new ones to the coordinator, one after the other, and
+//! those of granted trials from there before their slots begin.
+
+use std::collections::VecDeque;
+
+use tokio::task::{AbortHandle, JoinSet};
+
+use super::Session;
+use crate::{
+    agent::Job,
+    pending::{Pending, completed},
+    slot::Task,
+    transfer,
+};
+
+#[derive(Default)]
+pub(super) struct Traffic {
+    /// Jobs with a new checkpoint; the first one's is on its way if `publishing` is there.
+    to_publish: VecDeque<Job>,
+    publishing: Option<Pending<()>>,
+    /// Jobs whose slots rest, to be handed back once their checkpoint was published.
+    leaving: Vec<Job>,
+    /// Tasks that wait for a checkpoint to go on from.
+    fetching: JoinSet<Task>,
+    fetches: Vec<(Job, AbortHandle)>,
+}
+
+pub(super) enum Moved {
+    /// The first job's checkpoint was published, or will not be.
+    Published,
+    /// The task can begin, from a checkpoint or without.
+    Fetched(Task),
+}
+
+impl Traffic {
+    /// Waits until something has come to its end; for ever if nothing is on its way.
+    pub(super) async fn moved(&mut self) -> Moved {
+        tokio::select! {
+            () = completed(&mut self.publishing) => Moved::Published,
+            task = fetched(&mut self.fetching) => {
+                self.fetches.retain(|(job, _)| *job != task.job);
+                Moved::Fetched(task)
+            }
+        }
+    }
+
+    /// Publishes the job's checkpoint when its turn comes.
+    pub(super) fn want(&mut self, job: Job) {
+        let n_under_way = usize::from(self.publishing.is_some());
+        if !self.to_publish.iter().skip(n_under_way).any(|wanted| *wanted == job) {
+            self.to_publish.push_back(job);
+        }
+    }
+
+    /// Ends a fetch; false if there is none of this job.
+    fn abandon(&mut self, job: Job) -> bool {
+        let fetch = self.fetches.extract_if(.., |(of, _)| *of == job).next();
+        fetch.inspect(|(_, handle)| handle.abort()).is_some()
+    }
+}
+
+async fn fetched(fetching: &mut JoinSet<Task>) -> Task {
+    loop {
+        match fetching.join_next().await {
+            Some(Ok(task)) => return task,
+            Some(Err(error)) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            Some(Err(_abandoned)) => {}
+            None => std::future::pending().await,
+        }
+    }
+}
+
+impl Session {
+    /// Begins a task, first of all with its checkpoint if others have published one.
+    pub(super) fn begin(&mut self, task: Task, published: Vec<proto::Checkpoint>) {
+        if published.is_empty() {
+            return self.slots.begin(task);
+        }
+        let (job, channel) = (task.job, self.link.second_channel());
+        let fetch = transfer::fetch(channel, self.checkpoints.clone(), task.trial_id, published);
+        let handle = self.traffic.fetching.spawn(async {
+            fetch.await;
+            task
+        });
+        self.traffic.fetches.push((job, handle));
+    }
+
+    /// True if the job waited for its checkpoint and is at rest now.
+    pub(super) fn abandon_fetch(&mut self, job: Job) -> bool {
+        let is_abandoned = self.traffic.abandon(job);
+        if is_abandoned {
+            self.agent.left(job);
+        }
+        is_abandoned
+    }
+
+    /// A slot rests before its job's end. The lease goes back when others can go on from what was
+    /// done, or at once if there is nobody to publish it to.
+    pub(super) fn slot_left(&mut self, job: Job) {
+        if self.is_heard() && self.traffic.to_publish.contains(&job) {
+            self.traffic.leaving.push(job);
+        } else {
+            self.agent.left(job);
+        }
+    }
+
+    pub(super) fn publish_next(&mut self) {
+        while self.traffic.publishing.is_none()
+            && self.is_heard()
+            && let Some(&job) = self.traffic.to_publish.front()
+        {
+            let Some(lease) = self.agent.lease_of(job) else {
+                self.published();
+                continue;
+            };
+            let channel = self.link.second_channel();
+            let publish = transfer::publish(channel, self.checkpoints.clone(), lease);
+            self.traffic.publishing = Some(Box::pin(publish));
+        }
+    }
+
+    pub(super) fn moved(&mut self, moved: Moved) {
+        match moved {
+            Moved::Published => self.published(),
+            Moved::Fetched(task) => self.slots.begin(task),
+        }
+    }
+
+    fn published(&mut self) {
+        let Some(job) = self.traffic.to_publish.pop_front() else { return };
+        if !self.traffic.to_publish.contains(&job) {
+            for job in self.traffic.leaving.extract_if(.., |leaving| *leaving == job) {
+                self.agent.left(job);
+            }
+        }
+    }
+
+    /// Hands back at once what waits for its checkpoint to be published.
+    pub(super) fn stop_publishing(&mut self) {
+        self.traffic.publishing = None;
+        self.traffic.to_publish.clear();
+        for job in self.traffic.leaving.drain(..) {
+            self.agent.left(job);
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! Checkpoints between this worker and the coordinator, on a connection of their own. A transfer
+//! that breaks goes on where it stopped; one that cannot be mended costs time and nothing else.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use proto::{
+    Announcement, Checkpoint, GetCheckpointRequest, Lease, PutCheckpointRequest,
+    artifacts_client::ArtifactsClient, put_checkpoint_request::Part,
+};
+use tokio::{task, time};
+use tonic::{Code, Status, transport::Channel};
+use tracing::{debug, info, warn};
+
+use crate::{
+    agent::TrialId,
+    backoff::{Backoff, random},
+    checkpoints::{Checkpoints, Sealed},
+    hex::short_id,
+};
+
+/// Calls in vain, one after the other, after which a transfer is given up.
+const MAX_VAIN_CALLS: u32 = 5;
+
+/// The longest that one call may take; what it moved until then is not moved again.
+const CALL_DEADLINE: Duration = Duration::from_secs(60);
+
+/// Publishes what there is of the lease's trial.
+pub(crate) async fn publish(channel: Channel, checkpoints: Checkpoints, lease: Lease) {
+    let Ok(trial_id) = TrialId::try_from(lease.trial_id.as_slice()) else { return };
+    let sealed = task::spawn_blocking(move || checkpoints.sealed(&trial_id)).await;
+    let Ok(Some(sealed)) = sealed else { return };
+    let trial = short_id(&trial_id);
+    if sealed.bytes.len() as u64 > proto::MAX_CHECKPOINT_BYTES {
+        return debug!("trial {trial}: its checkpoint is too large to be published");
+    }
+    let epoch = sealed.epoch;
+    match put(&channel, &lease, &sealed).await {
+        Ok(()) => info!("trial {trial}: published the checkpoint of epoch {epoch}"),
+        Err(status) => {
+            info!("trial {trial}: its checkpoint was not published: {}", status.message());
+        }
+    }
+}
+
+/// Brings this worker's checkpoint of a trial up to the first of `published` that is whole,
+/// unless its own has come as far.
+pub(crate) async fn fetch(
+    channel: Channel,
+    checkpoints: Checkpoints,
+    trial_id: TrialId,
+    published: Vec<Checkpoint>,
+) {
+    let trial = short_id(&trial_id);
+    let own = checkpoints.clone();
+    let Ok(own_epoch) = task::spawn_blocking(move || own.epoch(&trial_id)).await else { return };
+    for checkpoint in published.into_iter().filter(|it| own_epoch < it.epoch) {
+        let (own, epoch) = (checkpoints.clone(), checkpoint.epoch);
+        let bytes = match get(&channel, &trial_id, &checkpoint).await {
+            Ok(bytes) => bytes,
+            Err(status) => {
+                warn!("trial {trial}: no checkpoint of epoch {epoch}: {}", status.message());
+                continue;
+            }
+        };
+        let adopted =
+            task::spawn_blocking(move || own.adopt(&trial_id, &checkpoint.digest, &bytes)).await;
+        match adopted.map_err(std::io::Error::other).flatten() {
+            Ok(true) => return info!("trial {trial}: fetched the checkpoint of epoch {epoch}"),
+            Ok(false) => warn!("trial {trial}: the checkpoint of epoch {epoch} arrived damaged"),
+            Err(error) => warn!("trial {trial}: cannot keep a checkpoint: {error}"),
+        }
+    }
+}
+
+async fn put(channel: &Channel, lease: &Lease, sealed: &Sealed) -> Result<(), Status> {
+    let mut patience = Patience::new();
+    loop {
+        match try_put(channel, lease, sealed).await {
+            Ok(()) => return Ok(()),
+            Err(status) => patience.after(status).await?,
+        }
+    }
+}
+
+/// Asks how much is there, and sends the rest.
+async fn try_put(channel: &Channel, lease: &Lease, sealed: &Sealed) -> Result<(), Status> {
+    let n_bytes = sealed.bytes.len() as u64;
+    let checkpoint = Checkpoint { digest: sealed.digest.to_vec(), n_bytes, epoch: sealed.epoch };
+    let announcement =
+        Announcement { lease: Some(lease.clone()), checkpoint: Some(checkpoint), offset: 0 };
+    let offset = send(channel, announcement.clone(), Bytes::new()).await?;
+    if offset == n_bytes {
+        return Ok(());
+    }
+    let at = usize::try_from(offset).ok().filter(|&at| at < sealed.bytes.len());
+    let rest = at.map(|at| sealed.bytes.slice(at..));
+    let rest = rest.ok_or_else(|| Status::aborted("more bytes are there than were sent"))?;
+    match send(channel, Announcement { offset, ..announcement }, rest).await? {
+        there if there == n_bytes => Ok(()),
+        there => Err(Status::aborted(format!("{there} of {n_bytes} bytes arrived"))),
+    }
+}
+
+/// One call; gives how many bytes are there at its end.
+async fn send(channel: &Channel, announcement: Announcement, rest: Bytes) -> Result<u64, Status> {
+    let message = |part| PutCheckpointRequest { part: Some(part) };
+    let first = message(Part::Announcement(announcement));
+    let n_chunks = rest.len().div_ceil(proto::CHUNK_BYTES);
+    let chunks = (0..n_chunks).map(move |index| {
+        let from = index * proto::CHUNK_BYTES;
+        let to = rest.len().min(from + proto::CHUNK_BYTES);
+        message(Part::Bytes(rest[from..to].to_vec()))
+    });
+    let messages = tokio_stream::iter(std::iter::once(first).chain(chunks));
+    let mut client = client(channel);
+    Ok(in_time(client.put_checkpoint(messages)).await?.into_inner().n_bytes)
+}
+
+async fn get(
+    channel: &Channel,
+    trial_id: &TrialId,
+    checkpoint: &Checkpoint,
+) -> Result<Vec<u8>, Status> {
+    let mut patience = Patience::new();
+    let mut bytes = Vec::new();
+    loop {
+        match in_time(try_get(channel, trial_id, checkpoint, &mut bytes)).await {
+            Ok(()) => return Ok(bytes),
+            Err(status) => patience.after(status).await?,
+        }
+    }
+}
+
+/// Adds what `bytes` lacks.
+async fn try_get(
+    channel: &Channel,
+    trial_id: &TrialId,
+    checkpoint: &Checkpoint,
+    bytes: &mut Vec<u8>,
+) -> Result<(), Status> {
+    let Checkpoint { digest, n_bytes, .. } = checkpoint.clone();
+    if proto::MAX_CHECKPOINT_BYTES < n_bytes {
+        return Err(Status::invalid_argument(format!("{n_bytes} bytes are too many")));
+    }
+    let offset = bytes.len() as u64;
+    let request = GetCheckpointRequest { trial_id: trial_id.to_vec(), digest, offset };
+    let mut chunks = client(channel).get_checkpoint(request).await?.into_inner();
+    while let Some(chunk) = chunks.message().await? {
+        bytes.extend(chunk.bytes);
+        if n_bytes < bytes.len() as u64 {
+            bytes.clear();
+            return Err(Status::aborted("more bytes arrived than announced"));
+        }
+    }
+    match bytes.len() as u64 {
+        there if there == n_bytes => Ok(()),
+        there => Err(Status::aborted(format!("{there} of {n_bytes} bytes arrived"))),
+    }
+}
+
+fn client(channel: &Channel) -> ArtifactsClient<Channel> {
+    ArtifactsClient::new(channel.clone()).max_decoding_message_size(proto::MAX_MESSAGE_BYTES)
+}
+
+async fn in_time<T>(call: impl Future<Output = Result<T, Status>>) -> Result<T, Status> {
+    let too_late = |_| Status::deadline_exceeded("it took too long");
+    time::timeout(CALL_DEADLINE, call).await.map_err(too_late)?
+}
+
+/// How long a transfer goes on trying.
+struct Patience {
+    backoff: Backoff,
+}
+
+impl Patience {
+    fn new() -> Self {
+        Self { backoff: Backoff::new() }
+    }
+
+    /// Waits before the next call; gives the status back when there is to be none.
+    async fn after(&mut self, status: Status) -> Result<(), Status> {
+        let is_final = matches!(
+            status.code(),
+            Code::NotFound
+                | Code::InvalidArgument
+                | Code::FailedPrecondition
+                | Code::PermissionDenied
+                | Code::Unimplemented
+        );
+        let pause = self.backoff.failed(random());
+        if is_final || MAX_VAIN_CALLS <= self.backoff.n_failures() {
+            return Err(status);
+        }
+        time::sleep(pause).await;
+        Ok(())
+    }
+}
