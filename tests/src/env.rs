@@ -102,8 +102,13 @@ impl Env {
 
     /// Starts a remote worker with one slot; its name is that of its cache folder too.
     pub fn start_worker(&self, url: &str, name: &str) -> RemoteWorker {
+        self.start_worker_with(url, name, &[])
+    }
+
+    pub fn start_worker_with(&self, url: &str, name: &str, arguments: &[&str]) -> RemoteWorker {
         let mut command = self.program(self.programs.worker);
         command.args(["--coordinator", url, "--name", name, "--slots", "1", "--cache-dir", name]);
+        command.args(arguments);
         RemoteWorker::start(&mut command)
     }
 

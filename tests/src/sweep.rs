@@ -42,6 +42,22 @@ impl Sweep {
     pub const ENDLESS: Self = Self { name: "endless", epochs: 1_500, ..Self::LONG };
 
     /// Of the grid.
+    /// One trial of seconds, so that a stop finds it far from its end.
+    pub const ONE: Self = Self {
+        name: "one",
+        widths: "[512, 256]",
+        optimizers: r#"["backtracking"]"#,
+        learning_rates: "[0.1]",
+        batch_sizes: "[16]",
+        depths: "[2]",
+        epochs: 500,
+        n_seeds: 1,
+        more: "",
+    };
+
+    /// 512 trials of a millisecond each.
+    pub const MANY: Self = Self { name: "many", epochs: 1, n_seeds: 32, ..Self::SHORT };
+
     pub fn n_trials(&self) -> usize {
         let axes = [self.optimizers, self.learning_rates, self.batch_sizes, self.depths];
         axes.map(|values| values.split(',').count()).iter().product::<usize>() * self.n_seeds

@@ -1,5 +1,7 @@
 //! Sweeps from file to report with the real programs, disturbed in every way that must not matter.
 
+#[path = "end_to_end/checkpoints.rs"]
+mod checkpoints;
 #[path = "end_to_end/confirm.rs"]
 mod confirm;
 #[path = "end_to_end/failures.rs"]

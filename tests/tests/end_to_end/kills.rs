@@ -109,6 +109,28 @@ fn remote_workers_outlast_a_killed_coordinator() {
     reference::assert_same(&env);
 }
 
+/// Many are granted ahead of need, and none is lost or recorded twice with whoever held them.
+#[test]
+fn tiny_trials_are_recorded_once_whoever_is_killed() {
+    let env = env();
+    let coordinator = env.start(&Sweep::MANY, &without_local_workers());
+    let (url, address) = (coordinator.url(), coordinator.address());
+    let killed = env.start_worker(&url, "killed");
+    coordinator.wait_for_trials(60);
+    killed.kill();
+    let worker = env.start_worker(&url, "worker");
+    coordinator.wait_for_trials(180);
+    coordinator.kill();
+    let n_recorded = env.status(&Sweep::MANY).n_completed + env.status(&Sweep::MANY).n_diverged;
+    let mut arguments = without_local_workers();
+    arguments.extend(["--listen", &address]);
+    let last = env.run(&Sweep::MANY, &arguments);
+    worker.wait().expect(0);
+    assert_eq!(trial_ids(&last).len(), Sweep::MANY.n_trials() - n_recorded);
+    let status = env.status(&Sweep::MANY);
+    assert_eq!(status.n_completed + status.n_diverged, Sweep::MANY.n_trials(), "{}", status.text);
+}
+
 #[test]
 fn no_local_worker_outlives_a_killed_coordinator() {
     let env = env();

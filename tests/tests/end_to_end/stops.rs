@@ -6,19 +6,6 @@ use e2e::{Ended, Signal, Sweep, canonical_files, ctrl_c, events, finished_event}
 
 use crate::{env, reference};
 
-/// Trained for seconds, so that a stop finds it far from its end.
-const ONE_TRIAL: Sweep = Sweep {
-    name: "one",
-    widths: "[512, 256]",
-    optimizers: r#"["backtracking"]"#,
-    learning_rates: "[0.1]",
-    batch_sizes: "[16]",
-    depths: "[2]",
-    epochs: 500,
-    n_seeds: 1,
-    more: "",
-};
-
 #[track_caller]
 fn assert_stopped(ended: Ended) {
     let ended = ended.expect(130);
@@ -51,17 +38,17 @@ fn ctrl_c_and_the_same_command_again() {
 fn a_long_trial_goes_on_from_its_checkpoint() {
     let arguments = ["--local-slots", "1", "--lease-ttl", "2s", "--sync-every", "300ms"];
     let undisturbed = env();
-    undisturbed.run(&ONE_TRIAL, &arguments);
+    undisturbed.run(&Sweep::ONE, &arguments);
 
     let env = env();
-    let coordinator = env.start(&ONE_TRIAL, &arguments);
+    let coordinator = env.start(&Sweep::ONE, &arguments);
     coordinator.wait_for_epochs(100);
     coordinator.signal(ctrl_c());
     assert_stopped(coordinator.wait());
-    assert_eq!(env.status(&ONE_TRIAL).n_waiting, 1);
+    assert_eq!(env.status(&Sweep::ONE).n_waiting, 1);
 
     let started = Instant::now();
-    let resumed = env.start(&ONE_TRIAL, &arguments);
+    let resumed = env.start(&Sweep::ONE, &arguments);
     resumed.wait_for_trials(1);
     let elapsed_s = started.elapsed().as_secs_f64();
     let trained_s = events(&resumed.wait().expect(0))
@@ -70,8 +57,8 @@ fn a_long_trial_goes_on_from_its_checkpoint() {
         .expect("the trial's own time");
     assert!(elapsed_s < trained_s, "it started again from scratch");
     assert_eq!(
-        canonical_files(&env.report(&ONE_TRIAL)),
-        canonical_files(&undisturbed.report(&ONE_TRIAL))
+        canonical_files(&env.report(&Sweep::ONE)),
+        canonical_files(&undisturbed.report(&Sweep::ONE))
     );
 }
 
