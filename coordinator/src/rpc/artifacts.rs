@@ -74,9 +74,9 @@ impl proto::artifacts_server::Artifacts for Artifacts {
     ) -> Result<Response<Self::GetCheckpointStream>, Status> {
         let transfer = self.transfer()?;
         let bytes = checkpoints::get(&self.sweep, &self.mailbox, request.into_inner()).await?;
-        let chunks = chunks(bytes).map(move |chunk| {
-            let _held_until_all_are_sent = &transfer;
-            chunk
+        // The permit is given back with the last chunk.
+        let chunks = chunks(bytes).inspect(move |_| {
+            let _ = &transfer;
         });
         Ok(Response::new(Box::pin(tokio_stream::iter(chunks))))
     }
