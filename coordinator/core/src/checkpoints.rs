@@ -27,10 +27,6 @@ impl Checkpoints {
         self.0.get(&trial).map_or(&[], Vec::as_slice)
     }
 
-    pub fn latest(&self, trial: TrialIndex) -> Option<Checkpoint> {
-        self.of(trial).first().copied()
-    }
-
     /// Takes in a checkpoint, unless as many later ones are known. Of two at the same epoch the
     /// first stays: both go on to the same result.
     pub fn add(&mut self, trial: TrialIndex, checkpoint: Checkpoint) {
@@ -73,7 +69,7 @@ mod tests {
         }
         assert_eq!(checkpoints.of(trial), [at(5), at(3)]);
         checkpoints.forget(trial, [5; 32]);
-        assert_eq!(checkpoints.latest(trial), Some(at(3)));
+        assert_eq!(checkpoints.of(trial), [at(3)]);
         checkpoints.forget_all(trial);
         assert_eq!(checkpoints.of(trial), []);
     }

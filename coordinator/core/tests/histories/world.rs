@@ -284,7 +284,7 @@ impl World {
             let is_new = *highest < grant.lease.attempt;
             assert!(is_new || seen_seq < reply.seq, "only an unseen grant is sent again");
             *highest = grant.lease.attempt.max(*highest);
-            assert_eq!(grant.checkpoint, self.core.checkpoints().latest(grant.lease.trial));
+            assert_eq!(grant.checkpoints, self.core.checkpoints().of(grant.lease.trial));
         }
         if reply_arrives {
             self.take_reply(id, &reply);
