@@ -6,6 +6,7 @@ use std::{collections::HashSet, path::PathBuf, sync::Arc};
 use coordinator_core::{
     event::Action,
     sweep::{Outcome, Plan, Score, TrialId},
+    trial::TrialFacts,
 };
 
 use crate::{
@@ -36,6 +37,8 @@ pub struct Confirm {
     pub chance: Score,
     /// Failed trials are to run again.
     pub retry_failed: bool,
+    /// The share of trials that are trained twice.
+    pub audit_share: f64,
 }
 
 /// A plan that has grown.
@@ -43,6 +46,8 @@ pub struct Confirm {
 pub struct Grown {
     pub plan: Arc<Plan>,
     pub recorded: Recorded,
+    /// One for each trial of the plan.
+    pub facts: Vec<TrialFacts>,
     /// Makes those of the new ones ready that an earlier run gave up.
     pub actions: Vec<Action>,
 }
@@ -69,7 +74,8 @@ impl Confirm {
         }
         let mut recorded = reader.load(&grown)?;
         let actions = reopen(&mut recorded.ledger, plan.trials.len(), self.retry_failed);
-        Ok(Some(Grown { plan: Arc::new(grown), recorded, actions }))
+        let facts = grown.agenda(self.audit_share).facts;
+        Ok(Some(Grown { plan: Arc::new(grown), recorded, facts, actions }))
     }
 }
 
@@ -203,6 +209,7 @@ mod tests {
             database: folder.path().join("sweep.db"),
             chance: facts().data.chance(),
             retry_failed: false,
+            audit_share: 0.0,
         };
         let mut store = Store::open(&confirm.database).unwrap();
         let plan = plan();
@@ -234,7 +241,8 @@ mod tests {
         store.commit(&plan(), &records).unwrap();
         let chance = facts().data.chance();
         for (retry_failed, n_trials) in [(false, 40), (true, 36)] {
-            let confirm = Confirm { database: database.clone(), chance, retry_failed };
+            let confirm =
+                Confirm { database: database.clone(), chance, retry_failed, audit_share: 0.0 };
             let mut plan = plan();
             confirm.extend(&mut plan).unwrap();
             assert_eq!(plan.trials.len(), n_trials);

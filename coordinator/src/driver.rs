@@ -116,14 +116,14 @@ impl Driver {
         let (confirm, plan) = (self.confirm.clone(), self.plan());
         let grown = spawn_blocking(move || confirm.grow(&plan)).await;
         let Some(grown) = grown.expect("reading the state does not panic")? else {
-            self.core.add_trials(&[]);
+            self.core.add_trials(&[], &[]);
             return Ok(());
         };
-        let Grown { plan, recorded, actions } = grown;
+        let Grown { plan, recorded, facts, actions } = grown;
         let n_before = self.core.trials().len();
         self.monitor.grown(plan.clone(), &recorded);
         self.roster.send_replace(Arc::new(Roster::new(plan)));
-        self.core.add_trials(&recorded.ledger.trials[n_before..]);
+        self.core.add_trials(&recorded.ledger.trials[n_before..], &facts[n_before..]);
         self.carry_out(actions, calls).await
     }
 

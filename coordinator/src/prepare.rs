@@ -99,6 +99,7 @@ pub fn open_state(run: &cli::Run, planned: &mut Planned) -> Result<Opened, Refus
         database: folder.database(),
         chance: facts.data.chance(),
         retry_failed: run.retry_failed,
+        audit_share: run.audit,
     };
     confirm.extend(&mut planned.plan)?;
     let recorded = store.load(&planned.plan)?;

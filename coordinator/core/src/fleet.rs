@@ -164,24 +164,18 @@ impl Fleet {
         }
     }
 
-    /// The worker trains it; what was asked back is no longer.
-    pub fn start(&mut self, now: Millis, open: &OpenLease) {
-        let (id, trial) = (open.worker, open.lease.trial);
+    /// The worker trains a trial that it holds; if it was asked back, it no longer is.
+    pub fn note_progress(&mut self, now: Millis, id: WorkerId, report: &Running) {
+        let trial = report.lease.trial;
         let worker = self.workers.get_mut(&id).expect("the caller found it");
         let held = worker.leases.get_mut(&trial).expect("the caller found it");
+        held.n_epochs_done = report.n_epochs_done;
+        held.valid_accuracy = report.valid_accuracy;
         if held.started.is_none() {
             held.started = Some(now);
             self.started.insert((now, trial, id));
             self.withdrawn.remove(&(id, trial));
         }
-    }
-
-    /// For display alone.
-    pub fn note_progress(&mut self, open: &OpenLease, report: &Running) {
-        let worker = self.workers.get_mut(&open.worker).expect("the caller found it");
-        let held = worker.leases.get_mut(&open.lease.trial).expect("the caller found it");
-        held.n_epochs_done = report.n_epochs_done;
-        held.valid_accuracy = report.valid_accuracy;
     }
 
     /// Notes that a queued lease is asked back.

@@ -203,15 +203,18 @@ impl FakeWorker {
 
     fn request(&self) -> SyncRequest {
         let n_held = u32::try_from(self.held.len()).unwrap_or(u32::MAX);
-        let running = self
-            .held
-            .iter()
-            .map(|held| Running { lease: Some(held.lease.clone()), ..Running::default() });
+        let running = self.held.iter().map(|held| Running {
+            lease: Some(held.lease.clone()),
+            started: held.ends_at.is_some(),
+            ..Running::default()
+        });
         SyncRequest {
             session: self.session,
             seq: self.seq,
             seen_seq: self.seen_seq,
             n_free_slots: self.behaviour.n_slots.saturating_sub(n_held),
+            n_queue_places: proto::MAX_QUEUE_PLACES
+                .saturating_sub(n_held.saturating_sub(self.behaviour.n_slots)),
             running: running.collect(),
             finished: self.finished.clone(),
             ..SyncRequest::default()
@@ -222,7 +225,10 @@ impl FakeWorker {
     fn take(&mut self, reply: SyncReply, now: Instant) {
         self.seen_seq = reply.seq;
         self.finished.clear();
-        self.held.retain(|held| !reply.stop.contains(&held.lease));
+        let is_withdrawn =
+            |held: &Held| held.ends_at.is_none() && reply.withdraw.contains(&held.lease);
+        // What it no longer lists, it has given back.
+        self.held.retain(|held| !reply.stop.contains(&held.lease) && !is_withdrawn(held));
         let granted = reply.grants.into_iter().filter_map(|grant| grant.lease);
         self.held.extend(granted.map(|lease| Held { lease, ends_at: None }));
         let beat = Duration::from_millis(reply.sync_within_ms.into());

@@ -170,16 +170,16 @@ impl Core {
             let n_coming = self.queue.len() + self.fleet.n_withdrawn();
             n_idle.saturating_sub(n_coming).min(worker.n_queued())
         };
-        let mut queued: Vec<&HeldLease> = worker
-            .leases
-            .values()
-            .filter(|held| held.started.is_none() && held.granted_in_seq <= seen_seq)
-            .collect();
-        // The last ones to start, as they were granted.
-        queued.sort_by_key(|held| std::cmp::Reverse(held.granted_in_seq));
-        let last: Vec<OpenLease> = queued.iter().take(n_wanted).map(|held| held.open).collect();
-        for open in &last {
-            self.fleet.withdraw(open);
+        if 0 < n_wanted {
+            let unstarted =
+                |held: &&HeldLease| held.started.is_none() && held.granted_in_seq <= seen_seq;
+            let mut queued: Vec<&HeldLease> = worker.leases.values().filter(unstarted).collect();
+            // The last ones to start, as they were granted.
+            queued.sort_by_key(|held| std::cmp::Reverse(held.granted_in_seq));
+            let last: Vec<OpenLease> = queued.iter().take(n_wanted).map(|held| held.open).collect();
+            for open in &last {
+                self.fleet.withdraw(open);
+            }
         }
         let worker = self.fleet.worker(id);
         self.fleet.withdrawn_of(id).map(|trial| worker.leases[&trial].open.lease).collect()

@@ -204,13 +204,14 @@ impl Core {
 
     /// Takes in trials that follow, as they are recorded and without a lease, behind all others in
     /// the order of grants. None at all: the sweep is complete.
-    pub fn add_trials(&mut self, trials: &[Trial]) {
+    pub fn add_trials(&mut self, trials: &[Trial], facts: &[TrialFacts]) {
+        assert_eq!(trials.len(), facts.len(), "facts of each trial");
         self.expects_trials = !trials.is_empty();
-        for &trial in trials {
+        for (&trial, &facts) in trials.iter().zip(facts) {
             assert_ne!(trial.status, Status::Leased, "a new trial has no lease");
             let index = self.queue.extend();
             self.trials.push(trial);
-            self.facts.push(TrialFacts::default());
+            self.facts.push(facts);
             self.take_in(index);
         }
     }

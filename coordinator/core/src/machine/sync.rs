@@ -79,13 +79,10 @@ impl Core {
     fn note_progress(&mut self, now: Millis, id: WorkerId, running: &[Running]) -> Vec<Lease> {
         let mut stop = Vec::new();
         for report in running {
-            let Some(open) = self.fleet.open_lease(&report.lease).filter(|o| o.worker == id) else {
+            if !self.fleet.worker(id).holds(&report.lease) {
                 stop.push(report.lease);
-                continue;
-            };
-            if report.started {
-                self.fleet.start(now, &open);
-                self.fleet.note_progress(&open, report);
+            } else if report.started {
+                self.fleet.note_progress(now, id, report);
             }
         }
         stop

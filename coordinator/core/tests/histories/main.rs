@@ -10,7 +10,7 @@ mod world;
 use coordinator_core::{
     event::Event,
     lease::{Lease, TrialIndex},
-    trial::{Status, Trial},
+    trial::{Status, Trial, TrialFacts},
 };
 use proptest::prelude::*;
 use world::*;
@@ -197,7 +197,7 @@ fn failures_among_the_trials_that_follow_are_as_recorded_and_do_not_count_agains
         world.finish(0, false);
     }
     let failed = Trial { status: Status::Failed, n_attempts: 2, ..Trial::default() };
-    world.core.add_trials(&[failed, Trial::default()]);
+    world.core.add_trials(&[failed, Trial::default()], &[TrialFacts::default(); 2]);
     world.ledger.trials.extend([failed, Trial::default()]);
     world.sync(0, true);
     assert_eq!(world.agents[&0].running.len(), 1, "the other one is granted, nothing is given up");

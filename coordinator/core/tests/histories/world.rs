@@ -212,7 +212,8 @@ impl World {
     pub fn follow(&mut self) {
         while self.core.awaits_trials() {
             let n_missing = N_TRIALS + N_FOLLOWING - self.core.trials().len();
-            self.core.add_trials(&vec![Trial::default(); n_missing]);
+            let facts = vec![TrialFacts::default(); n_missing];
+            self.core.add_trials(&vec![Trial::default(); n_missing], &facts);
             self.ledger.trials.resize(N_TRIALS + N_FOLLOWING, Trial::default());
             self.settle(Vec::new());
         }
