@@ -1,4 +1,4 @@
-//! Why a report could not be built.
+//! Why a report could not be built or read back.
 
 use std::path::PathBuf;
 
@@ -14,4 +14,16 @@ pub enum ReportError {
     Shape { id: String, found: usize, expected: usize },
     #[error("there is no column {name}; a report needs it")]
     MissingColumn { name: &'static str },
+    #[error("{path}: cannot be read; expected the folder of a complete report", path = path.display())]
+    Read { path: PathBuf, source: std::io::Error },
+    #[error("{path}: cannot be read as Parquet", path = path.display())]
+    Parquet { path: PathBuf, source: polars::error::PolarsError },
+    #[error("{path}: row {row} of the column {column} is empty or out of range", path = path.display())]
+    Empty { path: PathBuf, column: &'static str, row: usize },
+    #[error("{path}:1: there is no column {column}", path = path.display())]
+    NoColumn { path: PathBuf, column: String },
+    #[error("{path}:{line}: {found} cells, expected one for each of {expected} columns", path = path.display())]
+    Row { path: PathBuf, line: usize, found: usize, expected: usize },
+    #[error("{path}:{line}: {column} is {found:?}, expected {expected}", path = path.display())]
+    Cell { path: PathBuf, line: usize, column: String, expected: &'static str, found: String },
 }

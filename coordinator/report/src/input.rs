@@ -117,7 +117,7 @@ pub enum Phase {
     Confirm,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Trial {
     /// 64 hex digits.
     pub id: String,
@@ -128,7 +128,7 @@ pub struct Trial {
     pub state: State,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum State {
     /// No outcome yet.
     Open,
@@ -141,7 +141,7 @@ pub enum State {
 }
 
 /// A trial that was trained to its end.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Done {
     pub ending: Ending,
     pub history: Vec<Epoch>,
@@ -152,13 +152,13 @@ pub struct Done {
     pub timings: Vec<Timing>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Ending {
     Completed { best_epoch: u32, test_accuracy: Option<f64>, collapsed: bool },
     Diverged { step: u64, last_finite_loss: Option<f64> },
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Epoch {
     /// Counts from 1.
     pub epoch: u32,
@@ -176,7 +176,7 @@ pub struct Epoch {
     pub probe_samples: u64,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Work {
     pub n_steps: u64,
     pub grad_samples: u64,
@@ -189,7 +189,7 @@ pub struct Work {
 }
 
 /// How long an epoch took, and where; may differ between runs.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Timing {
     pub epoch: u32,
     pub wall_s: f64,

@@ -8,6 +8,7 @@ mod html;
 pub mod input;
 mod manifest;
 mod markdown;
+mod recorded;
 mod stats;
 mod summary;
 mod tables;
@@ -17,6 +18,8 @@ use std::path::{Path, PathBuf};
 
 pub use analysis::Counts;
 pub use error::ReportError;
+pub use manifest::{Counts as ManifestCounts, Data as ManifestData, Manifest};
+pub use recorded::{read_results, read_trials, results_csv};
 pub use summary::Best;
 pub use text::shown;
 
@@ -59,14 +62,10 @@ pub fn build(input: &Input, folder: &Path) -> Result<Built, ReportError> {
     }
     out.write("sweep.toml", input.sweep_toml.as_bytes())?;
     let best = summary::best(&sweep);
-    let manifest = manifest::manifest(
-        input,
-        sweep.counts,
-        out.digests(),
-        results_sha256.as_deref(),
-        best.as_ref().map(|best| best.trial_id.as_str()),
-    );
-    out.write("manifest.json", manifest.as_bytes())?;
+    let best_trial_id = best.as_ref().map(|best| best.trial_id.clone());
+    let manifest =
+        Manifest::of(input, sweep.counts, out.digests(), results_sha256.clone(), best_trial_id);
+    out.write("manifest.json", manifest.to_json().as_bytes())?;
     Ok(Built {
         complete,
         results_sha256,
@@ -84,7 +83,7 @@ fn write_tables(
     out: &mut Folder,
 ) -> Result<Option<String>, ReportError> {
     let name = if complete { "results" } else { "results-incomplete" };
-    let mut results = tables::results(input)?;
+    let mut results = tables::results(&input.columns, &input.trials)?;
     let csv = tables::csv_bytes(&results, "results")?;
     out.write(&format!("{name}.csv"), &csv)?;
     out.write(&format!("{name}.parquet"), &tables::parquet_bytes(&mut results, "results")?)?;

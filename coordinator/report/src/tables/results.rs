@@ -5,14 +5,13 @@ use polars::prelude::DataFrame;
 use super::columns::Columns;
 use crate::ReportError;
 use crate::analysis::{best_epoch, value_label};
-use crate::input::{ColumnKind, Done, Ending, Epoch, Input, Phase, State, Trial, Value, Work};
+use crate::input::{Column, ColumnKind, Done, Ending, Epoch, Phase, State, Trial, Value, Work};
 
-pub(crate) fn results(input: &Input) -> Result<DataFrame, ReportError> {
-    let trials = &input.trials;
+pub(crate) fn results(keys: &[Column], trials: &[Trial]) -> Result<DataFrame, ReportError> {
     let mut columns = Columns::new(trials.len());
     columns.text("trial_id", trials.iter().map(|trial| Some(trial.id.clone())));
     columns.text("phase", trials.iter().map(|trial| Some(phase(trial).to_string())));
-    hyperparameters(input, &mut columns);
+    hyperparameters(keys, trials, &mut columns);
     columns.count("seed", trials.iter().map(|trial| Some(trial.seed.into())));
     outcome(trials, &mut columns);
     measures(trials, &mut columns);
@@ -21,9 +20,9 @@ pub(crate) fn results(input: &Input) -> Result<DataFrame, ReportError> {
     columns.frame().map_err(|source| ReportError::Table { table: "results", source })
 }
 
-fn hyperparameters(input: &Input, columns: &mut Columns) {
-    for (index, column) in input.columns.iter().enumerate() {
-        let cells = input.trials.iter().map(|trial| trial.values[index].as_ref());
+fn hyperparameters(keys: &[Column], trials: &[Trial], columns: &mut Columns) {
+    for (index, column) in keys.iter().enumerate() {
+        let cells = trials.iter().map(|trial| trial.values[index].as_ref());
         match column.kind {
             ColumnKind::Text | ColumnKind::Widths => {
                 columns.text(&column.name, cells.map(|cell| cell.map(value_label)));
@@ -32,7 +31,7 @@ fn hyperparameters(input: &Input, columns: &mut Columns) {
             ColumnKind::Count => columns.count(&column.name, cells.map(as_count)),
         }
         if column.name == "hidden" {
-            let depth = input.trials.iter().map(|trial| match &trial.values[index] {
+            let depth = trials.iter().map(|trial| match &trial.values[index] {
                 Some(Value::Widths(widths)) => Some(widths.len() as u64),
                 _ => None,
             });

@@ -1,0 +1,104 @@
+//! The tables of a complete report read back into trials: the inverse of `tables`.
+
+mod parquet;
+mod rows;
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use crate::ReportError;
+use crate::input::{Column, Done, Ending, Phase, State, Trial, Work};
+use parquet::{histories, timings};
+use rows::{Row, Rows};
+
+/// Reads `results.csv`, `history.parquet` and `timings.parquet` of a complete report; the trials
+/// come in the order of `results.csv`. `columns` are the hyperparameters, as in `Input::columns`.
+///
+/// # Errors
+/// A file that cannot be read, and a cell that is not what its column holds, by file and line.
+pub fn read_trials(folder: &Path, columns: &[Column]) -> Result<Vec<Trial>, ReportError> {
+    let mut trials = read_results(folder, columns)?;
+    let mut histories = histories(&folder.join("history.parquet"))?;
+    let mut timings = timings(&folder.join("timings.parquet"))?;
+    for trial in &mut trials {
+        if let State::Done(done) = &mut trial.state {
+            done.history = histories.remove(&trial.id).unwrap_or_default();
+            done.timings = timings.remove(&trial.id).unwrap_or_default();
+        }
+    }
+    Ok(trials)
+}
+
+/// Reads `results.csv` alone: trials without their history and timings.
+///
+/// # Errors
+/// As for [`read_trials`].
+pub fn read_results(folder: &Path, columns: &[Column]) -> Result<Vec<Trial>, ReportError> {
+    let path = folder.join("results.csv");
+    let text = std::fs::read_to_string(&path)
+        .map_err(|source| ReportError::Read { path: path.clone(), source })?;
+    Rows::new(&path, &text).map(|row| trial(&row?, columns)).collect()
+}
+
+/// The canonical bytes of `results.csv` for these trials.
+///
+/// # Errors
+/// When the table cannot be shaped.
+pub fn results_csv(columns: &[Column], trials: &[Trial]) -> Result<Vec<u8>, ReportError> {
+    crate::tables::csv_bytes(&crate::tables::results(columns, trials)?, "results")
+}
+
+fn trial(row: &Row<'_>, columns: &[Column]) -> Result<Trial, ReportError> {
+    Ok(Trial {
+        id: row.text("trial_id")?.into(),
+        phase: match row.text("phase")? {
+            "grid" => Phase::Grid,
+            "confirm" => Phase::Confirm,
+            _ => return Err(row.wrong("phase", "grid or confirm")),
+        },
+        values: columns.iter().map(|column| row.value(column)).collect::<Result<_, _>>()?,
+        seed: row.small("seed")?,
+        state: State::Done(Box::new(done(row)?)),
+    })
+}
+
+fn done(row: &Row<'_>) -> Result<Done, ReportError> {
+    let ending = match row.text("outcome")? {
+        "completed" => Ending::Completed {
+            best_epoch: row.small("best_epoch")?,
+            test_accuracy: row.number("test_accuracy")?,
+            collapsed: row.flag("collapsed")?,
+        },
+        "diverged" => Ending::Diverged {
+            step: row.count("diverged_step")?,
+            last_finite_loss: row.number("last_finite_loss")?,
+        },
+        _ => return Err(row.wrong("outcome", "completed or diverged")),
+    };
+    Ok(Done {
+        ending,
+        history: Vec::new(),
+        work: work(row)?,
+        digest: row.text("digest")?.into(),
+        timings: Vec::new(),
+    })
+}
+
+fn work(row: &Row<'_>) -> Result<Work, ReportError> {
+    let backtracks = match row.number("backtracks_mean")? {
+        None => None,
+        Some(mean) => Some((mean, row.small("backtracks_p95")?, row.small("backtracks_max")?)),
+    };
+    Ok(Work {
+        n_steps: row.count("n_steps")?,
+        grad_samples: row.count("grad_samples")?,
+        probe_samples: row.count("probe_samples")?,
+        macs_textbook: row.count("macs_textbook")?,
+        macs_executed: row.count("macs_executed")?,
+        backtracks,
+        steps_without_step: if backtracks.is_some() { row.count("steps_without_step")? } else { 0 },
+    })
+}
+
+/// What belongs to each trial, by its id.
+type ByTrial<T> = HashMap<String, Vec<T>>;

@@ -1,0 +1,51 @@
+//! What a report's tables say can be read back: the trials come out as they went in.
+
+mod sample;
+
+use report::input::{Ending, State};
+use report::{ReportError, read_trials, results_csv};
+use sample::{Shape, input};
+
+fn shape() -> Shape {
+    Shape { learning_rates: vec![0.1, 1.0], n_epochs: 2, n_seeds: 2, ..Shape::usual() }
+}
+
+#[test]
+fn trials_come_back_as_they_went_in() {
+    let mut input = input(&shape());
+    let State::Done(done) = &mut input.trials[3].state else { panic!("it is done") };
+    done.ending = Ending::Diverged { step: 3, last_finite_loss: None };
+    done.history.clear();
+    let folder = tempfile::tempdir().unwrap();
+    report::build(&input, folder.path()).unwrap();
+    let trials = read_trials(folder.path(), &input.columns).unwrap();
+    assert_eq!(trials, input.trials);
+    let csv = std::fs::read(folder.path().join("results.csv")).unwrap();
+    assert_eq!(results_csv(&input.columns, &trials).unwrap(), csv);
+}
+
+#[test]
+fn damage_is_told_with_its_place() {
+    let input = input(&shape());
+    let folder = tempfile::tempdir().unwrap();
+    report::build(&input, folder.path()).unwrap();
+    let path = folder.path().join("results.csv");
+    let good = std::fs::read_to_string(&path).unwrap();
+    let read_with = |text: &str| {
+        std::fs::write(&path, text).unwrap();
+        read_trials(folder.path(), &input.columns).unwrap_err().to_string()
+    };
+    let error = read_with(&good.replacen(",grid,", ",gird,", 1));
+    assert!(
+        error.ends_with("results.csv:2: phase is \"gird\", expected grid or confirm"),
+        "{error}"
+    );
+    let error = read_with(&good.replacen("grid,", "", 2));
+    assert!(error.contains("results.csv:2: "), "{error}");
+    let error = read_with(&good.replacen(",seed,", ",seeds,", 1));
+    assert!(error.ends_with("results.csv:1: there is no column seed"), "{error}");
+    std::fs::write(&path, good).unwrap();
+    std::fs::write(folder.path().join("history.parquet"), "no table").unwrap();
+    let error = read_trials(folder.path(), &input.columns).unwrap_err();
+    assert!(matches!(error, ReportError::Parquet { .. }), "{error}");
+}
