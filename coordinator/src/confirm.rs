@@ -21,13 +21,18 @@ pub fn extend(plan: &mut Plan, reader: &Reader, chance: Score) -> Result<usize, 
         return Ok(0);
     }
     let outcomes = reader.outcomes(plan, chance)?;
+    Ok(extend_by(plan, &outcomes))
+}
+
+/// Adds the confirm trials that follow these outcomes of the grid.
+pub fn extend_by(plan: &mut Plan, outcomes: &[Outcome]) -> usize {
     let confirmed = &plan.trials[plan.grid().len()..];
     let known: HashSet<TrialId> = confirmed.iter().map(|trial| trial.id).collect();
-    let mut missing = plan.confirm_trials(&outcomes);
+    let mut missing = plan.confirm_trials(outcomes);
     missing.retain(|trial| !known.contains(&trial.id));
     let n_missing = missing.len();
     plan.trials.extend(missing);
-    Ok(n_missing)
+    n_missing
 }
 
 /// Where a run looks for the trials that follow.

@@ -4,11 +4,13 @@
 mod bench;
 pub mod cli;
 mod clock;
+mod committed;
 mod confirm;
 pub mod datasets;
 pub mod diagnostics;
 mod driver;
 pub mod duration;
+mod exports;
 mod facts;
 mod local;
 mod mailbox;
@@ -25,6 +27,8 @@ mod store;
 pub mod terminal;
 mod values;
 mod verbs;
+mod verify;
+mod weights;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -66,6 +70,8 @@ fn run_verb(verb: &Verb) -> Result<(), Refusal> {
         Verb::Report(arguments) => Ok(verbs::report(arguments)?),
         Verb::Status(arguments) => Ok(verbs::status(arguments)?),
         Verb::Replay(arguments) => replay::replay(arguments),
+        Verb::Verify(arguments) => Ok(verify::verify(arguments)?),
+        Verb::Export(arguments) => exports::export(arguments),
         Verb::Bench(Bench::Train(arguments)) => bench::train(arguments),
         Verb::Bench(Bench::Dispatch(arguments)) => bench::dispatch(arguments, this_program()?),
         Verb::BuildReport(arguments) => Ok(verbs::build_report(arguments)?),

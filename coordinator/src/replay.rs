@@ -2,6 +2,7 @@
 //! committed files of a report alone, no state.
 
 use std::{
+    collections::HashMap,
     fs,
     io::{self, Write},
     path::Path,
@@ -11,18 +12,23 @@ use std::{
 
 use anyhow::{Context, anyhow, bail};
 use coordinator_core::sweep::{Trial, TrialId};
-use trainer::{EpochEnd, PreparedData, Trainer, TrialResult};
+use trainer::{Ending, EpochEnd, LayerWeights, PreparedData, Scale, Trainer, TrialResult};
 
 use crate::{
     cli,
     prepare::{self, Planned, Refusal},
     terminal::percent,
     values::label,
+    weights,
 };
 
 /// Fails when the digests differ, which means that this machine, the one that trained it, or a
 /// build of either is broken.
 pub fn replay(arguments: &cli::Replay) -> Result<(), Refusal> {
+    if let Some(path) = arguments.save.as_ref().filter(|path| path.symlink_metadata().is_ok()) {
+        let text = format!("{}: exists already; choose another name for --save", path.display());
+        return Err(Refusal::Usage(text));
+    }
     let isa = prepare::choose_isa()?;
     let folder = &arguments.folder;
     let rows = recorded(&folder.join("results.csv"))?;
@@ -37,8 +43,41 @@ pub fn replay(arguments: &cli::Replay) -> Result<(), Refusal> {
     let digest = rows.iter().find(|row| row.id == id).map(|row| row.digest.as_str());
     let digest = digest.filter(|digest| !digest.is_empty());
     let digest = digest.ok_or_else(|| anyhow!("trial {id} has no recorded digest"))?;
-    let result = train(&planned, trial, isa)?;
-    Ok(compare(id, digest, &result)?)
+    let trained = train(&planned, trial, isa)?;
+    compare(id, digest, &trained.result)?;
+    if let Some(path) = &arguments.save {
+        save(path, id, &planned, &trained)?;
+    }
+    Ok(())
+}
+
+struct Trained {
+    result: TrialResult,
+    /// Of the best epoch.
+    weights: Vec<LayerWeights>,
+}
+
+fn save(path: &Path, id: TrialId, planned: &Planned, trained: &Trained) -> anyhow::Result<()> {
+    let Ending::Completed { best_epoch, test_accuracy, .. } = trained.result.ending else {
+        bail!("trial {id} diverged, so it has no best weights to save");
+    };
+    let scale = match planned.plan.split.scale {
+        Scale::Unit => "unit",
+        Scale::Standard => "standard",
+    };
+    let mut about = HashMap::from([
+        ("trial_id".into(), id.to_string()),
+        ("digest".into(), hex(&trained.result.digest)),
+        ("best_epoch".into(), best_epoch.to_string()),
+        ("activation".into(), "relu".into()),
+        ("input_scale".into(), scale.into()),
+    ]);
+    if let Some(accuracy) = test_accuracy {
+        about.insert("test_accuracy".into(), accuracy.to_string());
+    }
+    weights::save(path, &trained.weights, about)?;
+    say(&format!("weights of epoch {best_epoch}: {}\n", path.display()));
+    Ok(())
 }
 
 struct Row {
@@ -83,7 +122,7 @@ fn best(folder: &Path) -> anyhow::Result<String> {
     id.map(Into::into).ok_or_else(|| anyhow!("{}: names no best trial", path.display()))
 }
 
-fn train(planned: &Planned, trial: Trial, isa: trainer::Isa) -> anyhow::Result<TrialResult> {
+fn train(planned: &Planned, trial: Trial, isa: trainer::Isa) -> anyhow::Result<Trained> {
     let config = planned.plan.point_config(trial.point as usize, trial.seed);
     say(&format!(
         "training {} seed {} on {}\n",
@@ -109,14 +148,17 @@ fn train(planned: &Planned, trial: Trial, isa: trainer::Isa) -> anyhow::Result<T
         }
         match end {
             EpochEnd::Continues => {}
-            EpochEnd::Ends => return Ok(trainer.into_result()),
+            EpochEnd::Ends => {
+                let weights = trainer.best_weights();
+                return Ok(Trained { result: trainer.into_result(), weights });
+            }
             EpochEnd::Stopped => unreachable!("nobody asked it to stop"),
         }
     }
 }
 
 fn compare(id: TrialId, recorded: &str, result: &TrialResult) -> anyhow::Result<()> {
-    let trained: String = result.digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let trained = hex(&result.digest);
     if trained == recorded {
         say(&format!("trial {id}\ndigest {trained}: equal to the recorded one\n"));
         return Ok(());
@@ -125,6 +167,10 @@ fn compare(id: TrialId, recorded: &str, result: &TrialResult) -> anyhow::Result<
         "trial {id}: this machine gives digest {trained}, recorded is {recorded}; \
          one of the two machines or builds is broken"
     )
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// To stdout; a reader that went away is no error.

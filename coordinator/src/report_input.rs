@@ -1,7 +1,5 @@
 //! A state's plan and records to what the report is made from; the only file that knows both.
 
-use std::collections::HashMap;
-
 use coordinator_core::{
     event::Timing,
     sweep::{self, Filter, Plan},
@@ -10,7 +8,7 @@ use report::input::{
     Axis, Cell, Column, Compare, DataFacts, Done, Ending, Epoch, HeatmapSpec, Hypothesis, Input,
     Metric, Phase, Provenance, State, Trial, Value, Work, WorkerFacts,
 };
-use trainer::{EpochRecord, KEYS, Scale, TrialResult};
+use trainer::{EpochRecord, KEYS, Key, Scale, TrialResult};
 
 use crate::{
     facts::Facts,
@@ -22,23 +20,16 @@ use crate::{
 pub fn input(reader: &Reader, facts: &Facts) -> Result<Input, StoreError> {
     let plan = facts.plan(reader)?;
     let mut rows = reader.trials()?;
-    let mut planned: Vec<&sweep::Trial> = plan.trials.iter().collect();
-    planned.sort_by_key(|trial| (trial.point, trial.seed));
-    let trials = planned.into_iter().map(|it| trial(&plan, it, &mut rows)).collect();
+    let planned = plan.table_order().into_iter();
+    let trials = planned.map(|it| trial(&plan, it, rows.remove(&it.id.0))).collect();
     Ok(Input {
         name: plan.name.clone(),
         description: plan.description.clone(),
         sweep_toml: facts.sweep_toml.clone(),
         data: data(facts, &plan),
-        columns: KEYS
-            .iter()
-            .map(|key| Column { name: key.name.into(), kind: column_kind(key.kind) })
-            .collect(),
+        columns: columns(),
         axes: plan.axes.iter().map(axis).collect(),
-        metric: match plan.report.metric {
-            sweep::Metric::ValidAccuracy => Metric::ValidAccuracy,
-            sweep::Metric::ValidLoss => Metric::ValidLoss,
-        },
+        metric: metric(&plan),
         heatmaps: plan.report.heatmaps.iter().map(heatmap).collect(),
         hypotheses: plan.hypotheses.iter().map(hypothesis).collect(),
         confirm_seeds: plan.confirm_seeds().collect(),
@@ -46,6 +37,19 @@ pub fn input(reader: &Reader, facts: &Facts) -> Result<Input, StoreError> {
         notes_on_copies: plan.copies_dropped.iter().map(ToString::to_string).collect(),
         provenance: provenance(reader, facts)?,
     })
+}
+
+/// Every hyperparameter, in the order of the result tables.
+pub fn columns() -> Vec<Column> {
+    let column = |key: &Key| Column { name: key.name.into(), kind: column_kind(key.kind) };
+    KEYS.iter().map(column).collect()
+}
+
+pub fn metric(plan: &Plan) -> Metric {
+    match plan.report.metric {
+        sweep::Metric::ValidAccuracy => Metric::ValidAccuracy,
+        sweep::Metric::ValidLoss => Metric::ValidLoss,
+    }
 }
 
 fn data(facts: &Facts, plan: &Plan) -> DataFacts {
@@ -87,7 +91,7 @@ fn provenance(reader: &Reader, facts: &Facts) -> Result<Provenance, StoreError> 
     })
 }
 
-fn axis(axis: &sweep::Axis) -> Axis {
+pub fn axis(axis: &sweep::Axis) -> Axis {
     Axis { name: axis.name.into(), values: axis.values.iter().map(to_report).collect() }
 }
 
@@ -119,9 +123,9 @@ fn filter(filter: &Filter) -> Vec<(String, Vec<Value>)> {
     filter.conditions.iter().map(condition).collect()
 }
 
-fn trial(plan: &Plan, planned: &sweep::Trial, rows: &mut HashMap<[u8; 32], TrialRow>) -> Trial {
+/// A trial of the plan with what is recorded of it.
+pub fn trial(plan: &Plan, planned: &sweep::Trial, row: Option<TrialRow>) -> Trial {
     let config = plan.point_config(planned.point as usize, planned.seed);
-    let row = rows.remove(&planned.id.0);
     let n_attempts = row.as_ref().map_or(0, |row| row.n_attempts);
     let state = match row.map(|row| row.state) {
         None | Some(TrialState::Open) => State::Open,

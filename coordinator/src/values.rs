@@ -27,6 +27,15 @@ pub fn to_report(value: &Value) -> report::input::Value {
     }
 }
 
+pub fn from_report(value: &report::input::Value) -> Value {
+    match value {
+        report::input::Value::Text(text) => Value::Text(text.clone()),
+        report::input::Value::Number(number) => Value::Number(*number),
+        report::input::Value::Count(count) => Value::Count(*count),
+        report::input::Value::Widths(widths) => Value::Widths(widths.clone()),
+    }
+}
+
 pub fn column_kind(kind: Kind) -> report::input::ColumnKind {
     match kind {
         Kind::Text(_) => report::input::ColumnKind::Text,

@@ -131,7 +131,7 @@ fn state_of(arguments: &cli::ReportFolder) -> anyhow::Result<PathBuf> {
 }
 
 /// To stdout; a reader that went away is no error.
-fn say(text: &str) -> anyhow::Result<()> {
+pub fn say(text: &str) -> anyhow::Result<()> {
     match io::stdout().lock().write_all(text.as_bytes()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(()),

@@ -1,13 +1,16 @@
 //! The store: one SQLite file that holds everything a sweep must not lose. It knows no policy; it
 //! makes batches of the core's records durable and gives back what they amount to.
 
+mod check;
 mod checkpoints;
+mod copy;
 mod folder;
 mod load;
 mod numbers;
 mod read;
 #[cfg(test)]
 pub mod tests;
+mod trial;
 mod write;
 mod writer;
 
@@ -24,6 +27,7 @@ pub use folder::{StateFolder, database_in};
 pub use load::Recorded;
 use numbers::Numbers;
 pub use read::{Reader, TrialRow, TrialState};
+pub use trial::TrialReader;
 pub use writer::Writer;
 
 /// Raised with every change of `schema.sql`; kept in SQLite's `user_version`.
@@ -58,6 +62,8 @@ pub enum StoreError {
     Write { source: rusqlite::Error },
     #[error("cannot read the sweep's state")]
     Read { source: rusqlite::Error },
+    #[error("{path}: cannot write the copy of the sweep's state")]
+    Copy { path: PathBuf, source: rusqlite::Error },
     #[error("the sweep's state is damaged: {0}")]
     Damaged(String),
 }

@@ -193,7 +193,7 @@ fn grid_outcome(row: &Row<'_>, chance: Score) -> rusqlite::Result<Outcome> {
     })
 }
 
-fn trial_state(
+pub(super) fn trial_state(
     row: &Row<'_>,
     history: Vec<EpochRecord>,
     timings: Vec<Timing>,
@@ -237,7 +237,7 @@ fn work(row: &Row<'_>) -> rusqlite::Result<Work> {
     })
 }
 
-fn epoch_record(row: &Row<'_>) -> rusqlite::Result<EpochRecord> {
+pub(super) fn epoch_record(row: &Row<'_>) -> rusqlite::Result<EpochRecord> {
     let min: Option<f64> = row.get("step_min")?;
     let steps = match min {
         None => None,
@@ -260,7 +260,7 @@ fn epoch_record(row: &Row<'_>) -> rusqlite::Result<EpochRecord> {
     })
 }
 
-fn timing(row: &Row<'_>) -> rusqlite::Result<Timing> {
+pub(super) fn timing(row: &Row<'_>) -> rusqlite::Result<Timing> {
     Ok(Timing {
         epoch: row.get("epoch")?,
         wall_s: row.get("wall_s")?,

@@ -9,7 +9,7 @@ use coordinator_core::{
 };
 use trainer::{Backtracks, Ending, EpochRecord, StepSizes, TrialResult, Work};
 
-use super::{Reader, Store, TrialState};
+use super::{Reader, Store, TrialReader, TrialState};
 
 pub fn plan(seeds: u32) -> Plan {
     let text = format!(
@@ -218,4 +218,64 @@ fn a_state_of_another_version_is_refused() {
         assert!(error.contains(&format!("schema {version},")), "{error}");
         assert!(Reader::open(&path).is_err());
     }
+}
+
+#[test]
+fn each_broken_rule_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sweep.db");
+    let plan = plan(1);
+    let mut store = Store::open(&path).unwrap();
+    let ending = Ending::Completed { best_epoch: 1, test_accuracy: None, collapsed: false };
+    let grants = [grant(0, 1, false), close(0, 1, CloseCause::Lost), grant(0, 2, false)];
+    store
+        .commit(&plan, &[&grants[..], &[completed(0, 2, ending), grant(1, 1, false)]].concat())
+        .unwrap();
+    assert_eq!(Reader::open(&path).unwrap().check().unwrap(), Vec::<String>::new());
+    for (sql, finding) in [
+        (
+            "DELETE FROM attempts WHERE attempt = 1 AND closed = 'lost'",
+            "attempts that are not numbered 1, 2, 3",
+        ),
+        ("UPDATE attempts SET term = 2 WHERE attempt = 2", "earlier term"),
+        ("DELETE FROM trials", "number 1 was granted and is not among the trials"),
+        (
+            "INSERT INTO trials SELECT trial + 9, trial_id, phase, seed, '' FROM trials",
+            "several numbers",
+        ),
+        ("UPDATE attempts SET closed = NULL", "brought no outcome"),
+        ("DELETE FROM outcomes", "attempt that completed, and no result"),
+        ("UPDATE outcomes SET digest = NULL", "without its digest"),
+        ("DELETE FROM epochs WHERE epoch = 1", "epochs that are not 1, 2, 3"),
+        ("DELETE FROM outcomes", "has epochs and no result"),
+        ("INSERT INTO conflicts SELECT trial, 3, digest FROM outcomes", "two different digests"),
+    ] {
+        let broken = folder.path().join("broken.db");
+        Reader::open(&path).unwrap().copy_to(&broken).unwrap();
+        rusqlite::Connection::open(&broken).unwrap().execute_batch(sql).unwrap();
+        let findings = Reader::open(&broken).unwrap().check().unwrap();
+        assert!(findings.iter().any(|line| line.contains(finding)), "{sql}: {findings:?}");
+        std::fs::remove_file(broken).unwrap();
+    }
+}
+
+#[test]
+fn one_trial_reads_as_among_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sweep.db");
+    let plan = plan(2);
+    let mut store = Store::open(&path).unwrap();
+    let ending = Ending::Completed { best_epoch: 1, test_accuracy: None, collapsed: false };
+    let failed = Record::Failed { trial: TrialIndex(2), cause: "no memory".into() };
+    let records =
+        [grant(0, 1, false), completed(0, 1, ending), grant(1, 1, true), grant(2, 1, true), failed];
+    store.commit(&plan, &records).unwrap();
+    let reader = Reader::open(&path).unwrap();
+    let mut all = reader.trials().unwrap();
+    let one_by_one = TrialReader::new(&reader).unwrap();
+    for trial in &plan.trials {
+        let (one, among) = (one_by_one.trial(&trial.id.0).unwrap(), all.remove(&trial.id.0));
+        assert_eq!(format!("{one:?}"), format!("{among:?}"));
+    }
+    assert!(all.is_empty());
 }

@@ -144,6 +144,13 @@ impl Plan {
         &self.trials[..self.points.len() * self.seeds.len()]
     }
 
+    /// All trials in the order of the result tables: by point, then by seed.
+    pub fn table_order(&self) -> Vec<&Trial> {
+        let mut trials: Vec<&Trial> = self.trials.iter().collect();
+        trials.sort_by_key(|trial| (trial.point, trial.seed));
+        trials
+    }
+
     /// The full configuration of a trial, by its position in `trials`.
     pub fn config(&self, trial: usize) -> TrainConfig {
         let Trial { point, seed, .. } = self.trials[trial];

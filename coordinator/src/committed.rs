@@ -1,0 +1,115 @@
+//! The files of a complete report, read back: all that can be known of a sweep without its state.
+
+use std::{collections::HashMap, fs, path::Path};
+
+use anyhow::{Context, anyhow, bail};
+use coordinator_core::sweep::{self, DatasetFacts, Outcome, Plan, Score, TrialId};
+use report::{
+    Manifest,
+    input::{Done, Ending, State, Trial},
+};
+
+use crate::{confirm, report_input};
+
+/// A complete report: the sweep that it tells of, and what it tells.
+pub struct Committed {
+    pub plan: Plan,
+    /// In the order of the result tables.
+    pub trials: Vec<Trial>,
+}
+
+impl Committed {
+    pub fn open(folder: &Path) -> anyhow::Result<Self> {
+        Self::of(folder, &read_manifest(folder)?)
+    }
+
+    pub fn of(folder: &Path, manifest: &Manifest) -> anyhow::Result<Self> {
+        let mut plan = plan_grid(folder, manifest)?;
+        let trials = report::read_trials(folder, &report_input::columns())?;
+        if 0 < plan.n_confirm_seeds {
+            let accuracy = manifest.data.largest_valid_class_share.with_context(|| {
+                format!(
+                    "{}: written by an older build that does not tell which points `[confirm]` chose; use that build",
+                    folder.display()
+                )
+            })?;
+            let chance = Score { accuracy, loss: libm::log(f64::from(manifest.data.n_classes)) };
+            let outcomes = outcomes(&plan, &trials, chance);
+            confirm::extend_by(&mut plan, &outcomes);
+        }
+        Ok(Self { plan, trials })
+    }
+}
+
+/// What each trial of the grid came to.
+fn outcomes(plan: &Plan, trials: &[Trial], chance: Score) -> Vec<Outcome> {
+    let score = |done: &Done| match done.ending {
+        Ending::Diverged { .. } => Some(chance),
+        Ending::Completed { best_epoch, .. } => {
+            let best = done.history.iter().find(|epoch| epoch.epoch == best_epoch)?;
+            Some(Score { accuracy: best.valid_accuracy, loss: best.valid_loss })
+        }
+    };
+    let scored = trials.iter().filter_map(|trial| match &trial.state {
+        State::Done(done) => Some((trial.id.parse::<TrialId>().ok()?, score(done)?)),
+        State::Open | State::Failed { .. } | State::Cancelled => None,
+    });
+    let scored: HashMap<TrialId, Score> = scored.collect();
+    let outcome = |id| scored.get(id).map_or(Outcome::Open, |score| Outcome::Scored(*score));
+    plan.grid().iter().map(|trial| outcome(&trial.id)).collect()
+}
+
+/// Plans the sweep file again, without its confirm trials. The data set itself is not needed: the
+/// manifest holds what planning must know of it.
+pub fn plan_grid(folder: &Path, manifest: &Manifest) -> anyhow::Result<Plan> {
+    let (found, known) = (manifest.numerics_version, trainer::NUMERICS_VERSION);
+    if found != known {
+        bail!(
+            "{}: trained by numerics version {found}, this build knows version {known}; use the build that wrote it",
+            folder.display()
+        );
+    }
+    plan(&folder.join("sweep.toml"), manifest)
+}
+
+/// # Errors
+/// Also for the manifest of an incomplete report.
+pub fn read_manifest(folder: &Path) -> anyhow::Result<Manifest> {
+    let path = folder.join("manifest.json");
+    let text = fs::read_to_string(&path).with_context(|| {
+        format!("{}: cannot be read; expected the folder of a complete report", path.display())
+    })?;
+    let manifest: Manifest = serde_json::from_str(&text)
+        .with_context(|| format!("{}: is no manifest of a report", path.display()))?;
+    if manifest.results_sha256.is_none() {
+        bail!(
+            "{}: its report is not complete; expected the folder of one that is, with a results.csv",
+            folder.display()
+        );
+    }
+    Ok(manifest)
+}
+
+fn plan(path: &Path, manifest: &Manifest) -> anyhow::Result<Plan> {
+    let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    let refuse = |problems: Vec<sweep::Problem>| {
+        let text = problems.first().map_or("?", |problem| problem.message.as_str());
+        anyhow!("{}: cannot be planned again: {text}", path.display())
+    };
+    let file = sweep::parse(&text).map_err(refuse)?;
+    let data = &manifest.data;
+    let digest: TrialId = data.digest.parse().map_err(|_| {
+        anyhow!("manifest.json: the data set's digest is {:?}, expected 64 hex digits", data.digest)
+    })?;
+    let facts = DatasetFacts {
+        digest: digest.0,
+        // Rows beyond the split decide nothing.
+        n_train_rows: data.n_train.saturating_add(data.n_valid),
+        n_test_rows: data.n_test,
+        n_inputs: data.n_inputs,
+        n_classes: data.n_classes,
+        // Only the estimated cost depends on it.
+        nonzero_share: 1.0,
+    };
+    sweep::plan(&file, &facts).map_err(refuse)
+}

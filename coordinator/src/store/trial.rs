@@ -1,0 +1,73 @@
+//! Trials as recorded, one at a time, for those who cannot hold all of them at once.
+
+use std::collections::HashMap;
+
+use rusqlite::Row;
+
+use super::{
+    Reader, StoreError, TrialRow, TrialState,
+    read::{epoch_record, timing, trial_state},
+};
+
+#[derive(Debug)]
+pub struct TrialReader<'a> {
+    reader: &'a Reader,
+    numbers: HashMap<[u8; 32], u32>,
+}
+
+impl<'a> TrialReader<'a> {
+    pub fn new(reader: &'a Reader) -> Result<Self, StoreError> {
+        let read = || {
+            let mut statement = reader.connection.prepare("SELECT trial_id, trial FROM trials")?;
+            let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            rows.collect::<rusqlite::Result<_>>()
+        };
+        let numbers = read().map_err(|source| StoreError::Read { source })?;
+        Ok(Self { reader, numbers })
+    }
+
+    /// What is recorded of a trial; `None` if nothing is.
+    pub fn trial(&self, id: &[u8; 32]) -> Result<Option<TrialRow>, StoreError> {
+        let read = |&number| self.read(number).map_err(|source| StoreError::Read { source });
+        self.numbers.get(id).map(read).transpose()
+    }
+
+    /// Seed and hyperparameters (JSON) of a trial, as they were first recorded.
+    pub fn config(&self, id: &[u8; 32]) -> Result<Option<(u32, String)>, StoreError> {
+        let sql = "SELECT seed, hyperparameters FROM trials WHERE trial = ?1";
+        let read = |number| {
+            let mut statement = self.reader.connection.prepare_cached(sql)?;
+            statement.query_row([number], |row| Ok((row.get(0)?, row.get(1)?)))
+        };
+        let found = self.numbers.get(id).map(read).transpose();
+        found.map_err(|source| StoreError::Read { source })
+    }
+
+    fn read(&self, number: u32) -> rusqlite::Result<TrialRow> {
+        let history = self.rows_of(number, "epochs", epoch_record)?;
+        let timings = self.rows_of(number, "timings", timing)?;
+        let connection = &self.reader.connection;
+        let sql = "SELECT max(attempt) FROM attempts WHERE trial = ?1";
+        let n_attempts: Option<u32> =
+            connection.prepare_cached(sql)?.query_row([number], |row| row.get(0))?;
+        let mut statement = connection.prepare_cached("SELECT * FROM outcomes WHERE trial = ?1")?;
+        let mut rows = statement.query([number])?;
+        let state = rows.next()?.map(|row| trial_state(row, history, timings)).transpose()?;
+        Ok(TrialRow {
+            n_attempts: n_attempts.unwrap_or_default(),
+            state: state.unwrap_or(TrialState::Open),
+        })
+    }
+
+    fn rows_of<T>(
+        &self,
+        number: u32,
+        table: &'static str,
+        read: fn(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<Vec<T>> {
+        let sql = format!("SELECT * FROM {table} WHERE trial = ?1 ORDER BY epoch");
+        let mut statement = self.reader.connection.prepare_cached(&sql)?;
+        let rows = statement.query_map([number], read)?;
+        rows.collect()
+    }
+}

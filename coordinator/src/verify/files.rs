@@ -1,0 +1,163 @@
+//! A report's files against its manifest, its sweep file and each other.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    fs::{self, File},
+    io::{self, BufRead, BufReader},
+    path::Path,
+};
+
+use coordinator_core::sweep::{self, Plan, TrialId};
+use report::{
+    Manifest, ManifestCounts,
+    input::{Column, Ending, State, Trial},
+};
+use sha2::{Digest, Sha256};
+use trainer::TrainConfig;
+
+use super::Findings;
+use crate::{
+    committed::{Committed, plan_grid, read_manifest},
+    report_input,
+    values::from_report,
+};
+
+/// Gives what the files say if all of them are the manifest's and their rows are the sweep's, so
+/// that they can be relied on.
+pub fn check(folder: &Path, findings: &mut Findings) -> anyhow::Result<Option<Committed>> {
+    let manifest = read_manifest(folder)?;
+    let is_intact = digests(folder, &manifest, findings);
+    let columns = report_input::columns();
+    let plan = plan_grid(folder, &manifest)?;
+    let rows = report::read_results(folder, &columns)?;
+    ids(&plan, &columns, &rows, findings);
+    counts(&manifest, &rows, findings);
+    // A damaged Parquet file is not worth reading: its digest has told.
+    if !is_intact {
+        let of_grid = rows.iter().filter(|row| row.phase == report::input::Phase::Grid);
+        order(plan.grid().iter(), of_grid, findings);
+        return Ok(None);
+    }
+    let committed = Committed::of(folder, &manifest)?;
+    let are_planned = order(committed.plan.table_order().into_iter(), rows.iter(), findings);
+    let csv = report::results_csv(&columns, &committed.trials)?;
+    if csv != fs::read(folder.join("results.csv"))? {
+        findings.wrong("results.csv: its best and last epochs are not those of history.parquet");
+    }
+    findings.checked("results.csv against history.parquet");
+    Ok(are_planned.then_some(committed))
+}
+
+/// Whether every file is the one that the manifest lists.
+fn digests(folder: &Path, manifest: &Manifest, findings: &mut Findings) -> bool {
+    let mut is_intact = true;
+    for (name, expected) in &manifest.files {
+        let problem = match sha256_of(&folder.join(name)) {
+            Ok(found) if found == *expected => continue,
+            Ok(found) => format!("{name}: SHA-256 is {found}, manifest.json says {expected}"),
+            Err(error) => format!("{name}: cannot be read ({error}), manifest.json lists it"),
+        };
+        findings.wrong(problem);
+        is_intact = false;
+    }
+    if manifest.files.get("results.csv") != manifest.results_sha256.as_ref() {
+        findings
+            .wrong("manifest.json: results_sha256 is not the digest of results.csv in its list");
+    }
+    findings.checked(format!("SHA-256 of {} files", manifest.files.len()));
+    is_intact
+}
+
+fn sha256_of(path: &Path) -> io::Result<String> {
+    let mut file = BufReader::with_capacity(1 << 20, File::open(path)?);
+    let mut hasher = Sha256::new();
+    loop {
+        let bytes = file.fill_buf()?;
+        if bytes.is_empty() {
+            break;
+        }
+        hasher.update(bytes);
+        let n_bytes = bytes.len();
+        file.consume(n_bytes);
+    }
+    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Each id must be the hash of its row's own configuration.
+fn ids(plan: &Plan, columns: &[Column], rows: &[Trial], findings: &mut Findings) {
+    let wrong = |row: &Trial| {
+        let id = match id_of(plan, columns, row) {
+            Ok(id) => id,
+            Err(problem) => return Some(format!("results.csv: trial {}: {problem}", row.id)),
+        };
+        let is_right = id.to_string() == row.id;
+        (!is_right).then(|| format!("results.csv: trial {}: its row's values give {id}", row.id))
+    };
+    findings.wrong_alike(rows.iter().filter_map(wrong).collect());
+    findings.checked(format!("ids of {} trials against their rows", rows.len()));
+}
+
+fn id_of(plan: &Plan, columns: &[Column], row: &Trial) -> Result<TrialId, String> {
+    let named = columns.iter().zip(&row.values);
+    let values: BTreeMap<String, trainer::Value> = named
+        .filter_map(|(column, value)| Some((column.name.clone(), from_report(value.as_ref()?))))
+        .collect();
+    let config = TrainConfig::from_values(&values, row.seed).map_err(|error| error.to_string())?;
+    // A value that the optimizer does not use would go unseen, since it does not reach the id.
+    match values.keys().find(|name| config.value(name).is_none()) {
+        Some(name) => Err(format!("{name} has a value that its optimizer does not use")),
+        None => Ok(TrialId::of(&config, &plan.dataset_digest, plan.split)),
+    }
+}
+
+/// Whether the rows are the trials of the sweep file, each once, in the canonical order.
+fn order<'a>(
+    planned: impl Iterator<Item = &'a sweep::Trial>,
+    rows: impl Iterator<Item = &'a Trial>,
+    findings: &mut Findings,
+) -> bool {
+    let planned: Vec<String> = planned.map(|trial| trial.id.to_string()).collect();
+    let rows: Vec<&str> = rows.map(|row| row.id.as_str()).collect();
+    let expected: HashSet<&str> = planned.iter().map(String::as_str).collect();
+    let mut found = HashSet::new();
+    let mut wrong = Vec::new();
+    for id in &rows {
+        if !expected.contains(id) {
+            wrong.push(format!("results.csv: trial {id} is not in sweep.toml"));
+        } else if !found.insert(id) {
+            wrong.push(format!("results.csv: trial {id} has two rows"));
+        }
+    }
+    let missing = planned.iter().filter(|id| !found.contains(&id.as_str()));
+    wrong.extend(missing.map(|id| format!("results.csv: trial {id} of sweep.toml has no row")));
+    if wrong.is_empty() && rows != planned {
+        wrong.push("results.csv: its rows are not in their order".into());
+    }
+    let are_planned = wrong.is_empty();
+    findings.wrong_alike(wrong);
+    findings.checked(format!("{} trials of sweep.toml against the rows", planned.len()));
+    are_planned
+}
+
+fn counts(manifest: &Manifest, rows: &[Trial], findings: &mut Findings) {
+    let mut counts = ManifestCounts { trials: rows.len(), ..ManifestCounts::default() };
+    for row in rows {
+        let State::Done(done) = &row.state else { continue };
+        match done.ending {
+            Ending::Completed { collapsed, .. } => {
+                counts.completed += 1;
+                counts.collapsed += usize::from(collapsed);
+            }
+            Ending::Diverged { .. } => counts.diverged += 1,
+        }
+    }
+    if counts != manifest.counts {
+        let expected = &manifest.counts;
+        findings.wrong(format!("results.csv has {counts:?}, manifest.json says {expected:?}"));
+    }
+    let best = manifest.best_trial_id.as_ref();
+    if let Some(best) = best.filter(|best| !rows.iter().any(|row| row.id == **best)) {
+        findings.wrong(format!("manifest.json: best_trial_id {best} has no row in results.csv"));
+    }
+    findings.checked("counts of the outcomes");
+}
