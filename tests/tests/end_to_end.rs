@@ -4,6 +4,8 @@
 mod checkpoints;
 #[path = "end_to_end/confirm.rs"]
 mod confirm;
+#[path = "end_to_end/exports.rs"]
+mod exports;
 #[path = "end_to_end/failures.rs"]
 mod failures;
 #[path = "end_to_end/full_disk.rs"]
@@ -24,6 +26,8 @@ mod same_bits;
 mod stops;
 #[path = "end_to_end/verbs.rs"]
 mod verbs;
+#[path = "end_to_end/verify.rs"]
+mod verify;
 
 use e2e::{Env, Programs};
 

@@ -1,0 +1,126 @@
+//! What we write is read by the tools it is for: TensorBoard, Optuna, safetensors, a notebook. Needs
+//! `SWEEP_PYTHON`, a Python with `tests/readers/requirements.txt`; `tests/readers.sh` makes one.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use e2e::{Env, Programs, results};
+
+/// Two seeds a point, so that there is something to aggregate; the step of 1e30 diverges.
+const SWEEP: &str = r#"
+name = "readers"
+description = "Read by other tools"
+
+[dataset]
+name = "mnist"
+train = 2_000
+valid = 500
+
+[model]
+widths = [32, 16]
+
+[train]
+epochs = 3
+
+[[grid]]
+optimizer = ["sgd", "backtracking"]
+learning_rate = [0.02, 0.2]
+batch_size = [16, 50]
+depth = [1, 2]
+
+[[grid]]
+optimizer = ["sgd"]
+learning_rate = [1e30]
+batch_size = [16]
+depth = [1]
+
+[seeds]
+n = 2
+
+[confirm]
+seeds = 2
+"#;
+
+struct Readers {
+    python: String,
+    env: Env,
+}
+
+impl Readers {
+    /// A sweep that was run; `None` without a Python to read it with.
+    fn new() -> Option<Self> {
+        let Some(python) = std::env::var("SWEEP_PYTHON").ok().filter(|path| !path.is_empty())
+        else {
+            eprintln!("skipped: SWEEP_PYTHON names no Python; run tests/readers.sh");
+            return None;
+        };
+        let env = Env::new(Programs {
+            coordinator: std::env!("CARGO_BIN_EXE_e2e-coordinator"),
+            worker: std::env!("CARGO_BIN_EXE_e2e-worker"),
+        });
+        env.write("readers.toml", SWEEP);
+        env.start_file("readers.toml", &[], &[]).wait().expect(0);
+        Some(Self { python, env })
+    }
+
+    /// Runs a script of the repository, and gives what it printed.
+    #[track_caller]
+    fn python(&self, script: &str, arguments: &[&Path]) -> String {
+        let mut command = Command::new(&self.python);
+        // Thread pools on every core would only slow the other tests down.
+        command.env("OMP_NUM_THREADS", "1").env("POLARS_MAX_THREADS", "1");
+        command.arg("-B").arg(repository().join(script)).args(arguments);
+        let output = command.output().unwrap_or_else(|error| panic!("{}: {error}", self.python));
+        let (out, err) = (&output.stdout, &output.stderr);
+        let (out, err) = (String::from_utf8_lossy(out), String::from_utf8_lossy(err));
+        assert!(output.status.success(), "{script}\n{out}\n{err}");
+        println!("{out}");
+        out.into_owned()
+    }
+
+    fn report(&self) -> PathBuf {
+        self.env.path("reports/readers")
+    }
+}
+
+fn repository() -> PathBuf {
+    Path::new(std::env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+#[test]
+fn tensorboard_and_optuna_show_what_the_results_say() {
+    let Some(readers) = Readers::new() else { return };
+    let (env, report) = (&readers.env, readers.report());
+    for (format, script) in [
+        ("tensorboard", "tests/readers/tensorboard_runs.py"),
+        ("optuna", "tests/readers/optuna_journal.py"),
+    ] {
+        let line = ["export", "reports/readers", "--format", format, "--to", format];
+        env.coordinator(&line).expect(0);
+        readers.python(script, &[&env.path(format), &report]);
+    }
+}
+
+#[test]
+fn the_notebook_runs_on_any_report() {
+    let Some(readers) = Readers::new() else { return };
+    let notebook = repository().join("reports/explore.ipynb");
+    readers.python("tests/readers/notebook.py", &[&notebook, &readers.report()]);
+}
+
+#[test]
+fn saved_weights_give_the_recorded_test_accuracy() {
+    let Some(readers) = Readers::new() else { return };
+    let rows = results(&readers.report());
+    for depth in ["1", "2"] {
+        let row = rows.iter().find(|row| row["depth"] == depth).expect("a row");
+        let file = format!("{depth}.safetensors");
+        let line = ["replay", "reports/readers", &row["trial_id"], "--save", &file];
+        readers.env.coordinator(&line).expect(0);
+        let told = readers.python("reports/weights.py", &[&readers.env.path(&file)]);
+        let accuracy: f64 = told.lines().last().expect("a line").parse().expect("a number");
+        assert_eq!(accuracy.to_string(), row["test_accuracy"], "{told}");
+    }
+}
