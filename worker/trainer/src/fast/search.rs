@@ -44,6 +44,10 @@ enum GramSource {
     },
 }
 
+/// Rows of a symmetric product that are computed before the next ones leave out what they mirror;
+/// a multiple of 16.
+const MIRRORED_ROWS: usize = 32;
+
 /// Pixels of a row, rounded up to what the integer kernels read at once.
 fn pixel_stride(n_inputs: usize) -> usize {
     n_inputs.next_multiple_of(32)
@@ -215,20 +219,7 @@ impl FastNetwork {
             to: &mut self.scratch.deltas,
             to_stride: width,
         });
-        self.kernels.product(Product {
-            n_rows: n,
-            n_cols: width,
-            n_terms: n_out,
-            a: &self.deltas[0],
-            a_strides: (stride, 1),
-            a_blocks: None,
-            b: &self.scratch.deltas,
-            b_stride: width,
-            start: Start::Zero,
-            result: &mut gram.delta_products,
-            result_stride: width,
-            finish: Finish::Store,
-        });
+        self.delta_products(&mut gram.delta_products);
         let mut sum = LaneSum::new();
         self.kernels.column_sums(ColumnSums {
             sums: sum.lanes_mut(),
@@ -240,6 +231,42 @@ impl FastNetwork {
         });
         let total = sum.total();
         if total > 0.0 { total } else { 0.0 }
+    }
+
+    /// The first layer's deltas times their transpose, which the scratch holds: the upper half, and
+    /// the lower from it, because either factor may come first.
+    fn delta_products(&self, products: &mut Floats) {
+        let n = self.batch.len();
+        let (width, stride) = (padded(n), self.layers[0].stride());
+        for from in (0..n).step_by(MIRRORED_ROWS) {
+            let to = usize::min(from + MIRRORED_ROWS, n);
+            self.kernels.product(Product {
+                n_rows: to - from,
+                n_cols: width - from,
+                n_terms: self.layers[0].panels.shape.n_out,
+                a: &self.deltas[0][from * stride..],
+                a_strides: (stride, 1),
+                a_blocks: None,
+                b: &self.scratch.deltas[from..],
+                b_stride: width,
+                start: Start::Zero,
+                result: &mut products[from * width + from..],
+                result_stride: width,
+                finish: Finish::Store,
+            });
+            if to == n {
+                break;
+            }
+            let (upper, lower) = products.split_at_mut(to * width);
+            self.kernels.transpose(Transpose {
+                from: &upper[from * width + to..],
+                from_stride: width,
+                n_rows: to - from,
+                n_cols: n - to,
+                to: &mut lower[from..],
+                to_stride: width,
+            });
+        }
     }
 
     /// slopes = K' x deltas, samples ascending.

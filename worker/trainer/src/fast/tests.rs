@@ -69,6 +69,22 @@ fn batches_and_widths_that_fit_no_register() {
     }
 }
 
+/// Deltas that exceed the first-level cache, and several blocks of mirrored rows.
+#[test]
+fn batches_that_fit_no_cache() {
+    let data = Generated { n_inputs: 130, n_train: 450, ..Generated::SPARSE }.prepare(Scale::Unit);
+    for batch_size in [100, 128, 200] {
+        for kind in [OptimizerKind::Sgd, OptimizerKind::Backtracking] {
+            let changes = [
+                ("batch_size", Value::Count(batch_size)),
+                ("hidden", Value::Widths(vec![257])),
+                ("epochs", Value::Count(1)),
+            ];
+            assert_equal_everywhere(&config(kind, &changes), &data);
+        }
+    }
+}
+
 #[test]
 fn no_hidden_layer_and_many() {
     for data in &all_data()[..2] {
