@@ -236,6 +236,20 @@ mod tests {
     }
 
     #[test]
+    fn nothing_follows_a_grid_that_was_given_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("sweep.db");
+        let mut store = Store::open(&database).unwrap();
+        let mut dice = Dice(1);
+        let mut records: Vec<Record> = (1..36).map(|trial| record(trial, &mut dice)).collect();
+        records.push(Record::Cancelled { trial: TrialIndex(0) });
+        store.commit(&plan(), &records).unwrap();
+        let chance = facts().data.chance();
+        let confirm = Confirm { database, chance, retry_failed: false, audit_share: 0.0 };
+        assert!(confirm.grow(&plan()).unwrap().is_none());
+    }
+
+    #[test]
     fn nothing_follows_while_failed_trials_are_to_run_again() {
         let folder = tempfile::tempdir().unwrap();
         let database = folder.path().join("sweep.db");

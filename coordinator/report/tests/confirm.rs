@@ -75,7 +75,9 @@ fn headline_claims_and_test_accuracy_come_from_the_confirm_seeds_alone() {
     );
     assert!(page.contains("test accuracy is **96.20 % ± 0.50** (mean over 3 confirm seeds)"));
     assert!(page.contains("on the grid's 3 seeds, 98.10 % ± 0.25 there; next comes sgd"), "{page}");
-    assert!(page.contains("These figures are of the confirm seeds 1000001 to 1000003 alone"));
+    assert!(page.contains(
+        "figures of best points in this section are of the confirm seeds 1000001 to 1000003 alone"
+    ));
     assert_eq!(
         line(&page, "1. **backtracking"),
         "1. **backtracking beats sgd**: *holds*; effect +1.10 pt, interval +0.85 pt to +1.35 pt, \

@@ -35,8 +35,8 @@ pub(crate) fn headline_sentence(page: &mut Page, sweep: &Sweep<'_>, best: &Point
     let n_grid = count(sweep.seeds().len(), "seed");
     if sweep.confirmed(best).is_some() {
         page.block(&format!(
-            "These figures are of the confirm {seeds} alone, which took no part in the selection. Sections \
-             2 to 7 show the grid with its own {n_grid}."
+            "Apart from that, figures of best points in this section are of the confirm {seeds} alone, \
+             which took no part in the selection. Sections 2 to 7 show the grid with its own {n_grid}."
         ));
         others_on_confirm_seeds(page, sweep, best);
         return;
