@@ -37,7 +37,11 @@ pub fn report(arguments: &cli::ReportFolder) -> anyhow::Result<()> {
     let state = state_of(arguments)?;
     let is_running = StateFolder::is_in_use(&state);
     let published = publish(&state, &arguments.folder, is_running)?;
-    let mut text = format!("report: {}\n", published.report.display());
+    let mut text = String::new();
+    if !published.complete {
+        text += "the sweep is incomplete, and so is its report\n";
+    }
+    text += &format!("report: {}\n", published.report.display());
     if let Some(digest) = published.results_sha256 {
         text += &format!("results sha256: {digest}\n");
     }

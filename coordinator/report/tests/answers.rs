@@ -113,7 +113,7 @@ fn a_point_that_misses_a_seed_is_not_the_best() {
     let mut input = with_accuracies([0.99, 0.99, 0.99], [0.97, 0.97, 0.97]);
     input.trials[1].state = State::Open;
     let page = page(&input);
-    assert!(page.contains("**Best configuration: sgd.**"));
+    assert!(page.contains("**Best configuration so far: sgd.**"));
     assert!(line(&page, "1. **backtracking").contains("no pair of points has all its results"));
 }
 

@@ -82,7 +82,7 @@ pub(crate) fn quickest<'p, 'a>(
         .map(|(point, _)| point)
 }
 
-/// Best validation accuracy within a budget, mean over the runs that have it measured; `cost` is
+/// Best validation accuracy within a budget, mean over the runs with a result; `cost` is
 /// what a run has spent when an epoch ends. An epoch beyond the budget does not count, and a run
 /// whose first epoch is beyond it makes the whole `None`.
 pub(crate) fn accuracy_within(
@@ -97,6 +97,7 @@ pub(crate) fn accuracy_within(
         let n_within = epochs.partition_point(is_within);
         epochs[..n_within].iter().map(|epoch| epoch.valid_accuracy).reduce(f64::max)
     };
-    let bests: Option<Vec<f64>> = point.runs.iter().map(best_of).collect();
+    let with_result = point.runs.iter().filter(|run| run.done().is_some());
+    let bests: Option<Vec<f64>> = with_result.map(best_of).collect();
     stats::mean(&bests?)
 }

@@ -1,6 +1,7 @@
 //! The sweep as the report sees it: its points in row order, and questions about them.
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 
 use super::metric::{Score, gain};
 use super::points::{Point, Run};
@@ -53,6 +54,7 @@ impl Counts {
 
 pub(crate) struct Sweep<'a> {
     pub(crate) input: &'a Input,
+    optimizer_column: usize,
     /// Points of the grid in row order.
     pub(crate) points: Vec<Point<'a>>,
     /// Best points of the grid with the runs of their confirm seeds alone, in row order.
@@ -75,24 +77,22 @@ impl<'a> Sweep<'a> {
                 });
             }
         }
-        for name in ["optimizer", "hidden"] {
-            if !input.columns.iter().any(|column| column.name == name) {
-                return Err(ReportError::MissingColumn { name });
-            }
-        }
+        let column = |name: &'static str| {
+            let index = input.columns.iter().position(|column| column.name == name);
+            index.ok_or(ReportError::MissingColumn { name })
+        };
+        let (optimizer_column, _) = (column("optimizer")?, column("hidden")?);
         let mut sweep = Self {
             input,
+            optimizer_column,
             points: group(input, Phase::Grid),
             confirmed: group(input, Phase::Confirm),
             optimizers: Vec::new(),
             swept_axes: Vec::new(),
             counts: Counts::of(&input.trials),
         };
-        let mut names: Vec<String> =
-            sweep.points.iter().map(|point| sweep.optimizer(point)).collect();
-        names.sort();
-        names.dedup();
-        sweep.optimizers = names;
+        let names: BTreeSet<&str> = sweep.points.iter().map(|p| sweep.optimizer(p)).collect();
+        sweep.optimizers = names.into_iter().map(String::from).collect();
         let axes = input.axes.iter().map(|axis| axis.name.as_str());
         sweep.swept_axes =
             axes.filter(|name| *name != "optimizer" && sweep.axis_values(name).len() > 1).collect();
@@ -103,8 +103,11 @@ impl<'a> Sweep<'a> {
         self.input.metric
     }
 
-    pub(crate) fn optimizer(&self, point: &Point<'_>) -> String {
-        self.value(point.trial(), "optimizer").map(|value| value_label(&value)).unwrap_or_default()
+    pub(crate) fn optimizer<'p>(&self, point: &Point<'p>) -> &'p str {
+        match &point.trial().values[self.optimizer_column] {
+            Some(Value::Text(name)) => name,
+            _ => "",
+        }
     }
 
     /// The place of a point's optimizer among all, which is its colour in every figure.
@@ -120,14 +123,14 @@ impl<'a> Sweep<'a> {
 
     /// A hyperparameter by name, `depth` among them; `None` if the trial does not use it.
     pub(crate) fn value(&self, trial: &Trial, name: &str) -> Option<Value> {
-        if name == "depth" {
-            return match self.value(trial, "hidden")? {
-                Value::Widths(widths) => Some(Value::Count(widths.len() as u64)),
-                _ => None,
-            };
+        let column = if name == "depth" { "hidden" } else { name };
+        let index = self.input.columns.iter().position(|other| other.name == column)?;
+        match &trial.values[index] {
+            Some(Value::Widths(widths)) if name == "depth" => {
+                Some(Value::Count(widths.len() as u64))
+            }
+            value => value.clone(),
         }
-        let index = self.input.columns.iter().position(|column| column.name == name)?;
-        trial.values[index].clone()
     }
 
     /// The label of a value, or a dash where the trial does not use it.
@@ -206,7 +209,7 @@ impl<'a> Sweep<'a> {
 
     /// A few words that name a point: its optimizer and its value on each swept axis.
     pub(crate) fn describe(&self, point: &Point<'_>) -> String {
-        let mut words = vec![self.optimizer(point)];
+        let mut words = vec![self.optimizer(point).to_string()];
         for name in &self.swept_axes {
             if let Some(value) = self.value(point.trial(), name) {
                 words.push(format!("{} {}", name.replace('_', " "), value_label(&value)));

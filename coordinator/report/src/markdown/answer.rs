@@ -58,7 +58,8 @@ fn best_sentence(page: &mut Page, sweep: &Sweep<'_>, best: &Point<'_>) {
     let scores = judged.scores(metric);
     let tests = judged.test_accuracies();
     let mut text = format!(
-        "**Best configuration: {}.** Mean {} **{}** over {}",
+        "**Best configuration{}: {}.** Mean {} **{}** over {}",
+        if sweep.counts.n_open > 0 { " so far" } else { "" },
         escape(&sweep.describe(best)),
         metric_name(metric),
         mean_with_interval(metric, &scores),
@@ -108,9 +109,11 @@ fn others_sentence(page: &mut Page, sweep: &Sweep<'_>, best: &Point<'_>) {
     };
     let metric = sweep.metric();
     let (Some(mean), Some(second_mean)) = (best.mean(metric), second.mean(metric)) else { return };
+    let n_ranked = sweep.points.iter().filter(|point| point.mean(metric).is_some()).count();
     let mut selected = format!(
-        "It was selected among {} by {}",
-        count(sweep.points.len(), "point"),
+        "It was selected among {}{} by {}",
+        count(n_ranked, "point"),
+        if n_ranked < sweep.points.len() { " with a result" } else { "" },
         metric_name(metric)
     );
     if sweep.confirmed(best).is_some() {
@@ -252,7 +255,7 @@ fn sentence(sweep: &Sweep<'_>, judged: &Judged<'_>) -> String {
             "; effect {} with 1 seed, which gives neither interval nor p",
             points_of(sweep.metric(), only.gain)
         )),
-        (None, None) => text.push_str("; no pair of points has all its results"),
+        (None, None) => text.push_str("; no pair of points has all its results yet"),
     }
     if paired.n_matched > 0 {
         text.push_str(&match &judged.best {

@@ -2,7 +2,8 @@
 
 use super::comparison::clock_sentence;
 use super::curves::{epoch_ticks, mean_line};
-use super::page::{Page, count};
+use super::page::Page;
+use super::seeds;
 use crate::analysis::{Clock, Point, Run, Sweep, samples_until};
 use crate::figures::{AxisStyle, Chart, Figure, Panel, Series, chart};
 use crate::input::Epoch;
@@ -15,7 +16,7 @@ pub(crate) fn write(
     clock: &Clock,
     best: &[(String, &Point<'_>)],
 ) {
-    let seeds = count(sweep.seeds().len(), "seed");
+    let seeds = seeds(sweep);
     let band = format!(
         "Each optimizer's best point: mean over {seeds}, the band from the lowest to the highest; lower \
          and further left is better."

@@ -1,6 +1,7 @@
 //! Section 5: training curves of each optimizer's best point.
 
-use super::page::{Left, Page, Right, count, escape};
+use super::page::{Left, Page, Right, escape};
+use super::seeds;
 use crate::analysis::{Point, Run, Sweep, epochs, percent};
 use crate::figures::{AxisStyle, Chart, Figure, Mark, Panel, Series, chart};
 use crate::input::Epoch;
@@ -109,7 +110,7 @@ fn figure(page: &mut Page, sweep: &Sweep<'_>, best: &[(String, &Point<'_>)]) {
     if let Some(svg) = drawn {
         let caption = format!(
             "Mean over {}, the band from the lowest to the highest; losses on a log axis.",
-            count(sweep.seeds().len(), "seed")
+            seeds(sweep)
         );
         page.figure(Figure { name: "curves".to_string(), alt: title, svg }, &caption);
     }

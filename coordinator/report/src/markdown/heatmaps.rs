@@ -2,6 +2,7 @@
 
 use super::answer::metric_name;
 use super::page::{Page, count, escape};
+use super::seeds;
 use crate::ReportError;
 use crate::analysis::{Heat, MAX_AXIS_VALUES, Sweep, heat};
 use crate::figures::{Figure, Labels, Shades, heatmap, shades};
@@ -54,7 +55,7 @@ fn caption(sweep: &Sweep<'_>, spec: &HeatmapSpec, heat: &Heat) -> String {
     let metric = metric_name(sweep.metric());
     let others =
         heat.hidden_axes.iter().map(|name| escape(&words(name))).collect::<Vec<_>>().join(", ");
-    let n_seeds = count(sweep.seeds().len(), "seed");
+    let n_seeds = seeds(sweep);
     let (least, most) = heat.n_points;
     let mut text = match (others.is_empty(), spec.cell) {
         (true, _) => format!("A cell is the mean {metric} over {n_seeds}"),

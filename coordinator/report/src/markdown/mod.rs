@@ -20,7 +20,7 @@ mod tuning;
 use crate::ReportError;
 use crate::analysis::{Clock, Sweep};
 use crate::figures::Figure;
-use page::Page;
+use page::{Page, count};
 
 pub(crate) use escape::escape;
 
@@ -52,4 +52,33 @@ fn title(page: &mut Page, sweep: &Sweep<'_>) {
     if !sweep.input.description.trim().is_empty() {
         page.block(&escape::escape_prose(&sweep.input.description));
     }
+    if !counts.is_complete() {
+        page.block(&partial(sweep));
+    }
+}
+
+/// What is missing, and that it may change what the page says.
+fn partial(sweep: &Sweep<'_>) -> String {
+    let counts = sweep.counts;
+    let missing: Vec<String> =
+        [("open", counts.n_open), ("failed", counts.n_failed), ("cancelled", counts.n_cancelled)]
+            .into_iter()
+            .filter(|(_, n)| *n > 0)
+            .map(|(word, n)| format!("{} {word}", page::thousands(n as u64)))
+            .collect();
+    format!(
+        "> **This report is partial**: {} of {} have a result, {}. Figures are of the results so far, \
+         rankings and verdicts may change, and points with all their seeds go before those that still \
+         miss some. The command at the end goes on where the sweep stopped.",
+        page::thousands(counts.n_with_result() as u64),
+        count(counts.n_trials, "trial"),
+        missing.join(", "),
+    )
+}
+
+/// Over how many seeds of the grid a figure is a mean: `3 seeds`, or `up to 3 seeds` while some have
+/// no result.
+fn seeds(sweep: &Sweep<'_>) -> String {
+    let n_seeds = count(sweep.seeds().len(), "seed");
+    if sweep.counts.is_complete() { n_seeds } else { format!("up to {n_seeds}") }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::heatmaps::words;
 use super::page::{Page, count, escape};
+use super::seeds;
 use crate::analysis::{Point, Sweep, value_label};
 use crate::figures::{Figure, Parallel, Path, Slots, parallel};
 use crate::input::{Metric, Value};
@@ -77,7 +78,7 @@ pub(crate) fn write(page: &mut Page, sweep: &Sweep<'_>) {
     let caption = format!(
         "One line a point, means over {}; coloured the best {n_best}, grey the others{}. Within a value \
          lines fan out, better ones higher.",
-        count(sweep.seeds().len(), "seed"),
+        seeds(sweep),
         if stride > 1 { format!(" (every {stride}th)") } else { String::new() }
     );
     page.figure(Figure { name: "best-points".to_string(), alt: title, svg }, &caption);

@@ -2,6 +2,7 @@
 
 use super::comparison::clock_sentence;
 use super::page::{Left, Page, Right, count, escape};
+use super::seeds;
 use crate::analysis::{Clock, Point, Sweep, percent};
 use crate::figures::{AxisStyle, Chart, Figure, Mark, Panel, Series, chart, usual_limit};
 use crate::input::Metric;
@@ -116,7 +117,7 @@ fn figure(
         let caption = format!(
             "{} where nothing diverged or collapsed, means over {}; lower left is better{}. {}",
             count(dots.len(), "point"),
-            count(sweep.seeds().len(), "seed"),
+            seeds(sweep),
             match n_beyond {
                 0 => String::new(),
                 n =>

@@ -56,7 +56,7 @@ fn row(
     digits: usize,
 ) -> Vec<String> {
     let metric = sweep.metric();
-    let mut cells = vec![rank.to_string(), escape(&sweep.optimizer(point))];
+    let mut cells = vec![rank.to_string(), escape(sweep.optimizer(point))];
     cells.extend(axes.iter().map(|name| escape(&sweep.label(point.trial(), name))));
     cells.push(point.mean(metric).map_or_else(String::new, |mean| score_text(metric, mean)));
     cells.push(point.sd(metric).map_or_else(

@@ -3,7 +3,8 @@
 use super::answer::metric_name;
 use super::comparison::{clock_sentence, mean_of};
 use super::curves::best_points;
-use super::page::{Left, Page, Right, count, escape};
+use super::page::{Left, Page, Right, escape};
+use super::seeds;
 use super::{line_search, pareto};
 use crate::analysis::{Clock, Point, Sweep, axis_effects, points_of, quickest, reach, sensitivity};
 use crate::figures::{AxisStyle, Chart, Figure, Mark, Panel, Series, chart};
@@ -208,7 +209,7 @@ fn sensitivity_figure(page: &mut Page, sweep: &Sweep<'_>) {
         let caption = format!(
             "At each learning rate the best over the other axes of the mean over {}; lower is better. \
              A flat line needs no tuning.",
-            count(sweep.seeds().len(), "seed")
+            seeds(sweep)
         );
         let name = "learning-rate-sensitivity".to_string();
         page.figure(Figure { name, alt: title, svg }, &caption);

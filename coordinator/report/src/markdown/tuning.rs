@@ -3,7 +3,8 @@
 use super::answer::metric_name;
 use super::curves::best_points;
 use super::heatmaps::{capitalized, words};
-use super::page::{Left, Page, Right, count, escape};
+use super::page::{Left, Page, Right, escape};
+use super::seeds;
 use super::{importance, parallel};
 use crate::analysis::{
     Point, Sweep, axis_effects, best_epoch, best_of_k, borders, gain, percent, points_of,
@@ -210,10 +211,7 @@ fn best_of_figure(page: &mut Page, sweep: &Sweep<'_>, curves: &[(&String, Vec<f6
         series: series.collect(),
     };
     if let Some(svg) = chart(&Chart { title: title.clone(), panels: vec![panel] }) {
-        let caption = format!(
-            "Lower is better; each point is a mean over {}.",
-            count(sweep.seeds().len(), "seed")
-        );
+        let caption = format!("Lower is better; each point is a mean over {}.", seeds(sweep));
         page.figure(Figure { name: "best-of-k".to_string(), alt: title, svg }, &caption);
     }
 }
