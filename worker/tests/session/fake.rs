@@ -100,9 +100,12 @@ pub struct State {
     pub n_transfers_to_break: usize,
     /// The first Sync that hands something in reaches another sweep's coordinator.
     pub foreign_once_finished: bool,
+    /// Grants for every place in the worker's queue, not for free slots alone.
+    pub grants_ahead: bool,
     /// Sent once with the next reply.
     pub order: Option<Order>,
     stop: Vec<Lease>,
+    withdraw: Vec<Lease>,
     pub refusal: Option<Status>,
     blob: Vec<u8>,
     digest: [u8; 32],
@@ -118,8 +121,13 @@ impl State {
         self.trials.insert(trial, Trial { grant, granted_in: None, outcomes: vec![] });
     }
 
-    /// Orders the worker to stop a trial.
+    /// Asks the worker for a grant that it has not begun.
     pub fn withdraw(&mut self, trial: u8) {
+        self.withdraw.extend(self.trials[&trial].grant.lease.clone());
+    }
+
+    /// Orders the worker to stop a trial.
+    pub fn stop(&mut self, trial: u8) {
         self.stop.extend(self.trials.remove(&trial).unwrap().grant.lease);
     }
 
@@ -161,7 +169,8 @@ impl State {
         for lease in &request.released {
             self.trials.get_mut(&lease.trial_id[0]).unwrap().granted_in = None;
         }
-        let mut n_free = request.n_free_slots;
+        let n_ahead = if self.grants_ahead { request.n_queue_places } else { 0 };
+        let mut n_free = request.n_free_slots + n_ahead;
         let mut grants = Vec::new();
         for trial in self.trials.values_mut().filter(|trial| trial.outcomes.is_empty()) {
             let is_unseen = trial.granted_in.is_some_and(|seq| seq > request.seen_seq);
@@ -185,7 +194,7 @@ impl State {
             stop: std::mem::take(&mut self.stop),
             order,
             sync_within_ms: 50,
-            withdraw: vec![],
+            withdraw: std::mem::take(&mut self.withdraw),
         }
     }
 }
@@ -213,8 +222,10 @@ impl Fake {
             deaf_after_a_grant: false,
             n_transfers_to_break: 0,
             foreign_once_finished: false,
+            grants_ahead: false,
             order: None,
             stop: vec![],
+            withdraw: vec![],
             refusal: None,
             blob: dataset.encode(),
             digest: dataset.digest(),

@@ -1,5 +1,6 @@
 //! Whole workers against a fake coordinator that loses replies, goes away, drains and refuses.
 
+mod ahead;
 mod checkpoints;
 mod fake;
 mod program;

@@ -26,7 +26,7 @@ fn a_worker_whose_session_is_unknown_joins_again_and_trains_on_until_stopped() {
     fake.wait_until("an epoch", |state| n_epochs_told(state, 1) > 0);
     fake.state().order = Some(Order::Rejoin);
     fake.wait_until("an epoch of the second session", |state| n_epochs_told(state, 2) > 0);
-    fake.state().withdraw(1);
+    fake.state().stop(1);
     fake.wait_until("a free slot", |state| {
         state.syncs.last().is_some_and(|sync| sync.n_free_slots == 1 && sync.running.is_empty())
     });

@@ -1,0 +1,116 @@
+//! Checkpoints that break off, arrive damaged, or are damaged on the disk.
+
+use super::*;
+
+const TRIAL: TrialIndex = TrialIndex(3);
+const ID: TrialId = TrialId([0xab; 32]);
+
+fn bytes(epoch: u32) -> Vec<u8> {
+    (0..1000 + epoch).map(|at| (at * epoch) as u8).collect()
+}
+
+fn checkpoint(epoch: u32) -> Checkpoint {
+    let bytes = bytes(epoch);
+    let digest = Sha256::digest(&bytes).into();
+    Checkpoint { digest, n_bytes: bytes.len() as u64, epoch }
+}
+
+fn open(state: &Path) -> Arc<CheckpointFiles> {
+    Arc::new(CheckpointFiles::open(state).unwrap())
+}
+
+fn receiving(files: &Arc<CheckpointFiles>, epoch: u32) -> Receiving {
+    files.receive(TRIAL, ID, checkpoint(epoch)).unwrap().unwrap()
+}
+
+fn put(files: &Arc<CheckpointFiles>, epoch: u32) {
+    let mut receiving = receiving(files, epoch);
+    receiving.write(&bytes(epoch)).unwrap();
+    assert!(receiving.is_whole());
+}
+
+fn found(files: &CheckpointFiles) -> Vec<u32> {
+    let found = files.found(|id| (id == ID).then_some(TRIAL)).unwrap();
+    let mut epochs: Vec<u32> = found
+        .into_iter()
+        .map(|(trial, it)| {
+            assert_eq!((trial, it), (TRIAL, checkpoint(it.epoch)));
+            it.epoch
+        })
+        .collect();
+    epochs.sort_unstable();
+    epochs
+}
+
+#[test]
+fn what_breaks_off_goes_on_where_it_stopped() {
+    let state = tempfile::tempdir().unwrap();
+    let files = open(state.path());
+    let bytes = bytes(2);
+    let mut first = receiving(&files, 2);
+    first.write(&bytes[..300]).unwrap();
+    assert!(files.receive(TRIAL, ID, checkpoint(2)).unwrap().is_none(), "one at a time");
+    drop(first);
+    let mut second = receiving(&files, 2);
+    assert_eq!((second.n_bytes(), second.is_whole()), (300, false));
+    assert_eq!(files.read(ID, checkpoint(2).digest).unwrap(), None, "not yet whole");
+    second.write(&bytes[300..]).unwrap();
+    assert_eq!(files.read(ID, checkpoint(2).digest).unwrap(), Some(bytes));
+    drop(second);
+    assert!(receiving(&files, 2).is_whole(), "sent again");
+}
+
+#[test]
+fn other_bytes_than_announced_are_refused_and_leave_nothing() {
+    let state = tempfile::tempdir().unwrap();
+    let files = open(state.path());
+    let mut wrong = bytes(2);
+    wrong[7] ^= 1;
+    let mut receiving_wrong = receiving(&files, 2);
+    assert!(receiving_wrong.write(&wrong).is_err());
+    drop(receiving_wrong);
+    assert!(receiving(&files, 2).write(&[0; 5000]).is_err(), "too many");
+    assert_eq!(receiving(&files, 2).n_bytes(), 0);
+    put(&files, 2);
+    assert_eq!(found(&files), [2]);
+}
+
+#[test]
+fn only_what_is_kept_stays_and_parts_go_at_the_next_start() {
+    let state = tempfile::tempdir().unwrap();
+    let files = open(state.path());
+    for epoch in [1, 2, 3] {
+        put(&files, epoch);
+    }
+    files.keep(ID, &[checkpoint(3), checkpoint(2)]).unwrap();
+    assert_eq!(found(&files), [2, 3]);
+    receiving(&files, 4).write(&[1; 10]).unwrap();
+    fs::write(state.path().join("checkpoints/stray"), "x").unwrap();
+    drop(files);
+
+    let files = open(state.path());
+    assert_eq!(found(&files), [2, 3]);
+    assert_eq!(receiving(&files, 4).n_bytes(), 0);
+    assert!(!state.path().join("checkpoints/stray").exists());
+    assert_eq!(files.ended(TRIAL), Some(ID));
+    files.keep(ID, &[]).unwrap();
+    assert_eq!((found(&files), files.ended(TRIAL)), (vec![], None));
+    assert_eq!(fs::read_dir(state.path().join("checkpoints")).unwrap().count(), 0);
+}
+
+#[test]
+fn a_damaged_one_is_not_there_any_more() {
+    let state = tempfile::tempdir().unwrap();
+    let files = open(state.path());
+    put(&files, 1);
+    let path = files.folder_of(ID).join(name_of(&checkpoint(1)));
+    let mut damaged = bytes(1);
+    damaged[500] ^= 1;
+    fs::write(&path, damaged).unwrap();
+    assert_eq!(files.read(ID, checkpoint(1).digest).unwrap(), None);
+    assert!(!path.exists());
+    put(&files, 1);
+    fs::write(&path, &bytes(1)[..9]).unwrap();
+    put(&files, 1);
+    assert_eq!(files.read(ID, checkpoint(1).digest).unwrap(), Some(bytes(1)));
+}
