@@ -13,7 +13,7 @@ if [ -z "${SWEEP_PYTHON:-}" ]; then
     if ! cmp -s "$requirements" "$venv/installed.txt"; then
         rm -rf "$venv"
         python3 -m venv "$venv"
-        "$venv/bin/pip" install --quiet --disable-pip-version-check -r "$requirements"
+        "$venv/bin/pip" install --quiet --no-compile --disable-pip-version-check -r "$requirements"
         cp "$requirements" "$venv/installed.txt"
     fi
     export SWEEP_PYTHON="$venv/bin/python"

@@ -71,7 +71,7 @@ impl Readers {
         let mut command = Command::new(&self.python);
         // Thread pools on every core would only slow the other tests down.
         command.env("OMP_NUM_THREADS", "1").env("POLARS_MAX_THREADS", "1");
-        command.arg("-B").arg(repository().join(script)).args(arguments);
+        command.arg(repository().join(script)).args(arguments);
         let output = command.output().unwrap_or_else(|error| panic!("{}: {error}", self.python));
         let (out, err) = (&output.stdout, &output.stderr);
         let (out, err) = (String::from_utf8_lossy(out), String::from_utf8_lossy(err));

@@ -178,6 +178,26 @@ fn the_sweep_files_to_copy_are_good() {
 }
 
 #[test]
+fn the_committed_reports_are_what_was_recorded() {
+    let reports = fs::read_dir(root().join("reports")).expect("a folder").flatten();
+    let folders = reports.map(|entry| entry.path()).filter(|it| it.join("manifest.json").exists());
+    let folders: Vec<PathBuf> = folders.collect();
+    assert!(!folders.is_empty(), "no committed reports");
+    for folder in folders {
+        let mut verify = Command::new(std::env!("CARGO_BIN_EXE_e2e-coordinator"));
+        // A state that happens to lie there may have gone on since.
+        let copy = tempfile::tempdir().expect("there is room for temporary files");
+        for entry in fs::read_dir(&folder).expect("a folder").flatten() {
+            if entry.path().is_file() {
+                fs::copy(entry.path(), copy.path().join(entry.file_name())).expect("a copy");
+            }
+        }
+        let output = verify.arg("verify").arg(copy.path()).output().expect("the program starts");
+        assert!(output.status.success(), "{}: {output:?}", folder.display());
+    }
+}
+
+#[test]
 fn the_commands_of_the_readme_exist() {
     let readme = read(&root().join("README.md"));
     let programs = [
