@@ -13,7 +13,7 @@ use crate::{
 /// A world in which each trial takes `wall_s` and workers take up to `n_queue_max` in advance.
 fn world_of(wall_s: f32, n_queue_max: usize) -> World {
     let facts = vec![TrialFacts { cost_macs: wall_s, is_audited: false }; N_TRIALS];
-    World::of(Rules { crash_limit: 3, max_failed: None, n_queue_max, facts })
+    World::of(Rules { lease_ttl_ms: TTL_MS, crash_limit: 3, max_failed: None, n_queue_max, facts })
 }
 
 /// Lets worker 1 complete its first trials, so that its pace is known.

@@ -25,8 +25,11 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: n_histories(), ..ProptestConfig::default() })]
 
     #[test]
-    fn nothing_is_lost_whatever_happens(steps in prop::collection::vec(step(), 1..40)) {
-        let mut world = World::rich();
+    fn nothing_is_lost_whatever_happens(
+        is_late in any::<bool>(),
+        steps in prop::collection::vec(step(), 1..30),
+    ) {
+        let mut world = World::rich(is_late);
         for step in &steps {
             world.run(step);
             world.follow();

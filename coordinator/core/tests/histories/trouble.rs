@@ -16,7 +16,13 @@ use crate::{
 fn world_with_audits(n_audited: usize) -> World {
     let fact = |index| TrialFacts { cost_macs: 1.0, is_audited: index < n_audited };
     let facts = (0..N_TRIALS).map(fact).collect();
-    World::of(Rules { crash_limit: 3, max_failed: None, n_queue_max: 0, facts })
+    World::of(Rules {
+        lease_ttl_ms: TTL_MS,
+        crash_limit: 3,
+        max_failed: None,
+        n_queue_max: 0,
+        facts,
+    })
 }
 
 /// The worker ends its first trial this way and says so.

@@ -77,6 +77,7 @@ pub fn step() -> impl Strategy<Value = Step> {
 /// What is fixed for a world.
 #[derive(Clone)]
 pub struct Rules {
+    pub lease_ttl_ms: u64,
     pub crash_limit: u32,
     pub max_failed: Option<u32>,
     /// Trials that a worker takes beyond its slots.
@@ -107,24 +108,41 @@ fn agenda(rules: &Rules, n_trials: usize) -> Agenda {
 
 fn config(rules: &Rules, term: u64) -> Config {
     let (crash_limit, max_failed) = (rules.crash_limit, rules.max_failed);
-    Config { term, lease_ttl_ms: TTL_MS, crash_limit, max_failed, seed: term }
+    Config { term, lease_ttl_ms: rules.lease_ttl_ms, crash_limit, max_failed, seed: term }
 }
 
 impl World {
     /// Trials of unknown cost and no audits.
     pub fn new(crash_limit: u32) -> Self {
         let facts = vec![TrialFacts::default(); N_TRIALS];
-        Self::of(Rules { crash_limit, max_failed: None, n_queue_max: 0, facts })
+        Self::of(Rules {
+            lease_ttl_ms: TTL_MS,
+            crash_limit,
+            max_failed: None,
+            n_queue_max: 0,
+            facts,
+        })
     }
 
     /// Trials of 0.3 s and of 40 s, of which some are audited; workers that take some in advance.
-    pub fn rich() -> Self {
+    /// Late means: the pace is known and few trials wait, so that copies and audits come about.
+    pub fn rich(is_late: bool) -> Self {
         let fact = |index: usize| TrialFacts {
             cost_macs: if index % 3 == 1 { 40.0 } else { 0.3 },
             is_audited: index.is_multiple_of(4),
         };
         let facts = (0..N_TRIALS).map(fact).collect();
-        Self::of(Rules { crash_limit: 3, max_failed: None, n_queue_max: 3, facts })
+        let lease_ttl_ms = 2 * TTL_MS;
+        let rules = Rules { lease_ttl_ms, crash_limit: 3, max_failed: None, n_queue_max: 3, facts };
+        let mut world = Self::of(rules);
+        if is_late {
+            world.join(1);
+        }
+        while is_late && world.core.counts().n_ready > 1 {
+            world.sync(1, true);
+            world.agent(1).finish(End::Well);
+        }
+        world
     }
 
     pub fn of(rules: Rules) -> Self {
@@ -220,10 +238,13 @@ impl World {
     }
 
     pub fn settle(&mut self, out: Vec<Action>) -> Option<Reply> {
+        let has_records = out.iter().any(|action| matches!(action, Action::Persist(_)));
         let answer = book(&mut self.ledger, out);
         self.core.check();
         assert_matches(&self.core, &self.ledger);
-        self.check_restore();
+        if has_records {
+            self.check_restore();
+        }
         for (trial, digest) in &self.acked {
             let status = self.core.trial(*trial).status;
             let recorded = Status::Completed { digest: *digest };
