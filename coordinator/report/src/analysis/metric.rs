@@ -55,6 +55,23 @@ pub(crate) fn gain(metric: Metric, a: f64, b: f64) -> f64 {
     }
 }
 
+/// What a log axis shows of a metric, lower being better: the error in per cent or the loss. Nothing
+/// at all, which has no logarithm, counts as very little.
+pub(crate) fn error(metric: Metric, value: f64) -> f64 {
+    match metric {
+        Metric::ValidAccuracy => ((1.0 - value) * 100.0).max(1e-3),
+        Metric::ValidLoss => value.max(1e-6),
+    }
+}
+
+/// The name of `error` on such an axis.
+pub(crate) fn error_label(metric: Metric) -> &'static str {
+    match metric {
+        Metric::ValidAccuracy => "validation error, % (log)",
+        Metric::ValidLoss => "validation loss (log)",
+    }
+}
+
 /// A value of the metric with its unit: `98.12 %` or `0.0612`.
 pub(crate) fn score_text(metric: Metric, value: f64) -> String {
     match metric {

@@ -18,7 +18,7 @@ pub(crate) use effort::{accuracy_within, epochs, quickest, reach, samples_until}
 pub(crate) use heat::{Heat, HeatCell, HeatPanel, MAX_AXIS_VALUES, heat};
 pub(crate) use hypotheses::{BestPoints, Judged, judge_all};
 pub(crate) use importance::{Importance, Region, Shares, importance};
-pub(crate) use metric::{best_epoch, gain, percent, points_of, score_text};
+pub(crate) use metric::{best_epoch, error, error_label, gain, percent, points_of, score_text};
 pub(crate) use paired::{Paired, is_distinguishable};
 pub(crate) use pairs::{OptimizerPair, best_against_best, optimizer_pairs};
 pub(crate) use points::{Point, Run};

@@ -11,7 +11,10 @@ use crate::stats;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Effect {
     pub(crate) mean: f64,
+    /// Of the best point.
     pub(crate) best: f64,
+    /// Smallest and largest of the best point's seeds.
+    pub(crate) of_seeds: (f64, f64),
 }
 
 pub(crate) struct AxisEffects {
@@ -29,8 +32,16 @@ pub(crate) fn axis_effects(sweep: &Sweep<'_>, axis: &str, optimizers: &[String])
             .filter(|point| sweep.value(point.trial(), axis).as_ref() == Some(value))
             .collect();
         let means: Vec<f64> = points.iter().filter_map(|p| p.mean(sweep.metric())).collect();
-        let best = sweep.best(points)?.mean(sweep.metric())?;
-        Some(Effect { mean: stats::mean(&means)?, best })
+        let best = sweep.best(points)?;
+        let scores = best.scores(sweep.metric());
+        Some(Effect {
+            mean: stats::mean(&means)?,
+            best: best.mean(sweep.metric())?,
+            of_seeds: (
+                scores.iter().copied().reduce(f64::min)?,
+                scores.iter().copied().reduce(f64::max)?,
+            ),
+        })
     };
     let effects =
         values.iter().map(|value| optimizers.iter().map(|o| effect(value, o)).collect()).collect();

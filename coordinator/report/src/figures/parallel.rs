@@ -60,7 +60,7 @@ pub(crate) fn parallel(figure: &Parallel) -> Option<String> {
         svg.line((x, area.y), (x, area.bottom()), Pen::new(GRID_LINE, 1.0));
     }
     // Many lines would fill the ground.
-    let thin = if figure.lines.len() > 120 { 0.6 } else { 1.0 };
+    let thin = if figure.lines.len() > 80 { 0.7 } else { 1.0 };
     for (line, places) in figure.lines.iter().zip(places(figure, area, &scale)) {
         let pen = line.style.map_or(Pen::new(GREY, thin), |style| {
             let (color, dash) = line_style(style);

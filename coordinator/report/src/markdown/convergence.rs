@@ -4,9 +4,9 @@ use super::comparison::clock_sentence;
 use super::curves::{epoch_ticks, mean_line};
 use super::page::Page;
 use super::seeds;
-use crate::analysis::{Clock, Point, Run, Sweep, samples_until};
+use crate::analysis::{Clock, Point, Run, Sweep, error, error_label, samples_until};
 use crate::figures::{AxisStyle, Chart, Figure, Panel, Series, chart};
-use crate::input::Epoch;
+use crate::input::{Epoch, Metric};
 
 /// By epochs and by work, which are canonical, and in a figure of its own by processor time, which
 /// is not.
@@ -48,17 +48,16 @@ fn panel(
     x: AxisStyle,
     cost: &dyn Fn(&Run<'_>, u32) -> Option<f64>,
 ) -> Panel {
-    // An error of nothing has no place on a log axis.
-    let error = |epoch: &Epoch| ((1.0 - epoch.valid_accuracy) * 100.0).max(0.01);
+    let shown = |epoch: &Epoch| error(Metric::ValidAccuracy, epoch.valid_accuracy);
     let series = best.iter().enumerate().map(|(style, (name, point))| Series {
         label: name.clone(),
         style,
-        ..mean_line(point, |run, epoch| cost(run, epoch.epoch), error)
+        ..mean_line(point, |run, epoch| cost(run, epoch.epoch), shown)
     });
     Panel {
         title: title.to_string(),
         x,
-        y: AxisStyle::log("validation error, % (log)"),
+        y: AxisStyle::log(error_label(Metric::ValidAccuracy)),
         series: series.collect(),
     }
 }

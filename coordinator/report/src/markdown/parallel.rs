@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use super::heatmaps::words;
 use super::page::{Page, count, escape};
 use super::seeds;
-use crate::analysis::{Point, Sweep, value_label};
+use crate::analysis::{Point, Sweep, error, error_label, value_label};
 use crate::figures::{Figure, Parallel, Path, Slots, parallel};
-use crate::input::{Metric, Value};
+use crate::input::Value;
 
 /// A heatmap shows two axes better.
 const MIN_AXES: usize = 3;
@@ -17,7 +17,7 @@ const N_BEST: (usize, usize) = (5, 40);
 /// With fewer points the best ones are no selection.
 const MIN_POINTS: usize = 15;
 /// Grey lines; more would only fill the ground.
-const MAX_OTHERS: usize = 300;
+const MAX_OTHERS: usize = 120;
 
 pub(crate) fn write(page: &mut Page, sweep: &Sweep<'_>) {
     let mut axes: Vec<&str> = sweep.swept_axes.iter().copied().take(MAX_AXES).collect();
@@ -31,16 +31,13 @@ pub(crate) fn write(page: &mut Page, sweep: &Sweep<'_>) {
     if axes.len() < MIN_AXES || ranked.len() < MIN_POINTS || sweep.counts.n_completed == 0 {
         return;
     }
+    let metric = sweep.metric();
     let (best, others) = ranked.split_at(n_best);
     let title = format!(
         "The best {n_best} of {} by {} over all axes",
         count(ranked.len(), "point"),
-        super::answer::metric_name(sweep.metric())
+        super::answer::metric_name(metric)
     );
-    let (label, unit) = match sweep.metric() {
-        Metric::ValidAccuracy => ("validation error, % (log)", 100.0),
-        Metric::ValidLoss => ("validation loss (log)", 1.0),
-    };
     let values: Vec<Vec<Value>> = axes.iter().map(|name| sweep.axis_values(name)).collect();
     let path = |point: &Point<'_>, style: Option<usize>| Path {
         slots: axes
@@ -51,7 +48,7 @@ pub(crate) fn write(page: &mut Page, sweep: &Sweep<'_>) {
                 values.iter().position(|other| *other == value)
             })
             .collect(),
-        measure: measure(sweep, point) * unit,
+        measure: error(metric, point.mean(metric).unwrap_or(0.0)),
         style,
     };
     let stride = others.len().div_ceil(MAX_OTHERS).max(1);
@@ -60,7 +57,7 @@ pub(crate) fn write(page: &mut Page, sweep: &Sweep<'_>) {
     let lines = others.chain(best.iter().rev().map(|point| path(point, Some(style(point)))));
     let drawn = parallel(&Parallel {
         title: title.clone(),
-        measure: label.to_string(),
+        measure: error_label(metric).to_string(),
         lines: lines.collect(),
         axes: axes
             .iter()
@@ -82,16 +79,6 @@ pub(crate) fn write(page: &mut Page, sweep: &Sweep<'_>) {
         if stride > 1 { format!(" (every {stride}th)") } else { String::new() }
     );
     page.figure(Figure { name: "best-points".to_string(), alt: title, svg }, &caption);
-}
-
-/// The error or loss, with a floor that a log axis can show.
-fn measure(sweep: &Sweep<'_>, point: &Point<'_>) -> f64 {
-    const FLOOR: f64 = 1e-5;
-    let mean = point.mean(sweep.metric()).unwrap_or(0.0);
-    match sweep.metric() {
-        Metric::ValidAccuracy => (1.0 - mean).max(FLOOR),
-        Metric::ValidLoss => mean.max(FLOOR),
-    }
 }
 
 /// The optimizers among the best points.

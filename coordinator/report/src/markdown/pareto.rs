@@ -3,7 +3,7 @@
 use super::comparison::clock_sentence;
 use super::page::{Left, Page, Right, count, escape};
 use super::seeds;
-use crate::analysis::{Clock, Point, Sweep, percent};
+use crate::analysis::{Clock, Point, Sweep, error, error_label, percent};
 use crate::figures::{AxisStyle, Chart, Figure, Mark, Panel, Series, chart, usual_limit};
 use crate::input::Metric;
 
@@ -73,8 +73,7 @@ fn figure(
     dots: &[Dot<'_, '_>],
     front: &[&Dot<'_, '_>],
 ) {
-    // An error of nothing has no place on a log axis.
-    let place = |dot: &Dot<'_, '_>| (dot.seconds, ((1.0 - dot.accuracy) * 100.0).max(0.01));
+    let place = |dot: &Dot<'_, '_>| (dot.seconds, error(Metric::ValidAccuracy, dot.accuracy));
     let (seconds, errors): (Vec<f64>, Vec<f64>) = dots.iter().map(place).unzip();
     let (x_limit, y_limit) = (usual_limit(seconds), usual_limit(errors));
     let n_beyond = dots.iter().map(place).filter(|(x, y)| *x > x_limit || *y > y_limit).count();
@@ -110,7 +109,7 @@ fn figure(
     let panel = Panel {
         title: String::new(),
         x: AxisStyle::log("CPU seconds per trial (log)").at_most(x_limit),
-        y: AxisStyle::log("validation error, % (log)").at_most(y_limit),
+        y: AxisStyle::log(error_label(Metric::ValidAccuracy)).at_most(y_limit),
         series,
     };
     if let Some(svg) = chart(&Chart { title: title.clone(), panels: vec![panel] }) {

@@ -6,9 +6,11 @@ use super::curves::best_points;
 use super::page::{Left, Page, Right, escape};
 use super::seeds;
 use super::{line_search, pareto};
-use crate::analysis::{Clock, Point, Sweep, axis_effects, points_of, quickest, reach, sensitivity};
+use crate::analysis::{
+    Clock, Point, Sweep, axis_effects, error, error_label, points_of, quickest, reach, sensitivity,
+};
 use crate::figures::{AxisStyle, Chart, Figure, Mark, Panel, Series, chart};
-use crate::input::{Metric, Value};
+use crate::input::Value;
 use crate::stats;
 
 const TARGETS: [f64; 2] = [0.97, 0.98];
@@ -178,37 +180,34 @@ fn sensitivity_figure(page: &mut Page, sweep: &Sweep<'_>) {
         .filter_map(|value| if let Value::Number(rate) = value { Some(*rate) } else { None })
         .collect();
     let metric = sweep.metric();
-    let (label, unit) = match metric {
-        Metric::ValidAccuracy => ("best validation error, % (log)", 100.0),
-        Metric::ValidLoss => ("best validation loss (log)", 1.0),
-    };
-    let series = sweep.optimizers.iter().enumerate().map(|(style, name)| Series {
-        label: name.clone(),
-        style,
-        mark: Mark::DottedLine,
-        points: rates
-            .iter()
-            .zip(&effects.effects)
-            .filter_map(|(rate, row)| {
-                let best = row[style]?.best;
-                let shown = if metric == Metric::ValidAccuracy { 1.0 - best } else { best };
-                Some((*rate, shown * unit))
-            })
-            .collect(),
-        band: Vec::new(),
+    let series = sweep.optimizers.iter().enumerate().map(|(style, name)| {
+        let at = || rates.iter().zip(&effects.effects);
+        let points = at().filter_map(|(rate, row)| Some((*rate, error(metric, row[style]?.best))));
+        let band = at().filter_map(|(rate, row)| {
+            let (a, b) = row[style]?.of_seeds;
+            let (a, b) = (error(metric, a), error(metric, b));
+            Some((*rate, a.min(b), a.max(b)))
+        });
+        Series {
+            label: name.clone(),
+            style,
+            mark: Mark::DottedLine,
+            points: points.collect(),
+            band: band.collect(),
+        }
     });
     let title = "Sensitivity to the learning rate".to_string();
     let ticks = if rates.len() <= 8 { rates.clone() } else { Vec::new() };
     let panel = Panel {
         title: String::new(),
         x: AxisStyle::log("learning rate (line search: the step it starts from)").ticks(ticks),
-        y: AxisStyle::log(label),
+        y: AxisStyle::log(&format!("best {}", error_label(metric))),
         series: series.collect(),
     };
     if let Some(svg) = chart(&Chart { title: title.clone(), panels: vec![panel] }) {
         let caption = format!(
-            "At each learning rate the best over the other axes of the mean over {}; lower is better. \
-             A flat line needs no tuning.",
+            "At each learning rate the best over the other axes of the mean over {}, the band from the \
+             lowest to the highest of these; lower is better. A flat line needs no tuning.",
             seeds(sweep)
         );
         let name = "learning-rate-sensitivity".to_string();

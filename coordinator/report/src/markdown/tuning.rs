@@ -7,8 +7,8 @@ use super::page::{Left, Page, Right, escape};
 use super::seeds;
 use super::{importance, parallel};
 use crate::analysis::{
-    Point, Sweep, axis_effects, best_epoch, best_of_k, borders, gain, percent, points_of,
-    score_text, value_label,
+    Point, Sweep, axis_effects, best_epoch, best_of_k, borders, error, error_label, gain, percent,
+    points_of, score_text, value_label,
 };
 use crate::figures::{AxisStyle, Chart, Figure, Mark, Panel, Series, chart};
 use crate::input::{Done, Epoch, Metric};
@@ -187,10 +187,6 @@ fn best_of(page: &mut Page, sweep: &Sweep<'_>) {
 
 fn best_of_figure(page: &mut Page, sweep: &Sweep<'_>, curves: &[(&String, Vec<f64>)]) {
     let metric = sweep.metric();
-    let (label, shown): (_, fn(f64) -> f64) = match metric {
-        Metric::ValidAccuracy => ("expected validation error, % (log)", |v| (1.0 - v) * 100.0),
-        Metric::ValidLoss => ("expected validation loss (log)", |v| v),
-    };
     let series = curves.iter().map(|(name, curve)| Series {
         label: (*name).clone(),
         style: sweep.optimizers.iter().position(|other| other == *name).unwrap_or(0),
@@ -199,7 +195,7 @@ fn best_of_figure(page: &mut Page, sweep: &Sweep<'_>, curves: &[(&String, Vec<f6
             .iter()
             .take(MAX_CURVE)
             .enumerate()
-            .map(|(index, value)| (index as f64 + 1.0, shown(*value)))
+            .map(|(index, value)| (index as f64 + 1.0, error(metric, *value)))
             .collect(),
         band: Vec::new(),
     });
@@ -207,7 +203,7 @@ fn best_of_figure(page: &mut Page, sweep: &Sweep<'_>, curves: &[(&String, Vec<f6
     let panel = Panel {
         title: String::new(),
         x: AxisStyle::log("points drawn, k (log)"),
-        y: AxisStyle::log(label),
+        y: AxisStyle::log(&format!("expected {}", error_label(metric))),
         series: series.collect(),
     };
     if let Some(svg) = chart(&Chart { title: title.clone(), panels: vec![panel] }) {
