@@ -8,7 +8,7 @@ use crate::figures::{AxisStyle, Chart, Figure, Mark, Panel, Series, chart, usual
 use crate::input::Metric;
 
 /// More dots would only hide each other.
-const MAX_DOTS: usize = 2_000;
+const MAX_DOTS: usize = 1_000;
 const MAX_ROWS: usize = 12;
 
 /// Accuracy against processor time: which points nothing else beats in both.
