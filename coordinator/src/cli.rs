@@ -255,8 +255,8 @@ pub struct BenchDispatch {
     /// Workers, each with a connection of its own
     #[arg(long, value_name = "N", default_value = "16")]
     pub workers: NonZeroU32,
-    /// Trials at once in each worker
-    #[arg(long, value_name = "N", default_value = "128")]
+    /// Trials at once in each worker; more are handed out ahead, as to real ones
+    #[arg(long, value_name = "N", default_value = "2")]
     pub slots: NonZeroU32,
     /// Epochs in the history of each result
     #[arg(long, value_name = "N", default_value = "1")]

@@ -156,6 +156,9 @@ impl Monitor {
         wall_s: Option<f64>,
         cause: Option<String>,
     ) {
+        if !self.progress.tells(cause.is_some()) {
+            return;
+        }
         let trial_id = self.plan.trials[trial.at()].id.to_string();
         let label = self.label(trial);
         let ended = EndedTrial { trial_id, label, outcome, valid_accuracy, wall_s, cause };
@@ -268,14 +271,14 @@ impl Monitor {
         RunningTrial {
             label: self.label(trial),
             epoch,
-            n_epochs: self.plan.config(trial.at()).epochs,
+            n_epochs: self.plan.n_epochs(trial.at()),
             valid_accuracy: (0 < epoch).then_some(held.valid_accuracy),
         }
     }
 
     fn cost_left_of(&self, held: &HeldLease) -> f64 {
         let trial = held.open.lease.trial;
-        let n_epochs = f64::from(self.plan.config(trial.at()).epochs);
+        let n_epochs = f64::from(self.plan.n_epochs(trial.at()));
         let share = 1.0 - f64::from(held.n_epochs_done) / n_epochs;
         self.cost(trial) * share.max(0.0)
     }

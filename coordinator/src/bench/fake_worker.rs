@@ -21,6 +21,9 @@ use tonic::{
 const RETRY_PAUSE: Duration = Duration::from_millis(50);
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// What a trial without any time claims to have taken.
+const LEAST_TRIAL_TIME: Duration = Duration::from_millis(1);
+
 /// More than the wire form of one epoch takes with its times.
 const EPOCH_BYTES: usize = 512;
 
@@ -202,19 +205,20 @@ impl FakeWorker {
     }
 
     fn request(&self) -> SyncRequest {
-        let n_held = u32::try_from(self.held.len()).unwrap_or(u32::MAX);
         let running = self.held.iter().map(|held| Running {
             lease: Some(held.lease.clone()),
             started: held.ends_at.is_some(),
             ..Running::default()
         });
+        let n_held = u32::try_from(self.held.len()).unwrap_or(u32::MAX);
+        let n_slots = self.behaviour.n_slots;
+        let n_queued = n_held.saturating_sub(n_slots);
         SyncRequest {
             session: self.session,
             seq: self.seq,
             seen_seq: self.seen_seq,
-            n_free_slots: self.behaviour.n_slots.saturating_sub(n_held),
-            n_queue_places: proto::MAX_QUEUE_PLACES
-                .saturating_sub(n_held.saturating_sub(self.behaviour.n_slots)),
+            n_free_slots: n_slots.saturating_sub(n_held),
+            n_queue_places: proto::MAX_QUEUE_PLACES.saturating_sub(n_queued),
             running: running.collect(),
             finished: self.finished.clone(),
             ..SyncRequest::default()
@@ -236,9 +240,11 @@ impl FakeWorker {
     }
 
     fn outcome(&self, lease: Lease) -> Finished {
+        let trial_s = self.behaviour.trial_time.max(LEAST_TRIAL_TIME).as_secs_f64();
+        let wall_s = trial_s / f64::from(self.behaviour.n_epochs);
         let timing = |epoch| Timing {
             epoch,
-            wall_s: self.behaviour.trial_time.as_secs_f64() / f64::from(self.behaviour.n_epochs),
+            wall_s,
             worker: "bench".into(),
             isa: self.behaviour.isa.clone(),
             attempt: lease.attempt,

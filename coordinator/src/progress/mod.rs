@@ -138,6 +138,11 @@ impl Progress {
         }
     }
 
+    /// Whether a trial's outcome is told at all, so that the caller need not describe others.
+    pub fn tells(&self, has_cause: bool) -> bool {
+        has_cause || matches!(self.view, View::Json(_))
+    }
+
     /// Tells of a trial's outcome: every one to programs, the first failures to people.
     pub fn trial_done(&mut self, trial: &EndedTrial) {
         if matches!(self.view, View::Json(_)) {

@@ -214,7 +214,7 @@ pub(super) fn announcement(
         let text = format!("{n_bytes} bytes, expected 1 to {}", proto::MAX_CHECKPOINT_BYTES);
         return Err(RpcError::Malformed(format!("a checkpoint of {text}")));
     }
-    let n_epochs = roster.plan.config(lease.trial.at()).epochs;
+    let n_epochs = roster.plan.n_epochs(lease.trial.at());
     if !(1..=n_epochs).contains(&epoch) {
         let text = format!("a checkpoint at epoch {epoch} of a trial of {n_epochs}");
         return Err(RpcError::Malformed(text));
@@ -256,7 +256,7 @@ fn finished(wire: proto::Finished, roster: &Roster) -> Option<Finished> {
         // A result that breaks a rule counts as a failure of its attempt: refusing the whole call
         // would only bring it back with the next one.
         Some(Outcome::Result(result)) => {
-            let n_epochs = roster.plan.config(lease.trial.at()).epochs;
+            let n_epochs = roster.plan.n_epochs(lease.trial.at());
             let result = trial_result(result, n_epochs).map(Box::new);
             result.map_err(|error| format!("the worker's result breaks a rule: {error}"))
         }

@@ -157,6 +157,15 @@ impl Plan {
         self.point_config(point as usize, seed)
     }
 
+    /// Epochs of a trial, by its position in `trials`; much cheaper than its whole configuration.
+    pub fn n_epochs(&self, trial: usize) -> u32 {
+        let epochs = self.points.value(self.trials[trial].point as usize, "epochs");
+        match epochs {
+            Some(&Value::Count(n)) => u32::try_from(n).expect("planning checked its range"),
+            _ => unreachable!("every point has a number of epochs"),
+        }
+    }
+
     /// The configuration of a point with any seed.
     pub fn point_config(&self, point: usize, seed: u32) -> TrainConfig {
         let config = Configs::new(&self.points).config(point, seed);
