@@ -123,5 +123,6 @@ fn a_bench_of_dispatch_has_the_keys_that_programs_read() {
     assert!(json.get("recovery_s").is_some(), "{said}");
     assert!(0.0 <= number("coordinator_cpu_ms_per_trial"));
     assert!(number("sync_p50_ms") <= number("sync_p99_ms"));
-    assert!(600.0 / 20.0 <= number("n_syncs"), "more than all slots in one call: {said}");
+    // No worker is granted more at once than its slots and the places of its queue.
+    assert!(600.0 / 266.0 <= number("n_syncs"), "{said}");
 }
