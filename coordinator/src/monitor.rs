@@ -246,12 +246,14 @@ impl Monitor {
         let running = held.iter().map(|held| self.cost_left_of(held));
         let workers: Vec<WorkerLoad> =
             core.workers().filter_map(|(_, worker)| worker_load(worker)).collect();
+        let n_queued = core.workers().map(|(_, worker)| worker.n_queued()).sum::<usize>();
+        let n_queued = n_queued.min(counts.n_leased);
         let n_slots = workers.iter().map(|worker| worker.n_slots).sum();
         Snapshot {
             n_trials: counts.n_trials(),
             n_done: counts.n_completed + counts.n_failed + counts.n_cancelled,
-            n_running: counts.n_leased,
-            n_left: counts.n_ready,
+            n_running: counts.n_leased - n_queued,
+            n_left: counts.n_ready + n_queued,
             n_failed: counts.n_failed,
             n_diverged: self.n_diverged,
             eta: self.eta.estimate(waiting, running, n_slots).filter(|eta| ETA_MIN <= *eta),
@@ -307,7 +309,7 @@ fn worker_load(worker: &Worker) -> Option<WorkerLoad> {
     let facts = worker.facts.as_ref()?;
     Some(WorkerLoad {
         name: facts.name.clone(),
-        n_busy: worker.leases.len(),
+        n_busy: worker.leases.len() - worker.n_queued(),
         n_slots: facts.n_slots as usize,
     })
 }

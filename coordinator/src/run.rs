@@ -347,6 +347,7 @@ fn summary(name: &str, ended: Ended, published: Published, wall_s: f64) -> Summa
         n_diverged,
         n_failed: counts.n_failed,
         n_cancelled: counts.n_cancelled,
+        n_checked: counts.n_checked,
         wall_s,
         report: Some(published.report),
         results_sha256: published.results_sha256,

@@ -86,9 +86,10 @@ impl Worker {
         self.facts.as_ref().map_or(0, |facts| facts.n_slots as usize)
     }
 
-    /// Leases beyond the slots.
+    /// Leases beyond the slots, as far as these are known.
     pub fn n_queued(&self) -> usize {
-        self.leases.len().saturating_sub(self.n_slots())
+        let facts = self.facts.as_ref();
+        facts.map_or(0, |facts| self.leases.len().saturating_sub(facts.n_slots as usize))
     }
 
     /// Whether it holds this very lease.

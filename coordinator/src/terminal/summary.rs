@@ -19,6 +19,8 @@ pub struct Summary {
     pub n_diverged: usize,
     pub n_failed: usize,
     pub n_cancelled: usize,
+    /// Completed or diverged ones that were trained a second time and compared.
+    pub n_checked: usize,
     pub wall_s: f64,
     /// `report.md`, if one could be written.
     pub report: Option<PathBuf>,
@@ -72,6 +74,9 @@ impl fmt::Display for Summary {
         }
         let wall = Duration::try_from_secs_f64(self.wall_s).unwrap_or_default();
         writeln!(f, "{} in {}", self.outcomes(), duration::rounded(wall))?;
+        if self.n_checked > 0 {
+            writeln!(f, "{} trained twice and compared", n_of(self.n_checked, "result"))?;
+        }
         if let Some(report) = &self.report {
             writeln!(f, "report: {}", report.display())?;
         }
@@ -95,6 +100,7 @@ mod tests {
             n_trials: 36,
             n_completed: 35,
             n_diverged: 1,
+            n_checked: 2,
             wall_s: 48.2,
             report: Some("reports/quick/report.md".into()),
             results_sha256: Some("ab".repeat(32)),
@@ -110,6 +116,7 @@ mod tests {
         let expected = format!(
             "\n optimizer     valid\n sgd           97.1 %\n backtracking  97.8 %\n\n\
              36 trials: 35 completed, 1 diverged in 48s\n\
+             2 results trained twice and compared\n\
              report: reports/quick/report.md\n\
              results sha256: {}\n",
             "ab".repeat(32)
