@@ -49,6 +49,9 @@ const DRAIN_TIME: Duration = Duration::from_secs(12);
 /// While a sweep is incomplete its partial report is written anew this often.
 const PARTIAL_REPORT_EVERY: Duration = Duration::from_secs(60);
 
+/// Between two of them passes at least this multiple of what the former took.
+const PARTIAL_REPORT_REST: u32 = 10;
+
 /// Runs a sweep to its end or to a stop, and gives the exit code. `program` is what local workers
 /// and the report are started from.
 pub fn run(run: &cli::Run, program: PathBuf) -> Result<u8, Refusal> {
@@ -263,7 +266,8 @@ impl Session {
         self.mailbox.tell(Post::Stop).await;
     }
 
-    /// Unless the last one is still being built.
+    /// Unless the last one is still being built or was, for a multiple of the time it took: the
+    /// report of a huge sweep must not take the coordinator's core all the time.
     fn partial_report(&mut self) {
         if self.partial.as_ref().is_some_and(|build| !build.is_finished()) {
             return;
@@ -271,9 +275,11 @@ impl Session {
         let (program, state) = (self.program.clone(), self.state.path().to_path_buf());
         let out = self.out.clone();
         self.partial = Some(tokio::spawn(async move {
+            let started = Instant::now();
             if let Err(error) = publish_in_child(&program, &state, &out, true).await {
                 tracing::warn!("no partial report: {error:#}");
             }
+            tokio::time::sleep(started.elapsed() * PARTIAL_REPORT_REST).await;
         }));
     }
 }

@@ -48,7 +48,14 @@ pub fn report(arguments: &cli::ReportFolder) -> anyhow::Result<()> {
     say(&text)
 }
 
+/// How far a partial report stands back behind what trains and coordinates.
+const PARTIAL_NICENESS: i32 = 10;
+
 pub fn build_report(arguments: &cli::BuildReport) -> anyhow::Result<()> {
+    if arguments.partial {
+        // It is in no hurry, and the sweep is. Where that cannot be said, it is built all the same.
+        let _ = rustix::process::nice(PARTIAL_NICENESS);
+    }
     let published = publish(&arguments.state, &arguments.out, arguments.partial)?;
     say(&serde_json::to_string(&published)?)
 }
