@@ -7,6 +7,7 @@ use pulldown_cmark::{CowStr, Event, HeadingLevel, LinkType, Options, Parser, Tag
 use pulldown_cmark_escape::escape_html;
 
 use crate::figures::Figure;
+use crate::text;
 
 const STYLE: &str = include_str!("style.css");
 
@@ -18,6 +19,7 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src dat
 pub(crate) fn page(markdown: &str, figures: &[Figure]) -> String {
     let mut events: Vec<Event<'_>> = Parser::new_ext(markdown, Options::ENABLE_TABLES).collect();
     let headings = name_headings(&mut events);
+    drop_alternatives(&mut events);
     let body = events.into_iter().flat_map(|event| shown(event, figures));
     let title = headings.first().map_or("Report", |heading| heading.text.as_str());
     let mut text = format!(
@@ -110,10 +112,7 @@ fn item(heading: &Heading, below: Vec<Event<'static>>) -> Vec<Event<'static>> {
 /// screen, and no raw HTML but our own.
 fn shown<'a>(event: Event<'a>, figures: &[Figure]) -> Vec<Event<'a>> {
     match event {
-        Event::Start(Tag::Image { link_type, dest_url, title, id }) => {
-            let dest_url = picture(&dest_url, figures);
-            vec![Event::Start(Tag::Image { link_type, dest_url, title, id })]
-        }
+        Event::Start(Tag::Image { dest_url, .. }) => vec![Event::Html(picture(&dest_url, figures))],
         Event::Start(Tag::Link { link_type, dest_url, title, id }) => {
             // Files beside the page; a scheme would lead elsewhere, or run something.
             let dest_url = if dest_url.contains(':') { "#".into() } else { dest_url };
@@ -138,13 +137,41 @@ fn is_ours(text: &str) -> bool {
     text.trim() == "</details>" || summary.is_some_and(|summary| !summary.contains('<'))
 }
 
+/// Leaves of each image its start alone: the figure itself knows the words for those who cannot see
+/// it.
+fn drop_alternatives(events: &mut Vec<Event<'_>>) {
+    let mut is_in_image = false;
+    events.retain(|event| {
+        let is_within = is_in_image;
+        is_in_image = match event {
+            Event::Start(Tag::Image { .. }) => true,
+            Event::End(TagEnd::Image) => false,
+            _ => is_in_image,
+        };
+        !is_within
+    });
+}
+
 /// The figure of an SVG file as a data URI: a picture of its own, whose names cannot meet those of
 /// another one and where nothing runs. Nothing for a file that is not among the figures.
 fn picture(file: &str, figures: &[Figure]) -> CowStr<'static> {
-    let figure = figures.iter().find(|figure| file.strip_suffix(".svg") == Some(&figure.name));
-    // The writer escapes what an address may not hold; these two it takes for escapes already.
-    let encoded = |svg: &str| svg.replace('%', "%25").replace('#', "%23").replace('\n', "%0A");
-    figure.map_or("".into(), |figure| format!("data:image/svg+xml,{}", encoded(&figure.svg)).into())
+    let Some(figure) = figures.iter().find(|f| file.strip_suffix(".svg") == Some(&f.name)) else {
+        return "".into();
+    };
+    let mut address = String::with_capacity(figure.svg.len() * 5 / 4);
+    for c in figure.svg.chars() {
+        match c {
+            // What would end the address, or change within it.
+            '%' | '#' | '"' | '&' => address.push_str(&format!("%{:02X}", u32::from(c))),
+            '\n' => {}
+            c => address.push(c),
+        }
+    }
+    format!(
+        "<img src=\"data:image/svg+xml,{address}\" alt=\"{}\">",
+        escaped(&text::shown(&figure.alt))
+    )
+    .into()
 }
 
 fn escaped(text: &str) -> String {
@@ -190,12 +217,13 @@ mod tests {
 
     #[test]
     fn pictures_lie_within_the_page() {
-        let svg = "<svg fill=\"#fff\" width=\"100%\">\n</svg>";
-        let page = page("![Curves](curves.svg)\n\n![No](other.svg)\n", &[figure(svg)]);
-        let address =
-            "data:image/svg+xml,%3Csvg%20fill=%22%23fff%22%20width=%22100%25%22%3E%0A%3C/svg%3E";
-        assert!(page.contains(&format!("<img src=\"{address}\" alt=\"Curves\" />")), "{page}");
-        assert!(page.contains("<img src=\"\" alt=\"No\" />"), "{page}");
+        let svg = "<svg fill=\"#fff\" width=\"100%\">\n&lt;</svg>";
+        let page = page("![x](curves.svg)\n\n![No](other.svg)\n", &[figure(svg)]);
+        let address = "data:image/svg+xml,<svg fill=%22%23fff%22 width=%22100%25%22>%26lt;</svg>";
+        assert!(
+            page.contains(&format!("<p><img src=\"{address}\" alt=\"Curves\"></p>\n<p></p>")),
+            "{page}"
+        );
     }
 
     #[test]

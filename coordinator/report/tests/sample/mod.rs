@@ -190,12 +190,12 @@ impl Place<'_> {
     /// Error rate after `epoch` epochs.
     fn error(&self, epoch: u32) -> f64 {
         let rate = self.learning_rate * 32.0 / self.batch_size as f64;
-        let from_ideal = (rate.ln() - 0.1_f64.ln()).abs();
+        let from_ideal = (libm::log(rate) - libm::log(0.1)).abs();
         let steepness = if self.is_line_search() && rate > 0.1 { 0.05 } else { 0.22 };
         let floor = 0.0165 * (1.0 + steepness * from_ideal * from_ideal / 2.0)
             + 0.004 / self.depth as f64
             + 0.0012 * self.noise(7);
-        floor + 0.22 * (-(f64::from(epoch)) * (0.6 + rate.min(0.3))).exp()
+        floor + 0.22 * libm::exp(-f64::from(epoch) * (0.6 + rate.min(0.3)))
     }
 }
 
@@ -281,9 +281,9 @@ fn timing(place: &Place<'_>, epoch: u32) -> Timing {
 fn epoch_of(place: &Place<'_>, epoch: u32) -> Epoch {
     let error = place.error(epoch);
     let valid_error = error + 0.0006 * place.noise(u64::from(epoch));
-    let learned = 0.012 * (1.0 - (-0.3 * f64::from(epoch)).exp());
+    let learned = 0.012 * (1.0 - libm::exp(-0.3 * f64::from(epoch)));
     let train_error = (error - learned).max(0.0008);
-    let step = place.learning_rate * 0.9_f64.powi(epoch as i32);
+    let step = place.learning_rate * libm::pow(0.9, epoch.into());
     let searched = |x: f64| if place.is_line_search() { x as u64 } else { 0 };
     Epoch {
         epoch,
