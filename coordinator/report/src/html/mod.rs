@@ -251,7 +251,9 @@ mod tests {
         #[test]
         fn texts_read_as_they_are(text in hostile::text()) {
             let plain = shortened(&text, 200);
-            prop_assume!(!plain.is_empty());
+            if plain.is_empty() {
+                return Ok(());
+            }
             let page = page(&format!("Words {} and more.\n", escape(&text)), &[]);
             let expected = format!("<p>Words {} and more.</p>", escaped_body(&plain));
             prop_assert!(page.contains(&expected), "{}", page);

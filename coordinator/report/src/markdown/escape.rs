@@ -31,7 +31,7 @@ fn escape_up_to(text: &str, max_chars: usize) -> String {
             // An address would become a link, and a word between colons a picture.
             ':' if !ends_word => safe.push_str("&#58;"),
             '.' if before.to_ascii_lowercase().ends_with("www") => safe.push_str("&#46;"),
-            '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '#' | '~' | '!' | '$' => {
+            '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '#' | '~' | '!' | '$' | '^' => {
                 safe.push('\\');
                 safe.push(c);
             }
@@ -102,7 +102,9 @@ mod tests {
         #[test]
         fn texts_read_as_they_are(text in hostile::text()) {
             let plain = shortened(&text, 200);
-            prop_assume!(!plain.is_empty());
+            if plain.is_empty() {
+                return Ok(());
+            }
             let escaped = escape(&text);
             for (before, after) in [
                 ("", "\n"),
@@ -124,7 +126,9 @@ mod tests {
         #[test]
         fn code_reads_as_it_is(text in hostile::text()) {
             let plain = shown(&text);
-            prop_assume!(!plain.is_empty());
+            if plain.is_empty() {
+                return Ok(());
+            }
             prop_assert_eq!(read(&format!("run {}.\n", code(&text))), (format!("run {}.", plain.replace('`', "'")), 2));
         }
     }
