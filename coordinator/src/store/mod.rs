@@ -6,6 +6,7 @@ mod checkpoints;
 mod copy;
 mod folder;
 mod load;
+mod migrate;
 mod numbers;
 mod read;
 #[cfg(test)]
@@ -51,7 +52,7 @@ pub enum StoreError {
     )]
     Newer { path: PathBuf, found: i64 },
     #[error(
-        "{path}: written by an older version (schema {found}, this build knows {SCHEMA_VERSION}); use that version, or start over with --fresh"
+        "{path}: written by an older version (schema {found}, this build knows {SCHEMA_VERSION}); `coordinator --sweep` with the sweep's file brings it up to date"
     )]
     Older { path: PathBuf, found: i64 },
     #[error("SQLite {0} can lose commits; version 3.51.3 or newer is needed")]
@@ -64,6 +65,8 @@ pub enum StoreError {
     Read { source: rusqlite::Error },
     #[error("{path}: cannot write the copy of the sweep's state")]
     Copy { path: PathBuf, source: rusqlite::Error },
+    #[error("{path}: cannot keep a copy of the state before it is brought up to date")]
+    SetAside { path: PathBuf, source: std::io::Error },
     #[error("the sweep's state is damaged: {0}")]
     Damaged(String),
 }
@@ -72,7 +75,6 @@ pub enum StoreError {
 #[derive(Debug)]
 pub struct Store {
     connection: Connection,
-    path: PathBuf,
     /// Once they are needed.
     numbers: Option<Numbers>,
 }
@@ -84,28 +86,10 @@ impl Store {
             return Err(StoreError::OldLibrary(rusqlite::version()));
         }
         let open = |source| StoreError::Open { path: path.into(), source };
-        let connection = Connection::open(path).map_err(open)?;
+        let mut connection = Connection::open(path).map_err(open)?;
         configure(&connection).map_err(open)?;
-        let mut store = Self { connection, path: path.into(), numbers: None };
-        store.migrate()?;
-        Ok(store)
-    }
-
-    fn migrate(&mut self) -> Result<(), StoreError> {
-        let open = |source| StoreError::Open { path: self.path.clone(), source };
-        let found: i64 = self
-            .connection
-            .pragma_query_value(None, "user_version", |row| row.get(0))
-            .map_err(open)?;
-        match found {
-            0 => {
-                let transaction = self.connection.transaction().map_err(open)?;
-                transaction.execute_batch(include_str!("schema.sql")).map_err(open)?;
-                transaction.pragma_update(None, "user_version", SCHEMA_VERSION).map_err(open)?;
-                transaction.commit().map_err(open)
-            }
-            _ => check_version(&self.path, found),
-        }
+        migrate::migrate(&mut connection, path)?;
+        Ok(Self { connection, numbers: None })
     }
 
     pub fn meta(&self, key: &str) -> Result<Option<String>, StoreError> {

@@ -83,7 +83,7 @@ fn completed(trial: u32, attempt: u32, ending: Ending) -> Record {
 }
 
 /// A history that uses every record and every cause.
-fn history() -> Vec<Record> {
+pub fn history() -> Vec<Record> {
     let facts = WorkerFacts {
         name: "w".into(),
         isa: "portable".into(),
@@ -207,17 +207,15 @@ fn trials_that_the_file_no_longer_names_are_counted_and_kept() {
 }
 
 #[test]
-fn a_state_of_another_version_is_refused() {
+fn a_state_of_a_newer_version_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("sweep.db");
     drop(Store::open(&path).unwrap());
-    for version in [1, 99] {
-        let connection = rusqlite::Connection::open(&path).unwrap();
-        connection.pragma_update(None, "user_version", version).unwrap();
-        let error = Store::open(&path).unwrap_err().to_string();
-        assert!(error.contains(&format!("schema {version},")), "{error}");
-        assert!(Reader::open(&path).is_err());
-    }
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    connection.pragma_update(None, "user_version", 99).unwrap();
+    let error = Store::open(&path).unwrap_err().to_string();
+    assert!(error.contains("schema 99,"), "{error}");
+    assert!(Reader::open(&path).is_err());
 }
 
 #[test]
