@@ -261,7 +261,8 @@ pub struct BenchDispatch {
     /// Epochs in the history of each result
     #[arg(long, value_name = "N", default_value = "1")]
     pub epochs: NonZeroU32,
-    /// How long a trial stays in its slot [default: no time]
+    /// How long a trial stays in its slot; workers then join one after the other, over the time of
+    /// --sync-every [default: no time]
     #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
     pub trial_time: Option<Duration>,
     /// How often workers report at least

@@ -5,7 +5,11 @@ use std::{path::PathBuf, time::Duration};
 
 use anyhow::Context;
 use serde::Serialize;
-use tokio::{sync::mpsc, task::JoinSet, time::Instant};
+use tokio::{
+    sync::mpsc,
+    task::JoinSet,
+    time::{Instant, sleep},
+};
 
 use super::{
     coordinator::{Coordinator, Site},
@@ -117,11 +121,7 @@ async fn measure(
         cpu_s: -coordinator.cpu_s()?,
         restarted: None,
     };
-    let mut workers = JoinSet::new();
-    for _ in 0..arguments.workers.get() {
-        let worker = FakeWorker::new(&coordinator.address, behaviour.clone(), sender.clone())?;
-        workers.spawn(worker.run());
-    }
+    let mut workers = start_workers(arguments, behaviour, &coordinator.address, &sender)?;
     let n_trials = arguments.trials.get() as usize;
     while run.n_acked < n_trials {
         let sample = tokio::select! {
@@ -144,6 +144,26 @@ async fn measure(
     workers.abort_all();
     coordinator.end()?;
     Ok(run.measurement(n_trials, rss_mb))
+}
+
+fn start_workers(
+    arguments: &BenchDispatch,
+    behaviour: &Behaviour,
+    address: &str,
+    samples: &mpsc::UnboundedSender<Sample>,
+) -> anyhow::Result<JoinSet<anyhow::Result<()>>> {
+    // Workers that train are no crowd: their trials end at different times.
+    let spread = arguments.trial_time.map_or(Duration::ZERO, |_| arguments.sync_every);
+    let mut workers = JoinSet::new();
+    for n in 0..arguments.workers.get() {
+        let worker = FakeWorker::new(address, behaviour.clone(), samples.clone())?;
+        let wait = spread * n / arguments.workers.get();
+        workers.spawn(async move {
+            sleep(wait).await;
+            worker.run().await
+        });
+    }
+    Ok(workers)
 }
 
 impl Run {
