@@ -4,8 +4,9 @@
     pip install jax torch scikit-learn
     python worker/trainer/benches/peers/compare.py [--core 1] [--rounds 3] [--epochs 3]
 
-Programs take turns, so that a change of the machine's speed meets all of them; each figure is the
-median over the rounds of the median over the epochs. A peer that is not installed is left out.
+Programs take turns, so that a change of the machine's speed meets all of them, and CPU time counts,
+so that waiting for the core does not; each figure is the median over the rounds of the median over
+the epochs. A peer that is not installed is left out.
 """
 
 import argparse
@@ -49,18 +50,18 @@ def main():
             if ours is None:
                 sys.exit("the trainer itself must run")
             times = seconds.setdefault(f"this trainer, {ours['isa']}", {})
-            times.setdefault(work, []).append(ours["seconds_per_epoch"])
+            times.setdefault(work, []).append(ours["cpu_seconds_per_epoch"])
             for peer in PEERS:
                 if result := run([sys.executable, HERE / peer, *flags], args.core):
                     times = seconds.setdefault(result["peer"], {})
-                    times.setdefault(work, []).append(result["seconds_per_epoch"])
+                    times.setdefault(work, []).append(result["cpu_seconds_per_epoch"])
     table(seconds)
 
 
 def table(seconds):
     medians = {who: {w: statistics.median(t) for w, t in times.items()} for who, times in seconds.items()}
     ours = next(iter(medians.values()))
-    print("| seconds per epoch | " + " | ".join(f"[{h}], batch {b}" for h, b in WORK) + " |")
+    print("| CPU seconds per epoch | " + " | ".join(f"[{h}], batch {b}" for h, b in WORK) + " |")
     print("| --- |" + " --- |" * len(WORK))
     for who, times in medians.items():
         cells = [f"{times[w]:.3f} ({times[w] / ours[w]:.2f}x)" if w in times else "" for w in WORK]

@@ -30,4 +30,4 @@ def arguments():
 
 
 def report(peer, seconds):
-    print(json.dumps({"peer": peer, "seconds_per_epoch": float(np.median(seconds))}))
+    print(json.dumps({"peer": peer, "cpu_seconds_per_epoch": float(np.median(seconds))}))

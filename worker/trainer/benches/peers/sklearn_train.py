@@ -26,7 +26,7 @@ model = MLPClassifier(
 )
 seconds = []
 for _ in range(args.epochs):
-    start = time.perf_counter()
+    start = time.process_time()
     model.fit(images, labels)
-    seconds.append(time.perf_counter() - start)
+    seconds.append(time.process_time() - start)
 mnist.report(f"scikit-learn {sklearn.__version__}, MLPClassifier", seconds)
