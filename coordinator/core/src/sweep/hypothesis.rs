@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use trainer::{KEYS, OptimizerKind};
 
-use super::domain::DEPTH;
+use super::domain::{DEPTH, toml_text};
 use super::file::{Compare, Hypothesis, SweepFile};
+use super::filter::{Condition, Filter};
 use super::plan::Plan;
 use super::points::column_of;
 use super::problem::{Problem, Problems};
@@ -98,7 +99,8 @@ pub(super) fn check(file: &SweepFile, plan: &Plan, problems: &mut Problems) {
             if points.is_empty() {
                 let label = format!("no point of the sweep has {filter}");
                 let message = "a hypothesis about no point";
-                problems.push(Problem::at(span.clone(), message, label));
+                let problem = Problem::at(span.clone(), message, label);
+                problems.push(problem.help(what_there_is(plan, filter)));
                 is_testable = false;
             }
         }
@@ -115,5 +117,25 @@ pub(super) fn check(file: &SweepFile, plan: &Plan, problems: &mut Problems) {
             let problem = Problem::at(declaration.span.clone(), "nothing to match", label);
             problems.push(problem.help("`compare = \"best\"` compares each side's best point"));
         }
+    }
+}
+
+/// For a filter that no point passes: the values that its first unknown one can be taken from.
+fn what_there_is(plan: &Plan, filter: &Filter) -> String {
+    const MAX_VALUES: usize = 10;
+    let is_unknown = |condition: &&Condition| {
+        let alone = Filter { conditions: vec![(*condition).clone()] };
+        plan.points.matching(&alone).is_empty()
+    };
+    let Some(Condition { name, .. }) = filter.conditions.iter().find(is_unknown) else {
+        return "there are points with each of these values, but none with all of them".into();
+    };
+    let values = plan.points.values(name);
+    let shown: Vec<String> = values.iter().take(MAX_VALUES).map(toml_text).collect();
+    match values.len() {
+        0 => format!("no optimizer of the sweep uses `{name}`"),
+        1 => format!("`{name}` is {} everywhere", shown[0]),
+        n if n > MAX_VALUES => format!("`{name}` takes {n} values: {}, ...", shown.join(", ")),
+        _ => format!("`{name}` takes the values {}", shown.join(", ")),
     }
 }

@@ -2,7 +2,7 @@
 //! million of them fit in memory, and comparing codes compares the result tables' columns.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use trainer::{ConfigError, KEYS, Key, TrainConfig, Value};
 
@@ -123,6 +123,21 @@ impl Points {
     pub fn value(&self, point: usize, key: &str) -> Option<&Value> {
         let column = KEYS.iter().position(|known| known.name == key)?;
         self.columns[column].value(self.code(point, column))
+    }
+
+    /// The distinct values that points have of a key or of `depth`, ascending.
+    pub(super) fn values(&self, name: &str) -> Vec<Value> {
+        let values = self.columns[column_of(name)].values.iter().flatten();
+        if name != DEPTH {
+            return values.cloned().collect();
+        }
+        let depths: BTreeSet<u64> = values
+            .filter_map(|value| match value {
+                Value::Widths(widths) => Some(widths.len() as u64),
+                Value::Text(_) | Value::Number(_) | Value::Count(_) => None,
+            })
+            .collect();
+        depths.into_iter().map(Value::Count).collect()
     }
 
     /// Number of hidden layers.

@@ -303,7 +303,18 @@ fn report_and_hypotheses() {
     );
     check(
         &base_and("[[hypothesis]]\nclaim = \"c\"\nbetter = { depth = 3 }\nthan = { depth = 1 }"),
-        &["15:10 a hypothesis about no point | no point of the sweep has depth = 3"],
+        &[
+            "15:10 a hypothesis about no point | no point of the sweep has depth = 3 | `depth` takes the values 1, 2",
+        ],
+    );
+    check(
+        &base_and(
+            "[[hypothesis]]\nclaim = \"c\"\nbetter = { depth = 2, momentum = 0.5 }\nthan = { optimizer = \"lion\" }",
+        ),
+        &[
+            "15:10 a hypothesis about no point | no point of the sweep has depth = 2, momentum = 0.5 | no optimizer of the sweep uses `momentum`",
+            "16:8 a hypothesis about no point | no point of the sweep has optimizer = lion | `optimizer` takes the values \"backtracking\", \"sgd\"",
+        ],
     );
     check(
         &base_and(
