@@ -42,10 +42,12 @@ impl Generated {
         };
         let files = |first: u32, n: u32| {
             let rows = first..first + n;
-            let labels: Vec<u8> = rows.clone().map(|row| (row % self.n_classes) as u8).collect();
+            let labels = rows.clone().map(|row| ((row % self.n_classes) as u16).to_be_bytes());
+            let labels =
+                [&[0, 0, 11, 1][..], &n.to_be_bytes(), &labels.flatten().collect::<Vec<u8>>()];
             let pixels = rows.flat_map(|row| (0..self.n_inputs).map(move |input| (row, input)));
             let pixels: Vec<u8> = pixels.map(|(row, input)| pixel(row, input)).collect();
-            (idx(&[n, self.n_inputs], &pixels), idx(&[n], &labels))
+            (idx(&[n, self.n_inputs], &pixels), labels.concat())
         };
         let (images, labels) = files(0, self.n_train);
         let (test_images, test_labels) = files(self.n_train, self.n_test);

@@ -33,10 +33,10 @@ pub enum DataError {
 pub(crate) struct Samples {
     /// Row-major, one row a sample.
     pub inputs: Vec<u8>,
-    pub labels: Vec<u8>,
+    pub labels: Vec<u16>,
 }
 
-/// Raw content of a data set: inputs (u8), labels and the shape of one input.
+/// Raw content of a data set: inputs (u8), labels (below `MAX_CLASSES`) and the shape of one input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dataset {
     /// Of one image, for example `[28, 28]`.
@@ -85,6 +85,10 @@ impl Dataset {
                 "expected at least two classes, but every label is 0".into(),
             );
         }
+        if n_classes > MAX_CLASSES {
+            let problem = format!("expected at most {MAX_CLASSES} classes, got {n_classes}");
+            return at("train labels", problem);
+        }
         Ok(Self { dims, train, test, n_classes })
     }
 
@@ -109,10 +113,10 @@ impl Dataset {
     }
 
     fn write_blob(&self, mut sink: impl FnMut(&[u8])) {
-        sink(&blob::header(&self.dims, self.n_train(), self.n_test()));
+        sink(&blob::header(&self.dims, self.n_classes, self.n_train(), self.n_test()));
         for part in [&self.train, &self.test] {
             sink(&part.inputs);
-            sink(&part.labels);
+            sink(&blob::labels(&part.labels, self.n_classes));
         }
     }
 
@@ -140,8 +144,8 @@ impl Dataset {
     }
 }
 
-fn largest_share(labels: &[u8]) -> f64 {
-    let mut counts = [0_u32; 256];
+fn largest_share(labels: &[u16]) -> f64 {
+    let mut counts = [0_u32; MAX_CLASSES];
     for &label in labels {
         counts[usize::from(label)] += 1;
     }
@@ -173,6 +177,41 @@ mod tests {
         assert_eq!(set.largest_class_share(0..3), 2.0 / 3.0);
         assert_eq!(set.largest_class_share(1..2), 1.0);
         assert_eq!(set.largest_class_share(3..9), 0.0);
+    }
+
+    #[test]
+    fn labels_above_255_take_wider_files() {
+        let images = idx_images(&[2, 1, 1], &[1, 2]);
+        let shorts = |labels: [i16; 2]| {
+            let bytes = labels.map(i16::to_be_bytes).concat();
+            [&[0, 0, 11, 1, 0, 0, 0, 2][..], &bytes].concat()
+        };
+        let ints = |labels: [i32; 2]| {
+            let bytes = labels.map(i32::to_be_bytes).concat();
+            [&[0, 0, 12, 1, 0, 0, 0, 2][..], &bytes].concat()
+        };
+        let read = |train: &[u8], test: &[u8]| Dataset::from_idx(&images, train, &images, test);
+        let set = read(&shorts([999, 0]), &ints([7, 300])).unwrap();
+        assert_eq!((set.n_classes(), &set.train.labels[..]), (1000, &[999, 0][..]));
+        assert_eq!(set.test.labels, [7, 300]);
+        assert_eq!(Dataset::decode(&set.encode()).unwrap(), set);
+
+        // The same data in other files has the same blob.
+        let narrow = read(&idx_images(&[2], &[3, 0]), &idx_images(&[2], &[1, 2])).unwrap();
+        assert_eq!(read(&shorts([3, 0]), &ints([1, 2])).unwrap().encode(), narrow.encode());
+        let mut wide = set.encode();
+        let n_bytes = wide.len();
+        wide[n_bytes - 12..].fill(0);
+        assert!(Dataset::decode(&wide).is_err(), "wide labels that need not be");
+
+        for bad in
+            [shorts([0, 1000]), shorts([-1, 0]), ints([0, i32::MAX]), shorts([0, 1])[..11].to_vec()]
+        {
+            assert!(read(&bad, &idx_images(&[2], &[0, 1])).is_err(), "{bad:?}");
+        }
+        assert!(
+            Dataset::from_idx(&shorts([0, 1]), &shorts([0, 1]), &images, &shorts([0, 1])).is_err()
+        );
     }
 
     #[test]
@@ -210,7 +249,7 @@ mod tests {
         }
         let longer = [&blob[..], &[0]].concat();
         assert!(Dataset::decode(&longer).is_err());
-        for byte in 0..blob::header(&[2, 2], 3, 1).len() {
+        for byte in 0..blob::header(&[2, 2], 3, 3, 1).len() {
             for bit in 0..8 {
                 let mut flipped = blob.clone();
                 flipped[byte] ^= 1 << bit;

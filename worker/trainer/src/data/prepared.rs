@@ -31,7 +31,7 @@ pub(crate) enum Values {
 /// The samples of one role.
 #[derive(Debug)]
 pub(crate) struct Part {
-    pub labels: Vec<u8>,
+    pub labels: Vec<u16>,
     pub values: Values,
     n_inputs: usize,
 }
@@ -103,7 +103,7 @@ impl PreparedData {
             Scale::Standard => standard_table(train_bytes, n_inputs),
         };
         let is_sparse = is_mostly_zero(train_bytes, &table);
-        let part = |bytes: &[u8], labels: &[u8]| {
+        let part = |bytes: &[u8], labels: &[u16]| {
             let values = if is_sparse { compress(bytes, &table) } else { spread(bytes, &table) };
             Part { labels: labels.to_vec(), values, n_inputs }
         };

@@ -13,7 +13,7 @@ pub(crate) const EVALUATION_ROWS: usize = 64;
 /// Reused from step to step.
 #[derive(Debug)]
 pub(crate) struct Gathered {
-    pub labels: Vec<u8>,
+    pub labels: Vec<u16>,
     /// Of the part that was gathered from.
     rows: Vec<u32>,
     /// Of a training batch; unused by dense data.

@@ -98,9 +98,9 @@ fn no_hidden_layer_and_many() {
 }
 
 #[test]
-fn as_many_classes_as_labels_of_one_byte_tell_apart() {
-    for n_classes in [2, 17, 256] {
-        let data = Generated { n_classes, n_train: 330, ..Generated::SPARSE };
+fn two_to_a_thousand_classes() {
+    for (n_classes, n_train) in [(2, 330), (17, 330), (257, 330), (1000, 1250)] {
+        let data = Generated { n_classes, n_train, ..Generated::SPARSE };
         let data = data.prepare(Scale::Unit);
         for kind in [OptimizerKind::Sgd, OptimizerKind::Backtracking] {
             let changes = [("label_smoothing", Value::Number(0.1)), ("epochs", Value::Count(1))];

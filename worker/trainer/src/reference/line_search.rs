@@ -19,7 +19,7 @@ pub(crate) fn uses_gram_form(batch_size: usize, n_inputs: usize) -> bool {
 /// All that a search reads of the step's forward and backward pass.
 pub(super) struct SearchedBatch<'a> {
     pub rows: &'a [u32],
-    pub labels: &'a [u8],
+    pub labels: &'a [u16],
     pub step: u64,
     pub pass: &'a Forward,
     pub gradients: &'a [Layer],

@@ -67,7 +67,7 @@ fn relu(z: f32) -> f32 {
     if z < 0.0 { 0.0 } else { z }
 }
 
-fn answer(logits: &mut [f32], label: u8, targets: Targets) -> SampleLoss {
+fn answer(logits: &mut [f32], label: u16, targets: Targets) -> SampleLoss {
     softmax(logits, logits.len(), label.into(), targets, exp_each)
 }
 
@@ -155,7 +155,7 @@ impl PlainNetwork {
     }
 
     /// Lane sum of the batch's losses, correct answers, and the logits' gradient.
-    fn loss(&self, logits: &Rows, labels: &[u8]) -> (f64, u32, Rows) {
+    fn loss(&self, logits: &Rows, labels: &[u16]) -> (f64, u32, Rows) {
         let mut deltas = logits.clone();
         let (mut losses, mut n_correct) = (LaneSum::new(), 0);
         let share = (1.0 / labels.len() as f64) as f32;
@@ -217,7 +217,7 @@ impl PlainNetwork {
         }
     }
 
-    fn samples(&self, part: &Part, rows: impl Iterator<Item = usize>) -> (Rows, Vec<u8>) {
+    fn samples(&self, part: &Part, rows: impl Iterator<Item = usize>) -> (Rows, Vec<u16>) {
         let read = |row| {
             let mut sample = vec![0.0; self.data.n_inputs()];
             part.write_dense(row, &mut sample);

@@ -25,7 +25,7 @@ fn network(config: &TrainConfig, data: &Arc<PreparedData>) -> (PlainNetwork, Vec
     (network, parameters)
 }
 
-fn samples(network: &PlainNetwork) -> (Rows, Vec<u8>) {
+fn samples(network: &PlainNetwork) -> (Rows, Vec<u16>) {
     network.samples(&network.data.train, ROWS.iter().map(|&row| row as usize))
 }
 
@@ -47,7 +47,7 @@ fn masks(network: &PlainNetwork, pass: &Forward) -> Vec<Rows> {
 fn loss_f64(
     network: &PlainNetwork,
     parameters: &[f64],
-    (samples, labels): &(Rows, Vec<u8>),
+    (samples, labels): &(Rows, Vec<u16>),
     masks: &[Rows],
     smoothing: f64,
 ) -> f64 {
