@@ -234,15 +234,42 @@ fn hypotheses(page: &mut Page, sweep: &Sweep<'_>) {
 }
 
 fn sentence(sweep: &Sweep<'_>, judged: &Judged<'_>) -> String {
-    let paired = &judged.paired;
+    let (paired, points) = (&judged.paired, |gain| points_of(sweep.metric(), gain));
     let claim = escape(&judged.hypothesis.claim);
-    let mut text = format!("**{claim}**: *{}*", judged.verdict.words());
+    let mut parts = vec![format!("**{claim}**: *{}*", judged.verdict.words())];
+    parts.push(effect(sweep, judged));
+    parts.extend(sides(judged));
+    if paired.n_bit_equal > 0 {
+        parts.push(format!(
+            "{} of {} pairs of trials took the very same steps, equal to the last bit",
+            paired.n_bit_equal, paired.n_run_pairs
+        ));
+    }
+    if judged.hypothesis.margin != 0.0 {
+        parts.push(format!("margin {}", points(judged.hypothesis.margin)));
+    }
+    if let Some((low, high)) = paired.bootstrap {
+        parts.push(format!("bootstrap 95 % interval {} to {}", points(low), points(high)));
+    }
+    if let Some(p) = paired.wilcoxon_p {
+        parts.push(format!("exact Wilcoxon {} before correction", p_text(p)));
+    }
+    if paired.n_dropped > 0 {
+        let dropped = count(paired.n_dropped, "point");
+        parts.push(format!("{dropped} without a full match left out"));
+    }
+    parts.extend(failures_text(sweep, paired));
+    format!("{}.", parts.join("; "))
+}
+
+fn effect(sweep: &Sweep<'_>, judged: &Judged<'_>) -> String {
+    let (paired, points) = (&judged.paired, |gain| points_of(sweep.metric(), gain));
     match (paired.test, paired.seeds.first()) {
-        (Some(test), _) => text.push_str(&format!(
-            "; effect {}, interval {} to {}, {}, {} {}seeds",
-            points_of(sweep.metric(), test.mean),
-            points_of(sweep.metric(), test.low),
-            points_of(sweep.metric(), test.high),
+        (Some(test), _) => format!(
+            "effect {}, interval {} to {}, {}, {} {}seeds",
+            points(test.mean),
+            points(test.low),
+            points(test.high),
             judged.p.map(p_text).unwrap_or_default(),
             paired.seeds.len(),
             if judged.best.as_ref().is_some_and(|best| best.is_confirmed) {
@@ -250,44 +277,32 @@ fn sentence(sweep: &Sweep<'_>, judged: &Judged<'_>) -> String {
             } else {
                 ""
             },
-        )),
-        (None, Some(only)) => text.push_str(&format!(
-            "; effect {} with 1 seed, which gives neither interval nor p",
-            points_of(sweep.metric(), only.gain)
-        )),
-        (None, None) => text.push_str("; no pair of points has all its results yet"),
+        ),
+        (None, Some(only)) => {
+            format!("effect {} with 1 seed, which gives neither interval nor p", points(only.gain))
+        }
+        (None, None) => "no pair of points has all its results yet".to_string(),
     }
-    if paired.n_matched > 0 {
-        text.push_str(&match &judged.best {
-            Some(BestPoints { better, than, .. }) => {
-                format!("; {} against {}", escape(better), escape(than))
-            }
-            None => format!(
-                "; {}: {} won, {} equal, {} lost",
-                count(paired.n_matched, "matched point"),
-                paired.n_won,
-                paired.n_equal,
-                paired.n_lost
-            ),
-        });
+}
+
+/// The best points, or how many points match; `None` while no pair has all its results.
+fn sides(judged: &Judged<'_>) -> Option<String> {
+    let paired = &judged.paired;
+    if paired.n_matched == 0 {
+        return None;
     }
-    if let Some(failures) = failures_text(sweep, paired) {
-        text.push_str(&format!("; {failures}"));
-    }
-    if judged.hypothesis.margin != 0.0 {
-        text.push_str(&format!("; margin {}", points_of(sweep.metric(), judged.hypothesis.margin)));
-    }
-    if let Some(p) = paired.wilcoxon_p {
-        text.push_str(&format!("; exact Wilcoxon {}", p_text(p)));
-    }
-    if paired.n_dropped > 0 {
-        text.push_str(&format!(
-            "; {} without a full match left out",
-            count(paired.n_dropped, "point")
-        ));
-    }
-    text.push('.');
-    text
+    Some(match &judged.best {
+        Some(BestPoints { better, than, .. }) => {
+            format!("{} against {}", escape(better), escape(than))
+        }
+        None => format!(
+            "{}: {} won, {} equal, {} lost",
+            count(paired.n_matched, "matched point"),
+            paired.n_won,
+            paired.n_equal,
+            paired.n_lost
+        ),
+    })
 }
 
 /// `p = 0.012`, `p < 0.001`.
