@@ -284,7 +284,7 @@ fn trial_result(wire: proto::TrialResult, n_epochs: u32) -> Result<TrialResult, 
             collapsed: completed.collapsed,
         },
         Wire::Diverged(diverged) => Ending::Diverged {
-            step: diverged.step,
+            step: count(diverged.step)?,
             last_finite_loss: diverged.last_finite_loss.map(finite).transpose()?,
         },
     };
@@ -415,5 +415,15 @@ mod tests {
         assert!(finite(f64::NEG_INFINITY).is_err());
         assert_eq!(finite(-0.5).unwrap(), -0.5);
         assert!(count(u64::MAX).is_err());
+        let diverged_at = |step| {
+            let diverged = proto::Diverged { step, last_finite_loss: None };
+            let ending = Some(proto::trial_result::Ending::Diverged(diverged));
+            let work = Some(proto::Work::default());
+            let digest = vec![0; 32];
+            let result = proto::TrialResult { ending, work, digest, ..Default::default() };
+            trial_result(result, 1)
+        };
+        assert!(diverged_at(7).is_ok());
+        assert!(diverged_at(1 << 63).is_err(), "the store has no room for it");
     }
 }
