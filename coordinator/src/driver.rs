@@ -163,12 +163,10 @@ impl Driver {
     /// only then judges who was silent for too long.
     fn take_all(&mut self, first: Option<Post>, calls: &mut Calls, out: &mut Vec<Action>) {
         let now = self.clock.now();
-        let mut next = first;
-        for _ in 0..CAPACITY {
-            let Some(post) = next else { break };
+        let waiting = std::iter::from_fn(|| self.mailbox.try_recv().ok()).take(CAPACITY);
+        for post in first.into_iter().chain(waiting) {
             let event = calls.admit(post, self.stop_timeout);
             self.core.apply(now, event, out);
-            next = self.mailbox.try_recv().ok();
         }
         self.core.apply(now, Event::Tick, out);
     }
