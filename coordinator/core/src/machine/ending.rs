@@ -132,8 +132,9 @@ impl Core {
         };
     }
 
-    /// When patience with a fleet in quarantine ends.
+    /// When patience with a fleet in quarantine ends; it ends once.
     pub(super) fn deserted_at(&self) -> Option<Millis> {
-        self.deserted_since.map(|since| since + QUARANTINE_PATIENCE_MS)
+        let since = self.deserted_since.filter(|_| !self.is_given_up);
+        since.map(|since| since + QUARANTINE_PATIENCE_MS)
     }
 }

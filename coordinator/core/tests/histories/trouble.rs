@@ -100,6 +100,38 @@ fn with_every_worker_in_quarantine_the_sweep_ends_after_a_minute() {
 }
 
 #[test]
+fn a_sweep_that_was_given_up_waits_in_peace_for_what_still_runs() {
+    let fact = TrialFacts { cost_macs: 0.1, is_audited: false };
+    let facts = vec![fact; N_TRIALS];
+    let rules =
+        Rules { lease_ttl_ms: TTL_MS, crash_limit: 3, max_failed: None, n_queue_max: 8, facts };
+    let mut world = World::of(rules);
+    world.join(1);
+    world.sync(1, true);
+    world.agent(1).finish(End::Well);
+    end(&mut world, 1, End::Well);
+    let long = world.agents[&1].running[1];
+    // It never hears that it is to hand its queue back.
+    for pause_ms in [0, 0, 0, 15_000, 25_000, 25_000] {
+        world.now = world.now + pause_ms;
+        world.agent(1).finish(End::Fails);
+        world.agent(1).running.rotate_left(1);
+        world.sync(1, false);
+    }
+    assert_eq!(world.core.fleet().load().n_quarantined, 1);
+    world.sync(1, true);
+    end(&mut world, 1, End::Fails);
+    for _ in 0..8 {
+        world.now = world.now + 10_000;
+        world.sync(1, true);
+    }
+    assert_eq!(world.agents[&1].running, [long]);
+    assert!(world.now < world.core.next_deadline().unwrap(), "there is nothing to do at once");
+    end(&mut world, 1, End::Well);
+    assert!(0 < world.core.counts().n_cancelled);
+}
+
+#[test]
 fn a_worker_in_quarantine_is_well_again_once_it_was_started_anew() {
     let mut world = World::new(3);
     world.join(1);
