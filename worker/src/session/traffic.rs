@@ -37,10 +37,7 @@ impl Traffic {
     pub(super) async fn moved(&mut self) -> Moved {
         tokio::select! {
             () = completed(&mut self.publishing) => Moved::Published,
-            task = fetched(&mut self.fetching) => {
-                self.fetches.retain(|(job, _)| *job != task.job);
-                Moved::Fetched(task)
-            }
+            task = fetched(&mut self.fetching, &mut self.fetches) => Moved::Fetched(task),
         }
     }
 
@@ -59,10 +56,16 @@ impl Traffic {
     }
 }
 
-async fn fetched(fetching: &mut JoinSet<Task>) -> Task {
+/// The next task whose fetch was not abandoned.
+async fn fetched(fetching: &mut JoinSet<Task>, fetches: &mut Vec<(Job, AbortHandle)>) -> Task {
     loop {
         match fetching.join_next().await {
-            Some(Ok(task)) => return task,
+            Some(Ok(task)) => {
+                // A fetch may have ended just before it was abandoned.
+                if fetches.extract_if(.., |(job, _)| *job == task.job).next().is_some() {
+                    return task;
+                }
+            }
             Some(Err(error)) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
             Some(Err(_abandoned)) => {}
             None => std::future::pending().await,
@@ -142,5 +145,28 @@ impl Session {
         for job in self.traffic.leaving.drain(..) {
             self.agent.left(job);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::slot::tests::task;
+
+    #[tokio::test]
+    async fn a_task_whose_fetch_was_abandoned_never_begins() {
+        let mut traffic = Traffic::default();
+        for job in [Job(1), Job(2)] {
+            let task = Task { job, ..task() };
+            let handle = traffic.fetching.spawn(async { task });
+            traffic.fetches.push((job, handle));
+        }
+        while !traffic.fetches.iter().all(|(_, handle)| handle.is_finished()) {
+            tokio::task::yield_now().await;
+        }
+        assert!(traffic.abandon(Job(1)));
+        let Moved::Fetched(task) = traffic.moved().await else { panic!("nothing is published") };
+        assert_eq!(task.job, Job(2));
+        assert!(traffic.fetches.is_empty());
     }
 }

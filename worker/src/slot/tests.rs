@@ -19,7 +19,7 @@ fn shared(folder: &Path, cores: Option<Cores>) -> Shared {
 }
 
 /// Two images of one pixel to train on, and as many to validate and test with.
-fn task() -> Task {
+pub(crate) fn task() -> Task {
     let images = |n: u32| {
         [&[0x0803, n, 1, 1].map(u32::to_be_bytes).concat()[..], &[9, 200, 9, 200][..n as usize]]
             .concat()
