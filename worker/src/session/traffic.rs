@@ -100,7 +100,8 @@ impl Session {
     /// A slot rests before its job's end. The lease goes back when others can go on from what was
     /// done, or at once if there is nobody to publish it to.
     pub(super) fn slot_left(&mut self, job: Job) {
-        if self.is_heard() && self.traffic.to_publish.contains(&job) {
+        let is_wanted = self.agent.lease_of(job).is_some();
+        if is_wanted && self.is_heard() && self.traffic.to_publish.contains(&job) {
             self.traffic.leaving.push(job);
         } else {
             self.agent.left(job);
