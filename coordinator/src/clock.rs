@@ -1,9 +1,10 @@
 //! The coordinator's clock: milliseconds since it started, and whether the machine slept meanwhile.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use coordinator_core::time::Millis;
 use rustix::time::{ClockId, clock_gettime};
+use tokio::time::Instant;
 
 /// Monotonic time stands still while a machine is suspended and boot time does not; a difference
 /// above this is a sleep.

@@ -1,11 +1,7 @@
 //! The driver: the one owner of the core. It empties the mailbox, lets the core decide, makes the
 //! records durable, and only then lets replies leave.
 
-use std::{
-    collections::BTreeMap,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use coordinator_core::{
     event::{Action, Call, Event, Record, Reply},
@@ -14,10 +10,10 @@ use coordinator_core::{
 };
 use tokio::{
     sync::{mpsc, oneshot, watch},
-    task::spawn_blocking,
-    time::{MissedTickBehavior, interval, sleep_until},
+    time::{Instant, MissedTickBehavior, interval, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
+use worker::parts::off_thread;
 
 use crate::{
     clock::Clock,
@@ -96,7 +92,7 @@ impl Driver {
             let post = tokio::select! {
                 biased;
                 post = self.mailbox.recv() => post,
-                () = sleep_until(deadline.into()) => None,
+                () = sleep_until(deadline) => None,
                 _ = refresh.tick() => None,
             };
             let mut out = Vec::new();
@@ -107,14 +103,13 @@ impl Driver {
         };
         self.monitor.refresh(&self.core);
         self.monitor.finish();
-        self.writer.close();
         Ok(ended)
     }
 
     /// Takes in the trials that follow what is recorded, or tells the core that there are none.
     async fn grow(&mut self, calls: &mut Calls) -> Result<(), StoreError> {
         let (confirm, plan) = (self.confirm.clone(), self.plan());
-        let grown = spawn_blocking(move || confirm.grow(&plan)).await;
+        let grown = off_thread(move || confirm.grow(&plan)).await;
         let Some(grown) = grown.expect("reading the state does not panic")? else {
             self.core.add_trials(&[], &[]);
             return Ok(());
@@ -214,19 +209,20 @@ impl Driver {
             };
             let Some(id) = self.checkpoints.ended(*trial) else { continue };
             let files = self.checkpoints.clone();
-            spawn_blocking(move || {
+            tokio::spawn(off_thread(move || {
                 if let Err(error) = files.keep(id, &[]) {
                     tracing::warn!("cannot remove the checkpoints of trial {id}: {error}");
                 }
-            });
+            }));
         }
     }
 
     /// A full disk rolls back and waits for space; nobody is answered meanwhile, so nothing that
     /// is not durable is believed to be.
-    async fn commit(&self, records: &Arc<[Record]>) -> Result<(), StoreError> {
+    async fn commit(&mut self, records: &Arc<[Record]>) -> Result<(), StoreError> {
         loop {
-            match self.writer.commit(self.plan(), records.clone()).await {
+            let plan = self.plan();
+            match self.writer.commit(plan, records.clone()).await {
                 Err(StoreError::Full { source }) => {
                     self.monitor.disk_full(DISK_FULL_PAUSE);
                     tokio::select! {

@@ -5,35 +5,28 @@ use std::{
     io::IsTerminal,
     net::SocketAddr,
     path::PathBuf,
-    sync::{Arc, atomic::AtomicBool},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, anyhow};
-use bytes::Bytes;
-use coordinator_core::{
-    event::{Action, Event},
-    machine::{Config, Core, Counts},
-    time::Millis,
-};
-use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+use coordinator_core::machine::Counts;
+use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use worker::signals::StopSignals;
 
 use crate::{
     cli,
-    clock::Clock,
-    driver::{Driver, Ended},
+    driver::Ended,
+    engine::{Engine, Opening},
     facts::Facts,
     local::{LocalWorkers, Spec, share_slots},
     mailbox::{Mailbox, Post},
-    monitor::Monitor,
     prepare::{self, Opened, Planned, Refusal},
     progress::{Progress, restore_echo, say},
     publish::{Published, publish_in_child},
-    roster::Roster,
-    rpc::{self, Sweep},
-    store::{CheckpointFiles, StateFolder, Store, StoreError, Writer},
+    rpc,
+    store::{StateFolder, Store, StoreError},
     terminal::Summary,
 };
 
@@ -42,9 +35,6 @@ pub const EXIT_RUNTIME: u8 = 1;
 pub const EXIT_USAGE: u8 = 2;
 const EXIT_FAILED_TRIALS: u8 = 3;
 const EXIT_STOPPED: u8 = 130;
-
-/// What a worker may take to finish or checkpoint its trials and to say so.
-const DRAIN_TIME: Duration = Duration::from_secs(12);
 
 /// While a sweep is incomplete its partial report is written anew this often.
 const PARTIAL_REPORT_EVERY: Duration = Duration::from_secs(60);
@@ -102,62 +92,33 @@ impl Session {
     ) -> anyhow::Result<Self> {
         // First, so that a signal from here on means: stop in good order.
         let signals = StopSignals::new().context("cannot listen for signals")?;
-        let Opened { folder, store, facts, confirm, mut recorded, news } = opened;
+        let Opened { folder, store, facts, confirm, recorded, news } = opened;
         let listener = TcpListener::from_std(listener).context("cannot use the listener")?;
         let address = listener.local_addr().context("cannot read the listener's address")?;
         let plan = Arc::new(planned.plan);
         greet(run, address, &news);
 
-        let stopping = CancellationToken::new();
-        let finished = CancellationToken::new();
-        let clock = Clock::start();
-        let mut restored = prepare::reopen(&mut recorded.ledger, 0, run.retry_failed);
-        let agenda = plan.agenda(run.audit);
-        let config = core_config(run, &facts)?;
-        let mut core = Core::restore(config, &agenda, &recorded.ledger, clock.now(), &mut restored);
-        if 0 < plan.n_confirm_seeds {
-            core.expect_trials();
-        }
-        let roster = Arc::new(Roster::new(plan.clone()));
-        let checkpoints =
-            open_checkpoints(&folder, &roster, &mut core, clock.now(), &mut restored)?;
-        let progress = Progress::new(run.output, std::io::stderr().is_terminal());
-        let state_path = folder.path().to_path_buf();
-        let command = worker_command(address);
-        let monitor = Monitor::new(plan.clone(), &recorded, progress, state_path, command);
-        let (mailbox, posts) = Mailbox::new();
-        let writer = Writer::start(store).context("cannot start the store's thread")?;
-        let (roster, roster_seen) = watch::channel(roster);
-        let driver = Driver {
-            core,
-            writer,
-            mailbox: posts,
-            clock,
-            monitor,
-            confirm: Arc::new(confirm),
-            roster,
-            checkpoints: checkpoints.clone(),
-            linger: run.sync_every * 3 / 2,
-            stop_timeout: run.sync_every * 6 / 5 + DRAIN_TIME,
-            stopping: stopping.clone(),
-            finished: finished.clone(),
-        };
-
-        let joined = Arc::new(AtomicBool::new(false));
-        let sweep = Arc::new(Sweep {
-            roster: roster_seen,
-            blob: Bytes::from_owner(planned.loaded.blob),
-            checkpoints,
-            term: facts.term,
-            state_id: facts.state_id,
-            sync_every: run.sync_every,
-            lease_ttl: run.lease_ttl,
+        let engine = Engine::assemble(
+            run,
+            Opening {
+                plan: plan.clone(),
+                blob: planned.loaded.blob,
+                folder: &folder,
+                store,
+                facts: &facts,
+                confirm,
+                recorded,
+            },
+            Progress::new(run.output, std::io::stderr().is_terminal()),
+            worker_command(address),
             selftest_digest,
-            local_joined: joined.clone(),
-        });
+        )?;
+        let Engine { driver, restored, sweep, mailbox } = engine;
+        let (stopping, finished) = (driver.stopping.clone(), driver.finished.clone());
+        let joined = sweep.local_joined.clone();
         let serving = CancellationToken::new();
-        let bounds = rpc::Bounds::of_this_process();
-        let serve = rpc::serve(listener, bounds, sweep, mailbox.clone(), serving.clone());
+        let incoming = rpc::incoming(listener, rpc::Bounds::of_this_process());
+        let serve = rpc::serve(incoming, Arc::new(sweep), mailbox.clone(), serving.clone());
         let server = tokio::spawn(serve);
         let driver = tokio::spawn(driver.run(restored));
         let spec = Spec {
@@ -282,39 +243,6 @@ impl Session {
             tokio::time::sleep(started.elapsed() * PARTIAL_REPORT_REST).await;
         }));
     }
-}
-
-fn core_config(run: &cli::Run, facts: &Facts) -> anyhow::Result<Config> {
-    let seed = getrandom::u64().map_err(|error| anyhow!("no random numbers: {error}"))?;
-    Ok(Config {
-        term: facts.term,
-        lease_ttl_ms: u64::try_from(run.lease_ttl.as_millis()).unwrap_or(u64::MAX),
-        crash_limit: run.crash_limit.get(),
-        max_failed: run.max_failed.map(Into::into),
-        seed,
-    })
-}
-
-/// Tells the core what former runs have published; what is of no more use is removed.
-fn open_checkpoints(
-    state: &StateFolder,
-    roster: &Roster,
-    core: &mut Core,
-    now: Millis,
-    out: &mut Vec<Action>,
-) -> anyhow::Result<Arc<CheckpointFiles>> {
-    let context = || format!("cannot use the checkpoints in {}", state.path().display());
-    let files = CheckpointFiles::open(state.path()).with_context(context)?;
-    let found = files.found(|id| roster.place(id)).with_context(context)?;
-    for (trial, checkpoint) in found {
-        core.apply(now, Event::CheckpointFound { trial, checkpoint }, out);
-        if core.trial(trial).status.is_terminal()
-            && let Some(id) = files.ended(trial)
-        {
-            files.keep(id, &[]).with_context(context)?;
-        }
-    }
-    Ok(Arc::new(files))
 }
 
 fn greet(run: &cli::Run, address: SocketAddr, news: &[String]) {

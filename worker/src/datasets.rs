@@ -12,7 +12,7 @@ use std::{
 use proto::{GetDatasetRequest, artifacts_client::ArtifactsClient};
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
-use tokio::{task, time};
+use tokio::time;
 use tonic::transport::Channel;
 use tracing::{info, warn};
 use trainer::{DataError, Dataset, PreparedData};
@@ -22,6 +22,7 @@ use crate::{
     convert::DataSpec,
     files,
     hex::hex,
+    off_thread::off_thread,
 };
 
 /// A transfer that is silent for this long is given up and resumed later.
@@ -209,7 +210,7 @@ fn read_checked(path: &Path, digest: &[u8; 32]) -> io::Result<Option<Vec<u8>>> {
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, DataTrouble> + Send + 'static,
 ) -> Result<T, DataTrouble> {
-    match task::spawn_blocking(work).await {
+    match off_thread(work).await {
         Ok(done) => done,
         Err(error) => Err(DataTrouble::Later(error.to_string())),
     }

@@ -13,6 +13,8 @@ mod files;
 mod folder;
 mod hex;
 mod link;
+mod off_thread;
+pub mod parts;
 mod pending;
 mod run;
 mod session;

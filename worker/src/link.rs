@@ -56,16 +56,20 @@ fn explain(status: &Status) -> String {
     if text.is_empty() { status.code().to_string() } else { text }
 }
 
+/// How a connection comes about when it is first needed.
+pub type Dial = fn(&Endpoint) -> Channel;
+
 pub(crate) struct Link {
     url: String,
     endpoint: Endpoint,
+    dial: Dial,
     channel: Channel,
     n_failures: u32,
 }
 
 impl Link {
     /// Connects with the first call.
-    pub(crate) fn new(url: &str) -> anyhow::Result<Self> {
+    pub(crate) fn new(url: &str, dial: Dial) -> anyhow::Result<Self> {
         let endpoint = Endpoint::from_shared(url.to_string())
             .with_context(|| format!("{url} is no address of a coordinator: http://HOST:PORT"))?
             .connect_timeout(CONNECT_TIMEOUT)
@@ -73,8 +77,8 @@ impl Link {
             .keep_alive_timeout(KEEPALIVE_TIMEOUT)
             .keep_alive_while_idle(true)
             .tcp_nodelay(true);
-        let channel = endpoint.connect_lazy();
-        Ok(Self { url: url.into(), endpoint, channel, n_failures: 0 })
+        let channel = dial(&endpoint);
+        Ok(Self { url: url.into(), endpoint, dial, channel, n_failures: 0 })
     }
 
     pub(crate) fn url(&self) -> &str {
@@ -83,7 +87,7 @@ impl Link {
 
     /// A connection of its own for what is large, so that it delays no Sync.
     pub(crate) fn second_channel(&self) -> Channel {
-        self.endpoint.connect_lazy()
+        (self.dial)(&self.endpoint)
     }
 
     pub(crate) fn join(
@@ -117,7 +121,7 @@ impl Link {
         self.n_failures += 1;
         if self.n_failures >= RECONNECT_AFTER {
             self.n_failures = 0;
-            self.channel = self.endpoint.connect_lazy();
+            self.channel = self.second_channel();
         }
     }
 }

@@ -14,6 +14,7 @@ use std::{
 use anyhow::Context as _;
 use clap::Parser as _;
 use proto::JoinRequest;
+use tonic::transport::Endpoint;
 use tracing::info;
 use tracing_subscriber::EnvFilter;
 use trainer::Isa;
@@ -25,10 +26,10 @@ use crate::{
     cpu::{cpu_name, host_name, usable_cores},
     datasets::Datasets,
     folder::Folder,
-    link::Link,
+    link::{Dial, Link},
     session::{Parts, Session},
     signals::StopSignals,
-    slot::{Shared, Slots},
+    slot::{Shared, Slots, scripted::Script},
 };
 
 const EXIT_USAGE: u8 = 2;
@@ -125,13 +126,36 @@ pub fn run(config: Config, isa: Isa) -> anyhow::Result<Ended> {
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    let ended = runtime.block_on(work(config, isa));
+    let ended = runtime.block_on(async {
+        let outside = Outside {
+            dial: Endpoint::connect_lazy,
+            signals: StopSignals::new().context("cannot watch signals")?,
+            selftest_digest: trainer::selftest_digest(isa),
+            script: None,
+        };
+        work(config, isa, outside).await
+    });
     // A data set that is just being prepared is not waited for.
     runtime.shutdown_background();
     ended
 }
 
-async fn work(config: Config, isa: Isa) -> anyhow::Result<Ended> {
+/// What a worker meets outside of itself.
+pub struct Outside {
+    pub dial: Dial,
+    pub signals: StopSignals,
+    /// What this build's self-test gives on the instruction set.
+    pub selftest_digest: [u8; 32],
+    /// Instead of training.
+    pub script: Option<Script>,
+}
+
+/// A worker as a task: from its folder and its Join to its end.
+///
+/// # Errors
+///
+/// As those of `run`.
+pub async fn work(config: Config, isa: Isa, outside: Outside) -> anyhow::Result<Ended> {
     let n_slots = config.n_slots.map_or_else(usable_cores, NonZeroUsize::get);
     let name = config.name.clone().unwrap_or_else(|| default_name(config.local_index));
     let in_cache = || format!("cannot use the cache folder {}", config.cache_dir.display());
@@ -150,7 +174,7 @@ async fn work(config: Config, isa: Isa) -> anyhow::Result<Ended> {
         protocol_min: proto::PROTOCOL_VERSION,
         protocol_max: proto::PROTOCOL_VERSION,
         numerics_version: trainer::NUMERICS_VERSION,
-        selftest_digest: trainer::selftest_digest(isa).to_vec(),
+        selftest_digest: outside.selftest_digest.to_vec(),
         isa: isa.name().into(),
         worker_id: folder.worker_id.to_vec(),
         name,
@@ -164,13 +188,16 @@ async fn work(config: Config, isa: Isa) -> anyhow::Result<Ended> {
         introduction,
         stay: config.stay,
         lost_after: config.lost_after,
-        slots: Slots::start(n_slots, shared).context("cannot start the slots' threads")?,
+        slots: match outside.script {
+            Some(script) => Slots::scripted(n_slots, shared, script),
+            None => Slots::start(n_slots, shared).context("cannot start the slots' threads")?,
+        },
         spool,
         checkpoints,
         datasets,
-        link: Link::new(&config.coordinator)?,
+        link: Link::new(&config.coordinator, outside.dial)?,
     });
-    let ended = session.run(StopSignals::new().context("cannot watch signals")?).await;
+    let ended = session.run(outside.signals).await;
     folder.leave(session.close());
     ended
 }

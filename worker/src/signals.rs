@@ -7,13 +7,18 @@ use std::{
     task::{Context, Poll},
 };
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    sync::mpsc,
+};
 
 /// Requests to stop. A signal that was ignored when the process began stays ignored: `nohup` and
 /// shells that start a job in the background ignore signals on purpose.
 #[derive(Debug)]
 pub struct StopSignals {
     heeded: Vec<Signal>,
+    /// Requests from within the process.
+    asked: Option<mpsc::Receiver<()>>,
 }
 
 impl StopSignals {
@@ -28,7 +33,12 @@ impl StopSignals {
         let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
         let is_heeded = |kind: &SignalKind| ignored & (1 << (kind.as_raw_value() - 1)) == 0;
         let heeded = kinds.into_iter().filter(is_heeded).map(signal);
-        Ok(Self { heeded: heeded.collect::<io::Result<_>>()? })
+        Ok(Self { heeded: heeded.collect::<io::Result<_>>()?, asked: None })
+    }
+
+    /// Each message is a request; the system's signals are left alone.
+    pub fn from_channel(asked: mpsc::Receiver<()>) -> Self {
+        Self { heeded: Vec::new(), asked: Some(asked) }
     }
 
     /// Waits for the next signal; for ever if all of them are ignored. Dropping this loses none.
@@ -42,7 +52,11 @@ impl StopSignals {
                 return Poll::Ready(());
             }
         }
-        Poll::Pending
+        let asked = self.asked.as_mut().map(|asked| asked.poll_recv(context));
+        match asked {
+            Some(Poll::Ready(Some(()))) => Poll::Ready(()),
+            _ => Poll::Pending,
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use proto::{
     Announcement, Checkpoint, GetCheckpointRequest, Lease, PutCheckpointRequest,
     artifacts_client::ArtifactsClient, put_checkpoint_request::Part,
 };
-use tokio::{task, time};
+use tokio::time;
 use tonic::{Code, Status, transport::Channel};
 use tracing::{debug, info, warn};
 
@@ -17,6 +17,7 @@ use crate::{
     backoff::{Backoff, random},
     checkpoints::{Checkpoints, Sealed},
     hex::short_id,
+    off_thread::off_thread,
 };
 
 /// Calls in vain, one after the other, after which a transfer is given up.
@@ -28,7 +29,7 @@ const CALL_DEADLINE: Duration = Duration::from_secs(60);
 /// Publishes what there is of the lease's trial.
 pub(crate) async fn publish(channel: Channel, checkpoints: Checkpoints, lease: Lease) {
     let Ok(trial_id) = TrialId::try_from(lease.trial_id.as_slice()) else { return };
-    let sealed = task::spawn_blocking(move || checkpoints.sealed(&trial_id)).await;
+    let sealed = off_thread(move || checkpoints.sealed(&trial_id)).await;
     let Ok(Some(sealed)) = sealed else { return };
     let trial = short_id(&trial_id);
     if sealed.bytes.len() as u64 > proto::MAX_CHECKPOINT_BYTES {
@@ -53,7 +54,7 @@ pub(crate) async fn fetch(
 ) {
     let trial = short_id(&trial_id);
     let own = checkpoints.clone();
-    let Ok(own_epoch) = task::spawn_blocking(move || own.epoch(&trial_id)).await else { return };
+    let Ok(own_epoch) = off_thread(move || own.epoch(&trial_id)).await else { return };
     for checkpoint in published.into_iter().filter(|it| own_epoch < it.epoch) {
         let (own, epoch) = (checkpoints.clone(), checkpoint.epoch);
         let bytes = match get(&channel, &trial_id, &checkpoint).await {
@@ -64,7 +65,7 @@ pub(crate) async fn fetch(
             }
         };
         let adopted =
-            task::spawn_blocking(move || own.adopt(&trial_id, &checkpoint.digest, &bytes)).await;
+            off_thread(move || own.adopt(&trial_id, &checkpoint.digest, &bytes)).await;
         match adopted.map_err(std::io::Error::other).flatten() {
             Ok(true) => return info!("trial {trial}: fetched the checkpoint of epoch {epoch}"),
             Ok(false) => warn!("trial {trial}: the checkpoint of epoch {epoch} arrived damaged"),

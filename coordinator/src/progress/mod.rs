@@ -17,6 +17,7 @@ use bars::Bars;
 use lines::Lines;
 use serde::{Serialize, Serializer};
 use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// Bars are drawn, and the caller's snapshots wanted, no more often than this.
@@ -166,8 +167,18 @@ impl Progress {
     }
 }
 
+static IS_SILENT: AtomicBool = AtomicBool::new(false);
+
+/// From now on this process says nothing; for those who run coordinators by the hundred.
+pub fn silence() {
+    IS_SILENT.store(true, Ordering::Relaxed);
+}
+
 /// Prints a line for people on stderr, above the bars if there are any.
 pub fn say(line: &str) {
+    if IS_SILENT.load(Ordering::Relaxed) {
+        return;
+    }
     // A closed stderr is no reason to stop.
     let _ = writeln!(make_writer(), "{line}");
 }

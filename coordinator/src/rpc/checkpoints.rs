@@ -7,8 +7,8 @@ use coordinator_core::{checkpoints::Checkpoint, event::Reply, lease::Lease};
 use proto::{
     GetCheckpointRequest, PutCheckpointReply, PutCheckpointRequest, put_checkpoint_request::Part,
 };
-use tokio::task::spawn_blocking;
 use tonic::{Status, Streaming};
+use worker::parts;
 
 use super::{Sweep, convert, status::RpcError};
 use crate::{
@@ -84,6 +84,6 @@ pub(super) async fn get(
 async fn off_thread<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> Result<T, RpcError> {
-    let done = spawn_blocking(work).await;
+    let done = parts::off_thread(work).await;
     Ok(done.map_err(io::Error::other)??)
 }

@@ -26,7 +26,7 @@ const GREETING_BYTES: usize = 24 + 9;
 const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(30);
 
 #[derive(Debug)]
-pub(super) struct Connection {
+pub struct Connection {
     stream: TcpStream,
     /// Gone once the client has greeted.
     greeting: Option<Greeting>,

@@ -53,7 +53,7 @@ pub fn raise_file_limit() -> u64 {
 }
 
 /// Accepts until the stream is dropped. Clients beyond the bound wait in the system's queue.
-pub(super) fn incoming(
+pub fn incoming(
     listener: TcpListener,
     bounds: Bounds,
 ) -> impl Stream<Item = io::Result<Connection>> {

@@ -11,6 +11,7 @@ mod status;
 mod tests;
 
 use std::{
+    io,
     sync::{Arc, atomic::AtomicBool},
     time::Duration,
 };
@@ -18,11 +19,15 @@ use std::{
 use bytes::Bytes;
 use coordinator_core::{lease::TrialIndex, sweep::TrialId};
 use proto::{artifacts_server::ArtifactsServer, session_server::SessionServer};
-use tokio::{net::TcpListener, sync::watch};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::watch,
+};
+use tokio_stream::Stream;
 use tokio_util::sync::CancellationToken;
-use tonic::transport::Server;
+use tonic::transport::{Server, server::Connected};
 
-pub use listener::{Bounds, raise_file_limit};
+pub use listener::{Bounds, incoming, raise_file_limit};
 
 use crate::{mailbox::Mailbox, roster::Roster, store::CheckpointFiles};
 
@@ -71,13 +76,15 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(20);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Serves until `shutdown`; connections that are still open then are left to the process's end.
-pub async fn serve(
-    listener: TcpListener,
-    bounds: Bounds,
+pub async fn serve<C>(
+    incoming: impl Stream<Item = io::Result<C>>,
     sweep: Arc<Sweep>,
     mailbox: Mailbox,
     shutdown: CancellationToken,
-) -> Result<(), tonic::transport::Error> {
+) -> Result<(), tonic::transport::Error>
+where
+    C: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
+{
     let session = SessionServer::new(session::Session::new(sweep.clone(), mailbox.clone()))
         .max_decoding_message_size(proto::MAX_MESSAGE_BYTES)
         .max_encoding_message_size(proto::MAX_MESSAGE_BYTES);
@@ -94,7 +101,7 @@ pub async fn serve(
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
         .add_service(session)
         .add_service(artifacts)
-        .serve_with_incoming(listener::incoming(listener, bounds));
+        .serve_with_incoming(incoming);
     tokio::select! {
         result = serve => result,
         () = shutdown.cancelled() => Ok(()),

@@ -18,7 +18,7 @@ use tonic::{
     transport::{Channel, Endpoint},
 };
 
-use super::{Bounds, Sweep, serve};
+use super::{Bounds, Sweep, incoming, serve};
 use crate::{
     mailbox::Mailbox,
     roster::Roster,
@@ -58,7 +58,8 @@ impl TestServer {
         };
         let (mailbox, _) = Mailbox::new();
         let shutdown = CancellationToken::new();
-        let serve = serve(listener, BOUNDS, Arc::new(sweep), mailbox, shutdown.clone());
+        let connections = incoming(listener, BOUNDS);
+        let serve = serve(connections, Arc::new(sweep), mailbox, shutdown.clone());
         Self { address, shutdown, serving: tokio::spawn(serve) }
     }
 

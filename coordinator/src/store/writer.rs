@@ -1,55 +1,40 @@
-//! The writer thread: owns the store, so that no await can interrupt a commit. It takes one batch
-//! at a time; batches grow by themselves while one is being synced.
+//! The writer: the store's one batch at a time, each off the threads that keep calls going, so that no
+//! await can interrupt a commit. Batches grow by themselves while one is being synced.
 
-use std::{sync::Arc, thread};
+use std::sync::Arc;
 
 use coordinator_core::{event::Record, sweep::Plan};
-use tokio::sync::{mpsc, oneshot};
+use worker::parts::off_thread;
 
 use super::{Store, StoreError};
 
 #[derive(Debug)]
 pub struct Writer {
-    batches: mpsc::Sender<Batch>,
-    thread: Option<thread::JoinHandle<()>>,
-}
-
-#[derive(Debug)]
-struct Batch {
-    plan: Arc<Plan>,
-    records: Arc<[Record]>,
-    done: oneshot::Sender<Result<(), StoreError>>,
+    /// `None` while a batch is written, and after a panic in it.
+    store: Option<Store>,
 }
 
 impl Writer {
-    pub fn start(mut store: Store) -> std::io::Result<Self> {
-        let (batches, mut inbox) = mpsc::channel::<Batch>(1);
-        let work = move || {
-            while let Some(batch) = inbox.blocking_recv() {
-                // Nobody waiting any more changes nothing: the batch is durable or it is not.
-                let _ = batch.done.send(store.commit(&batch.plan, &batch.records));
-            }
-        };
-        let thread = thread::Builder::new().name("store".into()).spawn(work)?;
-        Ok(Self { batches, thread: Some(thread) })
+    pub fn new(store: Store) -> Self {
+        Self { store: Some(store) }
     }
 
-    /// Returns when the batch is durable, or when it is sure that nothing of it is.
+    /// Returns when the batch is durable, or when it is sure that nothing of it is. Dropped before,
+    /// it leaves a batch that is durable or not, and a writer that writes no more.
     /// `plan` is what the records' indices count in.
-    pub async fn commit(&self, plan: Arc<Plan>, records: Arc<[Record]>) -> Result<(), StoreError> {
-        let ended = || StoreError::Damaged("the writer thread has ended".into());
-        let (done, answer) = oneshot::channel();
-        self.batches.send(Batch { plan, records, done }).await.map_err(|_| ended())?;
-        answer.await.map_err(|_| ended())?
-    }
-
-    /// Ends the thread and closes the database.
-    pub fn close(mut self) {
-        let thread = self.thread.take();
-        drop(self);
-        if let Some(thread) = thread {
-            // A panic of the writer has already been reported to whoever waited for a commit.
-            let _ = thread.join();
-        }
+    pub async fn commit(
+        &mut self,
+        plan: Arc<Plan>,
+        records: Arc<[Record]>,
+    ) -> Result<(), StoreError> {
+        let broken = || StoreError::Damaged("a former batch was not written to its end".into());
+        let mut store = self.store.take().ok_or_else(broken)?;
+        let written = off_thread(move || {
+            let result = store.commit(&plan, &records);
+            (store, result)
+        });
+        let (store, result) = written.await.map_err(|_| broken())?;
+        self.store = Some(store);
+        result
     }
 }

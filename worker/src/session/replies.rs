@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use proto::{Ack, JoinReply, Lease, Order, SyncReply, Verdict};
 use tokio::time::Instant;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::{LONGEST_SYNC, Reply, SYNC_DEADLINE, Session};
 use crate::{
     agent::{Job, StateId, TrialId, Urgency},
     backoff::{Backoff, jittered, random},
     convert,
-    hex::short_id,
+    hex::{hex, short_id},
     link::CallError,
     run::Ended,
 };
@@ -126,7 +126,10 @@ impl Session {
         for ack in acks {
             let trial_id = ack.lease.as_ref().map_or(&[][..], |lease| &lease.trial_id);
             match ack.verdict() {
-                Verdict::Recorded | Verdict::AlreadyRecorded => {}
+                Verdict::Recorded | Verdict::AlreadyRecorded => {
+                    let attempt = ack.lease.as_ref().map(|lease| lease.attempt);
+                    debug!(trial = hex(trial_id), attempt, "acknowledged");
+                }
                 verdict => warn!(
                     "trial {}: the coordinator did not record its outcome ({}), its log says why",
                     short_id(trial_id),

@@ -2,6 +2,7 @@
 //! there is one.
 
 mod attempt;
+pub mod scripted;
 
 use std::{
     any::Any,
@@ -78,10 +79,13 @@ pub(crate) struct Slots {
 
 struct Slot {
     /// `None` once the slots are being dropped, which ends the thread.
-    tasks: Option<blocking::Sender<(Task, Arc<Wishes>)>>,
+    begin: Option<Begin>,
     current: Option<(Job, Arc<Wishes>)>,
     thread: Option<JoinHandle<()>>,
 }
+
+/// Sets to work on a task.
+type Begin = Box<dyn FnMut(Task, Arc<Wishes>) + Send>;
 
 /// What the session wants of a running task.
 #[derive(Default)]
@@ -109,9 +113,8 @@ impl Slots {
         let slot = self.slots.iter_mut().find(|slot| slot.current.is_none());
         let slot = slot.expect("the agent starts no more jobs than there are slots");
         slot.current = Some((task.job, wishes.clone()));
-        let tasks = slot.tasks.as_ref().expect("taken by drop alone");
-        // Nobody receives from a dead thread's channel; `Died` has told so by then.
-        let _ = tasks.send((task, wishes));
+        let begin = slot.begin.as_mut().expect("taken by drop alone");
+        begin(task, wishes);
     }
 
     pub(crate) async fn message(&mut self) -> Message {
@@ -165,7 +168,7 @@ impl Drop for Slots {
         self.messages.close();
         self.stop_all();
         for slot in &mut self.slots {
-            slot.tasks = None;
+            slot.begin = None;
         }
         for thread in self.slots.iter_mut().filter_map(|slot| slot.thread.take()) {
             let _ = thread.join();
@@ -179,7 +182,7 @@ fn start_slot(
     messages: mpsc::Sender<Message>,
     run: impl Fn(&Task, &Wishes) -> Message + Send + 'static,
 ) -> std::io::Result<Slot> {
-    let (tasks, received) = blocking::channel();
+    let (tasks, received) = blocking::channel::<(Task, Arc<Wishes>)>();
     let work = move || {
         // The message leaves before the channel of tasks closes. It finds no receiver only when
         // the slots are being dropped.
@@ -188,7 +191,11 @@ fn start_slot(
         }
     };
     let thread = thread::Builder::new().name(format!("slot-{index}")).spawn(work)?;
-    Ok(Slot { tasks: Some(tasks), current: None, thread: Some(thread) })
+    let begin = move |task, wishes| {
+        // Nobody receives from a dead thread's channel; `Died` has told so by then.
+        let _ = tasks.send((task, wishes));
+    };
+    Ok(Slot { begin: Some(Box::new(begin)), current: None, thread: Some(thread) })
 }
 
 fn work(

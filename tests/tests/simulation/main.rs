@@ -1,0 +1,201 @@
+//! The real tonic stack over a simulated network: crashes, partitions and delays by seed. Whatever
+//! happens, the sweep ends with the table of a plain loop, and nothing that was acknowledged is lost.
+//!
+//! `SWEEP_SIM_SEED=123 cargo test -p e2e --test simulation` replays one seed and prints its trace;
+//! `SWEEP_SIM_SEEDS=5000` runs so many instead of 300. A seed means the same again only with
+//! `--cfg tokio_unstable`, which `.cargo/config.toml` sets: a `RUSTFLAGS` in the environment makes
+//! cargo ignore that file.
+
+mod checks;
+mod faults;
+mod log;
+mod net;
+mod script;
+mod world;
+
+use std::{
+    env, fs,
+    ops::Range,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    thread,
+    time::Duration,
+};
+
+use e2e::{Env, Programs, Sweep};
+use mad_turmoil::time::SimClocksGuard;
+use rand::{SeedableRng, rngs::StdRng};
+use tracing_subscriber::{Layer as _, layer::SubscriberExt as _};
+
+use crate::{
+    faults::Tally,
+    log::{Log, Worth},
+    world::{Simulated, Site},
+};
+
+const PROGRAMS: Programs = Programs {
+    coordinator: env!("CARGO_BIN_EXE_e2e-coordinator"),
+    worker: env!("CARGO_BIN_EXE_e2e-worker"),
+};
+
+const SWEEP: Sweep = Sweep {
+    name: "simulated",
+    optimizers: r#"["sgd", "momentum"]"#,
+    learning_rates: "[0.05, 0.1, 0.2, 0.4]",
+    batch_sizes: "[16]",
+    depths: "[1]",
+    epochs: script::N_EPOCHS,
+    n_seeds: 5,
+    ..Sweep::SHORT
+};
+
+const N_SEEDS: u64 = 300;
+
+/// Seeds that are run twice.
+const N_TRACED: u64 = 30;
+
+/// The longest that one disk access takes.
+const SLOWEST_DISK: Duration = Duration::from_millis(20);
+
+/// Seeds once found something.
+const CORPUS: [u64; 0] = [];
+
+fn main() -> ExitCode {
+    let chosen = |name: &str| {
+        let mut filters = env::args().skip(1).filter(|argument| !argument.starts_with('-'));
+        let first = filters.next();
+        first.is_none_or(|first| [first].into_iter().chain(filters).any(|it| name.contains(&it)))
+    };
+    // Whoever lists the tests of all binaries finds none here.
+    if env::args().any(|argument| argument == "--list") {
+        return ExitCode::SUCCESS;
+    }
+    let env = Env::new(PROGRAMS);
+    let sweep = env.write("simulated.toml", SWEEP.to_toml());
+    let folder = memory_or_disk().join(format!("sweep-simulation-{}", std::process::id()));
+    let site = Site { sweep, n_trials: SWEEP.n_trials(), folder: folder.clone() };
+    take_over_clocks_and_chance();
+    let tests: [(&str, fn(&Site) -> Result<(), String>); 2] = [
+        ("the_same_seed_gives_the_same_trace", same_trace),
+        ("whatever_happens_the_table_is_that_of_a_plain_loop", plain_table),
+    ];
+    let mut code = ExitCode::SUCCESS;
+    for (name, test) in tests.into_iter().filter(|(name, _)| chosen(name)) {
+        match test(&site) {
+            Ok(()) => println!("test {name} ... ok"),
+            Err(text) => {
+                println!("test {name} ... FAILED\n{text}");
+                code = ExitCode::FAILURE;
+            }
+        }
+    }
+    let _ = fs::remove_dir_all(folder);
+    code
+}
+
+/// For the rest of the process.
+fn take_over_clocks_and_chance() {
+    mad_turmoil::rand::set_rng(StdRng::seed_from_u64(0));
+    std::mem::forget(SimClocksGuard::init());
+    worker::parts::simulate_disk(SLOWEST_DISK);
+    coordinator::parts::silence();
+}
+
+/// Syncs cost nothing in memory.
+fn memory_or_disk() -> PathBuf {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { memory.into() } else { env::temp_dir() }
+}
+
+/// On a thread of its own: its hash maps take their keys from the seed.
+fn simulate(site: &Site, seed: u64, log: &Log, worth: Worth) -> Result<Simulated, String> {
+    thread::scope(|scope| {
+        let run = || {
+            *mad_turmoil::rand::get_rng() = StdRng::seed_from_u64(seed);
+            align_task_ids();
+            let subscriber = tracing_subscriber::registry().with(log.clone().with_filter(worth));
+            tracing::subscriber::with_default(subscriber, || world::simulate(site, seed, log))
+        };
+        let ended = scope.spawn(run).join();
+        ended.unwrap_or_else(|_| Err("it panicked, see above".into()))
+    })
+}
+
+/// Tokio drops the tasks of a crashed host in an order that depends on their numbers, which count
+/// through the whole process, modulo a small power of two.
+fn align_task_ids() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("no I/O is needed");
+    let next = || runtime.spawn(async {}).id().to_string().parse::<u64>();
+    while next().is_ok_and(|id| id % 1024 != 0) {}
+}
+
+fn number(variable: &str) -> Option<u64> {
+    let text = env::var(variable).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{variable}={text} is no number")))
+}
+
+fn seeds() -> Range<u64> {
+    match number("SWEEP_SIM_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("SWEEP_SIM_SEEDS").unwrap_or(N_SEEDS),
+    }
+}
+
+/// The simulated clocks have taken the place of `std`'s.
+fn real_s() -> f64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    now.tv_sec as f64 + now.tv_nsec as f64 / 1e9
+}
+
+fn plain_table(site: &Site) -> Result<(), String> {
+    let (began, mut tally, mut simulated) = (real_s(), Tally::default(), Duration::ZERO);
+    let mut failed = Vec::new();
+    let seeds = seeds();
+    let n_seeds = seeds.end - seeds.start;
+    for seed in CORPUS.into_iter().filter(|_| n_seeds > 1).chain(seeds) {
+        let log = Log::default();
+        match simulate(site, seed, &log, Worth { network: false }) {
+            Ok(run) => {
+                tally.add(&run.faults);
+                simulated += run.lasted;
+            }
+            Err(text) => failed.push(format!(
+                "{text}; replay: SWEEP_SIM_SEED={seed} cargo test -p e2e --test simulation"
+            )),
+        }
+        if n_seeds == 1 {
+            println!("{}", log.told().lines.join("\n"));
+        }
+    }
+    let wall_s = real_s() - began;
+    println!(
+        "{n_seeds} seeds in {wall_s:.1} s, {:.1}/s; simulated {:.2} h; faults: {tally}",
+        n_seeds as f64 / wall_s,
+        simulated.as_secs_f64() / 3600.0
+    );
+    if failed.is_empty() {
+        return Ok(());
+    }
+    Err(format!("{} seeds failed:\n{}", failed.len(), failed.join("\n")))
+}
+
+fn same_trace(site: &Site) -> Result<(), String> {
+    for seed in 1..=N_TRACED {
+        let trace = || {
+            let log = Log::default();
+            let result = simulate(site, seed, &log, Worth { network: true });
+            let mut lines = std::mem::take(&mut log.told().lines);
+            lines.push(format!("{:?}", result.map(|it| it.lasted)));
+            lines
+        };
+        let [first, second] = [trace(), trace()];
+        let lines = first.iter().zip(&second).enumerate();
+        if let Some((at, (a, b))) = lines.into_iter().find(|(_, (a, b))| a != b) {
+            return Err(format!("seed {seed}, line {at}:\n{a}\n{b}"));
+        }
+        if first.len() != second.len() || first.len() < 1000 {
+            return Err(format!("seed {seed}: {} and {} lines", first.len(), second.len()));
+        }
+    }
+    Ok(())
+}

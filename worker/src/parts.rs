@@ -1,0 +1,8 @@
+//! The worker's parts, for whoever embeds one or tests one in a world of its own.
+
+pub use crate::{
+    link::Dial,
+    off_thread::{off_thread, simulate_disk},
+    run::{Outside, work},
+    slot::scripted::{Script, Scripted},
+};
