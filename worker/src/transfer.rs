@@ -64,8 +64,7 @@ pub(crate) async fn fetch(
                 continue;
             }
         };
-        let adopted =
-            off_thread(move || own.adopt(&trial_id, &checkpoint.digest, &bytes)).await;
+        let adopted = off_thread(move || own.adopt(&trial_id, &checkpoint.digest, &bytes)).await;
         match adopted.map_err(std::io::Error::other).flatten() {
             Ok(true) => return info!("trial {trial}: fetched the checkpoint of epoch {epoch}"),
             Ok(false) => warn!("trial {trial}: the checkpoint of epoch {epoch} arrived damaged"),

@@ -52,13 +52,15 @@ const SWEEP: Sweep = Sweep {
 const N_SEEDS: u64 = 300;
 
 /// Seeds that are run twice.
-const N_TRACED: u64 = 30;
+const N_TRACED: u64 = 5;
 
 /// The longest that one disk access takes.
 const SLOWEST_DISK: Duration = Duration::from_millis(20);
 
 /// Seeds once found something.
 const CORPUS: [u64; 0] = [];
+
+type Test = fn(&Site) -> Result<(), String>;
 
 fn main() -> ExitCode {
     let chosen = |name: &str| {
@@ -75,7 +77,7 @@ fn main() -> ExitCode {
     let folder = memory_or_disk().join(format!("sweep-simulation-{}", std::process::id()));
     let site = Site { sweep, n_trials: SWEEP.n_trials(), folder: folder.clone() };
     take_over_clocks_and_chance();
-    let tests: [(&str, fn(&Site) -> Result<(), String>); 2] = [
+    let tests: [(&str, Test); 2] = [
         ("the_same_seed_gives_the_same_trace", same_trace),
         ("whatever_happens_the_table_is_that_of_a_plain_loop", plain_table),
     ];

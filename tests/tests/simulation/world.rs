@@ -248,13 +248,13 @@ impl World<'_> {
         }
     }
 
-    /// As a first signal does.
+    /// As a first signal does; a second one would end the process.
     fn stop(&self, victim: Victim) {
         match victim {
             Victim::Coordinator => self.strings.stop_coordinator.borrow().cancel(),
             Victim::Worker(index) => {
-                if let Some(worker) = self.strings.stop_workers.borrow().get(&index) {
-                    // It may have been asked before, or have ended.
+                if let Some(worker) = self.strings.stop_workers.borrow_mut().remove(&index) {
+                    // It may have ended.
                     let _ = worker.try_send(());
                 }
             }
