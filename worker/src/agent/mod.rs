@@ -165,7 +165,9 @@ impl Agent {
         held.filter(|held| held.phase == Phase::Running).map(|held| held.lease.clone())
     }
 
-    /// A session begins. Gives the jobs to stop: those that the coordinator did not keep.
+    /// A session begins. What the coordinator did not keep and no slot has begun is dropped; what
+    /// runs goes on until the next answer says whether it may, under a new lease. Gives the jobs to
+    /// stop: those of another state.
     pub(crate) fn joined(
         &mut self,
         session: u64,
@@ -178,7 +180,8 @@ impl Agent {
         // The coordinator closes every lease that the Join did not name.
         self.released.clear();
         self.make_urgent();
-        self.stop_where(|held| !same_state || !kept.contains(&held.lease))
+        let is_kept = |held: &Held| !held.is_waiting() || kept.contains(&held.lease);
+        self.stop_where(|held| !same_state || !is_kept(held))
     }
 
     /// The session is over. What is held goes on and is named in the next Join.
@@ -252,10 +255,11 @@ impl Agent {
         }
         session.seen_seq = reply.seq;
         self.released.retain(|lease| !request.released.contains(lease));
-        let stop = self.stop_where(|held| reply.stop.contains(&held.lease));
+        // Before the stops: what is granted anew goes on though its former lease is void.
         for grant in reply.grants {
             self.granted(grant);
         }
+        let stop = self.stop_where(|held| reply.stop.contains(&held.lease));
         self.hand_back(|held| reply.withdraw.contains(&held.lease));
         Ok(Answer { stop, acks: reply.acks, order })
     }

@@ -76,8 +76,9 @@ fn grants_beyond_the_slots_wait_and_a_grant_sent_again_changes_nothing() {
 fn a_trial_granted_anew_goes_on_under_the_new_lease() {
     let (mut agent, starts) = working(&[1]);
     let seq = sync(&mut agent).seq;
-    agent.replied(SyncReply { grants: vec![grant(1, 2)], ..reply(seq) }).unwrap();
-    assert_eq!(agent.start_next(), None);
+    let (grants, stop) = (vec![grant(1, 2)], vec![lease(1, 1)]);
+    let answer = agent.replied(SyncReply { grants, stop, ..reply(seq) }).unwrap();
+    assert_eq!((answer.stop, agent.start_next()), (vec![], None));
     assert_eq!(agent.ended(starts[0].job), Some(lease(1, 2)));
 }
 
@@ -86,9 +87,10 @@ fn a_stopped_trial_is_not_named_but_holds_its_slot_until_it_rests() {
     let (mut agent, starts) = working(&[1, 2]);
     let seq = sync(&mut agent).seq;
     let stop = vec![lease(1, 1), lease(9, 1)];
-    let grants = vec![grant(1, 2)];
-    let answer = agent.replied(SyncReply { stop, grants, ..reply(seq) }).unwrap();
+    let answer = agent.replied(SyncReply { stop, ..reply(seq) }).unwrap();
     assert_eq!(answer.stop, [(starts[0].job, [1; 32])]);
+    let seq = sync(&mut agent).seq;
+    agent.replied(SyncReply { grants: vec![grant(1, 2)], ..reply(seq) }).unwrap();
     assert_eq!(agent.start_next(), None);
     assert_eq!(sync(&mut agent).running.len(), 2, "trial 2 and the new attempt");
     assert_eq!(agent.ended(starts[0].job), None);
@@ -96,17 +98,19 @@ fn a_stopped_trial_is_not_named_but_holds_its_slot_until_it_rests() {
 }
 
 #[test]
-fn a_new_session_keeps_what_the_coordinator_kept() {
-    let (mut agent, starts) = working(&[1, 2, 3]);
+fn a_new_session_goes_on_with_what_runs_and_keeps_of_the_rest_what_the_coordinator_kept() {
+    let (mut agent, starts) = working(&[1, 2, 3, 4]);
     let seq = sync(&mut agent).seq;
     agent.replied(rejoin(seq)).unwrap();
     assert_eq!(agent.request(true, Offer::default), None);
-    assert_eq!((agent.state_id(), agent.leases().len()), (Some(STATE), 3));
-    let stop = agent.joined(41, STATE, &[lease(2, 1)]);
-    assert_eq!(stop, [(starts[0].job, [1; 32])]);
+    assert_eq!((agent.state_id(), agent.leases().len()), (Some(STATE), 4));
+    assert_eq!(agent.joined(41, STATE, &[lease(2, 1), lease(4, 1)]), []);
     let request = sync(&mut agent);
     assert_eq!((request.session, request.seq, request.seen_seq), (41, 1, 0));
-    assert_eq!(agent.leases(), [lease(2, 1)]);
+    assert_eq!(agent.leases(), [lease(1, 1), lease(2, 1), lease(4, 1)]);
+    let answer = agent.replied(SyncReply { stop: vec![lease(1, 1)], ..reply(1) }).unwrap();
+    assert_eq!(answer.stop, [(starts[0].job, [1; 32])]);
+    assert_eq!(agent.leases(), [lease(2, 1), lease(4, 1)]);
 }
 
 #[test]

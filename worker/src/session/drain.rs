@@ -51,6 +51,7 @@ impl Session {
         }
     }
 
+    /// Drops what did not come to rest in time.
     pub(super) fn hurry_drain(&mut self) {
         if self.drain.as_ref().is_some_and(|drain| drain.began.elapsed() >= DROP_AFTER) {
             self.slots.stop_all();
@@ -59,7 +60,8 @@ impl Session {
     }
 
     pub(super) fn is_drained(&self, drain: &Drain) -> bool {
-        let is_alone = !self.agent.has_session() || self.backoff.n_failures() >= MAX_VAIN_CALLS;
+        let is_stranger = self.agent.state_id().is_none();
+        let is_alone = is_stranger || self.backoff.n_failures() >= MAX_VAIN_CALLS;
         let is_done = self.agent.is_idle() && (drain.is_told || is_alone);
         is_done || drain.began.elapsed() >= LEAVE_AFTER
     }

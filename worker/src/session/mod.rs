@@ -2,28 +2,28 @@
 //! agent says. Nothing it waits for depends on training, so a busy machine delays no Sync.
 
 mod drain;
+mod outcomes;
 mod replies;
 mod traffic;
 
 use std::time::Duration;
 
 use anyhow::bail;
-use proto::{Finished, JoinReply, JoinRequest, Lease, SyncReply, finished};
+use proto::{JoinReply, JoinRequest, SyncReply};
 use tokio::time::{self, Instant};
-use tracing::{error, info, warn};
-use trainer::{Ending, TrialResult};
+use tracing::info;
 
 use self::{
     drain::{DROP_AFTER, Drain, LEAVE_AFTER},
+    outcomes::Fresh,
     traffic::Traffic,
 };
 use crate::{
-    agent::{Agent, Job, Start, Urgency},
+    agent::{Agent, Start, Urgency},
     backoff::Backoff,
     checkpoints::Checkpoints,
     convert,
     datasets::Datasets,
-    hex::short_id,
     link::{CallError, Link},
     pending::{Pending, completed},
     run::Ended,
@@ -36,8 +36,8 @@ use crate::{
 /// Bounds of a Sync's deadline, which is a third of a lease.
 const SYNC_DEADLINE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(10));
 
-/// While no slot wants for work, outcomes are collected for so long before they are handed in:
-/// a Sync for each short trial would cost more than the trial.
+/// While no slot wants for work, outcomes are collected for so long before they are written and
+/// handed in: a Sync for each short trial would cost more than the trial.
 const COLLECT_FOR: Duration = Duration::from_millis(50);
 
 /// Longest time between two Syncs, whatever the coordinator says.
@@ -56,8 +56,7 @@ pub(crate) struct Session {
     traffic: Traffic,
     link: Link,
     backoff: Backoff,
-    /// Outcomes that are not in the spool yet.
-    fresh: Vec<Finished>,
+    fresh: Fresh,
     call: Option<Pending<Reply>>,
     next_call_at: Instant,
     sync_deadline: Duration,
@@ -99,7 +98,7 @@ impl Session {
             traffic: Traffic::default(),
             link: parts.link,
             backoff: Backoff::new(),
-            fresh: Vec::new(),
+            fresh: Fresh::default(),
             call: None,
             next_call_at: Instant::now(),
             sync_deadline: SYNC_DEADLINE.1,
@@ -117,10 +116,18 @@ impl Session {
     /// Works until the sweep is finished or the worker is drained or refused. An error if the
     /// coordinator has been lost for too long or a slot's thread died. Outcomes that nobody has
     /// acknowledged are in the spool by then.
-    pub(crate) async fn run(&mut self, mut signals: StopSignals) -> anyhow::Result<Ended> {
+    pub(crate) async fn run(&mut self, signals: StopSignals) -> anyhow::Result<Ended> {
+        let ended = self.work(signals).await;
+        self.store();
+        ended
+    }
+
+    async fn work(&mut self, mut signals: StopSignals) -> anyhow::Result<Ended> {
         loop {
+            self.hurry_drain();
             self.start_trials();
             self.publish_next();
+            self.store_if_due();
             self.call_if_due();
             if let Some(ended) = self.over()? {
                 return Ok(ended);
@@ -132,7 +139,6 @@ impl Session {
                 message = self.slots.message() => self.take_messages(message)?,
                 reply = completed(&mut self.call) => {
                     if let Some(ended) = self.take_reply(reply) {
-                        self.store();
                         return Ok(ended);
                     }
                 }
@@ -142,7 +148,7 @@ impl Session {
                         return Ok(Ended::Refused(format!("the data set cannot be used: {error}")));
                     }
                 },
-                () = time::sleep_until(wake_at) => self.hurry_drain(),
+                () = time::sleep_until(wake_at) => {}
             }
         }
     }
@@ -166,16 +172,7 @@ impl Session {
 
     /// Begins the next call when it is time: a Join, a Sync, or the same Sync once more.
     fn call_if_due(&mut self) {
-        if self.call.is_some() {
-            if !self.agent.has_session() {
-                self.store();
-            }
-            return;
-        }
-        if !self.is_heard() {
-            self.store();
-        }
-        if Instant::now() < self.call_at() {
+        if self.call.is_some() || Instant::now() < self.call_at() {
             return;
         }
         self.store();
@@ -225,25 +222,6 @@ impl Session {
         }
     }
 
-    /// Puts fresh outcomes into the spool, all with one write. Outcomes that end while a Sync is
-    /// in flight wait for its reply, so that those of one Sync share a write.
-    fn store(&mut self) {
-        let was_full = self.spool.is_full();
-        let fresh = std::mem::take(&mut self.fresh);
-        let written = match self.agent.state_id() {
-            Some(state_id) if !fresh.is_empty() => self.spool.append(state_id, fresh),
-            _ => self.spool.save(),
-        };
-        match written {
-            Err(error) if !was_full => error!(
-                "cannot write {}: {error}; outcomes stay in memory and no work is asked for until it can",
-                self.spool.path().display()
-            ),
-            Ok(()) if was_full => info!("the spool can be written again"),
-            _ => {}
-        }
-    }
-
     fn take_messages(&mut self, first: Message) -> anyhow::Result<()> {
         let mut next = Some(first);
         while let Some(message) = next {
@@ -260,17 +238,6 @@ impl Session {
             next = self.slots.message_at_hand();
         }
         Ok(())
-    }
-
-    fn take_outcome(&mut self, job: Job, outcome: Outcome) {
-        let Some(lease) = self.agent.ended(job) else { return };
-        tell_outcome(&lease, &outcome);
-        let Outcome { result, timings, .. } = outcome;
-        let outcome = match result {
-            Ok(result) => finished::Outcome::Result(convert::trial_result(&result)),
-            Err(text) => finished::Outcome::Failure(text),
-        };
-        self.fresh.push(Finished { lease: Some(lease), outcome: Some(outcome), timings });
     }
 
     /// Whether there is nothing left to do here.
@@ -299,18 +266,6 @@ impl Session {
         Ok(None)
     }
 
-    /// What a worker without a coordinator leaves behind.
-    fn left(&self) -> String {
-        if self.spool.len() == 0 {
-            return "every outcome was handed in".into();
-        }
-        format!(
-            "outcomes waiting in {}: {}; a worker with the same cache folder hands them in",
-            self.spool.path().display(),
-            self.spool.len()
-        )
-    }
-
     /// When to look again although nothing happened.
     fn wake_at(&self) -> Instant {
         let now = Instant::now();
@@ -319,23 +274,8 @@ impl Session {
         let drain = self.drain.iter();
         let drain_at =
             drain.flat_map(|drain| [drain.began + DROP_AFTER, drain.began + LEAVE_AFTER]);
-        let times = call_at.into_iter().chain(lost_at).chain(drain_at);
+        let times = call_at.into_iter().chain(self.store_at()).chain(lost_at).chain(drain_at);
         // Times that have passed were acted on, or wait for a message that wakes this task.
         times.filter(|&at| at > now).min().unwrap_or(now + LONGEST_SYNC)
-    }
-}
-
-fn tell_outcome(lease: &Lease, outcome: &Outcome) {
-    let trial = short_id(&lease.trial_id);
-    let wall_s = outcome.wall_s;
-    match &outcome.result {
-        Err(text) => warn!("trial {trial} failed: {text}"),
-        Ok(TrialResult { ending: Ending::Diverged { step, .. }, .. }) => {
-            info!("trial {trial} diverged at step {step}, {wall_s:.1} s");
-        }
-        Ok(TrialResult { history, .. }) => {
-            let best = history.iter().map(|epoch| epoch.valid_accuracy).fold(0.0, f64::max);
-            info!("trial {trial} done: {:.2} % in {wall_s:.1} s", 100.0 * best);
-        }
     }
 }

@@ -21,6 +21,8 @@ const BETWEEN_SWEEPS: Duration = Duration::from_secs(2);
 
 impl Session {
     pub(super) fn take_reply(&mut self, reply: Reply) -> Option<Ended> {
+        // What ended until now is of the state that was worked on until now.
+        self.store();
         let error = match reply {
             Reply::Join(Ok(reply)) => return self.joined(reply),
             Reply::Sync(Ok(reply)) => return self.synced(reply),
@@ -104,9 +106,7 @@ impl Session {
         self.stop(answer.stop);
         self.take_acks(&answer.acks);
         if let Some(drain) = &mut self.drain {
-            drain.is_told = self.agent.is_idle()
-                && self.agent.urgency() == Urgency::Usual
-                && self.fresh.is_empty();
+            drain.is_told = self.agent.is_idle() && self.agent.urgency() == Urgency::Usual;
         }
         match answer.order {
             Order::Unspecified | Order::GoOn | Order::Rejoin => None,
@@ -155,7 +155,6 @@ impl Session {
 
     /// Every trial of the state has its outcome: what is left here are copies.
     fn sweep_finished(&mut self, state_id: &StateId) -> Option<Ended> {
-        self.fresh.clear();
         if let Err(error) = self.spool.forget(state_id) {
             warn!("cannot shorten {}: {error}", self.spool.path().display());
         }
@@ -171,6 +170,8 @@ impl Session {
         let stop = self.agent.give_up();
         self.stop(stop);
         self.stop_publishing();
+        // Its answer would be to a session that is over.
+        self.call = None;
         self.drain = None;
         self.backoff = Backoff::new();
         self.next_call_at = Instant::now() + jittered(BETWEEN_SWEEPS, random());

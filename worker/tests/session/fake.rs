@@ -84,6 +84,9 @@ pub struct State {
     pub n_replies_to_lose: usize,
     /// Once it has granted something, Syncs do not reach it any more.
     pub deaf_after_a_grant: bool,
+    /// Syncs that tell of an epoch are not answered, for as long as this holds.
+    pub is_silent: bool,
+    pub lease_ttl_ms: u32,
     /// What was published of each trial, in the order of its coming.
     pub published: BTreeMap<u8, Vec<(Checkpoint, Vec<u8>)>>,
     /// What has come of checkpoints that are not whole yet, by digest.
@@ -100,6 +103,8 @@ pub struct State {
     pub n_transfers_to_break: usize,
     /// The first Sync that hands something in reaches another sweep's coordinator.
     pub foreign_once_finished: bool,
+    /// The first Sync that hands something back finds its session unknown.
+    pub forgets_once_released: bool,
     /// Grants for every place in the worker's queue, not for free slots alone.
     pub grants_ahead: bool,
     /// Sent once with the next reply.
@@ -129,6 +134,20 @@ impl State {
     /// Orders the worker to stop a trial.
     pub fn stop(&mut self, trial: u8) {
         self.stop.extend(self.trials.remove(&trial).unwrap().grant.lease);
+    }
+
+    /// Takes a trial for lost with its worker; it waits to be granted again.
+    pub fn lose(&mut self, trial: u8) {
+        let trial = self.trials.get_mut(&trial).unwrap();
+        trial.grant.lease.as_mut().unwrap().attempt += 1;
+        trial.granted_in = None;
+    }
+
+    /// Of the leases that a worker names, those that it has.
+    fn kept(&self, held: &[Lease]) -> Vec<Lease> {
+        let trials = self.trials.values().filter(|trial| trial.granted_in.is_some());
+        let open: Vec<&Lease> = trials.filter_map(|trial| trial.grant.lease.as_ref()).collect();
+        held.iter().filter(|lease| open.contains(lease)).cloned().collect()
     }
 
     fn is_deaf(&self) -> bool {
@@ -168,6 +187,12 @@ impl State {
         }
         for lease in &request.released {
             self.trials.get_mut(&lease.trial_id[0]).unwrap().granted_in = None;
+        }
+        // What it trains though its lease was lost goes on under a new one.
+        for lease in request.running.iter().filter_map(|running| running.lease.as_ref()) {
+            if let Some(trial) = self.trials.get_mut(&lease.trial_id[0]) {
+                trial.granted_in = trial.granted_in.or(Some(request.seq));
+            }
         }
         let n_ahead = if self.grants_ahead { request.n_queue_places } else { 0 };
         let mut n_free = request.n_free_slots + n_ahead;
@@ -220,8 +245,11 @@ impl Fake {
             n_checkpoints_to_break: 0,
             n_replies_to_lose: 0,
             deaf_after_a_grant: false,
+            is_silent: false,
+            lease_ttl_ms: 2000,
             n_transfers_to_break: 0,
             foreign_once_finished: false,
+            forgets_once_released: false,
             grants_ahead: false,
             order: None,
             stop: vec![],
@@ -301,7 +329,12 @@ impl Session for Fake {
         }
         let request = request.into_inner();
         state.sessions += 1;
-        let kept = request.held.clone();
+        let kept = state.kept(&request.held);
+        for trial in state.trials.values_mut() {
+            if trial.grant.lease.as_ref().is_none_or(|lease| !kept.contains(lease)) {
+                trial.granted_in = None;
+            }
+        }
         state.joins.push(request);
         let split = split();
         let data = Data {
@@ -317,7 +350,7 @@ impl Session for Fake {
             term: 1,
             state_id: state.state_id.to_vec(),
             sync_every_ms: 50,
-            lease_ttl_ms: 2000,
+            lease_ttl_ms: state.lease_ttl_ms,
             data: Some(data),
             kept,
             finished: false,
@@ -325,16 +358,30 @@ impl Session for Fake {
     }
 
     async fn sync(&self, request: Request<SyncRequest>) -> Result<Response<SyncReply>, Status> {
+        let request = request.into_inner();
+        if request.running.iter().any(|running| running.n_epochs_done > 0) {
+            while self.state().is_silent {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        }
         let mut state = self.state();
         if state.is_deaf() {
             return Err(Status::unavailable("deaf"));
         }
-        let request = request.into_inner();
         assert_eq!(request.session, state.sessions);
         let is_foreign = state.foreign_once_finished && !request.finished.is_empty();
         if is_foreign {
             state.foreign_once_finished = false;
             return Ok(Response::new(state.foreign_reply(&request)));
+        }
+        if state.forgets_once_released && !request.released.is_empty() {
+            state.forgets_once_released = false;
+            let order = Order::Rejoin.into();
+            return Ok(Response::new(SyncReply {
+                seq: request.seq,
+                order,
+                ..SyncReply::default()
+            }));
         }
         let reply = state.reply(&request);
         state.syncs.push(request);

@@ -12,7 +12,7 @@ use std::{
     path::Path,
     sync::{Arc, atomic::AtomicBool},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use fake::{Fake, dataset, hyperparameters, split};
@@ -119,6 +119,36 @@ fn an_outcome_outlives_its_worker_and_is_handed_in_by_the_next() {
     assert_eq!((&second.state_id[..], second.continues), (&[1; 16][..], false));
     let n_granted = state.syncs.iter().flat_map(|sync| &sync.running).count();
     assert_eq!(n_granted, 0, "nobody trained it again");
+}
+
+/// The bytes of outcomes in the spools of a cache folder.
+fn n_spooled_bytes(cache: &Path) -> u64 {
+    // The folder comes with the worker.
+    let folders = fs::read_dir(cache.join("workers")).into_iter().flatten().flatten();
+    let spools = folders.filter_map(|folder| fs::metadata(folder.path().join("spool")).ok());
+    spools.map(|spool| spool.len()).sum()
+}
+
+#[test]
+fn an_outcome_is_in_the_spool_though_a_sync_waits_for_its_answer() {
+    let (fake, cache) = (Fake::new(), tempfile::tempdir().unwrap());
+    {
+        let mut state = fake.state();
+        state.add(1, 1, hyperparameters(40, 1, &[64, 64]));
+        state.is_silent = true;
+        state.lease_ttl_ms = 30_000;
+    }
+    let server = fake.serve();
+    let config = server.worker(cache.path());
+    let worker = thread::spawn(move || run(config));
+    // A Sync is given up after ten seconds at that lease.
+    let began = Instant::now();
+    fake.wait_until("an outcome in the spool", |_| n_spooled_bytes(cache.path()) > 0);
+    assert!(began.elapsed() < Duration::from_secs(8), "it waited for the Sync");
+    assert_eq!(n_epochs_told(&fake.state(), 1), 0, "that Sync waits still");
+    fake.state().is_silent = false;
+    assert_eq!(worker.join().unwrap().unwrap(), Ended::Finished);
+    assert_eq!(fake.state().outcomes(1).len(), 1);
 }
 
 #[test]

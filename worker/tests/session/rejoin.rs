@@ -3,12 +3,12 @@
 
 use std::thread;
 
-use proto::{Lease, Order};
+use proto::{Lease, Order, Running};
 use worker::Ended;
 
 use super::{
     ENDLESS,
-    fake::{Fake, hyperparameters},
+    fake::{Fake, State, hyperparameters},
     n_epochs_told, plain_loop, result, run,
 };
 
@@ -44,6 +44,34 @@ fn a_worker_whose_session_is_unknown_joins_again_and_trains_on_until_stopped() {
 }
 
 #[test]
+fn what_was_taken_for_lost_trains_on_and_goes_on_under_a_new_lease() {
+    let (fake, cache) = (Fake::new(), tempfile::tempdir().unwrap());
+    fake.state().add(1, 1, hyperparameters(ENDLESS, 1, &[64, 64]));
+    let server = fake.serve();
+    let config = server.worker(cache.path());
+    let worker = thread::spawn(move || run(config));
+    fake.wait_until("an epoch", |state| n_epochs_told(state, 1) > 0);
+    {
+        let mut state = fake.state();
+        state.lose(1);
+        state.order = Some(Order::Rejoin);
+    }
+    let second_attempt = |state: &State| {
+        let second = state.syncs.iter().filter(|sync| sync.session == 2);
+        let mut running: Vec<Running> = second.flat_map(|sync| &sync.running).cloned().collect();
+        running.retain(|running| running.lease.as_ref().unwrap().attempt == 2);
+        running
+    };
+    fake.wait_until("the second attempt", |state| !second_attempt(state).is_empty());
+    fake.state().order = Some(Order::Finished);
+    assert_eq!(worker.join().unwrap().unwrap(), Ended::Finished);
+    let state = fake.state();
+    let n_before = n_epochs_told(&state, 1);
+    let again = second_attempt(&state)[0].n_epochs_done;
+    assert!(n_before <= again, "it began anew: {again} epochs after {n_before}");
+}
+
+#[test]
 fn of_an_order_to_join_again_nothing_else_is_believed() {
     let (fake, cache) = (Fake::new(), tempfile::tempdir().unwrap());
     {
@@ -68,4 +96,24 @@ fn of_an_order_to_join_again_nothing_else_is_believed() {
     assert_eq!(result(&state.outcomes(1)[0]).digest, plain_loop(3).digest);
     let running = state.syncs.iter().flat_map(|sync| &sync.running);
     assert!(running.filter_map(|running| running.lease.as_ref()).all(|l| l.trial_id[0] != 9));
+}
+
+#[test]
+fn a_worker_that_drains_joins_again_to_hand_back_what_it_has() {
+    let (fake, cache) = (Fake::new(), tempfile::tempdir().unwrap());
+    fake.state().add(1, 1, hyperparameters(ENDLESS, 1, &[64, 64]));
+    let server = fake.serve();
+    let config = server.worker(cache.path());
+    let worker = thread::spawn(move || run(config));
+    fake.wait_until("an epoch", |state| n_epochs_told(state, 1) > 0);
+    {
+        let mut state = fake.state();
+        state.forgets_once_released = true;
+        state.order = Some(Order::Drain);
+    }
+    assert_eq!(worker.join().unwrap().unwrap(), Ended::Drained);
+    let state = fake.state();
+    assert_eq!(state.joins.len(), 2);
+    assert_eq!(trials(&state.joins[1].held), []);
+    assert_eq!(state.trials[&1].granted_in, None);
 }

@@ -78,7 +78,13 @@ impl Core {
         Some(trial)
     }
 
-    fn lease(&mut self, id: WorkerId, trial: TrialIndex, seq: u64, out: &mut Vec<Action>) -> Lease {
+    pub(super) fn lease(
+        &mut self,
+        id: WorkerId,
+        trial: TrialIndex,
+        seq: u64,
+        out: &mut Vec<Action>,
+    ) -> Lease {
         let nonce = self.draw();
         if self.trials[trial.at()].status == Status::Ready {
             self.set_status(trial, Status::Leased);

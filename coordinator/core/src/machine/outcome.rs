@@ -48,7 +48,7 @@ impl Core {
         }
     }
 
-    fn was_granted(&self, lease: Lease) -> bool {
+    pub(super) fn was_granted(&self, lease: Lease) -> bool {
         let Some(trial) = self.trials.get(lease.trial.at()) else { return false };
         let mut open = self.fleet.leases_of(lease.trial).map(|open| open.lease);
         let is_forged = open.any(|open| open.attempt == lease.attempt && open != lease);

@@ -7,6 +7,7 @@ use crate::{
     lease::{Lease, OpenLease, WorkerId},
     machine::Core,
     time::Millis,
+    trial::Status,
 };
 
 impl Core {
@@ -33,7 +34,7 @@ impl Core {
             self.release(id, lease, out);
         }
         self.forget_unlisted(id, sync.seen_seq, &sync.running, out);
-        reply.stop = self.note_progress(now, id, &sync.running);
+        reply.stop = self.note_progress(now, id, &sync, out);
         reply.withdraw = self.withdraw(now, id, sync.seen_seq);
         let grants = self.grant(now, id, &sync, out).into_iter();
         let with_checkpoints =
@@ -75,17 +76,48 @@ impl Core {
         }
     }
 
-    /// Notes what runs, and returns what should not.
-    fn note_progress(&mut self, now: Millis, id: WorkerId, running: &[Running]) -> Vec<Lease> {
+    /// Notes what runs, and returns what should not. A trial whose lease was lost, though its worker
+    /// trained on, goes on under a new one.
+    fn note_progress(
+        &mut self,
+        now: Millis,
+        id: WorkerId,
+        sync: &Sync,
+        out: &mut Vec<Action>,
+    ) -> Vec<Lease> {
         let mut stop = Vec::new();
-        for report in running {
-            if !self.fleet.worker(id).holds(&report.lease) {
+        for report in &sync.running {
+            let trial = report.lease.trial;
+            let worker = self.fleet.worker(id);
+            if worker.holds(&report.lease) {
+                if report.started {
+                    self.fleet.note_progress(now, id, report);
+                }
+            } else if worker.leases.contains_key(&trial) {
+                // The new lease is on its way.
+            } else if !sync.draining && self.may_go_on(now, id, report) {
+                self.queue.remove(trial);
+                self.lease(id, trial, sync.seq, out);
+            } else {
                 stop.push(report.lease);
-            } else if report.started {
-                self.fleet.note_progress(now, id, report);
             }
         }
         stop
+    }
+
+    /// Nobody else has what the worker trains, and it might as well be granted it now.
+    fn may_go_on(&self, now: Millis, id: WorkerId, report: &Running) -> bool {
+        let trial = report.lease.trial;
+        let worker = self.fleet.worker(id);
+        let n_max = worker.health.n_leases_max(now).min(worker.n_slots());
+        report.started
+            && self.was_granted(report.lease)
+            && self.trials[trial.at()].status == Status::Ready
+            && !self.is_stopping
+            && !self.is_given_up
+            && worker.leases.len() < n_max
+            && !worker.trains_alone()
+            && (worker.leases.is_empty() || !self.trials[trial.at()].must_run_alone())
     }
 
     fn order_for(&mut self, id: WorkerId) -> Order {

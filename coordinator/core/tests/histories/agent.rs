@@ -67,7 +67,7 @@ impl Agent {
     }
 
     pub fn joined(&mut self, session: SessionId, kept: &[Lease]) {
-        self.running.retain(|lease| kept.contains(lease));
+        // What runs goes on until it is told to stop.
         self.queued.retain(|lease| kept.contains(lease));
         self.released.clear();
         self.start_queued();
@@ -141,6 +141,11 @@ impl Agent {
         self.seen_seq = reply.seq;
         let is_acked = |lease: &Lease| reply.acks.iter().any(|(acked, _)| acked == lease);
         self.spooled.retain(|(lease, _)| !is_acked(lease));
+        for lease in reply.grants.iter().map(|grant| grant.lease) {
+            if let Some(held) = self.running.iter_mut().find(|held| held.trial == lease.trial) {
+                *held = lease;
+            }
+        }
         self.running.retain(|lease| !reply.stop.contains(lease));
         self.queued.retain(|lease| !reply.stop.contains(lease));
         let is_withdrawn = |lease: &Lease| reply.withdraw.contains(lease);

@@ -71,6 +71,27 @@ fn a_silent_worker_loses_its_trials_to_another_which_gets_them_last() {
 }
 
 #[test]
+fn what_a_lost_worker_trains_goes_on_under_a_new_lease_unless_another_has_it() {
+    let mut world = World::new(2);
+    world.join(1);
+    world.sync(1, true);
+    world.run(&Step::Wait(TTL_MS));
+    world.join(2);
+    world.sync(2, true);
+    while !world.running(2).contains(&TrialIndex(0)) {
+        world.finish(2, false);
+        world.sync(2, true);
+    }
+    world.join(1);
+    for reply_arrives in [false, true] {
+        world.sync(1, reply_arrives);
+    }
+    let [goes_on] = world.agents[&1].running[..] else { panic!("the other is stopped") };
+    assert_eq!((goes_on.trial, goes_on.attempt), (TrialIndex(1), 2));
+    assert!(world.running(2).contains(&TrialIndex(0)));
+}
+
+#[test]
 fn a_late_completion_of_a_lost_worker_is_recorded_and_the_newer_attempt_stopped() {
     let mut world = world_at_work();
     world.run(&Step::Wait(TTL_MS));

@@ -1,0 +1,95 @@
+//! Outcomes on their way from the slots into the spool.
+
+use proto::{Finished, Lease, finished};
+use tokio::time::Instant;
+use tracing::{error, info, warn};
+use trainer::{Ending, TrialResult};
+
+use super::{COLLECT_FOR, Session};
+use crate::{
+    agent::{Job, Urgency},
+    convert,
+    hex::short_id,
+    slot::Outcome,
+};
+
+/// Outcomes that are not in the spool yet.
+#[derive(Default)]
+pub(super) struct Fresh {
+    outcomes: Vec<Finished>,
+    /// When the first of them came.
+    since: Option<Instant>,
+}
+
+impl Session {
+    pub(super) fn take_outcome(&mut self, job: Job, outcome: Outcome) {
+        let Some(lease) = self.agent.ended(job) else { return };
+        tell_outcome(&lease, &outcome);
+        let Outcome { result, timings, .. } = outcome;
+        let outcome = match result {
+            Ok(result) => finished::Outcome::Result(convert::trial_result(&result)),
+            Err(text) => finished::Outcome::Failure(text),
+        };
+        let finished = Finished { lease: Some(lease), outcome: Some(outcome), timings };
+        self.fresh.outcomes.push(finished);
+        self.fresh.since.get_or_insert_with(Instant::now);
+    }
+
+    /// Fresh outcomes are written whether or not a call is under way, since a kill would lose them.
+    pub(super) fn store_if_due(&mut self) {
+        if self.store_at().is_some_and(|at| at <= Instant::now()) {
+            self.store();
+        }
+    }
+
+    /// At once, unless more are about to end that can share the write.
+    pub(super) fn store_at(&self) -> Option<Instant> {
+        let is_collecting = self.is_heard() && self.agent.urgency() == Urgency::Soon;
+        self.fresh.since.map(|since| if is_collecting { since + COLLECT_FOR } else { since })
+    }
+
+    /// Puts fresh outcomes into the spool, all with one write, and what the disk refused before.
+    pub(super) fn store(&mut self) {
+        let was_full = self.spool.is_full();
+        let Fresh { outcomes, .. } = std::mem::take(&mut self.fresh);
+        let written = match self.agent.state_id() {
+            Some(state_id) if !outcomes.is_empty() => self.spool.append(state_id, outcomes),
+            _ => self.spool.save(),
+        };
+        match written {
+            Err(error) if !was_full => error!(
+                "cannot write {}: {error}; outcomes stay in memory and no work is asked for until it can",
+                self.spool.path().display()
+            ),
+            Ok(()) if was_full => info!("the spool can be written again"),
+            _ => {}
+        }
+    }
+
+    /// What a worker without a coordinator leaves behind.
+    pub(super) fn left(&self) -> String {
+        if self.spool.len() == 0 {
+            return "every outcome was handed in".into();
+        }
+        format!(
+            "outcomes waiting in {}: {}; a worker with the same cache folder hands them in",
+            self.spool.path().display(),
+            self.spool.len()
+        )
+    }
+}
+
+fn tell_outcome(lease: &Lease, outcome: &Outcome) {
+    let trial = short_id(&lease.trial_id);
+    let wall_s = outcome.wall_s;
+    match &outcome.result {
+        Err(text) => warn!("trial {trial} failed: {text}"),
+        Ok(TrialResult { ending: Ending::Diverged { step, .. }, .. }) => {
+            info!("trial {trial} diverged at step {step}, {wall_s:.1} s");
+        }
+        Ok(TrialResult { history, .. }) => {
+            let best = history.iter().map(|epoch| epoch.valid_accuracy).fold(0.0, f64::max);
+            info!("trial {trial} done: {:.2} % in {wall_s:.1} s", 100.0 * best);
+        }
+    }
+}
