@@ -24,7 +24,7 @@ impl Checks {
     pub fn look(
         &mut self,
         database: &Path,
-        acknowledged: &BTreeSet<(String, u32)>,
+        acknowledged: &BTreeSet<String>,
         granted: &BTreeMap<[u8; 32], u32>,
     ) -> Result<(), String> {
         if !database.exists() {
@@ -91,15 +91,15 @@ impl Checks {
 /// What a worker was told to be recorded is: a result, or that the attempt failed.
 fn check_acknowledged(
     trials: &HashMap<[u8; 32], TrialRow>,
-    acknowledged: &BTreeSet<(String, u32)>,
+    acknowledged: &BTreeSet<String>,
 ) -> Result<(), String> {
     let rows: BTreeMap<String, _> = trials.iter().map(|(id, row)| (hex(id), (id, row))).collect();
-    for (name, attempt) in acknowledged {
+    for name in acknowledged {
         let Some((id, row)) = rows.get(name) else {
             return Err(format!("trial {name} was acknowledged and is unknown"));
         };
         let is_open = matches!(row.state, TrialState::Open);
-        if is_open && script::scripted(id, *attempt).result.is_ok() {
+        if is_open && !script::fails_once(id) {
             return Err(format!("trial {name} was acknowledged and is not recorded"));
         }
     }

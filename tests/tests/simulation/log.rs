@@ -12,21 +12,17 @@ use tracing::{
     field::{Field, Visit},
     span,
 };
-use tracing_subscriber::{
-    Layer,
-    layer::{Context, Filter},
-};
 
-/// Shared by the layer, which writes, and the run, which reads.
+/// Shared by its writer and the run, which reads.
 #[derive(Clone, Default)]
 pub struct Log(Arc<Mutex<Told>>);
 
 #[derive(Default)]
 pub struct Told {
     pub lines: Vec<String>,
-    /// Trials, by their ids in hexadecimal digits, and attempts whose outcomes some worker knows to
-    /// be recorded.
-    pub acknowledged: BTreeSet<(String, u32)>,
+    /// Trials, by their ids in hexadecimal digits, of which some worker knows an outcome to be
+    /// recorded.
+    pub acknowledged: BTreeSet<String>,
     /// The host whose turn it is.
     host: String,
     /// Nothing more is taken in.
@@ -44,18 +40,31 @@ impl Log {
     }
 }
 
-impl<S: Subscriber> Layer<S> for Log {
-    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+/// Takes in what is worth a line: what the programs say, and in a trace what the network does too.
+/// It keeps no account of spans, which would cost as much as all the rest of a simulation.
+pub struct Writer {
+    pub log: Log,
+    pub network: bool,
+}
+
+impl Subscriber for Writer {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        let target = metadata.target();
+        let is_ours = target.starts_with("worker") || target.starts_with("coordinator");
+        let is_network = target.starts_with("turmoil");
+        (is_ours && *metadata.level() <= Level::DEBUG)
+            || (is_network && (self.network || metadata.is_span()))
+    }
+
+    fn event(&self, event: &Event<'_>) {
         let mut fields = Fields::default();
         event.record(&mut fields);
-        let mut told = self.told();
+        let mut told = self.log.told();
         if told.is_closed {
             return;
         }
-        if fields.text.starts_with("message=acknowledged")
-            && let (Some(trial), Some(attempt)) = (fields.trial, fields.attempt)
-        {
-            told.acknowledged.insert((trial, attempt));
+        if fields.text.starts_with("message=acknowledged") {
+            told.acknowledged.extend(fields.trial);
         }
         let ms = turmoil::sim_elapsed().unwrap_or_default().as_millis();
         let target = event.metadata().target();
@@ -63,20 +72,25 @@ impl<S: Subscriber> Layer<S> for Log {
         told.lines.push(line);
     }
 
-    fn on_new_span(&self, span: &span::Attributes<'_>, _: &span::Id, _: Context<'_, S>) {
+    fn new_span(&self, span: &span::Attributes<'_>) -> span::Id {
         if span.metadata().name() == "node" {
             let mut fields = Fields::default();
             span.record(&mut fields);
-            self.told().host = fields.text;
+            self.log.told().host = fields.text;
         }
+        span::Id::from_u64(1)
     }
+
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+    fn enter(&self, _: &span::Id) {}
+    fn exit(&self, _: &span::Id) {}
 }
 
 #[derive(Default)]
 struct Fields {
     text: String,
     trial: Option<String>,
-    attempt: Option<u32>,
 }
 
 impl Visit for Fields {
@@ -84,33 +98,10 @@ impl Visit for Fields {
         let _ = write!(self.text, "{}={value:?} ", field.name());
     }
 
-    fn record_u64(&mut self, field: &Field, value: u64) {
-        if field.name() == "attempt" {
-            self.attempt = u32::try_from(value).ok();
-        }
-        let _ = write!(self.text, "{}={value} ", field.name());
-    }
-
     fn record_str(&mut self, field: &Field, value: &str) {
         if field.name() == "trial" {
             self.trial = Some(value.into());
         }
         let _ = write!(self.text, "{}={value} ", field.name());
-    }
-}
-
-/// What is worth a line: what the programs say, and in a trace what the network does too.
-#[derive(Clone, Copy)]
-pub struct Worth {
-    pub network: bool,
-}
-
-impl<S> Filter<S> for Worth {
-    fn enabled(&self, metadata: &Metadata<'_>, _: &Context<'_, S>) -> bool {
-        let target = metadata.target();
-        let is_ours = target.starts_with("worker") || target.starts_with("coordinator");
-        let is_network = target.starts_with("turmoil");
-        (is_ours && *metadata.level() <= Level::DEBUG)
-            || (is_network && (self.network || metadata.is_span()))
     }
 }

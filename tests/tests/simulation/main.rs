@@ -25,11 +25,10 @@ use std::{
 use e2e::{Env, Programs, Sweep};
 use mad_turmoil::time::SimClocksGuard;
 use rand::{SeedableRng, rngs::StdRng};
-use tracing_subscriber::{Layer as _, layer::SubscriberExt as _};
 
 use crate::{
     faults::Tally,
-    log::{Log, Worth},
+    log::{Log, Writer},
     world::{Simulated, Site},
 };
 
@@ -110,13 +109,13 @@ fn memory_or_disk() -> PathBuf {
 }
 
 /// On a thread of its own: its hash maps take their keys from the seed.
-fn simulate(site: &Site, seed: u64, log: &Log, worth: Worth) -> Result<Simulated, String> {
+fn simulate(site: &Site, seed: u64, log: &Log, network: bool) -> Result<Simulated, String> {
     thread::scope(|scope| {
         let run = || {
             *mad_turmoil::rand::get_rng() = StdRng::seed_from_u64(seed);
             align_task_ids();
-            let subscriber = tracing_subscriber::registry().with(log.clone().with_filter(worth));
-            tracing::subscriber::with_default(subscriber, || world::simulate(site, seed, log))
+            let writer = Writer { log: log.clone(), network };
+            tracing::subscriber::with_default(writer, || world::simulate(site, seed, log))
         };
         let ended = scope.spawn(run).join();
         ended.unwrap_or_else(|_| Err("it panicked, see above".into()))
@@ -156,7 +155,7 @@ fn plain_table(site: &Site) -> Result<(), String> {
     let n_seeds = seeds.end - seeds.start;
     for seed in CORPUS.into_iter().filter(|_| n_seeds > 1).chain(seeds) {
         let log = Log::default();
-        match simulate(site, seed, &log, Worth { network: false }) {
+        match simulate(site, seed, &log, false) {
             Ok(run) => {
                 tally.add(&run.faults);
                 simulated += run.lasted;
@@ -185,7 +184,7 @@ fn same_trace(site: &Site) -> Result<(), String> {
     for seed in 1..=N_TRACED {
         let trace = || {
             let log = Log::default();
-            let result = simulate(site, seed, &log, Worth { network: true });
+            let result = simulate(site, seed, &log, true);
             let mut lines = std::mem::take(&mut log.told().lines);
             lines.push(format!("{:?}", result.map(|it| it.lasted)));
             lines
