@@ -13,7 +13,7 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
-use worker::parts::off_thread;
+use worker::{faults, parts::off_thread};
 
 use crate::{
     clock::Clock,
@@ -182,16 +182,20 @@ impl Driver {
                 Action::Publish(notice) => notices.push(notice),
             }
         }
+        if faults::planted("bug.attempt_not_durable") {
+            records.retain(|record| !matches!(record, Record::Granted(_)));
+        }
+        if faults::planted("bug.ack_before_commit") {
+            calls.answer(std::mem::take(&mut replies));
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
         if !records.is_empty() {
             let records: Arc<[Record]> = records.into();
             self.commit(&records).await?;
             self.monitor.recorded(&records);
             self.drop_checkpoints(&records);
         }
-        for (call, reply) in replies {
-            // A caller that has gone asks again and gets the same.
-            let _ = calls.waiting.remove(&call).map(|waiting| waiting.send(reply));
-        }
+        calls.answer(replies);
         for notice in notices {
             self.monitor.noticed(&notice);
         }
@@ -262,6 +266,15 @@ impl Calls {
                 self.stop_by.get_or_insert(Instant::now() + stop_timeout);
                 Event::Stop
             }
+        }
+    }
+
+    fn answer(&mut self, replies: Vec<(Call, Reply)>) {
+        for (call, reply) in replies {
+            faults::point("coordinator.reply.before");
+            // A caller that has gone asks again and gets the same.
+            let _ = self.waiting.remove(&call).map(|waiting| waiting.send(reply));
+            faults::point("coordinator.reply.sent");
         }
     }
 

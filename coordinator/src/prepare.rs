@@ -15,6 +15,7 @@ use coordinator_core::{
     sweep::{self, Plan},
 };
 use trainer::Isa;
+use worker::faults;
 
 use crate::{
     cli,
@@ -105,7 +106,9 @@ pub fn open_state(run: &cli::Run, planned: &mut Planned) -> Result<Opened, Refus
     let recorded = store.load(&planned.plan)?;
     check_same_sweep(former.as_ref(), &recorded, &planned.plan)?;
     news.extend(describe(former.as_ref(), &recorded, &planned.plan));
+    faults::point("coordinator.term.before");
     facts.save(&mut store)?;
+    faults::point("coordinator.term.saved");
     store.close_attempts(&recorded.outside.open)?;
     Ok(Opened { folder, store, facts, confirm, recorded, news })
 }

@@ -10,6 +10,7 @@ use std::{
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
 use tokio::process::Command;
+use worker::faults;
 
 use crate::{
     facts::Facts,
@@ -47,6 +48,7 @@ pub fn publish(state: &Path, out: &Path, partial_only: bool) -> anyhow::Result<P
     let building = out.join(format!("{BUILDING}{}", std::process::id()));
     start_empty(&building).with_context(made)?;
     let built = report::build(&input, &building);
+    faults::point("coordinator.report.built");
     let moved = built.map_err(anyhow::Error::from).and_then(|built| {
         let is_top = built.complete && !partial_only;
         let folder =
@@ -98,7 +100,9 @@ fn replace_top(building: &Path, out: &Path) -> io::Result<PathBuf> {
     }
     for name in &new {
         fs::rename(building.join(name), out.join(name))?;
+        faults::point("coordinator.report.renamed");
     }
+    faults::point("coordinator.report.moved");
     let partial = out.join("partial");
     if partial.exists() {
         fs::remove_dir_all(partial)?;

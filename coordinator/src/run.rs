@@ -13,7 +13,7 @@ use anyhow::{Context, anyhow};
 use coordinator_core::machine::Counts;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
-use worker::signals::StopSignals;
+use worker::{faults, signals::StopSignals};
 
 use crate::{
     cli,
@@ -158,10 +158,12 @@ impl Session {
                 let _ = partial.await;
             }
             let ended = ended?;
+            faults::point("coordinator.end.before");
             self.facts.wall_s += self.started.elapsed().as_secs_f64();
             let saved = Store::open(&self.state.database())
                 .and_then(|mut store| self.facts.save(&mut store));
             saved.context("every result is recorded, but the time of this run is not")?;
+            faults::point("coordinator.end.saved");
             let published =
                 publish_in_child(&self.program, self.state.path(), &self.out, false).await;
             let published = published.with_context(|| {

@@ -1,6 +1,9 @@
 //! A running `coordinator`.
 
-use std::{ops::Deref, process::Command};
+use std::{
+    ops::{Deref, DerefMut},
+    process::Command,
+};
 
 use crate::process::{Ended, Process, children_of};
 
@@ -81,5 +84,11 @@ impl Deref for Coordinator {
 
     fn deref(&self) -> &Process {
         &self.0
+    }
+}
+
+impl DerefMut for Coordinator {
+    fn deref_mut(&mut self) -> &mut Process {
+        &mut self.0
     }
 }

@@ -106,9 +106,20 @@ impl Env {
     }
 
     pub fn start_worker_with(&self, url: &str, name: &str, arguments: &[&str]) -> RemoteWorker {
+        self.start_worker_in(url, name, arguments, &[])
+    }
+
+    /// Starts a remote worker with additional environment variables.
+    pub fn start_worker_in(
+        &self,
+        url: &str,
+        name: &str,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> RemoteWorker {
         let mut command = self.program(self.programs.worker);
         command.args(["--coordinator", url, "--name", name, "--slots", "1", "--cache-dir", name]);
-        command.args(arguments);
+        command.args(arguments).envs(variables.iter().copied());
         RemoteWorker::start(&mut command)
     }
 

@@ -35,7 +35,10 @@ impl Process {
     /// Starts `command` with no standard input and no setting of the tester's own environment.
     pub(crate) fn start(command: &mut Command) -> Self {
         // With colours off, error messages can be compared.
-        command.env("NO_COLOR", "1").env_remove("RUST_LOG");
+        command.env("NO_COLOR", "1");
+        if !command.get_envs().any(|(name, _)| name == "RUST_LOG") {
+            command.env_remove("RUST_LOG");
+        }
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let stdout = Lines::collect(child.stdout.take().expect("a pipe"));
@@ -90,10 +93,20 @@ impl Process {
         Ended { code, stdout, stderr }
     }
 
+    /// How it ended, if it has.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("a child can be waited for")
+    }
+
+    /// The lines of stderr until now; all of them once it has ended and nobody else holds it.
+    pub fn log(&self) -> Vec<String> {
+        self.stderr.so_far()
+    }
+
     fn exit_status(&mut self) -> ExitStatus {
         let started = Instant::now();
         eventually("the process's end", || {
-            let status = self.child.try_wait().expect("a child can be waited for");
+            let status = self.ended();
             if status.is_none() && LIMIT <= started.elapsed() {
                 self.missed("end of the process");
             }

@@ -1,6 +1,9 @@
 //! A running `worker`, as on another machine.
 
-use std::{ops::Deref, process::Command};
+use std::{
+    ops::{Deref, DerefMut},
+    process::Command,
+};
 
 use crate::process::{Ended, Process};
 
@@ -27,5 +30,11 @@ impl Deref for RemoteWorker {
 
     fn deref(&self) -> &Process {
         &self.0
+    }
+}
+
+impl DerefMut for RemoteWorker {
+    fn deref_mut(&mut self) -> &mut Process {
+        &mut self.0
     }
 }

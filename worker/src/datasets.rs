@@ -20,7 +20,7 @@ use trainer::{DataError, Dataset, PreparedData};
 use crate::{
     backoff::{Backoff, random},
     convert::DataSpec,
-    files,
+    faults, files,
     hex::hex,
     off_thread::off_thread,
 };
@@ -149,7 +149,9 @@ impl Datasets {
                     "what arrived has another SHA-256 than announced".into(),
                 ));
             };
+            faults::point("worker.dataset.part");
             fs::rename(&part, &path)?;
+            faults::point("worker.dataset.renamed");
             files::sync_folder_of(&path)?;
             Ok(blob)
         });

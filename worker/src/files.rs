@@ -7,6 +7,8 @@ use std::{
     time::Duration,
 };
 
+use crate::faults;
+
 /// Replaces `path` by `parts`, one after the other. When this returns, the new content is on the
 /// disk; when it fails, the former content is still in place.
 pub(crate) fn replace(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
@@ -19,12 +21,16 @@ pub(crate) fn replace(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
 }
 
 fn write_and_rename(temporary: &Path, path: &Path, parts: &[&[u8]]) -> io::Result<()> {
+    faults::point("worker.file.before");
     let mut file = File::create(temporary)?;
     for part in parts {
         file.write_all(part)?;
     }
+    faults::point("worker.file.written");
     file.sync_all()?;
+    faults::point("worker.file.synced");
     fs::rename(temporary, path)?;
+    faults::point("worker.file.renamed");
     sync_folder_of(path)
 }
 

@@ -9,6 +9,7 @@ mod convert;
 mod cores;
 mod cpu;
 mod datasets;
+pub mod faults;
 mod files;
 mod folder;
 mod hex;

@@ -20,7 +20,7 @@ use tracing::warn;
 
 use crate::{
     agent::{Offer, StateId},
-    files,
+    faults, files,
 };
 
 const LENGTH_BYTES: usize = 4;
@@ -113,16 +113,29 @@ impl Spool {
         if bytes.is_empty() {
             return Ok(());
         }
+        faults::point("worker.spool.before");
         let written = self.file.write_all_at(&bytes, self.n_bytes);
-        if let Err(error) = written.and_then(|()| self.file.sync_data()) {
+        faults::written(&self.file, self.n_bytes);
+        faults::point("worker.spool.written");
+        if let Err(error) = written.and_then(|()| self.sync()) {
             let _ = self.file.set_len(self.n_bytes);
             return Err(error);
         }
+        faults::point("worker.spool.synced");
         self.n_bytes += bytes.len() as u64;
         let unsaved = self.entries.iter_mut().filter(|entry| entry.n_bytes_on_disk.is_none());
         for (entry, length) in unsaved.zip(lengths) {
             entry.n_bytes_on_disk = Some(length);
         }
+        Ok(())
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        if faults::planted("bug.spool_not_synced") {
+            return Ok(());
+        }
+        self.file.sync_data()?;
+        faults::synced();
         Ok(())
     }
 
@@ -176,7 +189,13 @@ impl Spool {
     fn retain(&mut self, keep: impl Fn(&Entry) -> bool) -> io::Result<()> {
         let n_before = self.entries.len();
         self.entries.retain(keep);
-        if self.entries.len() < n_before { self.give_room_back() } else { Ok(()) }
+        if n_before <= self.entries.len() {
+            return Ok(());
+        }
+        faults::point("worker.spool.before_drop");
+        self.give_room_back()?;
+        faults::point("worker.spool.dropped");
+        Ok(())
     }
 
     /// Leaves a file with nothing in it but what was not acknowledged; gives their number.

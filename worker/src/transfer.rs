@@ -16,6 +16,7 @@ use crate::{
     agent::TrialId,
     backoff::{Backoff, random},
     checkpoints::{Checkpoints, Sealed},
+    faults,
     hex::short_id,
     off_thread::off_thread,
 };
@@ -36,8 +37,12 @@ pub(crate) async fn publish(channel: Channel, checkpoints: Checkpoints, lease: L
         return debug!("trial {trial}: its checkpoint is too large to be published");
     }
     let epoch = sealed.epoch;
+    faults::point("worker.checkpoint.before_publish");
     match put(&channel, &lease, &sealed).await {
-        Ok(()) => info!("trial {trial}: published the checkpoint of epoch {epoch}"),
+        Ok(()) => {
+            info!("trial {trial}: published the checkpoint of epoch {epoch}");
+            faults::point("worker.checkpoint.published");
+        }
         Err(status) => {
             info!("trial {trial}: its checkpoint was not published: {}", status.message());
         }
@@ -64,9 +69,13 @@ pub(crate) async fn fetch(
                 continue;
             }
         };
+        faults::point("worker.checkpoint.fetched");
         let adopted = off_thread(move || own.adopt(&trial_id, &checkpoint.digest, &bytes)).await;
         match adopted.map_err(std::io::Error::other).flatten() {
-            Ok(true) => return info!("trial {trial}: fetched the checkpoint of epoch {epoch}"),
+            Ok(true) => {
+                faults::point("worker.checkpoint.adopted");
+                return info!("trial {trial}: fetched the checkpoint of epoch {epoch}");
+            }
             Ok(false) => warn!("trial {trial}: the checkpoint of epoch {epoch} arrived damaged"),
             Err(error) => warn!("trial {trial}: cannot keep a checkpoint: {error}"),
         }

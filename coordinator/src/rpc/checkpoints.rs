@@ -8,7 +8,7 @@ use proto::{
     GetCheckpointRequest, PutCheckpointReply, PutCheckpointRequest, put_checkpoint_request::Part,
 };
 use tonic::{Status, Streaming};
-use worker::parts;
+use worker::{faults, parts};
 
 use super::{Sweep, convert, status::RpcError};
 use crate::{
@@ -60,7 +60,10 @@ async fn publish(
         unreachable!("not a checkpoint's answer");
     };
     let (files, id) = (sweep.checkpoints.clone(), sweep.trial_id(lease.trial));
-    off_thread(move || files.keep(id, &kept)).await
+    faults::point("coordinator.checkpoint.kept");
+    off_thread(move || files.keep(id, &kept)).await?;
+    faults::point("coordinator.checkpoint.shed");
+    Ok(())
 }
 
 /// The bytes from an offset on. The core hears of a checkpoint that is damaged or gone.

@@ -15,6 +15,7 @@ use std::{
 use coordinator_core::{checkpoints::Checkpoint, lease::TrialIndex, sweep::TrialId};
 use rustix::fs::statvfs;
 use sha2::{Digest, Sha256};
+use worker::faults;
 
 /// Checkpoints of trials that no plan names any more go after this long.
 const KEPT_FOR: Duration = Duration::from_secs(14 * 24 * 60 * 60);
@@ -173,7 +174,9 @@ impl Receiving {
         let Some(part) = self.part.as_ref().filter(|_| end <= self.checkpoint.n_bytes) else {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "more bytes than announced"));
         };
+        faults::point("coordinator.checkpoint.before");
         part.write_all_at(bytes, self.n_bytes)?;
+        faults::point("coordinator.checkpoint.written");
         self.n_bytes = end;
         if end == self.checkpoint.n_bytes { self.seal() } else { Ok(()) }
     }
@@ -189,7 +192,9 @@ impl Receiving {
         if let Some(part) = self.part.take() {
             part.sync_all()?;
         }
+        faults::point("coordinator.checkpoint.synced");
         fs::rename(&part_path, &self.path)?;
+        faults::point("coordinator.checkpoint.renamed");
         match self.path.parent() {
             Some(folder) => File::open(folder)?.sync_all(),
             None => Ok(()),

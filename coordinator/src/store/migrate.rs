@@ -9,6 +9,7 @@ use std::{
 };
 
 use rusqlite::{Connection, Transaction};
+use worker::faults;
 
 use super::{SCHEMA_VERSION, StoreError, check_version};
 
@@ -30,10 +31,14 @@ pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), St
     if found != 0 {
         set_aside(connection, path, found)?;
     }
+    faults::point("coordinator.schema.before");
     let transaction = connection.transaction().map_err(open)?;
     change(&transaction).map_err(open)?;
     transaction.pragma_update(None, "user_version", SCHEMA_VERSION).map_err(open)?;
-    transaction.commit().map_err(open)
+    faults::point("coordinator.schema.written");
+    transaction.commit().map_err(open)?;
+    faults::point("coordinator.schema.committed");
+    Ok(())
 }
 
 /// A durable copy of the database as it was. One that a crash cut short is made anew.

@@ -7,6 +7,7 @@ use coordinator_core::{
 };
 use rusqlite::{ErrorCode, Transaction, TransactionBehavior, params};
 use trainer::{Ending, EpochRecord, TrialResult};
+use worker::faults;
 
 use super::{Store, StoreError, numbers::Numbers};
 use crate::values::hyperparameters_json;
@@ -18,10 +19,14 @@ impl Store {
             Some(numbers) => numbers,
             None => Numbers::load(&self.connection, plan)?,
         };
+        faults::point("coordinator.batch.before");
         let committed = self.transact(|transaction| {
             let mut batch = Batch { transaction, plan, numbers: &mut numbers };
-            records.iter().try_for_each(|record| batch.write(record))
+            records.iter().try_for_each(|record| batch.write(record))?;
+            faults::point("coordinator.batch.written");
+            Ok(())
         });
+        faults::point("coordinator.batch.committed");
         numbers.settle(committed.is_ok());
         self.numbers = Some(numbers);
         committed
@@ -31,7 +36,9 @@ impl Store {
         self.transact(|transaction| {
             let mut statement =
                 transaction.prepare_cached("INSERT OR REPLACE INTO meta VALUES (?1, ?2)")?;
-            entries.iter().try_for_each(|entry| statement.execute(*entry).map(drop))
+            entries.iter().try_for_each(|entry| statement.execute(*entry).map(drop))?;
+            faults::point("coordinator.meta.written");
+            Ok(())
         })
     }
 
@@ -52,6 +59,12 @@ impl Store {
         let run = || {
             let transaction =
                 self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            if faults::planted("bug.batch_in_parts") {
+                transaction.commit()?;
+                let each_row_alone = self.connection.unchecked_transaction()?;
+                each_row_alone.execute_batch("COMMIT")?;
+                return work(&each_row_alone);
+            }
             work(&transaction)?;
             transaction.commit()
         };
@@ -83,6 +96,7 @@ impl Batch<'_> {
                 let number = self.number(*trial)?;
                 close_attempt(transaction, number, *attempt, "completed", None)?;
                 write_result(transaction, number, *attempt, result)?;
+                faults::point("coordinator.batch.outcome_row");
                 result.history.iter().try_for_each(|e| write_epoch(transaction, number, e))?;
                 timings.iter().try_for_each(|t| write_timing(transaction, number, t))
             }

@@ -24,6 +24,7 @@ use crate::{
     checkpoints::Checkpoints,
     convert,
     datasets::Datasets,
+    faults,
     link::{CallError, Link},
     pending::{Pending, completed},
     run::Ended,
@@ -156,7 +157,10 @@ impl Session {
     fn start_trials(&mut self) {
         let Some(data) = self.supply.ready().cloned() else { return };
         while let Some(start) = self.agent.start_next() {
-            let Start { job, trial_id, attempt, hyperparameters, seed, checkpoints } = start;
+            let Start { job, trial_id, attempt, hyperparameters, mut seed, checkpoints } = start;
+            if faults::planted("bug.seed_by_attempt") {
+                seed += attempt - 1;
+            }
             match convert::train_config(&hyperparameters, seed) {
                 Ok(config) => {
                     let data = data.clone();
@@ -181,10 +185,15 @@ impl Session {
         let offer = || self.spool.offer(&state_id, proto::MAX_FINISHED_BYTES);
         self.call = Some(match self.agent.request(wants_work, offer) {
             Some(request) => {
+                faults::point("worker.sync.before");
+                if faults::planted("bug.spool_dropped_early") {
+                    let _ = self.spool.forget(&state_id);
+                }
                 let sync = self.link.sync(request, self.sync_deadline);
                 Box::pin(async { Reply::Sync(sync.await) })
             }
             None => {
+                faults::point("worker.join.before");
                 let join = self.link.join(self.join_request());
                 Box::pin(async { Reply::Join(join.await) })
             }

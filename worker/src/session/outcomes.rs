@@ -8,7 +8,7 @@ use trainer::{Ending, TrialResult};
 use super::{COLLECT_FOR, Session};
 use crate::{
     agent::{Job, Urgency},
-    convert,
+    convert, faults,
     hex::short_id,
     slot::Outcome,
 };
@@ -30,6 +30,7 @@ impl Session {
             Ok(result) => finished::Outcome::Result(convert::trial_result(&result)),
             Err(text) => finished::Outcome::Failure(text),
         };
+        faults::point("worker.outcome.fresh");
         let finished = Finished { lease: Some(lease), outcome: Some(outcome), timings };
         self.fresh.outcomes.push(finished);
         self.fresh.since.get_or_insert_with(Instant::now);

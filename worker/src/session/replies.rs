@@ -10,7 +10,7 @@ use super::{LONGEST_SYNC, Reply, SYNC_DEADLINE, Session};
 use crate::{
     agent::{Job, StateId, TrialId, Urgency},
     backoff::{Backoff, jittered, random},
-    convert,
+    convert, faults,
     hex::{hex, short_id},
     link::CallError,
     run::Ended,
@@ -57,6 +57,7 @@ impl Session {
     }
 
     fn joined(&mut self, reply: JoinReply) -> Option<Ended> {
+        faults::point("worker.join.answered");
         self.heard();
         if reply.protocol != proto::PROTOCOL_VERSION {
             return Some(Ended::Refused(format!(
@@ -89,6 +90,7 @@ impl Session {
     }
 
     fn synced(&mut self, reply: SyncReply) -> Option<Ended> {
+        faults::point("worker.sync.answered");
         let within = Duration::from_millis(reply.sync_within_ms.into()).min(LONGEST_SYNC);
         let answer = match self.agent.replied(reply) {
             Ok(answer) => answer,

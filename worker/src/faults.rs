@@ -1,0 +1,97 @@
+//! Faults for tests, in builds with the feature `faults` alone: `SWEEP_FAULT` then lists, between
+//! commas, points with the hit at which the process is killed (`worker.spool.written:2`), and
+//! planted bugs that it is to have (`bug.spool_not_synced`). Other builds have none of this.
+
+#[cfg(feature = "faults")]
+pub use self::on::{planted, point, synced, written};
+
+#[cfg(feature = "faults")]
+mod on;
+
+/// Every point at which a process can be killed, in the order of a sweep's life.
+#[cfg(feature = "faults")]
+pub const POINTS: [&str; 43] = [
+    "coordinator.schema.before",
+    "coordinator.schema.written",
+    "coordinator.schema.committed",
+    "coordinator.term.before",
+    "coordinator.meta.written",
+    "coordinator.term.saved",
+    "worker.join.before",
+    "coordinator.batch.before",
+    "coordinator.batch.written",
+    "coordinator.batch.committed",
+    "coordinator.reply.before",
+    "coordinator.reply.sent",
+    "worker.join.answered",
+    "worker.dataset.part",
+    "worker.dataset.renamed",
+    "worker.sync.before",
+    "worker.sync.answered",
+    "worker.file.before",
+    "worker.file.written",
+    "worker.file.synced",
+    "worker.file.renamed",
+    "worker.checkpoint.before_publish",
+    "coordinator.checkpoint.before",
+    "coordinator.checkpoint.written",
+    "coordinator.checkpoint.synced",
+    "coordinator.checkpoint.renamed",
+    "coordinator.checkpoint.kept",
+    "coordinator.checkpoint.shed",
+    "worker.checkpoint.published",
+    "worker.checkpoint.fetched",
+    "worker.checkpoint.adopted",
+    "worker.outcome.fresh",
+    "worker.spool.before",
+    "worker.spool.written",
+    "worker.spool.synced",
+    "coordinator.batch.outcome_row",
+    "worker.spool.before_drop",
+    "worker.spool.dropped",
+    "coordinator.end.before",
+    "coordinator.end.saved",
+    "coordinator.report.built",
+    "coordinator.report.renamed",
+    "coordinator.report.moved",
+];
+
+/// Every bug that can be planted in a program; those of the core are its own.
+#[cfg(feature = "faults")]
+pub const BUGS: [&str; 6] = [
+    // Replies leave before what they say is durable.
+    "bug.ack_before_commit",
+    // An attempt is handed out and never recorded.
+    "bug.attempt_not_durable",
+    // Each row is durable by itself instead of a batch as a whole.
+    "bug.batch_in_parts",
+    // What is trained depends on the attempt.
+    "bug.seed_by_attempt",
+    // An outcome leaves the spool when it is reported, not when it is acknowledged.
+    "bug.spool_dropped_early",
+    // An outcome is reported before the disk has it.
+    "bug.spool_not_synced",
+];
+
+/// Kills this process if it is told to die here.
+#[cfg(not(feature = "faults"))]
+#[inline(always)]
+pub fn point(_name: &str) {}
+
+/// Whether this process is to have a bug.
+#[cfg(not(feature = "faults"))]
+#[inline(always)]
+pub const fn planted(_bug: &str) -> bool {
+    false
+}
+
+/// A file was written to and not synced: a death takes away what lies behind `n_synced_bytes`, as
+/// the loss of power would.
+#[cfg(not(feature = "faults"))]
+#[inline(always)]
+pub fn written(_file: &std::fs::File, _n_synced_bytes: u64) {}
+
+/// That file was synced.
+#[cfg(not(feature = "faults"))]
+#[inline(always)]
+pub fn synced() {}
