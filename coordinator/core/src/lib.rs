@@ -4,6 +4,7 @@
 pub mod audits;
 pub mod checkpoints;
 pub mod event;
+pub mod faults;
 pub mod fleet;
 pub mod health;
 pub mod invariants;

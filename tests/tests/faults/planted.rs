@@ -30,7 +30,7 @@ const PLANTED: [Planted; 6] = [
             worker: "",
             has_former_worker: false,
         },
-        found: "did not record its outcome",
+        found: "verify: ",
     },
     Planted {
         bug: "bug.batch_in_parts",
@@ -39,7 +39,7 @@ const PLANTED: [Planted; 6] = [
             worker: "",
             has_former_worker: false,
         },
-        found: "not the files of an undisturbed run",
+        found: "cannot read the sweep's state",
     },
     Planted {
         bug: "bug.seed_by_attempt",

@@ -3,6 +3,7 @@
 use crate::{
     checkpoints::Checkpoint,
     event::{Action, Call, Reply},
+    faults::Bug,
     lease::{Lease, TrialIndex},
     machine::Core,
 };
@@ -16,7 +17,7 @@ impl Core {
         checkpoint: Checkpoint,
         out: &mut Vec<Action>,
     ) {
-        if self.fleet.open_lease(&lease).is_some() {
+        if self.fleet.open_lease(&lease).is_some() || self.has_bug(Bug::StaleCheckpoint) {
             self.checkpoint_found(lease.trial, checkpoint);
         }
         let kept = self.checkpoints.of(lease.trial).to_vec();

@@ -3,6 +3,7 @@
 
 use crate::{
     event::{Action, CloseCause, Notice, Record},
+    faults::Bug,
     health::Diagnosis,
     lease::{OpenLease, TrialIndex, WorkerId},
     limits::{MAX_CANCELLED_AT_ONCE, QUARANTINE_PATIENCE_MS},
@@ -17,7 +18,9 @@ impl Core {
     fn close(&mut self, open: &OpenLease, cause: CloseCause, out: &mut Vec<Action>) -> bool {
         let (trial, attempt) = (open.lease.trial, open.lease.attempt);
         self.fleet.take(open);
-        self.trials[trial.at()].book(&cause);
+        if !self.has_bug(Bug::LossesUncounted) {
+            self.trials[trial.at()].book(&cause);
+        }
         out.push(Action::Persist(Record::Closed { trial, attempt, cause }));
         if self.trials[trial.at()].status != Status::Leased {
             self.close_audit(trial, out);
@@ -65,6 +68,9 @@ impl Core {
         let trial = open.lease.trial;
         self.diagnose(now, open.worker, trial, out);
         if !self.close(open, CloseCause::Failed(cause.clone()), out) {
+            return;
+        }
+        if self.has_bug(Bug::FailureWithoutRequeue) {
             return;
         }
         if self.trials[trial.at()].n_failures < FAILURE_LIMIT {

@@ -3,6 +3,7 @@
 
 use crate::{
     event::{Action, Record, Sync},
+    faults::Bug,
     lease::{Lease, OpenLease, TrialIndex, WorkerId},
     limits::{
         MAX_PREFETCH, MAX_PREFETCH_S, MAX_STRAGGLERS_SEEN, MIN_COPIED_S, SLOTS_PER_COPY,
@@ -51,6 +52,9 @@ impl Core {
     }
 
     fn unseen_grants(&self, id: WorkerId, seen_seq: u64) -> Vec<Lease> {
+        if self.has_bug(Bug::LostGrantNotResent) {
+            return Vec::new();
+        }
         let leases = self.fleet.worker(id).leases.values();
         leases.filter(|held| seen_seq < held.granted_in_seq).map(|held| held.open.lease).collect()
     }
@@ -89,8 +93,9 @@ impl Core {
         if self.trials[trial.at()].status == Status::Ready {
             self.set_status(trial, Status::Leased);
         }
+        let is_reused = self.has_bug(Bug::AttemptReused);
         let record = &mut self.trials[trial.at()];
-        record.n_attempts += 1;
+        record.n_attempts += u32::from(!is_reused || record.n_attempts == 0);
         record.last_worker = Some(id);
         let (attempt, alone) = (record.n_attempts, record.must_run_alone());
         let lease = Lease { trial, attempt, term: self.config.term, nonce };

@@ -13,6 +13,7 @@ use crate::{
     audits::Audits,
     checkpoints::Checkpoints,
     event::{Action, CloseCause, Event, Record},
+    faults::{Bug, wall_clock},
     fleet::Fleet,
     lease::{Lease, OpenLease, TrialIndex, WorkerId},
     ledger::Ledger,
@@ -70,6 +71,8 @@ pub struct Core {
     /// Failures of former runs do not count against this one's limit.
     n_failed_before: usize,
     n_drawn: u64,
+    #[cfg(feature = "faults")]
+    pub(crate) bug: Option<crate::faults::Bug>,
 }
 
 impl Core {
@@ -100,6 +103,8 @@ impl Core {
             expects_trials: false,
             n_failed_before: 0,
             n_drawn: 0,
+            #[cfg(feature = "faults")]
+            bug: crate::faults::planted(),
         };
         core.restore_leases(ledger, now, out);
         for index in 0..core.trials.len() {
@@ -130,7 +135,11 @@ impl Core {
             if *status == Status::Leased && is_left {
                 *status = Status::Ready;
             }
-            let cause = CloseCause::CoordinatorEnded;
+            let cause = match self.has_bug(Bug::RestartIsLoss) {
+                false => CloseCause::CoordinatorEnded,
+                true => CloseCause::Lost,
+            };
+            self.trials[trial.at()].book(&cause);
             out.push(Action::Persist(Record::Closed { trial, attempt, cause }));
         }
     }
@@ -164,7 +173,9 @@ impl Core {
                 self.local_ended(local_index, expected, out);
             }
             Event::Stop => self.is_stopping = true,
+            Event::Overslept if self.has_bug(Bug::SleepIsSilence) => {}
             Event::Overslept => self.renew_all(now),
+            Event::Tick if self.has_bug(Bug::WallClockInLease) => self.expire(wall_clock(), out),
             Event::Tick => self.expire(now, out),
         }
         self.watch_quarantine(now);

@@ -5,6 +5,7 @@ use trainer::{Ending, TrialResult};
 
 use crate::{
     event::{Action, CloseCause, Finished, Notice, Record, Timing, Verdict},
+    faults::Bug,
     lease::{Lease, OpenLease, TrialIndex, WorkerId},
     machine::Core,
     time::Millis,
@@ -23,8 +24,18 @@ impl Core {
         if !self.was_granted(lease) {
             return Verdict::Rejected;
         }
-        let open = self.fleet.open_lease(&lease);
+        let mut open = self.fleet.open_lease(&lease);
+        if self.has_bug(Bug::NoFencing) {
+            open = self.fleet.leases_of(lease.trial).next();
+        }
+        if self.has_bug(Bug::LateResultRefused) && open.is_none() {
+            return Verdict::Rejected;
+        }
         match (self.trials[lease.trial.at()].status, outcome) {
+            (Status::Completed { .. }, Ok(result)) if self.has_bug(Bug::DuplicateOverwrites) => {
+                self.complete(id, lease, result, timings, out);
+                Verdict::Recorded
+            }
             (Status::Completed { digest }, Ok(result)) => {
                 self.compare(id, lease, digest, &result, out)
             }
@@ -38,13 +49,15 @@ impl Core {
                 self.complete(id, lease, result, timings, out);
                 Verdict::Recorded
             }
-            (_, Err(cause)) => match open.filter(|open| open.worker == id) {
-                Some(open) => {
-                    self.attempt_failed(now, &open, cause, out);
-                    Verdict::Recorded
+            (_, Err(cause)) => {
+                match open.filter(|open| open.worker == id || self.has_bug(Bug::NoFencing)) {
+                    Some(open) => {
+                        self.attempt_failed(now, &open, cause, out);
+                        Verdict::Recorded
+                    }
+                    None => Verdict::AlreadyRecorded,
                 }
-                None => Verdict::AlreadyRecorded,
-            },
+            }
         }
     }
 

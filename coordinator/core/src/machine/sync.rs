@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::{
     event::{Action, Call, CloseCause, Grant, Order, Reply, Running, Sync, SyncReply},
+    faults::Bug,
     lease::{Lease, OpenLease, WorkerId},
     machine::Core,
     time::Millis,
@@ -51,6 +52,9 @@ impl Core {
 
     fn release(&mut self, id: WorkerId, lease: &Lease, out: &mut Vec<Action>) {
         if let Some(open) = self.fleet.open_lease(lease).filter(|open| open.worker == id) {
+            if self.has_bug(Bug::DrainIsLoss) {
+                return self.lose_lease(&open, out);
+            }
             self.give_back(&open, CloseCause::Released, out);
         }
     }

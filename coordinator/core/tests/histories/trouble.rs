@@ -223,7 +223,7 @@ fn an_audit_that_was_lost_is_made_again_after_a_restart_too_and_given_up_in_the_
 }
 
 #[test]
-fn a_lost_workers_trial_goes_on_elsewhere_from_the_last_checkpoint() {
+pub fn a_lost_workers_trial_goes_on_elsewhere_from_the_last_checkpoint() {
     let mut world = World::new(3);
     world.join(1);
     world.sync(1, true);

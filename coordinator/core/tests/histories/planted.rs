@@ -1,0 +1,102 @@
+//! Each bug that can be planted in the core, and the tests that fail with it.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use coordinator_core::faults::{Bug, plant};
+use proptest::{
+    prelude::*,
+    test_runner::{TestRng, TestRunner},
+};
+
+use crate::{
+    trouble,
+    world::{Step, TTL_MS, step},
+};
+
+/// Random histories in which a bug must show.
+const N_HISTORIES: u32 = 2_000;
+
+/// Who catches a bug.
+enum Catcher {
+    /// The random histories, whatever the seed.
+    Histories,
+    /// A test of its own.
+    Test(fn()),
+}
+
+fn catcher(bug: Bug) -> Catcher {
+    use Catcher::{Histories, Test};
+    match bug {
+        Bug::AttemptReused
+        | Bug::DuplicateOverwrites
+        | Bug::FailureWithoutRequeue
+        | Bug::LateResultRefused => Histories,
+        Bug::DrainIsLoss => Test(crate::a_drained_worker_gives_its_trials_back_without_charge),
+        Bug::LossesUncounted => {
+            Test(crate::a_trial_that_kills_every_worker_fails_after_its_budget_and_the_rest_ends)
+        }
+        Bug::LostGrantNotResent => {
+            Test(crate::grants_of_a_lost_reply_are_sent_again_with_the_same_attempt)
+        }
+        Bug::NoFencing => Test(a_failure_of_a_stale_attempt_changes_nothing),
+        Bug::RestartIsLoss => Test(
+            crate::trials_of_the_coordinators_own_workers_go_back_without_charge_when_it_restarts,
+        ),
+        Bug::SleepIsSilence | Bug::WallClockInLease => {
+            Test(crate::silence_is_not_held_against_workers_while_the_coordinator_slept)
+        }
+        Bug::StaleCheckpoint => {
+            Test(trouble::a_lost_workers_trial_goes_on_elsewhere_from_the_last_checkpoint)
+        }
+    }
+}
+
+#[test]
+fn every_planted_bug_is_caught() {
+    for bug in Bug::ALL {
+        plant(Some(bug));
+        let is_caught = match catcher(bug) {
+            Catcher::Histories => !random_histories_are_good(),
+            Catcher::Test(test) => catch_unwind(AssertUnwindSafe(test)).is_err(),
+        };
+        plant(None);
+        assert!(is_caught, "{bug:?} is not caught");
+    }
+    assert!(random_histories_are_good(), "without a bug nothing is found");
+}
+
+fn random_histories_are_good() -> bool {
+    let config = ProptestConfig {
+        cases: N_HISTORIES,
+        max_shrink_iters: 0,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    };
+    let rng = TestRng::deterministic_rng(config.rng_algorithm);
+    let mut runner = TestRunner::new_with_rng(config, rng);
+    let histories = (any::<bool>(), prop::collection::vec(step(), 1..30));
+    let told = runner.run(&histories, |(is_late, steps)| {
+        crate::live_through(is_late, &steps);
+        Ok(())
+    });
+    told.is_ok()
+}
+
+/// Worker 0 is taken for lost, its trial goes to worker 1, and then it reports a failure.
+#[test]
+fn a_failure_of_a_stale_attempt_changes_nothing() {
+    let mut world = crate::world_at_work();
+    world.run(&Step::Wait(TTL_MS));
+    world.join(1);
+    let trial = world.running(0)[0];
+    while !world.running(1).contains(&trial) {
+        world.finish(1, false);
+        world.sync(1, true);
+    }
+    world.finish(0, true);
+    world.join(0);
+    world.sync(0, true);
+    assert_eq!(world.core.trial(trial).n_failures, 0);
+    world.sync(1, true);
+    assert!(world.running(1).contains(&trial), "worker 1 trains on");
+}
