@@ -4,6 +4,8 @@ use std::{fs, io::Write, path::Path};
 
 use flate2::{Compression, write::GzEncoder};
 
+use crate::random::SplitMix;
+
 const SIDE: usize = 12;
 const N_CLASSES: usize = 4;
 pub(crate) const N_TRAIN_ROWS: usize = 600;
@@ -53,22 +55,4 @@ fn write_gzip(path: &Path, bytes: &[u8]) {
     let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
     gzip.write_all(bytes).expect("memory takes all");
     fs::write(path, gzip.finish().expect("memory takes all")).expect("the images can be written");
-}
-
-/// SplitMix64 (Steele, Lea, Flood 2014): enough for pictures.
-struct SplitMix(u64);
-
-impl SplitMix {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// From 0 to `n` - 1.
-    fn below(&mut self, n: usize) -> usize {
-        (self.next() % n as u64) as usize
-    }
 }

@@ -3,19 +3,27 @@
 
 mod coordinator;
 mod data;
+mod disk;
 mod env;
 mod events;
+mod network;
 mod outputs;
 mod process;
+mod random;
+mod relay;
 mod sweep;
 mod wait;
 mod worker;
 
 pub use coordinator::Coordinator;
+pub use disk::SmallDisk;
 pub use env::{Env, Programs};
 pub use events::{events, finished_event, trial_ids};
+pub use network::{Network, Place, Way};
 pub use outputs::{Row, Status, canonical_files, files_in, results, sha256_of};
 pub use process::{Ended, Process, ctrl_c, is_alive, send, send_if_there};
+pub use random::SplitMix;
+pub use relay::Relay;
 pub use rustix::process::Signal;
 pub use sweep::Sweep;
 pub use wait::{LIMIT, eventually};
