@@ -201,7 +201,7 @@ fn next_facts(former: Option<&Facts>, run: &cli::Run, planned: &Planned) -> Resu
         sweep_toml: planned.text.clone(),
         sweep_path: run.sweep.display().to_string(),
         state_id,
-        term: term + 1,
+        term: if faults::planted("bug.term_not_bumped") { term.max(1) } else { term + 1 },
         numerics_version: trainer::NUMERICS_VERSION,
         wall_s,
         data: Data::of(&planned.loaded, &planned.plan),

@@ -16,7 +16,7 @@ use proto::{Finished, Timing};
 use sha2::{Digest as _, Sha256};
 use tracing::warn;
 
-use crate::{agent::TrialId, files, hex::hex};
+use crate::{agent::TrialId, faults, files, hex::hex};
 
 /// Checkpoints of trials that never came back are dropped after this long.
 const KEPT_FOR: Duration = Duration::from_secs(14 * 24 * 60 * 60);
@@ -101,7 +101,9 @@ impl Checkpoints {
         digest: &[u8],
         bytes: &[u8],
     ) -> io::Result<bool> {
-        if Sha256::digest(bytes).as_slice() != digest || decode(bytes).is_none() {
+        let is_announced =
+            Sha256::digest(bytes).as_slice() == digest || faults::planted("bug.damage_trusted");
+        if !is_announced || decode(bytes).is_none() {
             return Ok(false);
         }
         files::replace(&self.path(trial_id), &[bytes])?;
@@ -128,14 +130,19 @@ impl Checkpoint {
 
 fn decode(bytes: &[u8]) -> Option<Checkpoint> {
     let (checksum, body) = bytes.split_first_chunk::<32>()?;
-    if Sha256::digest(body).as_slice() != checksum {
+    let is_trusting = faults::planted("bug.damage_trusted");
+    if Sha256::digest(body).as_slice() != checksum && !is_trusting {
         return None;
     }
     let (n_timings, rest) = body.split_first_chunk::<4>()?;
     let (timings, trainer) =
         rest.split_at_checked(usize::try_from(u32::from_le_bytes(*n_timings)).ok()?)?;
     let timings = Finished::decode(timings).ok()?.timings;
-    Some(Checkpoint { trainer: trainer.to_vec(), timings })
+    let mut trainer = trainer.to_vec();
+    if is_trusting && let Some((content, hash)) = trainer.split_last_chunk_mut::<32>() {
+        *hash = Sha256::digest(content).into();
+    }
+    Some(Checkpoint { trainer, timings })
 }
 
 #[cfg(test)]

@@ -58,19 +58,23 @@ pub const POINTS: [&str; 43] = [
 
 /// Every bug that can be planted in a program; those of the core are its own.
 #[cfg(feature = "faults")]
-pub const BUGS: [&str; 6] = [
+pub const BUGS: [&str; 8] = [
     // Replies leave before what they say is durable.
     "bug.ack_before_commit",
     // An attempt is handed out and never recorded.
     "bug.attempt_not_durable",
     // Each row is durable by itself instead of a batch as a whole.
     "bug.batch_in_parts",
+    // Nobody looks at a checkpoint's digests.
+    "bug.damage_trusted",
     // What is trained depends on the attempt.
     "bug.seed_by_attempt",
     // An outcome leaves the spool when it is reported, not when it is acknowledged.
     "bug.spool_dropped_early",
     // An outcome is reported before the disk has it.
     "bug.spool_not_synced",
+    // A coordinator goes on in the term of the one before it.
+    "bug.term_not_bumped",
 ];
 
 /// Kills this process if it is told to die here.

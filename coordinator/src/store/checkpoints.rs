@@ -114,7 +114,8 @@ impl CheckpointFiles {
         let files = files_in(&self.folder_of(id))?;
         let Some(path) = files.iter().find(has_digest) else { return Ok(None) };
         let bytes = fs::read(path)?;
-        if Sha256::digest(&bytes).as_slice() == digest {
+        let is_whole = Sha256::digest(&bytes).as_slice() == digest;
+        if is_whole || faults::planted("bug.damage_trusted") {
             return Ok(Some(bytes));
         }
         tracing::warn!("{} is damaged: its trial goes on from before", path.display());

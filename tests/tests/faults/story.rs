@@ -1,27 +1,29 @@
-//! One sweep with one coordinator and one worker that are told to die; each is started again
-//! without faults, and nothing may be lost.
+//! One sweep with one coordinator and one worker that are told to die, life after life, until they
+//! are left in peace; nothing may be lost.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    fs,
     os::unix::process::ExitStatusExt,
+    path::Path,
     process::ExitStatus,
     sync::{
-        OnceLock,
+        Mutex, OnceLock, PoisonError,
         atomic::{AtomicU32, Ordering},
     },
     thread,
     time::{Duration, Instant},
 };
 
-use e2e::{Coordinator, Env, LIMIT, Programs, RemoteWorker, Sweep, canonical_files};
+use e2e::{Coordinator, Env, LIMIT, Programs, RemoteWorker, Sweep, canonical_files, eventually};
 
-/// Four trials, long enough that their checkpoints are published on the way.
+/// Eight trials, long enough that their checkpoints are published on the way.
 const SWEEP: Sweep = Sweep {
     name: "faults",
-    learning_rates: "[0.05, 0.2]",
+    learning_rates: "[0.02, 0.05, 0.1, 0.2]",
     batch_sizes: "[16]",
     depths: "[2]",
-    epochs: 60,
+    epochs: 40,
     ..Sweep::SHORT
 };
 
@@ -45,11 +47,39 @@ const SPOOLED_AT: [&str; 2] = ["worker.spool.synced", "worker.sync.before"];
 /// What is to happen.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Story<'a> {
-    /// `SWEEP_FAULT` of the first coordinator, and of its worker.
-    pub coordinator: &'a str,
-    pub worker: &'a str,
-    /// A worker before it, with another cache: dies once it has published a checkpoint.
+    pub coordinator: Fate<'a>,
+    pub worker: Fate<'a>,
+    /// Before it another worker dies that has published a checkpoint.
     pub has_former_worker: bool,
+    /// What that worker has published is damaged on the coordinator's disk.
+    pub damages_published: bool,
+}
+
+/// What a program is told to have and to suffer.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Fate<'a> {
+    /// In each of its lives; empty for none.
+    pub bug: &'a str,
+    /// Where each of its lives ends; those after the last one are left in peace.
+    pub deaths: &'a [&'a str],
+}
+
+impl Fate<'_> {
+    /// `SWEEP_FAULT` of its n-th life, counted from 0.
+    fn of_life(&self, n: usize) -> String {
+        let death = self.deaths.get(n).copied().unwrap_or_default();
+        [self.bug, death]
+            .into_iter()
+            .filter(|fault| !fault.is_empty())
+            .collect::<Vec<_>>()
+            .join(",")
+    }
+
+    /// Whether the first life ends at one of these points.
+    fn begins_with(&self, points: &[&str]) -> bool {
+        let first = self.deaths.first().copied().unwrap_or_default();
+        points.iter().any(|point| first.split_once(':').is_some_and(|(name, _)| name == *point))
+    }
 }
 
 /// What was seen, whether it is good or not.
@@ -85,6 +115,21 @@ fn own_address() -> String {
     format!("127.{}.{}.{}:{}", 1 + pid % 250, pid / 250 % 250, 1 + n % 250, 7070 + n / 250)
 }
 
+/// Does something with each, several at the same time: most of a story is waiting.
+pub fn at_once<T: Send, R: Send>(
+    items: impl IntoIterator<Item = T>,
+    work: impl Fn(T) -> R + Sync,
+) -> Vec<R> {
+    const N_AT_ONCE: usize = 8;
+    let left = Mutex::new(items.into_iter().collect::<VecDeque<_>>());
+    let next = || left.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+    let some = || std::iter::from_fn(next).map(&work).collect::<Vec<_>>();
+    thread::scope(|scope| {
+        let threads = [(); N_AT_ONCE].map(|()| scope.spawn(some));
+        threads.into_iter().flat_map(|thread| thread.join().expect("no story panics")).collect()
+    })
+}
+
 /// Lets it happen.
 pub fn tell(story: Story<'_>) -> Seen {
     let env = env();
@@ -108,9 +153,14 @@ struct Stage<'a> {
     env: &'a Env,
     story: Story<'a>,
     address: String,
-    worker_name: &'static str,
+    n_former: usize,
     coordinator: Coordinator,
     worker: Option<RemoteWorker>,
+    /// Of coordinators and of workers that have died.
+    n_coordinators: usize,
+    n_workers: usize,
+    /// Coordinators that have told where they listen, the present one left out.
+    n_listened: usize,
     /// Logs of workers that died.
     former_logs: Vec<Vec<String>>,
     seen: Seen,
@@ -120,75 +170,82 @@ impl<'a> Stage<'a> {
     fn open(env: &'a Env, story: Story<'a>) -> Self {
         let address = own_address();
         let mut stage = Self {
-            coordinator: start_coordinator(env, &address, story.coordinator),
+            coordinator: start_coordinator(env, &address, &story.coordinator.of_life(0)),
             env,
             story,
             address,
-            worker_name: "worker",
+            n_former: 0,
             worker: None,
+            n_coordinators: 0,
+            n_workers: 0,
+            n_listened: 0,
             former_logs: Vec::new(),
             seen: Seen::default(),
         };
         if story.has_former_worker {
-            let worker = stage.start_worker("worker.checkpoint.published:1");
-            stage.worker = Some(worker);
-            while stage.seen.n_deaths == 0 {
-                stage.revive_worker(story.worker, "other");
-                thread::sleep(Duration::from_millis(5));
-            }
-            stage.seen.n_deaths = 0;
-        } else {
-            stage.worker = Some(stage.start_worker(story.worker));
+            eventually("a published checkpoint", || stage.former_worker_publishes().then_some(()));
         }
+        if story.damages_published {
+            damage_published(&env.report(&SWEEP));
+        }
+        stage.worker = Some(stage.start_worker("worker", &story.worker.of_life(0)));
         stage
     }
 
-    fn start_worker(&self, faults: &str) -> RemoteWorker {
+    /// A worker with a cache of its own dies with a published checkpoint, or else before it can
+    /// report the trial's outcome.
+    fn former_worker_publishes(&mut self) -> bool {
+        self.n_former += 1;
+        let faults = "worker.checkpoint.published:1,worker.outcome.fresh:1";
+        let mut worker = self.start_worker(&format!("former-{}", self.n_former), faults);
+        eventually("its death", || worker.ended());
+        worker.log().iter().any(|line| line.contains("published the checkpoint"))
+    }
+
+    fn start_worker(&self, name: &str, faults: &str) -> RemoteWorker {
         let url = format!("http://{}", self.address);
         let variables = [("SWEEP_FAULT", faults), ("RUST_LOG", "worker=debug")];
-        self.env.start_worker_in(&url, self.worker_name, &WORKER, &variables)
+        self.env.start_worker_in(&url, name, &WORKER, &variables)
     }
 
     /// Starts again what has died; true once the coordinator has ended well.
     fn is_over(&mut self) -> bool {
-        let bugs = bugs_of(self.story.worker);
-        self.revive_worker(&bugs, self.worker_name);
+        self.revive_worker();
         let Some(status) = self.coordinator.ended() else { return false };
+        let log = self.coordinator.log();
+        self.n_listened += usize::from(log.iter().any(|line| line.starts_with("listening on ")));
         if status.code() == Some(0) {
             return true;
         }
-        self.check_acknowledged();
+        self.n_coordinators += 1;
         // The report is built in a child, and its death is an error that is told.
-        let last = self.coordinator.log().pop();
-        let is_child = last.as_ref().is_some_and(|line| line.contains("signal: 9"));
-        match is_child {
+        match log.last().is_some_and(|line| line.contains("signal: 9")) {
             true => self.seen.n_deaths += 1,
-            false => self.died("coordinator", status, last),
+            false => self.died("coordinator", status, log.last()),
         }
-        let bugs = bugs_of(self.story.coordinator);
-        self.coordinator = start_coordinator(self.env, &self.address, &bugs);
+        let faults = self.story.coordinator.of_life(self.n_coordinators);
+        self.coordinator = start_coordinator(self.env, &self.address, &faults);
         false
     }
 
-    fn revive_worker(&mut self, faults: &str, name: &'static str) {
+    fn revive_worker(&mut self) {
         let Some(worker) = self.worker.as_mut() else { return };
         let Some(status) = worker.ended() else { return };
-        self.former_logs.push(worker.log());
+        let log = worker.log();
         self.worker = None;
-        if status.code() == Some(0) {
-            return;
+        if status.code() != Some(0) {
+            self.n_workers += 1;
+            self.died("worker", status, log.last());
+            let faults = self.story.worker.of_life(self.n_workers);
+            self.worker = Some(self.start_worker("worker", &faults));
         }
-        let log = self.former_logs.last().and_then(|log| log.last()).cloned();
-        self.died("worker", status, log);
-        self.worker_name = name;
-        self.worker = Some(self.start_worker(faults));
+        self.former_logs.push(log);
     }
 
-    fn died(&mut self, who: &str, status: ExitStatus, last_line: Option<String>) {
+    fn died(&mut self, who: &str, status: ExitStatus, last_line: Option<&String>) {
         self.seen.n_deaths += 1;
         if status.signal() != Some(9) {
-            let last_line = last_line.unwrap_or_default();
-            self.seen.wrong.push(format!("the {who} ended with {status}: {last_line}"));
+            self.seen.wrong.push(format!("the {who} ended with {status}: {last_line:?}"));
         }
     }
 
@@ -198,26 +255,9 @@ impl<'a> Stage<'a> {
         logs
     }
 
-    /// The state that a dead coordinator left holds every trial that a worker was told is recorded.
-    fn check_acknowledged(&mut self) {
-        let acknowledged: BTreeSet<String> =
-            self.logs().iter().flat_map(|log| trials(log, " is recorded")).collect();
-        if acknowledged.is_empty() {
-            return;
-        }
-        let status = self.env.status(&SWEEP);
-        let n_recorded = status.n_completed + status.n_diverged;
-        if n_recorded < acknowledged.len() {
-            self.seen.wrong.push(format!(
-                "{} trials were acknowledged, and {n_recorded} are recorded",
-                acknowledged.len()
-            ));
-        }
-    }
-
     /// What a worker had done before it died after a sync of its spool is not trained again.
     fn check_spooled(&mut self) {
-        if !SPOOLED_AT.iter().any(|point| self.story.worker.contains(point)) {
+        if !self.story.worker.begins_with(&SPOOLED_AT) {
             return;
         }
         let logs = self.logs();
@@ -231,6 +271,23 @@ impl<'a> Stage<'a> {
         }
     }
 
+    /// Each start has a term of its own. Who died on the way to its listeners may have none.
+    fn check_terms(&mut self) {
+        let text = fs::read_to_string(self.env.report(&SWEEP).join("report.md"));
+        let text = text.expect("a complete report");
+        let (_, rest) = text.split_once(" of running time over ").expect("a word on the time");
+        let n_starts = rest.split_whitespace().next().and_then(|number| number.parse().ok());
+        let n_starts: usize = n_starts.expect("a number of starts");
+        let n_lives = 1 + self.n_coordinators;
+        if n_starts < self.n_listened || n_lives < n_starts {
+            let text = format!(
+                "{n_starts} terms in {n_lives} lives, {} of which listened",
+                self.n_listened
+            );
+            self.seen.wrong.push(text);
+        }
+    }
+
     /// The end is that of an undisturbed run, and nothing was trained again for nothing.
     fn check(&mut self) {
         let files = canonical_files(&self.env.report(&SWEEP));
@@ -241,10 +298,12 @@ impl<'a> Stage<'a> {
         if verified.code != 0 {
             self.seen.wrong.push(format!("verify: {verified:#?}"));
         }
+        self.check_terms();
         self.check_spooled();
         for log in self.logs() {
             let refused = log.iter().filter(|line| line.contains("did not record its outcome"));
             self.seen.wrong.extend(refused.cloned());
+            // It forgets an outcome when the coordinator says that it is recorded, and not before.
             let done = trials(&log, " done: ");
             let once: BTreeSet<&String> = done.iter().collect();
             if once.len() < done.len() {
@@ -254,10 +313,16 @@ impl<'a> Stage<'a> {
     }
 }
 
-/// What of these faults is there again after a death.
-fn bugs_of(faults: &str) -> String {
-    let bugs: Vec<&str> = faults.split(',').filter(|fault| fault.starts_with("bug.")).collect();
-    bugs.join(",")
+/// Changes one byte of the parameters in each checkpoint that the coordinator keeps.
+fn damage_published(report: &Path) {
+    for trial in fs::read_dir(report.join(".state/checkpoints")).expect("a folder").flatten() {
+        for file in fs::read_dir(trial.path()).expect("a folder").flatten() {
+            let mut bytes = fs::read(file.path()).expect("a checkpoint");
+            let place = bytes.len() * 3 / 4;
+            bytes[place] ^= 0x40;
+            fs::write(file.path(), bytes).expect("a checkpoint can be written");
+        }
+    }
 }
 
 fn start_coordinator(env: &Env, address: &str, faults: &str) -> Coordinator {
