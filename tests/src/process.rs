@@ -103,6 +103,11 @@ impl Process {
         self.stderr.so_far()
     }
 
+    /// All lines of stderr of a process that has ended; waits for whoever else holds it.
+    pub fn whole_log(&self) -> Vec<String> {
+        self.stderr.all()
+    }
+
     fn exit_status(&mut self) -> ExitStatus {
         let started = Instant::now();
         eventually("the process's end", || {

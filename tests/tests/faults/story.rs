@@ -199,7 +199,7 @@ impl<'a> Stage<'a> {
         let faults = "worker.checkpoint.published:1,worker.outcome.fresh:1";
         let mut worker = self.start_worker(&format!("former-{}", self.n_former), faults);
         eventually("its death", || worker.ended());
-        worker.log().iter().any(|line| line.contains("published the checkpoint"))
+        worker.whole_log().iter().any(|line| line.contains("published the checkpoint"))
     }
 
     fn start_worker(&self, name: &str, faults: &str) -> RemoteWorker {
@@ -212,7 +212,7 @@ impl<'a> Stage<'a> {
     fn is_over(&mut self) -> bool {
         self.revive_worker();
         let Some(status) = self.coordinator.ended() else { return false };
-        let log = self.coordinator.log();
+        let log = self.coordinator.whole_log();
         self.n_listened += usize::from(log.iter().any(|line| line.starts_with("listening on ")));
         if status.code() == Some(0) {
             return true;
@@ -229,10 +229,8 @@ impl<'a> Stage<'a> {
     }
 
     fn revive_worker(&mut self) {
-        let Some(worker) = self.worker.as_mut() else { return };
-        let Some(status) = worker.ended() else { return };
-        let log = worker.log();
-        self.worker = None;
+        let Some(status) = self.worker.as_mut().and_then(|worker| worker.ended()) else { return };
+        let log = self.worker.take().map(|worker| worker.whole_log()).unwrap_or_default();
         if status.code() != Some(0) {
             self.n_workers += 1;
             self.died("worker", status, log.last());
