@@ -100,7 +100,7 @@ impl FirstLayer {
             weights: numbers(N_INPUTS * PANEL),
             sums: Floats::zeros(n * PANEL),
             cursors: vec![0..0; n],
-            by_input: InputRows::with_capacity(N_INPUTS, n * N_INPUTS),
+            by_input: InputRows::new(N_INPUTS, n, N_INPUTS),
         }
     }
 

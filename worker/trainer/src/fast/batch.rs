@@ -29,10 +29,8 @@ impl Gathered {
     pub(crate) fn new(data: &PreparedData, capacity: usize, batch_size: usize) -> Self {
         let n_inputs = data.n_inputs();
         let (by_input, n_dense) = match &data.train.values {
-            Values::Sparse(rows) => {
-                (InputRows::with_capacity(n_inputs, batch_size * rows.longest()), 0)
-            }
-            Values::Dense(_) => (InputRows::with_capacity(n_inputs, 0), capacity * n_inputs),
+            Values::Sparse(rows) => (InputRows::new(n_inputs, batch_size, rows.longest()), 0),
+            Values::Dense(_) => (InputRows::new(0, 0, 0), capacity * n_inputs),
         };
         Self {
             labels: Vec::with_capacity(capacity),

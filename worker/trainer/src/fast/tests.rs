@@ -85,6 +85,20 @@ fn batches_that_fit_no_cache() {
     }
 }
 
+/// Their entries are counted before they are sorted.
+#[test]
+fn batches_of_too_many_inputs_to_give_each_room_for_all() {
+    let data = Generated { n_inputs: 700, n_train: 500, ..Generated::SPARSE }.prepare(Scale::Unit);
+    for batch_size in [190, 200] {
+        let changes = [
+            ("batch_size", Value::Count(batch_size)),
+            ("hidden", Value::Widths(vec![5])),
+            ("epochs", Value::Count(1)),
+        ];
+        assert_equal_everywhere(&config(OptimizerKind::Sgd, &changes), &data);
+    }
+}
+
 #[test]
 fn no_hidden_layer_and_many() {
     for data in &all_data()[..2] {

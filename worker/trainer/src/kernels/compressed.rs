@@ -72,21 +72,29 @@ impl SampleRows<'_> {
     }
 }
 
-/// The entries of a batch by input: a counting sort, whose second half is done by the forward pass as
-/// it meets the entries.
+/// The entries of a batch by input, sorted by the forward pass as it meets them.
 #[derive(Debug)]
 pub(crate) struct InputRows {
-    /// Input k has `starts[k]..starts[k + 1]`; samples ascend.
+    /// Input k has `starts[k]..ends[k]`; samples ascend.
     starts: Vec<u32>,
+    ends: Vec<u32>,
     entries: Vec<Entry>,
+    /// Samples that every input has room for; without it, entries are counted first.
+    room: Option<usize>,
     n_samples: usize,
 }
+
+/// Room for all samples at every input is taken up to so many entries (1 MB).
+const MAX_ROOM: usize = 128 << 10;
 
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Entry {
     pub sample: u32,
     pub value: f32,
 }
+
+/// Entries in a cache line.
+const LINE_ENTRIES: usize = 64 / size_of::<Entry>();
 
 /// Takes the entries one by one. Pointers, because a kernel can keep them in registers.
 #[derive(Clone, Copy)]
@@ -100,7 +108,7 @@ impl Filling {
     /// `fill` was told a row that has the entry, it comes once, and its `InputRows` live.
     #[inline(always)]
     pub(super) unsafe fn push(self, input: usize, entry: Entry) {
-        // SAFETY: rows' inputs are below `n_inputs`, and `fill` left the entry a place.
+        // SAFETY: rows' inputs are below `n_inputs`, and `fill` left each entry a place.
         unsafe {
             let end = self.ends.add(input);
             self.entries.add(*end as usize).write(entry);
@@ -110,33 +118,50 @@ impl Filling {
 }
 
 impl InputRows {
-    /// With room for so many entries.
-    pub(crate) fn with_capacity(n_inputs: usize, n_entries: usize) -> Self {
-        Self { starts: vec![0; n_inputs + 1], entries: Vec::with_capacity(n_entries), n_samples: 0 }
+    /// For batches up to this size, whose rows have at most `longest` entries.
+    pub(crate) fn new(n_inputs: usize, batch_size: usize, longest: usize) -> Self {
+        // An odd number of cache lines: the first ones of all inputs spread over all sets.
+        let stride = LINE_ENTRIES * (batch_size.div_ceil(LINE_ENTRIES) | 1);
+        let is_roomy = n_inputs * stride <= MAX_ROOM;
+        let (starts, entries) = if is_roomy {
+            let starts = (0..n_inputs).map(|input| (input * stride) as u32).collect();
+            (starts, vec![Entry::default(); n_inputs * stride])
+        } else {
+            (vec![0; n_inputs], Vec::with_capacity(batch_size * longest))
+        };
+        let room = is_roomy.then_some(stride);
+        Self { starts, ends: vec![0; n_inputs], entries, room, n_samples: 0 }
     }
 
     /// Makes a place for every entry of the samples.
     pub(super) fn fill(&mut self, samples: SampleRows<'_>) -> Filling {
-        let Self { starts, entries, n_samples } = self;
-        assert_eq!(starts.len(), samples.n_inputs() + 1);
-        *n_samples = samples.rows.len();
-        starts.fill(0);
+        assert_eq!(self.starts.len(), samples.n_inputs());
+        self.n_samples = samples.rows.len();
+        match self.room {
+            Some(room) => assert!(self.n_samples <= room, "a batch is larger than was told"),
+            None => self.count(samples),
+        }
+        self.ends.copy_from_slice(&self.starts);
+        Filling { ends: self.ends.as_mut_ptr(), entries: self.entries.as_mut_ptr() }
+    }
+
+    /// Sets the starts so that every input has just the room it needs.
+    fn count(&mut self, samples: SampleRows<'_>) {
+        self.starts.fill(0);
         for &row in samples.rows {
             for &input in samples.all.row(row as usize).0 {
-                starts[usize::from(input) + 1] += 1;
+                self.starts[usize::from(input)] += 1;
             }
         }
-        // First one place to the left of where each input begins, because filling moves it on.
         let mut begin = 0;
-        for start in &mut starts[1..] {
+        for start in &mut self.starts {
             begin += std::mem::replace(start, begin);
         }
-        entries.resize(begin as usize, Entry::default());
-        Filling { ends: starts[1..].as_mut_ptr(), entries: entries.as_mut_ptr() }
+        self.entries.resize(begin as usize, Entry::default());
     }
 
     pub(super) fn n_inputs(&self) -> usize {
-        self.starts.len() - 1
+        self.starts.len()
     }
 
     /// Every entry's sample is below.
@@ -153,7 +178,7 @@ impl InputRows {
         // SAFETY: the starts are in range by construction.
         unsafe {
             let start = *self.starts.get_unchecked(input) as usize;
-            let end = *self.starts.get_unchecked(input + 1) as usize;
+            let end = *self.ends.get_unchecked(input) as usize;
             self.entries.get_unchecked(start..end)
         }
     }

@@ -5,12 +5,17 @@ use std::ops::Range;
 
 use super::compressed::{Entry, InputRows, SampleRows};
 use super::lanes::Lanes;
+use super::prefetch_line;
 use super::product::{Finish, finish};
 
 /// Weights of the inputs that all samples pass before the next block, and deltas that all inputs
 /// pass before the next columns. Somewhat more than the first-level cache was fastest, because each
 /// block loads and stores every sample's sums.
 const CACHE_FLOATS: usize = 12 * 1024;
+
+/// Samples whose entries are asked for ahead: weights have driven them out of the first-level cache
+/// since the last block.
+const ENTRIES_AHEAD: usize = 2;
 
 /// One panel of `sums += samples x weights`; both have `width` columns (a multiple of 16).
 #[derive(Debug)]
@@ -109,14 +114,20 @@ unsafe fn forward_columns<L: Lanes, const R: usize>(
     let (inputs, values) = p.samples.entries();
     let n_inputs = p.samples.n_inputs();
     let block = usize::max(1, CACHE_FLOATS / (R * L::N));
-    p.samples.write_ranges(p.cursors);
+    let n_samples = p.samples.rows.len();
+    let cursors = &mut p.cursors[..n_samples];
+    p.samples.write_ranges(cursors);
     // Locals, because what a pointer leads to is loaded again after every store.
     let (width, weights) = (p.width, p.weights.as_ptr().wrapping_add(col));
     let mut block_end = 0;
     while block_end < n_inputs {
         block_end = usize::min(block_end + block, n_inputs);
-        for (sample, left) in p.cursors[..p.samples.rows.len()].iter_mut().enumerate() {
-            let Range { start: mut cursor, end } = *left;
+        for sample in 0..n_samples {
+            let Range { start: mut cursor, end } = cursors[sample];
+            let later = cursors[usize::min(sample + ENTRIES_AHEAD, n_samples - 1)].start;
+            prefetch_line(inputs.as_ptr().wrapping_add(later));
+            prefetch_line(values.as_ptr().wrapping_add(later));
+            prefetch_line(values.as_ptr().wrapping_add(later + 16));
             // SAFETY: entries are in range by construction, and `check` compared samples, inputs
             // and columns with the slices.
             unsafe {
@@ -146,7 +157,7 @@ unsafe fn forward_columns<L: Lanes, const R: usize>(
                     sum.store(row.add(r * L::N));
                 }
             }
-            left.start = cursor;
+            cursors[sample].start = cursor;
         }
     }
     col + R * L::N
