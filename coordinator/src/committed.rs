@@ -1,4 +1,4 @@
-//! The files of a complete report, read back: all that can be known of a sweep without its state.
+//! The files of a report, read back: all that can be known of a sweep without its state.
 
 use std::{collections::HashMap, fs, path::Path};
 
@@ -11,7 +11,7 @@ use report::{
 
 use crate::{confirm, report_input};
 
-/// A complete report: the sweep that it tells of, and what it tells.
+/// A report: the sweep that it tells of, and what it tells.
 pub struct Committed {
     pub plan: Plan,
     /// In the order of the result tables.
@@ -25,7 +25,7 @@ impl Committed {
 
     pub fn of(folder: &Path, manifest: &Manifest) -> anyhow::Result<Self> {
         let mut plan = plan_grid(folder, manifest)?;
-        let trials = report::read_trials(folder, &report_input::columns())?;
+        let trials = report::read_trials(folder, manifest, &report_input::columns())?;
         if 0 < plan.n_confirm_seeds {
             let accuracy = manifest.data.largest_valid_class_share.with_context(|| {
                 format!(
@@ -50,12 +50,16 @@ fn outcomes(plan: &Plan, trials: &[Trial], chance: Score) -> Vec<Outcome> {
             Some(Score { accuracy: best.valid_accuracy, loss: best.valid_loss })
         }
     };
-    let scored = trials.iter().filter_map(|trial| match &trial.state {
-        State::Done(done) => Some((trial.id.parse::<TrialId>().ok()?, score(done)?)),
-        State::Open | State::Failed { .. } | State::Cancelled => None,
+    let recorded = trials.iter().filter_map(|trial| {
+        let outcome = match &trial.state {
+            State::Done(done) => Outcome::Scored(score(done)?),
+            State::Failed { .. } => Outcome::Failed,
+            State::Open | State::Cancelled => Outcome::Open,
+        };
+        Some((trial.id.parse::<TrialId>().ok()?, outcome))
     });
-    let scored: HashMap<TrialId, Score> = scored.collect();
-    let outcome = |id| scored.get(id).map_or(Outcome::Open, |score| Outcome::Scored(*score));
+    let recorded: HashMap<TrialId, Outcome> = recorded.collect();
+    let outcome = |id| recorded.get(id).copied().unwrap_or(Outcome::Open);
     plan.grid().iter().map(|trial| outcome(&trial.id)).collect()
 }
 
@@ -72,22 +76,13 @@ pub fn plan_grid(folder: &Path, manifest: &Manifest) -> anyhow::Result<Plan> {
     plan(&folder.join("sweep.toml"), manifest)
 }
 
-/// # Errors
-/// Also for the manifest of an incomplete report.
 pub fn read_manifest(folder: &Path) -> anyhow::Result<Manifest> {
     let path = folder.join("manifest.json");
     let text = fs::read_to_string(&path).with_context(|| {
-        format!("{}: cannot be read; expected the folder of a complete report", path.display())
+        format!("{}: cannot be read; expected the folder of a report", path.display())
     })?;
-    let manifest: Manifest = serde_json::from_str(&text)
-        .with_context(|| format!("{}: is no manifest of a report", path.display()))?;
-    if manifest.results_sha256.is_none() {
-        bail!(
-            "{}: its report is not complete; expected the folder of one that is, with a results.csv",
-            folder.display()
-        );
-    }
-    Ok(manifest)
+    serde_json::from_str(&text)
+        .with_context(|| format!("{}: is no manifest of a report", path.display()))
 }
 
 fn plan(path: &Path, manifest: &Manifest) -> anyhow::Result<Plan> {

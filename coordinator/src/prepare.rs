@@ -12,7 +12,7 @@ use coordinator_core::{
     event::{Action, Record},
     lease::TrialIndex,
     ledger::Ledger,
-    sweep::{self, Plan},
+    sweep::{self, Draft, Plan, SweepFile},
 };
 use trainer::Isa;
 use worker::faults;
@@ -56,11 +56,31 @@ pub fn plan_file(path: &Path, data_folder: Option<&Path>) -> Result<Planned, Ref
         source.print(&problems);
         Refusal::Usage(String::new())
     };
-    let file = sweep::parse(&source.text).map_err(refuse)?;
-    let loaded = datasets::load(&file.dataset, data_folder.unwrap_or(source.folder()))
-        .map_err(|error| refuse(vec![error.into_problem(file.dataset_span.clone())]))?;
-    let plan = sweep::plan(&file, &loaded.facts).map_err(refuse)?;
-    Ok(Planned { text: source.text, loaded, plan })
+    let Draft { file, mut problems } = sweep::draft(&source.text);
+    let Some(file) = file else { return Err(refuse(problems)) };
+    match load_and_plan(&file, data_folder.unwrap_or(source.folder())) {
+        Ok((loaded, plan)) if problems.is_empty() => {
+            return Ok(Planned { text: source.text, loaded, plan });
+        }
+        Ok(_) => {}
+        Err(more) => problems.extend(more),
+    }
+    sweep::sort_by_place(&mut problems);
+    Err(refuse(problems))
+}
+
+/// Where the data cannot be had, what is wrong with the file beside is told all the same.
+fn load_and_plan(
+    file: &SweepFile,
+    folder: &Path,
+) -> Result<(LoadedDataset, Plan), Vec<sweep::Problem>> {
+    let loaded = datasets::load(&file.dataset, folder).map_err(|error| {
+        let mut problems = sweep::check_without_data(file);
+        problems.push(error.into_problem(file.dataset_span.clone()));
+        problems
+    })?;
+    let plan = sweep::plan(file, &loaded.facts)?;
+    Ok((loaded, plan))
 }
 
 /// The instruction set to train with; a `SWEEP_ISA` that cannot be had is wrong usage.

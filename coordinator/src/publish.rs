@@ -1,5 +1,5 @@
-//! Builds a report from a state and puts it where readers find it: the complete set replaces the
-//! folder's files, anything less goes to `partial/`.
+//! Builds a report from a state and puts it where readers find it: once every trial has its outcome
+//! the set replaces the folder's files, before that it goes to `partial/`.
 
 use std::{
     fs, io,
@@ -28,8 +28,8 @@ pub struct Published {
     pub short_table: Vec<Vec<String>>,
 }
 
-/// Builds the report of the state `state` into the folder `out`; with `partial_only`, the files of
-/// a complete report are left alone even if this one is complete too.
+/// Builds the report of the state `state` into the folder `out`; with `partial_only`, the files in
+/// the folder itself are left alone even if every trial has its outcome.
 pub fn publish(state: &Path, out: &Path, partial_only: bool) -> anyhow::Result<Published> {
     let database = database_in(state);
     if !database.exists() {
@@ -50,7 +50,7 @@ pub fn publish(state: &Path, out: &Path, partial_only: bool) -> anyhow::Result<P
     let built = report::build(&input, &building);
     faults::point("coordinator.report.built");
     let moved = built.map_err(anyhow::Error::from).and_then(|built| {
-        let is_top = built.complete && !partial_only;
+        let is_top = built.counts.is_settled() && !partial_only;
         let folder =
             if is_top { replace_top(&building, out) } else { replace_partial(&building, out) };
         Ok((built, folder.with_context(made)?))
@@ -61,7 +61,7 @@ pub fn publish(state: &Path, out: &Path, partial_only: bool) -> anyhow::Result<P
     let (built, folder) = moved?;
     Ok(Published {
         report: folder.join("report.md"),
-        complete: built.complete,
+        complete: built.counts.is_complete(),
         n_diverged: built.counts.n_diverged,
         results_sha256: built.results_sha256,
         short_table: built.short_table,

@@ -3,20 +3,25 @@
 
 use std::{
     collections::HashMap,
-    fs,
     io::{self, Write},
     path::Path,
     sync::{Arc, atomic::AtomicBool},
     time::Instant,
 };
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{anyhow, bail};
 use coordinator_core::sweep::{Trial, TrialId};
+use report::{
+    Manifest,
+    input::{State, Trial as Recorded},
+};
 use trainer::{Ending, EpochEnd, LayerWeights, PreparedData, Scale, Trainer, TrialResult};
 
 use crate::{
     cli,
+    committed::read_manifest,
     prepare::{self, Planned, Refusal},
+    report_input,
     terminal::percent,
     values::label,
     weights,
@@ -31,18 +36,21 @@ pub fn replay(arguments: &cli::Replay) -> Result<(), Refusal> {
     }
     let isa = prepare::choose_isa()?;
     let folder = &arguments.folder;
-    let rows = recorded(&folder.join("results.csv"))?;
+    let manifest = read_manifest(folder)?;
+    let rows = report::read_results(folder, &manifest, &report_input::columns())
+        .map_err(anyhow::Error::from)?;
     let data_folder = arguments.from.as_deref();
     let planned = prepare::plan_file(&folder.join("sweep.toml"), data_folder)?;
-    let id = find(&arguments.trial, &rows, folder)?;
+    let id = find(&arguments.trial, &rows, &manifest)?;
     let plan = &planned.plan;
     let of_grid = plan.grid().iter().find(|trial| trial.id == id).copied();
     let trial = of_grid.or_else(|| plan.confirm_trial(id)).ok_or_else(|| {
-        anyhow!("trial {id} is recorded in results.csv, but is not among the trials of sweep.toml")
+        anyhow!(
+            "trial {id} is recorded in {}, but is not among the trials of sweep.toml",
+            manifest.results_csv()
+        )
     })?;
-    let digest = rows.iter().find(|row| row.id == id).map(|row| row.digest.as_str());
-    let digest = digest.filter(|digest| !digest.is_empty());
-    let digest = digest.ok_or_else(|| anyhow!("trial {id} has no recorded digest"))?;
+    let digest = digest_of(id, &rows)?;
     let trained = train(&planned, trial, isa)?;
     compare(id, digest, &trained.result)?;
     if let Some(path) = &arguments.save {
@@ -80,46 +88,22 @@ fn save(path: &Path, id: TrialId, planned: &Planned, trained: &Trained) -> anyho
     Ok(())
 }
 
-struct Row {
-    id: TrialId,
-    digest: String,
-}
-
-/// The first and the last column: ids and digests. None of the columns holds a comma.
-fn recorded(path: &Path) -> anyhow::Result<Vec<Row>> {
-    let text = fs::read_to_string(path).with_context(|| {
-        format!("{}: cannot be read; expected the folder of a complete report", path.display())
-    })?;
-    let mut lines = text.lines();
-    let header = lines.next().unwrap_or_default();
-    if !(header.starts_with("trial_id,") && header.ends_with(",digest")) {
-        bail!("{}:1: expected columns from trial_id to digest", path.display());
-    }
-    let expected = |number: usize| {
-        anyhow!("{}:{number}: expected a row from a trial id to a digest", path.display())
+fn find(wanted: &str, rows: &[Recorded], manifest: &Manifest) -> Result<TrialId, Refusal> {
+    let prefix = match (wanted, &manifest.best_trial_id) {
+        ("best", Some(best)) => best.as_str(),
+        ("best", None) => return Err(anyhow!("manifest.json: names no best trial").into()),
+        (prefix, _) => prefix,
     };
-    (2..).zip(lines).map(|(number, line)| row(line).ok_or_else(|| expected(number))).collect()
-}
-
-fn row(line: &str) -> Option<Row> {
-    let (id, rest) = line.split_once(',')?;
-    let (_, digest) = rest.rsplit_once(',')?;
-    Some(Row { id: id.parse().ok()?, digest: digest.into() })
-}
-
-fn find(wanted: &str, rows: &[Row], folder: &Path) -> Result<TrialId, Refusal> {
-    let prefix = if wanted == "best" { best(folder)? } else { wanted.into() };
-    TrialId::find(&prefix, rows.iter().map(|row| row.id))
+    TrialId::find(prefix, rows.iter().filter_map(|row| row.id.parse().ok()))
         .map_err(|error| Refusal::Usage(format!("trial {wanted}: {error}")))
 }
 
-fn best(folder: &Path) -> anyhow::Result<String> {
-    let path = folder.join("manifest.json");
-    let text = fs::read_to_string(&path).with_context(|| format!("{}", path.display()))?;
-    let manifest: serde_json::Value =
-        serde_json::from_str(&text).with_context(|| format!("{}", path.display()))?;
-    let id = manifest["best_trial_id"].as_str();
-    id.map(Into::into).ok_or_else(|| anyhow!("{}: names no best trial", path.display()))
+fn digest_of(id: TrialId, rows: &[Recorded]) -> anyhow::Result<&str> {
+    let row = rows.iter().find(|row| row.id == id.to_string());
+    match row.map(|row| &row.state) {
+        Some(State::Done(done)) => Ok(&done.digest),
+        _ => bail!("trial {id} has no result to compare with: it failed, was cancelled or is open"),
+    }
 }
 
 fn train(planned: &Planned, trial: Trial, isa: trainer::Isa) -> anyhow::Result<Trained> {

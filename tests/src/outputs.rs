@@ -32,9 +32,14 @@ pub fn files_in(folder: &Path) -> BTreeMap<String, String> {
 /// A row of `results.csv`, by column.
 pub type Row = BTreeMap<String, String>;
 
-/// The rows of a report folder's `results.csv`. None of its values needs quotes.
+/// The rows of a report folder's `results.csv`.
 pub fn results(report: &Path) -> Vec<Row> {
-    let text = fs::read_to_string(report.join("results.csv")).expect("a complete sweep");
+    rows(&report.join("results.csv"))
+}
+
+/// The rows of a table of results. None of its values needs quotes.
+pub fn rows(path: &Path) -> Vec<Row> {
+    let text = fs::read_to_string(path).expect("a table of results");
     let mut lines = text.lines();
     let header: Vec<&str> = lines.next().expect("a header").split(',').collect();
     let row = |line: &str| {

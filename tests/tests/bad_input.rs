@@ -101,6 +101,20 @@ fn all_problems_are_told_at_once() {
     env.write("bad.toml", text);
     let ended = env.coordinator(&["--sweep", "bad.toml"]).expect(2);
     assert_words(&ended, &["bad.toml:16:14", "bad.toml:19:1", "2 problems in bad.toml"]);
+
+    // What the file asks, what its points and its data can answer: each is looked at by itself.
+    let claim = "[[hypothesis]]\nclaim = \"c\"\nbetter = { depth = 9 }\nthan = { depth = 1 }\n";
+    let text = Sweep::SHORT.to_toml() + "[report]\nmetric = \"accuracy\"\n" + claim;
+    for (old, new, words) in [
+        ("[16, 50]", "[16, 501]", "larger than the training set"),
+        ("path = \"data\"", "path = \"nowhere\"", "No such file or directory"),
+    ] {
+        assert!(text.contains(old), "{text}");
+        env.write("bad.toml", text.replace(old, new));
+        let ended = env.coordinator(&["--sweep", "bad.toml"]).expect(2);
+        let all = [words, "`metric` cannot be", "about no point", "3 problems in bad.toml"];
+        assert_words(&ended, &all);
+    }
 }
 
 #[test]

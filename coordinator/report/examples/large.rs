@@ -26,21 +26,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
+const OPTIMIZERS: &str = "adagrad adam adamw backtracking lion momentum nesterov rmsprop sgd sls";
+
 /// Ten optimizers, twenty learning rates, twenty batch sizes, five depths, five seeds.
 fn large() -> Shape {
     Shape {
-        optimizers: vec![
-            "adagrad",
-            "adam",
-            "adamw",
-            "backtracking",
-            "lion",
-            "momentum",
-            "nesterov",
-            "rmsprop",
-            "sgd",
-            "sls",
-        ],
+        optimizers: OPTIMIZERS.split(' ').collect(),
         learning_rates: (1..=20).map(|i| f64::from(i) / 20.0).collect(),
         batch_sizes: (1..=20).map(|i| 16 * i).collect(),
         depths: (1..=5).collect(),

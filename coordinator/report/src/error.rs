@@ -14,7 +14,7 @@ pub enum ReportError {
     Shape { id: String, found: usize, expected: usize },
     #[error("there is no column {name}; a report needs it")]
     MissingColumn { name: &'static str },
-    #[error("{path}: cannot be read; expected the folder of a complete report", path = path.display())]
+    #[error("{path}: cannot be read; expected the folder of a report", path = path.display())]
     Read { path: PathBuf, source: std::io::Error },
     #[error("{path}: cannot be read as Parquet", path = path.display())]
     Parquet { path: PathBuf, source: polars::error::PolarsError },

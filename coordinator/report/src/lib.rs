@@ -30,8 +30,6 @@ use input::Input;
 /// What was built.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Built {
-    /// Every trial completed or diverged.
-    pub complete: bool,
     /// Of `results.csv`, 64 hex digits; only for a complete sweep.
     pub results_sha256: Option<String>,
     pub counts: Counts,
@@ -50,9 +48,8 @@ pub struct Built {
 /// the columns.
 pub fn build(input: &Input, folder: &Path) -> Result<Built, ReportError> {
     let sweep = Sweep::new(input)?;
-    let complete = sweep.counts.is_complete();
     let mut out = Folder::new(folder);
-    let results_sha256 = write_tables(input, complete, &mut out)?;
+    let results_sha256 = write_tables(input, sweep.counts, &mut out)?;
     let (page, figures) = markdown::write(&sweep)?;
     out.write("report.md", page.as_bytes())?;
     out.write("report.html", html::page(&page, &figures).as_bytes())?;
@@ -67,7 +64,6 @@ pub fn build(input: &Input, folder: &Path) -> Result<Built, ReportError> {
         Manifest::of(input, sweep.counts, out.digests(), results_sha256.clone(), best_trial_id);
     out.write("manifest.json", manifest.to_json().as_bytes())?;
     Ok(Built {
-        complete,
         results_sha256,
         counts: sweep.counts,
         best,
@@ -79,10 +75,10 @@ pub fn build(input: &Input, folder: &Path) -> Result<Built, ReportError> {
 /// Writes the tables and gives the digest of `results.csv`, which exists only for a complete sweep.
 fn write_tables(
     input: &Input,
-    complete: bool,
+    counts: Counts,
     out: &mut Folder,
 ) -> Result<Option<String>, ReportError> {
-    let name = if complete { "results" } else { "results-incomplete" };
+    let name = counts.results_name();
     let mut results = tables::results(&input.columns, &input.trials)?;
     let csv = tables::csv_bytes(&results, "results")?;
     out.write(&format!("{name}.csv"), &csv)?;
@@ -91,5 +87,5 @@ fn write_tables(
     out.write("history.parquet", &tables::parquet_bytes(&mut history, "history")?)?;
     let mut timings = tables::timings(input)?;
     out.write("timings.parquet", &tables::parquet_bytes(&mut timings, "timings")?)?;
-    Ok(complete.then(|| sha256(&csv)))
+    Ok(counts.is_complete().then(|| sha256(&csv)))
 }

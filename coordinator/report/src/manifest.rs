@@ -94,6 +94,11 @@ impl Manifest {
         }
     }
 
+    /// The file with a row for each trial.
+    pub fn results_csv(&self) -> &'static str {
+        if self.results_sha256.is_some() { "results.csv" } else { "results-incomplete.csv" }
+    }
+
     pub(crate) fn to_json(&self) -> String {
         let mut text = serde_json::to_string_pretty(self)
             .expect("a manifest is texts and whole numbers, which always have a JSON form");

@@ -2,6 +2,7 @@
 
 use crate::analysis::{Clock, Sweep, percent, score_text};
 use crate::input::Metric;
+use crate::markdown::amount;
 use crate::stats;
 
 /// The best configuration, selected by the sweep's metric on the validation split.
@@ -57,7 +58,7 @@ pub(crate) fn short_table(sweep: &Sweep<'_>) -> Vec<Vec<String>> {
             stats::mean(&scores).map_or_else(dash, |mean| score_text(metric, mean)),
             half.unwrap_or_else(dash),
             test.map_or_else(dash, |test| format!("{} %", percent(test))),
-            clock.mean_cpu_s(&judged).map_or_else(dash, |s| format!("{s:.1}")),
+            clock.mean_cpu_s(&judged).map_or_else(dash, |s| amount(s, 1)),
             scores.len().to_string(),
         ]);
     }

@@ -2,12 +2,19 @@
 
 mod sample;
 
+use std::path::Path;
+
 use report::input::{Ending, State};
-use report::{ReportError, read_trials, results_csv};
+use report::{Manifest, ReportError, read_trials, results_csv};
 use sample::{Shape, input};
 
 fn shape() -> Shape {
     Shape { learning_rates: vec![0.1, 1.0], n_epochs: 2, n_seeds: 2, ..Shape::usual() }
+}
+
+fn manifest(folder: &Path) -> Manifest {
+    let text = std::fs::read_to_string(folder.join("manifest.json")).unwrap();
+    serde_json::from_str(&text).unwrap()
 }
 
 #[test]
@@ -18,9 +25,26 @@ fn trials_come_back_as_they_went_in() {
     done.history.clear();
     let folder = tempfile::tempdir().unwrap();
     report::build(&input, folder.path()).unwrap();
-    let trials = read_trials(folder.path(), &input.columns).unwrap();
+    let trials = read_trials(folder.path(), &manifest(folder.path()), &input.columns).unwrap();
     assert_eq!(trials, input.trials);
     let csv = std::fs::read(folder.path().join("results.csv")).unwrap();
+    assert_eq!(results_csv(&input.columns, &trials).unwrap(), csv);
+}
+
+#[test]
+fn trials_without_a_result_come_back_but_for_their_cause() {
+    let mut input = input(&shape());
+    input.trials[1].state = State::Cancelled;
+    input.trials[2].state = State::Open;
+    input.trials[3].state = State::Failed { cause: "no memory".into(), n_attempts: 3 };
+    let folder = tempfile::tempdir().unwrap();
+    report::build(&input, folder.path()).unwrap();
+    let manifest = manifest(folder.path());
+    assert_eq!(manifest.results_csv(), "results-incomplete.csv");
+    let trials = read_trials(folder.path(), &manifest, &input.columns).unwrap();
+    input.trials[3].state = State::Failed { cause: String::new(), n_attempts: 0 };
+    assert_eq!(trials, input.trials);
+    let csv = std::fs::read(folder.path().join("results-incomplete.csv")).unwrap();
     assert_eq!(results_csv(&input.columns, &trials).unwrap(), csv);
 }
 
@@ -29,11 +53,12 @@ fn damage_is_told_with_its_place() {
     let input = input(&shape());
     let folder = tempfile::tempdir().unwrap();
     report::build(&input, folder.path()).unwrap();
+    let manifest = manifest(folder.path());
     let path = folder.path().join("results.csv");
     let good = std::fs::read_to_string(&path).unwrap();
     let read_with = |text: &str| {
         std::fs::write(&path, text).unwrap();
-        read_trials(folder.path(), &input.columns).unwrap_err().to_string()
+        read_trials(folder.path(), &manifest, &input.columns).unwrap_err().to_string()
     };
     let error = read_with(&good.replacen(",grid,", ",gird,", 1));
     assert!(
@@ -46,6 +71,6 @@ fn damage_is_told_with_its_place() {
     assert!(error.ends_with("results.csv:1: there is no column seed"), "{error}");
     std::fs::write(&path, good).unwrap();
     std::fs::write(folder.path().join("history.parquet"), "no table").unwrap();
-    let error = read_trials(folder.path(), &input.columns).unwrap_err();
+    let error = read_trials(folder.path(), &manifest, &input.columns).unwrap_err();
     assert!(matches!(error, ReportError::Parquet { .. }), "{error}");
 }

@@ -103,7 +103,7 @@ fn equal_inputs_give_equal_bytes() {
     for (name, bytes) in &files {
         assert!(again[name] == *bytes, "{name} differs between two builds");
     }
-    assert!(first.complete);
+    assert!(first.counts.is_complete());
     check_page(&files);
 }
 
@@ -174,7 +174,7 @@ fn a_sweep_with_open_trials_is_partial() {
     }
     let n_open = input.trials.iter().filter(|t| matches!(t.state, State::Open)).count();
     let (built, files) = build(&input);
-    assert!(!built.complete && built.results_sha256.is_none());
+    assert!(!built.counts.is_settled() && built.results_sha256.is_none());
     assert_eq!(built.counts.n_open, n_open);
     assert!(files.contains_key("results-incomplete.csv") && !files.contains_key("results.csv"));
     let title = format!("# sample (partial, {} of 16)", 16 - n_open);
@@ -211,11 +211,15 @@ fn when_all_diverged_the_report_says_so() {
     let mut input = input(&small());
     input.trials.iter_mut().for_each(diverge);
     let (built, files) = build(&input);
-    assert!(built.complete);
+    assert!(built.counts.is_complete());
     assert_eq!(built.counts.n_diverged, 16);
     let page = text(&files, "report.md");
     assert!(page.contains("No configuration trained"), "{page}");
     assert!(page.contains("no trial that completed fills a cell"), "{page}");
+    let claims: Vec<&str> = page.lines().filter(|line| line.contains(". **")).collect();
+    assert_eq!(claims.len(), 3, "the last one has a margin");
+    assert!(claims.iter().all(|claim| claim.contains("*cannot be judged*; every trial diverged")));
+    assert!(!page.contains("does not hold*; effect"), "{page}");
     check_page(&files);
 }
 
@@ -242,6 +246,11 @@ fn a_failed_trial_shows_its_cause() {
     assert_eq!((built.counts.n_failed, built.counts.n_cancelled), (1, 1));
     assert!(text(&files, "report.md").contains("worker w1 crashed &#124; 3 times"));
     assert!(text(&files, "results-incomplete.csv").contains(",failed,"));
+    assert!(built.counts.is_settled() && built.results_sha256.is_none());
+    let page = text(&files, "report.md");
+    assert_eq!(page.lines().next(), Some("# sample (incomplete, 14 of 16)"));
+    assert!(page.contains("14 of 16 trials have a result, 1 failed, 1 cancelled."), "{page}");
+    assert!(page.contains("`--retry-failed`") && !page.contains("partial"), "{page}");
     check_page(&files);
 }
 

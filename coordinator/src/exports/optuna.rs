@@ -105,7 +105,10 @@ fn outcome(metric: Metric, trial: &Trial) -> Map<String, Json> {
         }
         State::Failed { cause, .. } => {
             attributes.insert("outcome", json!("failed"));
-            attributes.insert("cause", json!(cause));
+            // A report's tables do not tell it.
+            if !cause.is_empty() {
+                attributes.insert("cause", json!(cause));
+            }
         }
         State::Cancelled | State::Open => {
             attributes.insert("outcome", json!("cancelled"));

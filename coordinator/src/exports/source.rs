@@ -1,5 +1,5 @@
 //! Where an export's trials come from: the state, one trial at a time, or else the tables of a
-//! complete report.
+//! report.
 
 use std::path::Path;
 
@@ -41,7 +41,7 @@ impl Source {
             bail!("{}: no recorded state; leave --state out to export the report", state.display());
         }
         let committed = Committed::open(folder).with_context(|| {
-            format!("{}: neither a recorded state nor a complete report", folder.display())
+            format!("{}: neither a recorded state nor a report", folder.display())
         })?;
         Ok(Self { plan: committed.plan, trials: Trials::Report(committed.trials) })
     }
@@ -67,9 +67,13 @@ impl Source {
             Trials::Report(trials) => {
                 let ids = planned.iter().map(|planned| planned.id.to_string());
                 if !trials.iter().map(|trial| &trial.id).eq(ids.collect::<Vec<_>>().iter()) {
-                    bail!("results.csv: its trials are not those of sweep.toml; see `verify`");
+                    bail!("the results are not of the trials of sweep.toml; see `verify`");
                 }
-                planned.iter().zip(trials).try_for_each(|(planned, trial)| take(planned, trial))?;
+                for (planned, trial) in planned.into_iter().zip(trials) {
+                    if !matches!(trial.state, State::Open) {
+                        take(planned, trial)?;
+                    }
+                }
             }
         }
         Ok(())

@@ -29,22 +29,25 @@ pub fn check(folder: &Path, findings: &mut Findings) -> anyhow::Result<Option<Co
     let is_intact = digests(folder, &manifest, findings);
     let columns = report_input::columns();
     let plan = plan_grid(folder, &manifest)?;
-    let rows = report::read_results(folder, &columns)?;
-    ids(&plan, &columns, &rows, findings);
+    let rows = report::read_results(folder, &manifest, &columns)?;
+    let table = manifest.results_csv();
+    ids(table, &plan, &columns, &rows, findings);
     counts(&manifest, &rows, findings);
     // A damaged Parquet file is not worth reading: its digest has told.
     if !is_intact {
         let of_grid = rows.iter().filter(|row| row.phase == report::input::Phase::Grid);
-        order(plan.grid().iter(), of_grid, findings);
+        order(table, plan.grid().iter(), of_grid, findings);
         return Ok(None);
     }
     let committed = Committed::of(folder, &manifest)?;
-    let are_planned = order(committed.plan.table_order().into_iter(), rows.iter(), findings);
+    let planned = committed.plan.table_order().into_iter();
+    let are_planned = order(table, planned, rows.iter(), findings);
     let csv = report::results_csv(&columns, &committed.trials)?;
-    if csv != fs::read(folder.join("results.csv"))? {
-        findings.wrong("results.csv: its best and last epochs are not those of history.parquet");
+    if csv != fs::read(folder.join(table))? {
+        findings
+            .wrong(format!("{table}: its best and last epochs are not those of history.parquet"));
     }
-    findings.checked("results.csv against history.parquet");
+    findings.checked(format!("{table} against history.parquet"));
     Ok(are_planned.then_some(committed))
 }
 
@@ -84,14 +87,14 @@ fn sha256_of(path: &Path) -> io::Result<String> {
 }
 
 /// Each id must be the hash of its row's own configuration.
-fn ids(plan: &Plan, columns: &[Column], rows: &[Trial], findings: &mut Findings) {
+fn ids(table: &str, plan: &Plan, columns: &[Column], rows: &[Trial], findings: &mut Findings) {
     let wrong = |row: &Trial| {
         let id = match id_of(plan, columns, row) {
             Ok(id) => id,
-            Err(problem) => return Some(format!("results.csv: trial {}: {problem}", row.id)),
+            Err(problem) => return Some(format!("{table}: trial {}: {problem}", row.id)),
         };
         let is_right = id.to_string() == row.id;
-        (!is_right).then(|| format!("results.csv: trial {}: its row's values give {id}", row.id))
+        (!is_right).then(|| format!("{table}: trial {}: its row's values give {id}", row.id))
     };
     findings.wrong_alike(rows.iter().filter_map(wrong).collect());
     findings.checked(format!("ids of {} trials against their rows", rows.len()));
@@ -112,6 +115,7 @@ fn id_of(plan: &Plan, columns: &[Column], row: &Trial) -> Result<TrialId, String
 
 /// Whether the rows are the trials of the sweep file, each once, in the canonical order.
 fn order<'a>(
+    table: &str,
     planned: impl Iterator<Item = &'a sweep::Trial>,
     rows: impl Iterator<Item = &'a Trial>,
     findings: &mut Findings,
@@ -123,15 +127,15 @@ fn order<'a>(
     let mut wrong = Vec::new();
     for id in &rows {
         if !expected.contains(id) {
-            wrong.push(format!("results.csv: trial {id} is not in sweep.toml"));
+            wrong.push(format!("{table}: trial {id} is not in sweep.toml"));
         } else if !found.insert(id) {
-            wrong.push(format!("results.csv: trial {id} has two rows"));
+            wrong.push(format!("{table}: trial {id} has two rows"));
         }
     }
     let missing = planned.iter().filter(|id| !found.contains(&id.as_str()));
-    wrong.extend(missing.map(|id| format!("results.csv: trial {id} of sweep.toml has no row")));
+    wrong.extend(missing.map(|id| format!("{table}: trial {id} of sweep.toml has no row")));
     if wrong.is_empty() && rows != planned {
-        wrong.push("results.csv: its rows are not in their order".into());
+        wrong.push(format!("{table}: its rows are not in their order"));
     }
     let are_planned = wrong.is_empty();
     findings.wrong_alike(wrong);
@@ -140,24 +144,35 @@ fn order<'a>(
 }
 
 fn counts(manifest: &Manifest, rows: &[Trial], findings: &mut Findings) {
+    let table = manifest.results_csv();
     let mut counts = ManifestCounts { trials: rows.len(), ..ManifestCounts::default() };
     for row in rows {
-        let State::Done(done) = &row.state else { continue };
-        match done.ending {
-            Ending::Completed { collapsed, .. } => {
-                counts.completed += 1;
-                counts.collapsed += usize::from(collapsed);
-            }
-            Ending::Diverged { .. } => counts.diverged += 1,
+        match &row.state {
+            State::Open => counts.open += 1,
+            State::Failed { .. } => counts.failed += 1,
+            State::Cancelled => counts.cancelled += 1,
+            State::Done(done) => match done.ending {
+                Ending::Completed { collapsed, .. } => {
+                    counts.completed += 1;
+                    counts.collapsed += usize::from(collapsed);
+                }
+                Ending::Diverged { .. } => counts.diverged += 1,
+            },
         }
     }
     if counts != manifest.counts {
         let expected = &manifest.counts;
-        findings.wrong(format!("results.csv has {counts:?}, manifest.json says {expected:?}"));
+        findings.wrong(format!("{table} has {counts:?}, manifest.json says {expected:?}"));
+    }
+    let is_complete = counts.completed + counts.diverged == counts.trials;
+    if is_complete != manifest.results_sha256.is_some() {
+        findings.wrong(
+            "manifest.json: there must be a results_sha256 when all trials have a result, and only then",
+        );
     }
     let best = manifest.best_trial_id.as_ref();
     if let Some(best) = best.filter(|best| !rows.iter().any(|row| row.id == **best)) {
-        findings.wrong(format!("manifest.json: best_trial_id {best} has no row in results.csv"));
+        findings.wrong(format!("manifest.json: best_trial_id {best} has no row in {table}"));
     }
     findings.checked("counts of the outcomes");
 }

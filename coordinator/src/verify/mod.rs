@@ -55,7 +55,7 @@ pub fn verify(arguments: &cli::ReportFolder) -> anyhow::Result<()> {
     let has_state = database_in(&state).exists();
     if !has_report && !has_state {
         bail!(
-            "{}: neither a complete report nor a recorded state; expected the folder of a sweep",
+            "{}: neither a report nor a recorded state; expected the folder of a sweep",
             folder.display()
         );
     }

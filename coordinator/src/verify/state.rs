@@ -33,9 +33,13 @@ pub fn check(
     let done = recorded(&reader, &plan, findings)?;
     let Some(reported) = reported else { return Ok(()) };
     compare(&reader, reported, findings)?;
-    let of_report: HashSet<&str> = reported.trials.iter().map(|trial| trial.id.as_str()).collect();
+    let has_result = |trial: &&Trial| matches!(trial.state, State::Done(_));
+    let of_report: HashSet<&str> =
+        reported.trials.iter().filter(has_result).map(|trial| trial.id.as_str()).collect();
+    let is_complete = of_report.len() == reported.trials.len();
     let newer: Vec<&String> = done.iter().filter(|id| !of_report.contains(id.as_str())).collect();
-    if fs::read_to_string(folder.join("sweep.toml"))? == facts.sweep_toml {
+    // Trials that failed or were cancelled may have been run again since.
+    if is_complete && fs::read_to_string(folder.join("sweep.toml"))? == facts.sweep_toml {
         let wrong = |id: &&String| format!("trial {id}: recorded in the state, not in the report");
         findings.wrong_alike(newer.iter().map(wrong).collect());
     } else if !newer.is_empty() {
@@ -89,13 +93,18 @@ fn compare(
     Ok(())
 }
 
-/// The first thing in which a report's trial is not the recorded one.
+/// The first thing in which a report's trial is not the recorded one. A trial without a result in
+/// the report claims nothing of the state, which may have one since.
 fn difference(recorded: &Trial, shown: &Trial) -> Option<String> {
     if recorded == shown {
         return None;
     }
-    let (State::Done(recorded), State::Done(shown)) = (&recorded.state, &shown.state) else {
-        return Some("in the report, and without a result in the state".into());
+    let (recorded, shown) = match (&recorded.state, &shown.state) {
+        (_, State::Open | State::Failed { .. } | State::Cancelled) => return None,
+        (State::Done(recorded), State::Done(shown)) => (recorded, shown),
+        (_, State::Done(_)) => {
+            return Some("in the report, and without a result in the state".into());
+        }
     };
     Some(if recorded.digest != shown.digest {
         format!("digest {} in the report, {} in the state", shown.digest, recorded.digest)

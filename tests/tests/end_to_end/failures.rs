@@ -1,6 +1,6 @@
 //! A trial that takes its workers down: given up in the end, told, and tried again on request.
 
-use e2e::{Env, Signal, Status, Sweep, eventually, finished_event, trial_ids};
+use e2e::{Env, Signal, Status, Sweep, eventually, finished_event, rows, trial_ids};
 
 use crate::env;
 
@@ -39,8 +39,15 @@ fn a_trial_that_kills_its_workers_is_given_up() {
     assert!(event["results_sha256"].is_null());
     assert!(event["resume_with"].as_str().is_some_and(|it| it.contains("--retry-failed")));
     let report = env.report(&ONE_TRIAL);
-    assert!(report.join("partial/results-incomplete.csv").exists());
-    assert!(!report.join("results.csv").exists());
+    assert!(report.join("results-incomplete.csv").exists(), "every trial has its outcome");
+    assert!(!report.join("results.csv").exists() && !report.join("partial").exists());
+    let told = env.coordinator(&["verify", "reports/one"]).expect(0).stdout_text();
+    assert!(told.contains("ids of 1 trials") && told.contains("all is well"), "{told}");
+    let failed = &rows(&report.join("results-incomplete.csv"))[0];
+    assert_eq!(failed["outcome"], "failed");
+    let replay = ["replay", "reports/one", &failed["trial_id"], "--from", "."];
+    let refused = env.coordinator(&replay).expect(1).stderr_text();
+    assert!(refused.contains("has no result to compare with"), "{refused}");
 
     let again = env.start(&ONE_TRIAL, &FLAGS).wait().expect(3);
     assert!(trial_ids(&again).is_empty(), "a failed trial waits to be asked for");

@@ -28,10 +28,12 @@ pub use file::{Cell, Compare, DatasetSource, HeatmapSpec, Hypothesis, Metric, Sw
 pub use filter::{Condition, Filter};
 pub use hypothesis::Sides;
 pub use identity::{NoTrialId, PrefixError, TrialId};
-pub use parse::parse;
-pub use plan::{Axis, DEFAULT_N_VALID, DatasetFacts, Phase, Plan, ReportSpec, Trial, plan};
+pub use parse::{Draft, draft, parse};
+pub use plan::{
+    Axis, DEFAULT_N_VALID, DatasetFacts, Phase, Plan, ReportSpec, Trial, check_without_data, plan,
+};
 pub use points::Points;
-pub use problem::{Problem, Span, Spanned};
+pub use problem::{Problem, Span, Spanned, sort_by_place};
 pub use schema::schema;
 
 #[cfg(test)]

@@ -31,8 +31,28 @@ pub(super) const SEEDS_KEYS: &[&str] = &["n", "list"];
 /// The longest name of a sweep, which names a folder.
 pub(super) const MAX_NAME_BYTES: usize = 64;
 
+/// Sections that decide which points there are.
+const SECTIONS_OF_POINTS: [&str; 5] = ["dataset", "model", "train", "grid", "seeds"];
+
+/// A sweep file as far as it could be read.
+pub struct Draft {
+    /// There if the sections that decide on the points are sound: then planning can tell what else
+    /// is wrong.
+    pub file: Option<SweepFile>,
+    /// In the order of the file.
+    pub problems: Vec<Problem>,
+}
+
 /// Reads a sweep file. On failure the problems come in the order of the file.
 pub fn parse(source: &str) -> Result<SweepFile, Vec<Problem>> {
+    match draft(source) {
+        Draft { file: Some(file), problems } if problems.is_empty() => Ok(file),
+        Draft { problems, .. } => Err(problems),
+    }
+}
+
+/// Reads a sweep file, whatever is wrong with it.
+pub fn draft(source: &str) -> Draft {
     let (document, errors) = DeTable::parse_recoverable(source);
     let mut problems = Problems::default();
     for error in errors {
@@ -40,14 +60,12 @@ pub fn parse(source: &str) -> Result<SweepFile, Vec<Problem>> {
     }
     // What was recovered around a syntax error would only raise problems that are none.
     if !problems.is_empty() {
-        return Err(problems.into_sorted());
+        return Draft { file: None, problems: problems.into_sorted() };
     }
     let mut root = Table::root(document.get_ref());
     root.refuse_unknown(ROOT_KEYS, &mut problems);
-    match read(&root, &mut problems) {
-        Some(file) if problems.is_empty() => Ok(file),
-        _ => Err(problems.into_sorted()),
-    }
+    let file = read(&root, &mut problems);
+    Draft { file, problems: problems.into_sorted() }
 }
 
 fn syntax_problem(source: &str, error: &toml::de::Error) -> Problem {
@@ -62,22 +80,26 @@ fn syntax_problem(source: &str, error: &toml::de::Error) -> Problem {
     Problem { span: Some(start..source.ceil_char_boundary(span.end).max(start)), ..problem }
 }
 
-/// Every section is read before the first missing one ends the reading, so that all is told.
+/// Every section is read before the first missing one ends the reading, so that all is told. `None`
+/// if anything is wrong with the sections of points.
 fn read(root: &Table, problems: &mut Problems) -> Option<SweepFile> {
     let name = name(root, problems);
     let description = root.text("description", problems);
+    let n_elsewhere = problems.len();
     let dataset = dataset(root, problems);
     let (widths, mut fixed) = model(root, problems);
     fixed.extend(train(root, &fixed, problems));
     let around = Surroundings { fixed: &fixed, widths: widths.as_deref() };
     let grids = grids(root, &around, problems);
     let (seeds, n_seed_copies) = seeds(root, problems);
+    let is_misspelt = |name: &&str| root.item(name).is_none() && root.means(name);
+    let has_points = problems.len() == n_elsewhere && !SECTIONS_OF_POINTS.iter().any(is_misspelt);
     let confirm = confirm::read(root, &seeds, problems);
     let (metric, heatmaps) = questions::report(root, grids.as_deref(), problems);
     let hypotheses = questions::hypotheses(root, problems);
-    let dataset = dataset?;
+    let dataset = dataset.filter(|_| has_points)?;
     Some(SweepFile {
-        name: name?,
+        name: name.unwrap_or_default(),
         description: description.map(|text| text.value).unwrap_or_default(),
         dataset: dataset.source.value,
         dataset_span: dataset.source.span,

@@ -104,10 +104,11 @@ pub fn plan(file: &SweepFile, facts: &DatasetFacts) -> Result<Plan, Vec<Problem>
     if let Some(split) = split {
         check_batches(file, split, &mut problems);
     }
-    check_size(file, &mut problems);
-    let (Some(split), true) = (split, problems.is_empty()) else {
+    if !check_size(file, &mut problems) {
         return Err(problems.into_sorted());
-    };
+    }
+    // Without one the problems of the points are told as well; the plan is refused anyway.
+    let split = split.unwrap_or(Split { n_train: 1, n_valid: 1, scale: file.scale });
     let expansion = expand(file, &mut problems);
     let trials = trials(file, facts, split, &expansion, &mut problems);
     let axes = axes(file);
@@ -136,6 +137,19 @@ pub fn plan(file: &SweepFile, facts: &DatasetFacts) -> Result<Plan, Vec<Problem>
         super::confirm::check(file, &plan, &mut problems);
     }
     if problems.is_empty() { Ok(plan) } else { Err(problems.into_sorted()) }
+}
+
+/// What is wrong with a file whatever its data set holds, in the order of the file.
+pub fn check_without_data(file: &SweepFile) -> Vec<Problem> {
+    let anything = DatasetFacts {
+        digest: [0; 32],
+        n_train_rows: u32::MAX,
+        n_test_rows: u32::MAX,
+        n_inputs: 1,
+        n_classes: 2,
+        nonzero_share: 1.0,
+    };
+    plan(file, &anything).err().unwrap_or_default()
 }
 
 impl Plan {
@@ -231,8 +245,8 @@ fn check_batches(file: &SweepFile, split: Split, problems: &mut Problems) {
     }
 }
 
-/// Counts trials before anything is allocated for them.
-fn check_size(file: &SweepFile, problems: &mut Problems) {
+/// Counts trials before anything is allocated for them; false if they are too many.
+fn check_size(file: &SweepFile, problems: &mut Problems) -> bool {
     let n_seeds = file.seeds.len() as u64;
     let mut total = Some(0u64);
     for grid in &file.grids {
@@ -246,9 +260,10 @@ fn check_size(file: &SweepFile, problems: &mut Problems) {
                     "give the axes fewer values or use fewer seeds; `zip` pairs axes instead of crossing them",
                 ),
             );
-            return;
+            return false;
         }
     }
+    true
 }
 
 /// Every point's configuration, checked as a whole, and the ids of its trials.

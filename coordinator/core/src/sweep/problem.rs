@@ -52,15 +52,24 @@ impl Problems {
         result.map_err(|problem| self.push(problem)).ok()
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// In the order of the file.
     pub(super) fn into_sorted(mut self) -> Vec<Problem> {
-        self.0.sort_by_key(|problem| problem.span.as_ref().map(|span| (span.start, span.end)));
+        sort_by_place(&mut self.0);
         self.0
     }
+}
+
+/// Puts problems into the order of the file.
+pub fn sort_by_place(problems: &mut [Problem]) {
+    problems.sort_by_key(|problem| problem.span.as_ref().map(|span| (span.start, span.end)));
 }
 
 /// The word of `known` that `word` most likely means: one that differs by a slip or two, one that

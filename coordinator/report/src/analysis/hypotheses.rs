@@ -11,6 +11,8 @@ pub(crate) enum Verdict {
     Holds,
     DoesNotHold,
     NotDistinguishable,
+    /// Every trial on both sides diverged.
+    CannotBeJudged,
 }
 
 impl Verdict {
@@ -19,6 +21,7 @@ impl Verdict {
             Self::Holds => "holds",
             Self::DoesNotHold => "does not hold",
             Self::NotDistinguishable => "not distinguishable",
+            Self::CannotBeJudged => "cannot be judged",
         }
     }
 }
@@ -52,7 +55,11 @@ pub(crate) fn judge_all<'a>(sweep: &Sweep<'a>) -> Vec<Judged<'a>> {
         .into_iter()
         .map(|(hypothesis, (paired, best))| {
             let p = paired.test.and_then(|_| corrected.next());
-            let verdict = judge(paired.test, p, hypothesis.margin);
+            let verdict = if paired.is_all_diverged() {
+                Verdict::CannotBeJudged
+            } else {
+                judge(paired.test, p, hypothesis.margin)
+            };
             Judged { hypothesis, paired, p, verdict, best }
         })
         .collect()

@@ -16,7 +16,7 @@ mod values;
 pub(crate) use clock::Clock;
 pub(crate) use effort::{accuracy_within, epochs, quickest, reach, samples_until};
 pub(crate) use heat::{Heat, HeatCell, HeatPanel, MAX_AXIS_VALUES, heat};
-pub(crate) use hypotheses::{BestPoints, Judged, judge_all};
+pub(crate) use hypotheses::{BestPoints, Judged, Verdict, judge_all};
 pub(crate) use importance::{Importance, Region, Shares, importance};
 pub(crate) use metric::{best_epoch, error, error_label, gain, percent, points_of, score_text};
 pub(crate) use paired::{Paired, is_distinguishable};

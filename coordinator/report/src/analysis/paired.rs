@@ -37,7 +37,8 @@ pub(crate) struct Paired {
     /// Pairs of runs, one a match and seed, and how many of them are equal in every epoch's bits.
     pub(crate) n_run_pairs: usize,
     pub(crate) n_bit_equal: usize,
-    /// Runs on each side that diverged and count as chance.
+    /// Runs on each side, and those of them that diverged and count as chance.
+    pub(crate) n_runs: (usize, usize),
     pub(crate) n_diverged: (usize, usize),
     /// Runs on each side that completed without learning.
     pub(crate) n_collapsed: (usize, usize),
@@ -60,6 +61,11 @@ impl Paired {
     /// Runs on each side that diverged or collapsed.
     pub(crate) fn n_failed_to_train(&self) -> (usize, usize) {
         (self.n_diverged.0 + self.n_collapsed.0, self.n_diverged.1 + self.n_collapsed.1)
+    }
+
+    /// Whether nothing trained on either side: chance against chance says nothing.
+    pub(crate) fn is_all_diverged(&self) -> bool {
+        self.n_matched > 0 && self.n_diverged == self.n_runs
     }
 
     /// Whether the effect changes its sign, or stops being distinguishable, without the matches
@@ -100,6 +106,7 @@ pub(crate) fn compare(sweep: &Sweep<'_>, matches: &[Match<'_, '_>], n_unmatched:
         n_lost: point_gains.iter().filter(|g| **g < 0.0).count(),
         n_run_pairs: run_pairs.len(),
         n_bit_equal: run_pairs.iter().filter(|(a, b)| same_bits(a, b)).count(),
+        n_runs: sides(&full, |point| point.runs.len()),
         n_diverged: sides(&full, |point| point.n_diverged()),
         n_collapsed: sides(&full, |point| point.n_collapsed()),
         trained: among_trained(sweep, &full),

@@ -50,6 +50,16 @@ impl Counts {
     pub fn is_complete(&self) -> bool {
         self.n_with_result() == self.n_trials
     }
+
+    /// Whether every trial has its outcome, be it that it failed or was cancelled.
+    pub fn is_settled(&self) -> bool {
+        self.n_open == 0
+    }
+
+    /// The result tables' name without its ending.
+    pub(crate) fn results_name(&self) -> &'static str {
+        if self.is_complete() { "results" } else { "results-incomplete" }
+    }
 }
 
 pub(crate) struct Sweep<'a> {

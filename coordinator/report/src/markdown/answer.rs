@@ -5,7 +5,8 @@ use super::confirm::{headline_sentence, hypotheses_sentence, n_seeds};
 use super::heatmaps::words;
 use super::page::{Left, Page, Right, count, escape};
 use crate::analysis::{
-    BestPoints, Judged, Point, Sweep, judge_all, percent, points_of, score_text, value_label,
+    BestPoints, Judged, Point, Sweep, Verdict, judge_all, percent, points_of, score_text,
+    value_label,
 };
 use crate::input::Metric;
 use crate::stats;
@@ -228,7 +229,9 @@ fn hypotheses(page: &mut Page, sweep: &Sweep<'_>) {
         page.block(&format!("{}. {}", index + 1, sentence(sweep, judged)));
     }
     hypotheses_sentence(page, sweep, &judged);
-    for (index, judged) in judged.iter().enumerate().filter(|(_, j)| !j.paired.seeds.is_empty()) {
+    let has_seeds =
+        |it: &Judged<'_>| it.verdict != Verdict::CannotBeJudged && !it.paired.seeds.is_empty();
+    for (index, judged) in judged.iter().enumerate().filter(|(_, it)| has_seeds(it)) {
         per_seed_table(page, sweep, index + 1, judged);
     }
 }
@@ -236,6 +239,14 @@ fn hypotheses(page: &mut Page, sweep: &Sweep<'_>) {
 fn sentence(sweep: &Sweep<'_>, judged: &Judged<'_>) -> String {
     let (paired, points) = (&judged.paired, |gain| points_of(sweep.metric(), gain));
     let claim = escape(&judged.hypothesis.claim);
+    if judged.verdict == Verdict::CannotBeJudged {
+        let (n_better, n_than) = paired.n_runs;
+        return format!(
+            "**{claim}**: *{}*; every trial diverged, {n_better} on the better side and {n_than} on the \
+             other, and chance against chance says nothing.",
+            judged.verdict.words(),
+        );
+    }
     let mut parts = vec![format!("**{claim}**: *{}*", judged.verdict.words())];
     parts.push(effect(sweep, judged));
     parts.extend(sides(judged));
@@ -281,7 +292,7 @@ fn effect(sweep: &Sweep<'_>, judged: &Judged<'_>) -> String {
         (None, Some(only)) => {
             format!("effect {} with 1 seed, which gives neither interval nor p", points(only.gain))
         }
-        (None, None) => "no pair of points has all its results yet".to_string(),
+        (None, None) => "no pair of points has all its results".to_string(),
     }
 }
 

@@ -3,7 +3,7 @@
 use super::answer::{COLLAPSED, metric_name, p_text};
 use super::convergence;
 use super::curves::best_points;
-use super::page::{Left, Page, Right, count, escape};
+use super::page::{Left, Page, Right, amount, count, escape};
 use crate::analysis::{
     Clock, OptimizerPair, Paired, Point, Run, Sweep, accuracy_within, best_against_best,
     is_distinguishable, optimizer_pairs, percent, points_of, samples_until,
@@ -103,7 +103,7 @@ fn sentences(page: &mut Page, sweep: &Sweep<'_>, pairs: &[OptimizerPair]) {
     let mut lines = Vec::new();
     let n_seeds = pairs.iter().map(|pair| pair.paired.seeds.len()).max().unwrap_or(0);
     if n_seeds == 0 {
-        lines.push("- No matched points have all their results yet.".to_string());
+        lines.push("- No matched points have all their results.".to_string());
     } else if n_seeds < MIN_PAIRS {
         lines.push(format!(
             "- With {} no exact Wilcoxon test can reach p < 0.05 (that takes {MIN_PAIRS} seeds), so \
@@ -258,7 +258,7 @@ fn budgets(page: &mut Page, sweep: &Sweep<'_>, clock: &Clock) {
             let spent = |run: &Run<'_>, epoch: u32| Some(samples_until(run, epoch).total() as f64);
             let macs = |of: &dyn Fn(&Work) -> u64| {
                 mean_of(point, &|run| Some(of(&run.done()?.work) as f64))
-                    .map_or_else(dash, |n| format!("{:.1}", n / 1e9))
+                    .map_or_else(dash, |n| amount(n / 1e9, 1))
             };
             // Whoever sets a budget keeps all of it, seeds above its mean too.
             let within = |own: Option<f64>, budget: Option<f64>| {
@@ -268,10 +268,10 @@ fn budgets(page: &mut Page, sweep: &Sweep<'_>, clock: &Clock) {
                 escape(name),
                 mean_of(point, &|run| Some(run.done()?.history.len() as f64))
                     .map_or_else(dash, |n| format!("{n:.1}")),
-                samples.map_or_else(dash, |n| format!("{:.2}", n / 1e6)),
+                samples.map_or_else(dash, |n| amount(n / 1e6, 2)),
                 macs(&|work| work.macs_textbook),
                 macs(&|work| work.macs_executed),
-                seconds.map_or_else(dash, |s| format!("{s:.2}")),
+                seconds.map_or_else(dash, |s| amount(s, 2)),
                 accuracy(accuracy_within(point, f64::INFINITY, |_, _| Some(0.0))),
                 accuracy(accuracy_within(point, within(*samples, work_budget), spent)),
                 accuracy(accuracy_within(point, within(*seconds, time_budget), |run, epoch| {
@@ -298,8 +298,8 @@ fn budgets(page: &mut Page, sweep: &Sweep<'_>, clock: &Clock) {
          zero inputs are skipped in the first layer and line searches use the Gram form. Equal budgets are the smallest mean total \
          among these points ({} M samples, {} CPU s); within it the best validation accuracy after a \
          whole epoch counts, and the point that sets a budget keeps its full score. {}",
-        work_budget.map_or_else(dash, |n| format!("{:.2}", n / 1e6)),
-        time_budget.map_or_else(dash, |s| format!("{s:.2}")),
+        work_budget.map_or_else(dash, |n| amount(n / 1e6, 2)),
+        time_budget.map_or_else(dash, |s| amount(s, 2)),
         clock_sentence(clock),
     ));
     convergence::write(page, sweep, clock, &best);

@@ -1,7 +1,7 @@
 //! Section 4, last part: what the line searches did.
 
 use super::curves::epoch_ticks;
-use super::page::{Left, Page, Right, count, escape};
+use super::page::{Left, Page, Right, count, escape, ordinal};
 use crate::analysis::{Point, Run, Sweep, epochs, value_label};
 use crate::figures::{AxisStyle, Chart, Figure, Mark, Panel, Series, chart};
 use crate::input::Value;
@@ -137,7 +137,7 @@ fn figure(page: &mut Page, sweep: &Sweep<'_>, searches: &[&String], rates: &[Val
              too). Backtracks: mean over the trials that completed.{}",
             count(n_trials, "trial"),
             if stride > 1 {
-                format!(" Every {stride}th first step is shown.")
+                format!(" Every {} first step is shown.", ordinal(stride))
             } else {
                 String::new()
             }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::confirm::confirm_seeds;
 use super::page::{Left, Page, Right, code, count, duration, escape, thousands};
 use super::top::{id_digits, short_id};
-use crate::analysis::Sweep;
-use crate::input::{Phase, State, Value};
+use crate::analysis::{Sweep, value_label};
+use crate::input::{Phase, State};
 
 /// Failed trials that are shown with their cause; all are in the results.
 const MAX_FAILED: usize = 20;
@@ -50,19 +50,16 @@ fn data(sweep: &Sweep<'_>) -> String {
 fn budget(sweep: &Sweep<'_>) -> String {
     let n_confirm = sweep.input.trials.iter().filter(|it| it.phase == Phase::Confirm).count();
     let seeds: Vec<String> = sweep.seeds().iter().take(30).map(u32::to_string).collect();
-    let epochs: Vec<String> = sweep
-        .axis_values("epochs")
-        .iter()
-        .map(|value| match value {
-            Value::Count(n) => n.to_string(),
-            other => crate::analysis::value_label(other),
-        })
-        .collect();
+    let epochs: Vec<String> = sweep.axis_values("epochs").iter().map(value_label).collect();
+    let epochs = match epochs.as_slice() {
+        [] => String::new(),
+        [one] if one == "1" => ", 1 epoch each".to_string(),
+        some => format!(", up to {} epochs each", some.join(" or ")),
+    };
     format!(
-        "- Budget: {} in {}, up to {} epochs each; seeds {}.{}",
+        "- Budget: {} in {}{epochs}; seeds {}.{}",
         count(sweep.counts.n_trials - n_confirm, "trial"),
         count(sweep.points.len(), "point"),
-        if epochs.is_empty() { "?".to_string() } else { epochs.join(" or ") },
         seeds.join(", "),
         confirm_budget(sweep, n_confirm),
     )
@@ -170,7 +167,10 @@ fn workers(page: &mut Page, sweep: &Sweep<'_>) {
 }
 
 fn repeat(sweep: &Sweep<'_>) -> String {
-    let folder = format!("reports/{}", sweep.input.name);
+    let mut folder = format!("reports/{}", sweep.input.name);
+    if !sweep.counts.is_settled() {
+        folder.push_str("/partial");
+    }
     let best = sweep.best(&sweep.points).map(|point| point.trial().id.as_str());
     let id = best.map_or("best", |id| short_id(id, id_digits(sweep)));
     format!(

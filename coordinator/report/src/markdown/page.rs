@@ -71,6 +71,17 @@ pub(crate) fn count(n: usize, noun: &str) -> String {
     if n == 1 { format!("1 {noun}") } else { format!("{} {noun}s", thousands(n as u64)) }
 }
 
+/// `2nd`, `11th`.
+pub(crate) fn ordinal(n: usize) -> String {
+    let ending = match (n % 10, n % 100) {
+        (1, m) if m != 11 => "st",
+        (2, m) if m != 12 => "nd",
+        (3, m) if m != 13 => "rd",
+        _ => "th",
+    };
+    format!("{n}{ending}")
+}
+
 /// Groups of three digits: `50,000`.
 pub(crate) fn thousands(n: u64) -> String {
     let digits = n.to_string();
@@ -84,11 +95,22 @@ pub(crate) fn thousands(n: u64) -> String {
     text
 }
 
-/// `3.2 s`, `4 min 05 s`, `1 h 12 min`.
+/// A cost that may be tiny: so many decimals, and more where two significant digits need them.
+/// `12.34`, `0.0031`.
+pub(crate) fn amount(value: f64, decimals: usize) -> String {
+    const MAX_DECIMALS: usize = 9;
+    let needed = match value.abs() {
+        size if 0.0 < size && size < 1.0 => (1.0 - libm::floor(libm::log10(size))) as usize,
+        _ => 0,
+    };
+    format!("{value:.*}", needed.min(MAX_DECIMALS).max(decimals))
+}
+
+/// `0.012 s`, `3.2 s`, `4 min 05 s`, `1 h 12 min`.
 pub(crate) fn duration(seconds: f64) -> String {
     let whole = seconds.max(0.0).round() as u64;
     match whole {
-        0..60 => format!("{seconds:.1} s"),
+        0..60 => format!("{} s", amount(seconds, 1)),
         60..3600 => format!("{} min {:02} s", whole / 60, whole % 60),
         _ => format!("{} h {:02} min", whole / 3600, whole % 3600 / 60),
     }
@@ -105,9 +127,14 @@ mod tests {
             ["7", "50,000", "1,234,567"]
         );
         assert_eq!(
-            [duration(3.21), duration(245.0), duration(4320.0)],
-            ["3.2 s", "4 min 05 s", "1 h 12 min"]
+            [duration(0.0123), duration(3.21), duration(245.0), duration(4320.0)],
+            ["0.012 s", "3.2 s", "4 min 05 s", "1 h 12 min"]
         );
+        assert_eq!(
+            [0.0, 0.003_14, 0.0999, 0.34, 12.345, 0.000_000_000_1].map(|x| amount(x, 2)),
+            ["0.00", "0.0031", "0.100", "0.34", "12.35", "0.000000000"]
+        );
+        assert_eq!([2, 3, 11, 12, 21].map(ordinal), ["2nd", "3rd", "11th", "12th", "21st"]);
         assert_eq!([count(1, "trial"), count(1200, "trial")], ["1 trial", "1,200 trials"]);
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::heatmaps::words;
-use super::page::{Page, count, escape};
+use super::page::{Page, count, escape, ordinal};
 use super::seeds;
 use crate::analysis::{Point, Sweep, error, error_label, value_label};
 use crate::figures::{Figure, Parallel, Path, Slots, parallel};
@@ -76,7 +76,7 @@ pub(crate) fn write(page: &mut Page, sweep: &Sweep<'_>) {
         "One line a point, means over {}; coloured the best {n_best}, grey the others{}. Within a value \
          lines fan out, better ones higher.",
         seeds(sweep),
-        if stride > 1 { format!(" (every {stride}th)") } else { String::new() }
+        if stride > 1 { format!(" (every {})", ordinal(stride)) } else { String::new() }
     );
     page.figure(Figure { name: "best-points".to_string(), alt: title, svg }, &caption);
 }

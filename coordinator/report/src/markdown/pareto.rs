@@ -1,7 +1,7 @@
 //! Section 4: accuracy against processor time.
 
 use super::comparison::clock_sentence;
-use super::page::{Left, Page, Right, count, escape};
+use super::page::{Left, Page, Right, amount, count, escape};
 use super::seeds;
 use crate::analysis::{Clock, Point, Sweep, error, error_label, percent};
 use crate::figures::{AxisStyle, Chart, Figure, Mark, Panel, Series, chart, usual_limit};
@@ -43,7 +43,7 @@ pub(crate) fn write(page: &mut Page, sweep: &Sweep<'_>, clock: &Clock) {
             vec![
                 escape(&sweep.describe(dot.point)),
                 format!("{} %", percent(dot.accuracy)),
-                format!("{:.2}", dot.seconds),
+                amount(dot.seconds, 2),
             ]
         })
         .collect();

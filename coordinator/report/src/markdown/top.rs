@@ -32,14 +32,19 @@ pub(crate) fn write(page: &mut Page, sweep: &Sweep<'_>) {
         .collect();
     page.table(&header, &rows);
     page.block(&format!(
-        "Shown: {} of {}, ranked by mean {} over seeds; a point that still misses a seed may rank by luck. \
+        "Shown: {} of {}, ranked by mean {} over seeds{}. \
          Trials are named by the first {digits} digits of their id, in seed order{}.",
         rows.len(),
         count(ranked.len(), "point"),
         metric_name(metric),
+        if ranked.iter().all(|point| point.is_complete()) {
+            ""
+        } else {
+            "; a point that misses a seed may rank by luck"
+        },
         if sweep.seeds().len() > MAX_IDS { ", the first three" } else { "" },
     ));
-    let results = if sweep.counts.is_complete() { "results" } else { "results-incomplete" };
+    let results = sweep.counts.results_name();
     page.block(&format!(
         "All rows, with every hyperparameter, trial id and digest: [`{results}.csv`]({results}.csv) and \
          [`{results}.parquet`]({results}.parquet). Every epoch of every trial: \

@@ -3,7 +3,7 @@
 use super::answer::metric_name;
 use super::comparison::{clock_sentence, mean_of};
 use super::curves::best_points;
-use super::page::{Left, Page, Right, escape};
+use super::page::{Left, Page, Right, amount, escape};
 use super::seeds;
 use super::{line_search, pareto};
 use crate::analysis::{
@@ -101,7 +101,7 @@ fn speed_row(
 ) -> Vec<String> {
     let reached = reach(point, target, clock);
     let number = |value: Option<f64>, unit: f64, decimals: usize| {
-        value.map_or_else(|| "–".to_string(), |value| format!("{:.decimals$}", value / unit))
+        value.map_or_else(|| "–".to_string(), |value| amount(value / unit, decimals))
     };
     let described = sweep.describe(point);
     // The optimizer has its own column.
@@ -231,7 +231,7 @@ fn cost_per_step(page: &mut Page, sweep: &Sweep<'_>, clock: &Clock) {
             let points = sweep.points_of(name);
             let median = |cost: &dyn Fn(&Point<'_>) -> Option<f64>, decimals: usize| {
                 let costs: Vec<f64> = points.iter().filter_map(|point| cost(point)).collect();
-                stats::median(&costs).map_or_else(|| "–".to_string(), |c| format!("{c:.decimals$}"))
+                stats::median(&costs).map_or_else(|| "–".to_string(), |c| amount(c, decimals))
             };
             let mut row = vec![escape(name)];
             row.extend(sizes.iter().map(|size| {

@@ -1,4 +1,4 @@
-//! The tables of a complete report read back into trials: the inverse of `tables`.
+//! The tables of a report read back into trials: the inverse of `tables`.
 
 mod parquet;
 mod rows;
@@ -6,18 +6,23 @@ mod rows;
 use std::collections::HashMap;
 use std::path::Path;
 
-use crate::ReportError;
 use crate::input::{Column, Done, Ending, Phase, State, Trial, Work};
+use crate::{Manifest, ReportError};
 use parquet::{histories, timings};
 use rows::{Row, Rows};
 
-/// Reads `results.csv`, `history.parquet` and `timings.parquet` of a complete report; the trials
-/// come in the order of `results.csv`. `columns` are the hyperparameters, as in `Input::columns`.
+/// Reads the results, `history.parquet` and `timings.parquet` of the report with this manifest; the
+/// trials come in the order of the results. `columns` are the hyperparameters, as in
+/// `Input::columns`. Why a trial failed and its attempts are in no table.
 ///
 /// # Errors
 /// A file that cannot be read, and a cell that is not what its column holds, by file and line.
-pub fn read_trials(folder: &Path, columns: &[Column]) -> Result<Vec<Trial>, ReportError> {
-    let mut trials = read_results(folder, columns)?;
+pub fn read_trials(
+    folder: &Path,
+    manifest: &Manifest,
+    columns: &[Column],
+) -> Result<Vec<Trial>, ReportError> {
+    let mut trials = read_results(folder, manifest, columns)?;
     let mut histories = histories(&folder.join("history.parquet"))?;
     let mut timings = timings(&folder.join("timings.parquet"))?;
     for trial in &mut trials {
@@ -29,18 +34,22 @@ pub fn read_trials(folder: &Path, columns: &[Column]) -> Result<Vec<Trial>, Repo
     Ok(trials)
 }
 
-/// Reads `results.csv` alone: trials without their history and timings.
+/// Reads the results alone: trials without their history and timings.
 ///
 /// # Errors
 /// As for [`read_trials`].
-pub fn read_results(folder: &Path, columns: &[Column]) -> Result<Vec<Trial>, ReportError> {
-    let path = folder.join("results.csv");
+pub fn read_results(
+    folder: &Path,
+    manifest: &Manifest,
+    columns: &[Column],
+) -> Result<Vec<Trial>, ReportError> {
+    let path = folder.join(manifest.results_csv());
     let text = std::fs::read_to_string(&path)
         .map_err(|source| ReportError::Read { path: path.clone(), source })?;
     Rows::new(&path, &text).map(|row| trial(&row?, columns)).collect()
 }
 
-/// The canonical bytes of `results.csv` for these trials.
+/// The canonical bytes of the results of these trials.
 ///
 /// # Errors
 /// When the table cannot be shaped.
@@ -58,23 +67,35 @@ fn trial(row: &Row<'_>, columns: &[Column]) -> Result<Trial, ReportError> {
         },
         values: columns.iter().map(|column| row.value(column)).collect::<Result<_, _>>()?,
         seed: row.small("seed")?,
-        state: State::Done(Box::new(done(row)?)),
+        state: state(row)?,
     })
 }
 
-fn done(row: &Row<'_>) -> Result<Done, ReportError> {
-    let ending = match row.text("outcome")? {
-        "completed" => Ending::Completed {
-            best_epoch: row.small("best_epoch")?,
-            test_accuracy: row.number("test_accuracy")?,
-            collapsed: row.flag("collapsed")?,
-        },
-        "diverged" => Ending::Diverged {
-            step: row.count("diverged_step")?,
-            last_finite_loss: row.number("last_finite_loss")?,
-        },
-        _ => return Err(row.wrong("outcome", "completed or diverged")),
-    };
+fn state(row: &Row<'_>) -> Result<State, ReportError> {
+    Ok(match row.cell("outcome")? {
+        "completed" => State::Done(Box::new(done(
+            row,
+            Ending::Completed {
+                best_epoch: row.small("best_epoch")?,
+                test_accuracy: row.number("test_accuracy")?,
+                collapsed: row.flag("collapsed")?,
+            },
+        )?)),
+        "diverged" => State::Done(Box::new(done(
+            row,
+            Ending::Diverged {
+                step: row.count("diverged_step")?,
+                last_finite_loss: row.number("last_finite_loss")?,
+            },
+        )?)),
+        "failed" => State::Failed { cause: String::new(), n_attempts: 0 },
+        "cancelled" => State::Cancelled,
+        "" => State::Open,
+        _ => return Err(row.wrong("outcome", "completed, diverged, failed, cancelled or nothing")),
+    })
+}
+
+fn done(row: &Row<'_>, ending: Ending) -> Result<Done, ReportError> {
     Ok(Done {
         ending,
         history: Vec::new(),

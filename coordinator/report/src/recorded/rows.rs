@@ -1,4 +1,4 @@
-//! The rows of `results.csv`, cell by cell. None of its values needs quotes.
+//! The rows of the results as CSV, cell by cell. None of its values needs quotes.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -100,7 +100,7 @@ impl<'a> Row<'a> {
         widths.map_err(|_| self.wrong(column, "widths such as 256-128-64"))
     }
 
-    fn cell(&self, column: &str) -> Result<&'a str, ReportError> {
+    pub(super) fn cell(&self, column: &str) -> Result<&'a str, ReportError> {
         let place = self.places.get(column);
         place
             .map(|&place| self.cells[place])

@@ -1,6 +1,7 @@
 //! What is refused of a file but for its grids, where, and in which words.
 
 use super::{BASE, DatasetFacts, base_and, base_with, check, mnist, parse, plan, render, try_plan};
+use crate::sweep::{check_without_data, draft};
 
 #[test]
 fn what_is_not_toml_is_refused_where_it_stops_being() {
@@ -344,6 +345,54 @@ fn report_and_hypotheses() {
         &one_depth_each("matched"),
         &[
             r#"18:1 nothing to match | no two points are equal on all other axes | `compare = "best"` compares each side's best point"#,
+        ],
+    );
+}
+
+/// What is wrong elsewhere hides nothing that planning finds.
+#[test]
+fn questions_about_no_point_are_told_beside_all_else() {
+    let questions = "[report]\nmetric = \"accuracy\"\n\
+        [[hypothesis]]\nbetter = { depth = 1 }\nthan = { depth = 2 }\n\
+        [[hypothesis]]\nclaim = \"c\"\nbetter = { depth = 3 }\nthan = { depth = 1 }";
+    let source = base_and(questions).replace("\"base\"", "\"Base\"");
+    let draft = draft(&source);
+    let read = render(&source, &draft.problems);
+    let places =
+        ["1:8 `name` cannot", "14:10 `metric` cannot", "15:1 `[[hypothesis]]` has no `claim`"];
+    assert!(read.lines().zip(places).all(|(line, place)| line.starts_with(place)), "{read}");
+    assert_eq!(read.lines().count(), places.len(), "{read}");
+    let file = draft.file.expect("its points are sound");
+    let planned = render(&source, &plan(&file, &mnist()).unwrap_err());
+    assert!(planned.starts_with("20:10 a hypothesis about no point"), "{planned}");
+    assert_eq!(render(&source, &check_without_data(&file)), planned);
+}
+
+/// Without its points a file cannot be planned, and complaints of planning would be false.
+#[test]
+fn a_file_without_sound_points_is_not_planned() {
+    for source in [
+        base_and("[seeds]\nn = 0"),
+        base_with("epochs", "epochs = 0"),
+        base_with("[model]", "[modle]"),
+        base_with("batch_size", "batch_size = []"),
+        base_with("[dataset]", "[dataset]\ntrain = 0"),
+    ] {
+        let draft = draft(&source);
+        assert!(draft.file.is_none() && !draft.problems.is_empty(), "{source}");
+    }
+}
+
+#[test]
+fn a_split_that_does_not_fit_hides_no_hypothesis() {
+    let source =
+        base_and("[[hypothesis]]\nclaim = \"c\"\nbetter = { depth = 3 }\nthan = { depth = 1 }")
+            .replace("name = \"mnist\"", "name = \"mnist\"\ntrain = 60_000");
+    check(
+        &source,
+        &[
+            "4:9 the split does not fit the training file | 60000 to train and 0 to validate, of 60000 rows | at least one row must train and one must validate",
+            "16:10 a hypothesis about no point | no point of the sweep has depth = 3 | `depth` takes the values 1, 2",
         ],
     );
 }

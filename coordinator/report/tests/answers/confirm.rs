@@ -2,73 +2,14 @@
 //! Expected statistics come from scipy 1.17.1 (`scipy.stats.ttest_1samp` and its
 //! `confidence_interval`).
 
-mod sample;
+use report::Best;
+use report::input::{Phase, State};
 
-use report::input::{Compare, Ending, Input, Phase, State, Trial};
-use report::{Best, Built};
-use sample::{Shape, input};
-
-/// One point of each of two optimizers with three seeds, selected by `grid` and confirmed with three
-/// seeds more; backtracking comes first.
-fn confirmed(grid: [[f64; 3]; 2], fresh: [[f64; 3]; 2]) -> Input {
-    let mut input = not_yet_confirmed(grid);
-    let mut trials = Vec::new();
-    for (point, shares) in input.trials.chunks(3).zip(fresh) {
-        trials.extend_from_slice(point);
-        trials.extend((1_000_001..).zip(point).zip(shares).map(|((seed, trial), share)| {
-            let id = trial.id.chars().rev().collect();
-            let mut trial = Trial { id, seed, phase: Phase::Confirm, ..trial.clone() };
-            score(&mut trial, share);
-            trial
-        }));
-    }
-    input.trials = trials;
-    input
-}
-
-fn not_yet_confirmed(grid: [[f64; 3]; 2]) -> Input {
-    let shape = Shape {
-        learning_rates: vec![0.1],
-        batch_sizes: vec![32],
-        depths: vec![1],
-        n_epochs: 1,
-        ..Shape::usual()
-    };
-    let mut input = input(&shape);
-    input.hypotheses.truncate(1);
-    input.hypotheses[0].compare = Compare::Best;
-    input.confirm_seeds = vec![1_000_001, 1_000_002, 1_000_003];
-    for (trial, share) in input.trials.iter_mut().zip(grid.into_iter().flatten()) {
-        score(trial, share);
-    }
-    input
-}
-
-fn score(trial: &mut Trial, accuracy: f64) {
-    let State::Done(done) = &mut trial.state else { unreachable!("sample trials are done") };
-    done.history[0].valid_accuracy = accuracy;
-    let test_accuracy = Some(accuracy - 0.01);
-    done.ending = Ending::Completed { best_epoch: 1, test_accuracy, collapsed: false };
-}
-
-fn build(input: &Input) -> (Built, String) {
-    let folder = tempfile::tempdir().unwrap();
-    let built = report::build(input, folder.path()).unwrap();
-    (built, std::fs::read_to_string(folder.path().join("report.md")).unwrap())
-}
-
-fn line<'p>(page: &'p str, start: &str) -> &'p str {
-    page.lines()
-        .find(|line| line.starts_with(start))
-        .unwrap_or_else(|| panic!("no line begins with {start:?} in\n{page}"))
-}
-
-const GRID: [[f64; 3]; 2] = [[0.980, 0.981, 0.982], [0.950, 0.960, 0.970]];
-const FRESH: [[f64; 3]; 2] = [[0.970, 0.972, 0.974], [0.960, 0.961, 0.962]];
+use super::{FRESH, GRID, confirmed, line, not_yet_confirmed, report};
 
 #[test]
 fn headline_claims_and_test_accuracy_come_from_the_confirm_seeds_alone() {
-    let (built, page) = build(&confirmed(GRID, FRESH));
+    let (built, page) = report(&confirmed(GRID, FRESH));
     assert!(
         line(&page, "**Best configuration: backtracking.**")
             .contains("Mean validation accuracy **97.20 % ± 0.50** over 3 confirm seeds")
@@ -94,20 +35,20 @@ fn headline_claims_and_test_accuracy_come_from_the_confirm_seeds_alone() {
 
 #[test]
 fn the_grid_speaks_with_its_own_seeds() {
-    let (_, page) = build(&confirmed(GRID, FRESH));
-    let (_, without) = build(&not_yet_confirmed(GRID));
+    let (_, page) = report(&confirmed(GRID, FRESH));
+    let (_, without) = report(&not_yet_confirmed(GRID));
     for start in ["| backtracking − sgd |", "| 1 | backtracking |", "| 2 | sgd |"] {
         assert_eq!(line(&page, start), line(&without, start));
     }
     assert!(page.contains(
-        "- Budget: 6 trials in 2 points, up to 1 epochs each; seeds 1, 2, 3. Then 6 trials of the \
+        "- Budget: 6 trials in 2 points, 1 epoch each; seeds 1, 2, 3. Then 6 trials of the \
          best points, with the fresh seeds 1000001 to 1000003."
     ));
 }
 
 #[test]
 fn the_selection_stays_where_the_confirm_seeds_say_otherwise() {
-    let (_, page) = build(&confirmed(GRID, [FRESH[1], FRESH[0]]));
+    let (_, page) = report(&confirmed(GRID, [FRESH[1], FRESH[0]]));
     assert!(page.contains("**Best configuration: backtracking.**"));
     assert!(page.contains("On the confirm seeds it is behind sgd (97.20 % ± 0.50)."), "{page}");
     assert!(line(&page, "1. **backtracking").contains("*does not hold*; effect -1.10 pt"));
@@ -117,8 +58,8 @@ fn the_selection_stays_where_the_confirm_seeds_say_otherwise() {
 fn before_the_confirm_phase_the_report_says_so() {
     let mut input = not_yet_confirmed(GRID);
     input.trials[5].state = State::Open;
-    let (built, page) = build(&input);
-    assert!(!built.complete);
+    let (built, page) = report(&input);
+    assert!(!built.counts.is_complete());
     assert!(page.contains(
         "**Not confirmed**: the best points are trained again with the fresh seeds 1000001 to 1000003 when \
          every trial of the grid has its outcome. So selection and judgement share"
@@ -136,14 +77,14 @@ fn a_confirm_phase_under_way_speaks_with_the_seeds_that_both_sides_have() {
         }
     }
     // Backtracking has the second confirm seed, sgd the second and the third.
-    let (built, page) = build(&input);
-    assert!(!built.complete);
+    let (built, page) = report(&input);
+    assert!(!built.counts.is_complete());
     assert!(page.contains("**97.20 %** over 1 confirm seed"), "{page}");
     assert!(line(&page, "1. **backtracking").contains("effect +1.10 pt with 1 seed"));
     for trial in input.trials.iter_mut().filter(|trial| trial.phase == Phase::Confirm) {
         trial.state = State::Open;
     }
-    let (_, page) = build(&input);
+    let (_, page) = report(&input);
     assert!(page.contains("its trials with the fresh seeds 1000001 to 1000003 have no result yet"));
     assert!(page.contains("**98.10 % ± 0.25** over 3 seeds"));
 }
@@ -154,7 +95,7 @@ fn points_that_miss_seeds_for_good_are_not_confirmed() {
     for index in [0, 3] {
         input.trials[index].state = State::Failed { cause: "no memory".into(), n_attempts: 2 };
     }
-    let (_, page) = build(&input);
+    let (_, page) = report(&input);
     assert!(page.contains("no point has the results of all its seeds"), "{page}");
 }
 
@@ -162,7 +103,7 @@ fn points_that_miss_seeds_for_good_are_not_confirmed() {
 fn without_confirm_the_headline_says_that_seeds_are_shared() {
     let mut input = not_yet_confirmed(GRID);
     input.confirm_seeds.clear();
-    let (built, page) = build(&input);
+    let (built, page) = report(&input);
     assert!(page.contains("Selection and judgement share their seeds here"));
     assert!(page.contains("selected and judged on the same seeds"));
     assert!(matches!(built.best, Some(Best { n_seeds: 3, .. })));
