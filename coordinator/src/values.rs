@@ -73,22 +73,14 @@ pub fn label(plan: &Plan, config: &TrainConfig) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use coordinator_core::sweep::{self, DatasetFacts};
+    use crate::store::tests::planned;
 
     #[test]
     fn labels_name_what_the_sweep_varies() {
         let text = "name = \"t\"\n[dataset]\nname = \"mnist\"\ntrain = 100\nvalid = 50\n\
              [[grid]]\noptimizer = [\"sgd\", \"momentum\"]\nlearning_rate = [0.1]\n\
              batch_size = [10]\nhidden = [[4, 3]]\nmomentum = [0.5, 0.9]\ndropout = [0.0, 0.2]\n";
-        let facts = DatasetFacts {
-            digest: [7; 32],
-            n_train_rows: 150,
-            n_test_rows: 10,
-            n_inputs: 9,
-            n_classes: 3,
-            nonzero_share: 0.2,
-        };
-        let plan = sweep::plan(&sweep::parse(text).unwrap(), &facts).unwrap();
+        let plan = planned(text);
         let labels: Vec<String> =
             (0..plan.trials.len()).map(|trial| label(&plan, &plan.config(trial))).collect();
         assert_eq!(labels[0], "momentum 0.1 b10 [4,3] momentum 0.5 dropout 0");

@@ -214,7 +214,10 @@ fn when_all_diverged_the_report_says_so() {
     assert!(built.counts.is_complete());
     assert_eq!(built.counts.n_diverged, 16);
     let page = text(&files, "report.md");
-    assert!(page.contains("No configuration trained"), "{page}");
+    assert!(page.contains("**No configuration trained**: 16 of 16 trials diverged"), "{page}");
+    for untrue in ["Best configuration", "flatters", " yet"] {
+        assert!(!page.contains(untrue), "{untrue} in {page}");
+    }
     assert!(page.contains("no trial that completed fills a cell"), "{page}");
     let claims: Vec<&str> = page.lines().filter(|line| line.contains(". **")).collect();
     assert_eq!(claims.len(), 3, "the last one has a margin");

@@ -17,6 +17,11 @@ pub fn plan(seeds: u32) -> Plan {
          [[grid]]\noptimizer = [\"sgd\"]\nlearning_rate = [0.1, 0.2]\nbatch_size = [10]\n\
          hidden = [[4]]\n[seeds]\nn = {seeds}\n"
     );
+    planned(&text)
+}
+
+/// The plan of a sweep file over a data set of 150 rows.
+pub fn planned(text: &str) -> Plan {
     let facts = DatasetFacts {
         digest: [7; 32],
         n_train_rows: 150,
@@ -25,7 +30,7 @@ pub fn plan(seeds: u32) -> Plan {
         n_classes: 3,
         nonzero_share: 0.2,
     };
-    sweep::plan(&sweep::parse(&text).unwrap(), &facts).unwrap()
+    sweep::plan(&sweep::parse(text).unwrap(), &facts).unwrap()
 }
 
 fn grant(trial: u32, attempt: u32, alone: bool) -> Record {

@@ -1,13 +1,10 @@
 //! Section 1: the answer first.
 
-use super::comparison::failures_text;
-use super::confirm::{headline_sentence, hypotheses_sentence, n_seeds};
+use super::confirm::{headline_sentence, n_seeds};
 use super::heatmaps::words;
-use super::page::{Left, Page, Right, count, escape};
-use crate::analysis::{
-    BestPoints, Judged, Point, Sweep, Verdict, judge_all, percent, points_of, score_text,
-    value_label,
-};
+use super::hypotheses;
+use super::page::{Left, Page, Right, count, escape, thousands};
+use crate::analysis::{Point, Sweep, percent, points_of, score_text, value_label};
 use crate::input::Metric;
 use crate::stats;
 
@@ -19,17 +16,18 @@ pub(crate) fn write(page: &mut Page, sweep: &Sweep<'_>) {
     };
     if best.n_diverged() == best.runs.len() {
         page.block(&format!(
-            "No configuration trained: the best-ranked point diverged on {} of {}. Try smaller learning rates.",
-            best.n_diverged(),
-            count(best.runs.len(), "seed"),
+            "**No configuration trained**: {} of {} diverged, so none is the best. Try smaller learning rates.",
+            thousands(sweep.counts.n_diverged as u64),
+            count(sweep.counts.n_trials, "trial"),
         ));
+    } else {
+        best_sentence(page, sweep, best);
+        others_sentence(page, sweep, best);
+        headline_sentence(page, sweep, best);
+        optimizers_table(page, sweep);
+        few_seeds_remark(page, sweep);
     }
-    best_sentence(page, sweep, best);
-    others_sentence(page, sweep, best);
-    headline_sentence(page, sweep, best);
-    optimizers_table(page, sweep);
-    few_seeds_remark(page, sweep);
-    hypotheses(page, sweep);
+    hypotheses::write(page, sweep);
 }
 
 /// What a collapsed trial is, for the first place that speaks of one.
@@ -205,143 +203,4 @@ fn is_loose(metric: Metric, scores: &[f64]) -> bool {
     };
     let is_beyond = metric == Metric::ValidAccuracy && mean + half > 1.0;
     scores.len() == 2 || is_beyond || mean - half < 0.0
-}
-
-fn hypotheses(page: &mut Page, sweep: &Sweep<'_>) {
-    let judged = judge_all(sweep);
-    if judged.is_empty() {
-        page.block("The sweep file states no hypotheses.");
-        return;
-    }
-    page.heading(3, "Hypotheses");
-    page.block(
-        "Stated in the sweep file before the run. The random unit is the seed; intervals are 95 % \
-         paired t intervals over seeds and not corrected for the number of hypotheses; p is two-sided \
-         and corrected by Holm over all of them. An effect is positive when the claim points the right \
-         way. *Holds*: the interval lies above 0 and the corrected p is below 0.05. *Does not hold*: \
-         the whole interval lies below the margin, 0 where none is given. *Not distinguishable*: \
-         neither.",
-    );
-    if sweep.counts.n_collapsed > 0 {
-        page.block(COLLAPSED);
-    }
-    for (index, judged) in judged.iter().enumerate() {
-        page.block(&format!("{}. {}", index + 1, sentence(sweep, judged)));
-    }
-    hypotheses_sentence(page, sweep, &judged);
-    let has_seeds =
-        |it: &Judged<'_>| it.verdict != Verdict::CannotBeJudged && !it.paired.seeds.is_empty();
-    for (index, judged) in judged.iter().enumerate().filter(|(_, it)| has_seeds(it)) {
-        per_seed_table(page, sweep, index + 1, judged);
-    }
-}
-
-fn sentence(sweep: &Sweep<'_>, judged: &Judged<'_>) -> String {
-    let (paired, points) = (&judged.paired, |gain| points_of(sweep.metric(), gain));
-    let claim = escape(&judged.hypothesis.claim);
-    if judged.verdict == Verdict::CannotBeJudged {
-        let (n_better, n_than) = paired.n_runs;
-        return format!(
-            "**{claim}**: *{}*; every trial diverged, {n_better} on the better side and {n_than} on the \
-             other, and chance against chance says nothing.",
-            judged.verdict.words(),
-        );
-    }
-    let mut parts = vec![format!("**{claim}**: *{}*", judged.verdict.words())];
-    parts.push(effect(sweep, judged));
-    parts.extend(sides(judged));
-    if paired.n_bit_equal > 0 {
-        parts.push(format!(
-            "{} of {} pairs of trials took the very same steps, equal to the last bit",
-            paired.n_bit_equal, paired.n_run_pairs
-        ));
-    }
-    if judged.hypothesis.margin != 0.0 {
-        parts.push(format!("margin {}", points(judged.hypothesis.margin)));
-    }
-    if let Some((low, high)) = paired.bootstrap {
-        parts.push(format!("bootstrap 95 % interval {} to {}", points(low), points(high)));
-    }
-    if let Some(p) = paired.wilcoxon_p {
-        parts.push(format!("exact Wilcoxon {} before correction", p_text(p)));
-    }
-    if paired.n_dropped > 0 {
-        let dropped = count(paired.n_dropped, "point");
-        parts.push(format!("{dropped} without a full match left out"));
-    }
-    parts.extend(failures_text(sweep, paired));
-    format!("{}.", parts.join("; "))
-}
-
-fn effect(sweep: &Sweep<'_>, judged: &Judged<'_>) -> String {
-    let (paired, points) = (&judged.paired, |gain| points_of(sweep.metric(), gain));
-    match (paired.test, paired.seeds.first()) {
-        (Some(test), _) => format!(
-            "effect {}, interval {} to {}, {}, {} {}seeds",
-            points(test.mean),
-            points(test.low),
-            points(test.high),
-            judged.p.map(p_text).unwrap_or_default(),
-            paired.seeds.len(),
-            if judged.best.as_ref().is_some_and(|best| best.is_confirmed) {
-                "confirm "
-            } else {
-                ""
-            },
-        ),
-        (None, Some(only)) => {
-            format!("effect {} with 1 seed, which gives neither interval nor p", points(only.gain))
-        }
-        (None, None) => "no pair of points has all its results".to_string(),
-    }
-}
-
-/// The best points, or how many points match; `None` while no pair has all its results.
-fn sides(judged: &Judged<'_>) -> Option<String> {
-    let paired = &judged.paired;
-    if paired.n_matched == 0 {
-        return None;
-    }
-    Some(match &judged.best {
-        Some(BestPoints { better, than, .. }) => {
-            format!("{} against {}", escape(better), escape(than))
-        }
-        None => format!(
-            "{}: {} won, {} equal, {} lost",
-            count(paired.n_matched, "matched point"),
-            paired.n_won,
-            paired.n_equal,
-            paired.n_lost
-        ),
-    })
-}
-
-/// `p = 0.012`, `p < 0.001`.
-pub(crate) fn p_text(p: f64) -> String {
-    if p < 0.001 { "p < 0.001".to_string() } else { format!("p = {p:.3}") }
-}
-
-fn per_seed_table(page: &mut Page, sweep: &Sweep<'_>, number: usize, judged: &Judged<'_>) {
-    const MAX_ROWS: usize = 20;
-    let metric = sweep.metric();
-    let rows: Vec<Vec<String>> = judged
-        .paired
-        .seeds
-        .iter()
-        .take(MAX_ROWS)
-        .map(|pair| {
-            vec![
-                pair.seed.to_string(),
-                score_text(metric, pair.better),
-                score_text(metric, pair.than),
-                points_of(metric, pair.gain),
-            ]
-        })
-        .collect();
-    page.folded(&format!("Hypothesis {number}, seed by seed"), |page| {
-        page.table(
-            &[(Right, "seed"), (Right, "better"), (Right, "than"), (Right, "difference")],
-            &rows,
-        );
-    });
 }

@@ -3,7 +3,7 @@
 
 use super::answer::mean_with_interval;
 use super::page::{Page, count, escape};
-use crate::analysis::{Judged, Point, Sweep, gain};
+use crate::analysis::{Judged, Point, Sweep, Verdict, gain};
 use crate::input::{Compare, Phase};
 
 /// `seeds 1000001 to 1000010`; `None` if the sweep has no confirm seeds.
@@ -89,7 +89,11 @@ fn others_on_confirm_seeds(page: &mut Page, sweep: &Sweep<'_>, best: &Point<'_>)
 
 /// After hypotheses about best points: on which seeds they were judged.
 pub(crate) fn hypotheses_sentence(page: &mut Page, sweep: &Sweep<'_>, judged: &[Judged<'_>]) {
-    let of_best = || judged.iter().filter(|it| it.hypothesis.compare == Compare::Best);
+    let of_best = || {
+        judged.iter().filter(|it| {
+            it.hypothesis.compare == Compare::Best && it.verdict != Verdict::CannotBeJudged
+        })
+    };
     if of_best().next().is_none() {
         return;
     }

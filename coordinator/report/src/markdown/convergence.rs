@@ -1,6 +1,6 @@
 //! Section 3, last part: how fast each optimizer's best point gets better.
 
-use super::comparison::clock_sentence;
+use super::budgets::clock_sentence;
 use super::curves::{epoch_ticks, mean_line};
 use super::page::Page;
 use super::seeds;

@@ -14,7 +14,7 @@ pub(crate) fn write(page: &mut Page, sweep: &Sweep<'_>) {
     page.heading(2, "5. Training logs and curves");
     let best = best_points(sweep);
     if best.is_empty() {
-        page.block("No trial has a complete epoch yet.");
+        page.block("No trial has a complete epoch.");
         return;
     }
     figure(page, sweep, &best);

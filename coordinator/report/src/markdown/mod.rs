@@ -1,12 +1,14 @@
 //! `report.md`: eight sections, each in its own file, written from the analysis.
 
 mod answer;
+mod budgets;
 mod comparison;
 mod confirm;
 mod convergence;
 mod curves;
 mod escape;
 mod heatmaps;
+mod hypotheses;
 mod importance;
 mod line_search;
 mod notes;

@@ -1,6 +1,6 @@
 //! Section 4: accuracy against processor time.
 
-use super::comparison::clock_sentence;
+use super::budgets::clock_sentence;
 use super::page::{Left, Page, Right, amount, count, escape};
 use super::seeds;
 use crate::analysis::{Clock, Point, Sweep, error, error_label, percent};

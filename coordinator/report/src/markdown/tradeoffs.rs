@@ -1,7 +1,7 @@
 //! Section 4: what accuracy costs, and how safely it comes.
 
 use super::answer::metric_name;
-use super::comparison::{clock_sentence, mean_of};
+use super::budgets::{clock_sentence, mean_of};
 use super::curves::best_points;
 use super::page::{Left, Page, Right, amount, escape};
 use super::seeds;
@@ -39,7 +39,7 @@ fn speed(page: &mut Page, sweep: &Sweep<'_>, clock: &Clock) {
     ];
     let best = best_points(sweep);
     if best.is_empty() {
-        page.block("No trial has a complete epoch yet.");
+        page.block("No trial has a complete epoch.");
         return;
     }
     let (mut rows, mut missed) = (Vec::new(), Vec::new());
