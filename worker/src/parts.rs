@@ -2,7 +2,7 @@
 
 pub use crate::{
     link::Dial,
-    off_thread::{off_thread, simulate_disk},
+    off_thread::{off_thread, simulate_disk, stall_disks},
     run::{Outside, work},
     slot::scripted::{Script, Scripted},
 };

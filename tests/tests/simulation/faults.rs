@@ -1,6 +1,6 @@
 //! The faults of a seed: what goes wrong with whom, when, and for how long.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use rand::{RngExt, rngs::StdRng, seq::IndexedRandom};
 
@@ -9,11 +9,12 @@ pub const HEALED: Duration = Duration::from_secs(25);
 
 const MAX_FAULTS: u32 = 12;
 
-/// Whom a fault hits: a worker by its place, or the coordinator.
+/// Whom a fault hits: a worker by its place, the coordinator, or all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Victim {
     Coordinator,
     Worker(usize),
+    Everybody,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,7 +22,9 @@ pub enum Kind {
     /// Killed, and started again at the fault's end.
     Crash,
     /// Asked for an orderly end, and started again at the fault's end.
-    Stop,
+    Drain,
+    /// Disks do nothing until the fault's end.
+    DiskStall,
     /// Nothing passes between the worker and the coordinator.
     Partition,
     /// Nothing passes to the coordinator.
@@ -62,14 +65,15 @@ pub fn draw(random: &mut StdRng, n_workers: usize) -> Vec<Fault> {
 }
 
 fn draw_one(random: &mut StdRng, n_workers: usize) -> Fault {
-    use Kind::{Crash, Deaf, Delay, Hold, Mute, Partition, Stop};
-    let kind = *[Crash, Crash, Stop, Partition, Deaf, Mute, Hold, Delay]
+    use Kind::{Crash, Deaf, Delay, DiskStall, Drain, Hold, Mute, Partition};
+    let kind = *[Crash, Crash, Drain, Partition, Deaf, Mute, Hold, Delay, DiskStall]
         .choose(random)
         .expect("there are some");
-    let hits_coordinator = matches!(kind, Crash | Stop) && random.random_ratio(1, 2);
-    let victim = match hits_coordinator {
-        true => Victim::Coordinator,
-        false => Victim::Worker(random.random_range(0..n_workers)),
+    let hits_coordinator = matches!(kind, Crash | Drain) && random.random_ratio(1, 2);
+    let victim = match kind {
+        DiskStall => Victim::Everybody,
+        _ if hits_coordinator => Victim::Coordinator,
+        _ => Victim::Worker(random.random_range(0..n_workers)),
     };
     let begins = Duration::from_millis(random.random_range(0..20_000));
     // From a hiccup to several leases.
@@ -79,25 +83,14 @@ fn draw_one(random: &mut StdRng, n_workers: usize) -> Fault {
     Fault { kind, victim, begins, ends: (begins + lasts).min(HEALED), latency }
 }
 
-/// Faults by what they are and whom they hit.
-#[derive(Debug, Default)]
-pub struct Tally(BTreeMap<(Kind, bool), u64>);
-
-impl Tally {
-    pub fn add(&mut self, faults: &[Fault]) {
-        for fault in faults {
-            *self.0.entry((fault.kind, fault.victim == Victim::Coordinator)).or_default() += 1;
-        }
-    }
-}
-
-impl std::fmt::Display for Tally {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let mut parts = self.0.iter().map(|((kind, coordinator), n)| {
-            let whom = if *coordinator { "coordinator" } else { "worker" };
-            format!("{kind:?} of a {whom}: {n}")
-        });
-        let first = parts.next().unwrap_or_else(|| "none".into());
-        f.write_str(&parts.fold(first, |text, part| text + ", " + &part))
+impl Fault {
+    /// What it is and whom it hits.
+    pub fn name(&self) -> String {
+        let whom = match self.victim {
+            Victim::Coordinator => "the coordinator",
+            Victim::Worker(_) => "a worker",
+            Victim::Everybody => "everybody",
+        };
+        format!("{:?} of {whom}", self.kind)
     }
 }

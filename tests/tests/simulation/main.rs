@@ -11,11 +11,11 @@ mod faults;
 mod log;
 mod net;
 mod script;
+mod shares;
 mod world;
 
 use std::{
     env, fs,
-    ops::Range,
     path::{Path, PathBuf},
     process::ExitCode,
     thread,
@@ -27,8 +27,8 @@ use mad_turmoil::time::SimClocksGuard;
 use rand::{SeedableRng, rngs::StdRng};
 
 use crate::{
-    faults::Tally,
     log::{Log, Writer},
+    shares::Sum,
     world::{Simulated, Site},
 };
 
@@ -59,6 +59,14 @@ const SLOWEST_DISK: Duration = Duration::from_millis(20);
 /// Seeds once found something.
 const CORPUS: [u64; 0] = [];
 
+/// What workers say of checkpoints that travel, and of trials whose lease was lost.
+const COUNTED: [(&str, &str); 4] = [
+    ("checkpoints published", "published the checkpoint of epoch"),
+    ("checkpoints not published", "its checkpoint was not published"),
+    ("checkpoints fetched", "fetched the checkpoint of epoch"),
+    ("checkpoints not fetched", "no checkpoint of epoch"),
+];
+
 type Test = fn(&Site) -> Result<(), String>;
 
 fn main() -> ExitCode {
@@ -81,8 +89,11 @@ fn main() -> ExitCode {
         ("whatever_happens_the_table_is_that_of_a_plain_loop", plain_table),
     ];
     let mut code = ExitCode::SUCCESS;
-    for (name, test) in tests.into_iter().filter(|(name, _)| chosen(name)) {
+    // A share is one of the last test's.
+    let n_before = if shares::is_share() { tests.len() - 1 } else { 0 };
+    for (name, test) in tests.into_iter().skip(n_before).filter(|(name, _)| chosen(name)) {
         match test(&site) {
+            Ok(()) if shares::is_share() => {}
             Ok(()) => println!("test {name} ... ok"),
             Err(text) => {
                 println!("test {name} ... FAILED\n{text}");
@@ -135,10 +146,14 @@ fn number(variable: &str) -> Option<u64> {
     Some(text.parse().unwrap_or_else(|_| panic!("{variable}={text} is no number")))
 }
 
-fn seeds() -> Range<u64> {
+/// Those of the corpus first, unless one is asked for.
+fn seeds() -> Vec<u64> {
     match number("SWEEP_SIM_SEED") {
-        Some(seed) => seed..seed + 1,
-        None => 0..number("SWEEP_SIM_SEEDS").unwrap_or(N_SEEDS),
+        Some(seed) => vec![seed],
+        None => {
+            let n_seeds = number("SWEEP_SIM_SEEDS").unwrap_or(N_SEEDS);
+            CORPUS.into_iter().chain(0..n_seeds).collect()
+        }
     }
 }
 
@@ -149,35 +164,44 @@ fn real_s() -> f64 {
 }
 
 fn plain_table(site: &Site) -> Result<(), String> {
-    let (began, mut tally, mut simulated) = (real_s(), Tally::default(), Duration::ZERO);
-    let mut failed = Vec::new();
-    let seeds = seeds();
-    let n_seeds = seeds.end - seeds.start;
-    for seed in CORPUS.into_iter().filter(|_| n_seeds > 1).chain(seeds) {
-        let log = Log::default();
-        match simulate(site, seed, &log, false) {
-            Ok(run) => {
-                tally.add(&run.faults);
-                simulated += run.lasted;
-            }
-            Err(text) => failed.push(format!(
-                "{text}; replay: SWEEP_SIM_SEED={seed} cargo test -p e2e --test simulation"
-            )),
-        }
-        if n_seeds == 1 {
-            println!("{}", log.told().lines.join("\n"));
-        }
-    }
-    let wall_s = real_s() - began;
-    println!(
-        "{n_seeds} seeds in {wall_s:.1} s, {:.1}/s; simulated {:.2} h; faults: {tally}",
-        n_seeds as f64 / wall_s,
-        simulated.as_secs_f64() / 3600.0
-    );
-    if failed.is_empty() {
+    let (began, seeds) = (real_s(), seeds());
+    let sum = shares::run_all(&seeds, |seed, sum| check(site, seed, seeds.len() == 1, sum))?;
+    if shares::is_share() {
         return Ok(());
     }
-    Err(format!("{} seeds failed:\n{}", failed.len(), failed.join("\n")))
+    let (n_seeds, wall_s) = (seeds.len(), real_s() - began);
+    let counts: Vec<String> = sum.counts.iter().map(|(name, n)| format!("{name}: {n}")).collect();
+    println!(
+        "{n_seeds} seeds in {wall_s:.1} s, {:.1}/s; simulated {:.2} h; {}",
+        n_seeds as f64 / wall_s,
+        sum.simulated.as_secs_f64() / 3600.0,
+        counts.join(", ")
+    );
+    if sum.failed.is_empty() {
+        return Ok(());
+    }
+    Err(format!("{} seeds failed:\n{}", sum.failed.len(), sum.failed.join("\n")))
+}
+
+fn check(site: &Site, seed: u64, prints: bool, sum: &mut Sum) {
+    let log = Log::default();
+    match simulate(site, seed, &log, false) {
+        Ok(run) => {
+            run.faults.iter().for_each(|fault| sum.count(fault.name(), 1));
+            sum.simulated += run.lasted;
+        }
+        Err(text) => sum.failed.push(format!(
+            "{text}; replay: SWEEP_SIM_SEED={seed} cargo test -p e2e --test simulation"
+        )),
+    }
+    let told = log.told();
+    for (name, words) in COUNTED {
+        let n_lines = told.lines.iter().filter(|line| line.contains(words)).count();
+        sum.count(name, n_lines as u64);
+    }
+    if prints {
+        println!("{}", told.lines.join("\n"));
+    }
 }
 
 fn same_trace(site: &Site) -> Result<(), String> {

@@ -116,6 +116,8 @@ pub fn simulate(site: &Site, seed: u64, log: &Log) -> Result<Simulated, String> 
         faults,
     };
     let result = world.run(site.n_trials);
+    // The next seed's disks work, however this one ended.
+    worker::parts::stall_disks(false);
     let _ = fs::remove_dir_all(&folder);
     result
 }
@@ -220,7 +222,8 @@ impl World<'_> {
                 self.sim.crash(host.as_str());
                 self.look()?;
             }
-            Kind::Stop => self.stop(fault.victim),
+            Kind::Drain => self.stop(fault.victim),
+            Kind::DiskStall => worker::parts::stall_disks(true),
             Kind::Partition => self.sim.partition(host.as_str(), COORDINATOR),
             Kind::Deaf => self.sim.partition_oneway(host.as_str(), COORDINATOR),
             Kind::Mute => self.sim.partition_oneway(COORDINATOR, host.as_str()),
@@ -236,7 +239,8 @@ impl World<'_> {
         let host = name_of(fault.victim);
         match fault.kind {
             // Started again with the next turn.
-            Kind::Crash | Kind::Stop => {}
+            Kind::Crash | Kind::Drain => {}
+            Kind::DiskStall => worker::parts::stall_disks(false),
             Kind::Partition => self.sim.repair(host.as_str(), COORDINATOR),
             Kind::Deaf => self.sim.repair_oneway(host.as_str(), COORDINATOR),
             Kind::Mute => self.sim.repair_oneway(COORDINATOR, host.as_str()),
@@ -258,6 +262,7 @@ impl World<'_> {
                     let _ = worker.try_send(());
                 }
             }
+            Victim::Everybody => unreachable!("a drain is one program's"),
         }
     }
 
@@ -266,7 +271,7 @@ impl World<'_> {
         let workers = (0..N_WORKERS).map(Victim::Worker);
         for victim in workers.chain([Victim::Coordinator]) {
             let is_meant =
-                |it: &Fault| it.victim == victim && matches!(it.kind, Kind::Crash | Kind::Stop);
+                |it: &Fault| it.victim == victim && matches!(it.kind, Kind::Crash | Kind::Drain);
             let host = name_of(victim);
             if !self.sim.is_host_running(host.as_str()) && !self.current.iter().any(is_meant) {
                 self.sim.bounce(host.as_str());
@@ -284,5 +289,6 @@ fn name_of(victim: Victim) -> String {
     match victim {
         Victim::Coordinator => COORDINATOR.into(),
         Victim::Worker(index) => worker_name(index),
+        Victim::Everybody => "everybody".into(),
     }
 }
