@@ -77,6 +77,13 @@ pub const BUGS: [&str; 8] = [
     "bug.term_not_bumped",
 ];
 
+/// Bugs that only a simulated network shows.
+#[cfg(feature = "faults")]
+pub const NETWORK_BUGS: [&str; 1] = [
+    // Calls and connections wait for ever for answers that were lost on the way.
+    "bug.no_deadline",
+];
+
 /// Kills this process if it is told to die here.
 #[cfg(not(feature = "faults"))]
 #[inline(always)]

@@ -25,7 +25,7 @@ pub enum Kind {
     Drain,
     /// Disks do nothing until the fault's end.
     DiskStall,
-    /// Nothing passes between the worker and the coordinator.
+    /// Nothing passes between the worker, or every worker, and the coordinator.
     Partition,
     /// Nothing passes to the coordinator.
     Deaf,
@@ -53,9 +53,8 @@ pub fn draw(random: &mut StdRng, n_workers: usize) -> Vec<Fault> {
     let mut faults: Vec<Fault> = Vec::new();
     for _ in 0..n_faults {
         let fault = draw_one(random, n_workers);
-        // Turmoil cannot tell two faults of one link apart, nor two of one host.
         let is_free = |other: &Fault| {
-            other.victim != fault.victim || other.ends < fault.begins || fault.ends < other.begins
+            !fault.meets(other) || other.ends < fault.begins || fault.ends < other.begins
         };
         if faults.iter().all(is_free) {
             faults.push(fault);
@@ -69,10 +68,12 @@ fn draw_one(random: &mut StdRng, n_workers: usize) -> Fault {
     let kind = *[Crash, Crash, Drain, Partition, Deaf, Mute, Hold, Delay, DiskStall]
         .choose(random)
         .expect("there are some");
-    let hits_coordinator = matches!(kind, Crash | Drain) && random.random_ratio(1, 2);
+    let hits_more = random.random_ratio(1, 2);
     let victim = match kind {
         DiskStall => Victim::Everybody,
-        _ if hits_coordinator => Victim::Coordinator,
+        Crash | Drain if hits_more => Victim::Coordinator,
+        Crash | Drain => Victim::Worker(random.random_range(0..n_workers)),
+        _ if hits_more && random.random_ratio(1, 2) => Victim::Everybody,
         _ => Victim::Worker(random.random_range(0..n_workers)),
     };
     let begins = Duration::from_millis(random.random_range(0..20_000));
@@ -84,6 +85,14 @@ fn draw_one(random: &mut StdRng, n_workers: usize) -> Fault {
 }
 
 impl Fault {
+    /// Turmoil cannot tell two faults of one link apart, nor two of one host.
+    fn meets(&self, other: &Self) -> bool {
+        let is_of_link =
+            |it: &Self| !matches!(it.kind, Kind::Crash | Kind::Drain | Kind::DiskStall);
+        let hits_all = [self, other].iter().any(|it| it.victim == Victim::Everybody);
+        self.victim == other.victim || (is_of_link(self) && is_of_link(other) && hits_all)
+    }
+
     /// What it is and whom it hits.
     pub fn name(&self) -> String {
         let whom = match self.victim {

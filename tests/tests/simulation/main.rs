@@ -67,6 +67,16 @@ const COUNTED: [(&str, &str); 4] = [
     ("checkpoints not fetched", "no checkpoint of epoch"),
 ];
 
+/// Bugs to plant, and what is then found to be wrong.
+const PLANTED: [(&str, &str); 3] = [
+    ("bug.ack_before_commit", "was acknowledged and is not recorded"),
+    ("bug.attempt_not_durable", "was acknowledged and is unknown"),
+    ("bug.no_deadline", "after the last fault"),
+];
+
+/// Seeds that look for a planted bug.
+const N_SEEDS_PLANTED: u64 = 40;
+
 type Test = fn(&Site) -> Result<(), String>;
 
 fn main() -> ExitCode {
@@ -84,13 +94,15 @@ fn main() -> ExitCode {
     let folder = memory_or_disk().join(format!("sweep-simulation-{}", std::process::id()));
     let site = Site { sweep, n_trials: SWEEP.n_trials(), folder: folder.clone() };
     take_over_clocks_and_chance();
-    let tests: [(&str, Test); 2] = [
+    let tests: [(&str, Test); 3] = [
         ("the_same_seed_gives_the_same_trace", same_trace),
+        ("planted_bugs_are_seen", planted_bugs),
         ("whatever_happens_the_table_is_that_of_a_plain_loop", plain_table),
     ];
     let mut code = ExitCode::SUCCESS;
-    // A share is one of the last test's.
-    let n_before = if shares::is_share() { tests.len() - 1 } else { 0 };
+    // A share, or one seed, is the last test's.
+    let is_last_alone = shares::is_share() || number("SWEEP_SIM_SEED").is_some();
+    let n_before = if is_last_alone { tests.len() - 1 } else { 0 };
     for (name, test) in tests.into_iter().skip(n_before).filter(|(name, _)| chosen(name)) {
         match test(&site) {
             Ok(()) if shares::is_share() => {}
@@ -202,6 +214,17 @@ fn check(site: &Site, seed: u64, prints: bool, sum: &mut Sum) {
     if prints {
         println!("{}", told.lines.join("\n"));
     }
+}
+
+/// Of few seeds one already shows each of them.
+fn planted_bugs(_: &Site) -> Result<(), String> {
+    for (bug, found) in PLANTED {
+        let sum = shares::run_with(bug, N_SEEDS_PLANTED)?;
+        if !sum.failed.iter().any(|text| text.contains(found)) {
+            return Err(format!("{bug}: {N_SEEDS_PLANTED} seeds saw {:?}", sum.failed));
+        }
+    }
+    Ok(())
 }
 
 fn same_trace(site: &Site) -> Result<(), String> {

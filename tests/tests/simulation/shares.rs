@@ -4,7 +4,7 @@
 use std::{
     collections::BTreeMap,
     env,
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
     thread,
     time::Duration,
 };
@@ -13,6 +13,9 @@ use serde_json::{Value, json};
 
 /// In the environment of a process that does one share: `INDEX/NUMBER`.
 const SHARE: &str = "SWEEP_SIM_SHARE";
+
+/// In the environment of programs that are to have a bug.
+const BUG: &str = "SWEEP_FAULT";
 
 /// What some seeds came to.
 #[derive(Default)]
@@ -72,6 +75,9 @@ pub fn run_all(seeds: &[u64], run: impl Fn(u64, &mut Sum)) -> Result<Sum, String
     let (index, n_shares) = share.as_deref().map_or(Some((0, 1)), parse).ok_or("no such share")?;
     for &seed in seeds.iter().skip(index).step_by(n_shares) {
         run(seed, &mut sum);
+        if env::var_os(BUG).is_some() && !sum.failed.is_empty() {
+            break;
+        }
     }
     if share.is_some() {
         println!("{}", sum.to_line());
@@ -86,19 +92,29 @@ fn parse(share: &str) -> Option<(usize, usize)> {
 
 fn share_out() -> Result<Sum, String> {
     let n_shares = thread::available_parallelism().map_or(1, Into::into);
-    let program = env::current_exe().map_err(|error| error.to_string())?;
-    let start = |index: usize| {
-        let mut command = Command::new(&program);
-        command.args(env::args_os().skip(1)).env(SHARE, format!("{index}/{n_shares}"));
-        command.stdout(Stdio::piped()).spawn()
-    };
-    let children: Result<Vec<_>, _> = (0..n_shares).map(start).collect();
+    let start = |index: usize| start(|it| it.env(SHARE, format!("{index}/{n_shares}")));
+    let children: Vec<Child> = (0..n_shares).map(start).collect::<Result<_, _>>()?;
     let mut sum = Sum::default();
-    for child in children.map_err(|error| error.to_string())? {
-        let output = child.wait_with_output().map_err(|error| error.to_string())?;
-        let stdout = String::from_utf8_lossy(&output.stdout);
-        let share = stdout.lines().rev().find_map(Sum::from_line);
-        sum.add(share.ok_or_else(|| format!("a share ended with {}: {stdout}", output.status))?);
+    for child in children {
+        sum.add(end(child)?);
     }
     Ok(sum)
+}
+
+/// What comes of some seeds, up to the first that fails, in programs that have a bug.
+pub fn run_with(bug: &str, n_seeds: u64) -> Result<Sum, String> {
+    end(start(|it| it.env(SHARE, "0/1").env(BUG, bug).env("SWEEP_SIM_SEEDS", n_seeds.to_string()))?)
+}
+
+fn start(with: impl FnOnce(&mut Command) -> &mut Command) -> Result<Child, String> {
+    let program = env::current_exe().map_err(|error| error.to_string())?;
+    let mut command = Command::new(program);
+    with(&mut command).stdout(Stdio::piped()).spawn().map_err(|error| error.to_string())
+}
+
+fn end(child: Child) -> Result<Sum, String> {
+    let output = child.wait_with_output().map_err(|error| error.to_string())?;
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    let share = stdout.lines().rev().find_map(Sum::from_line);
+    share.ok_or_else(|| format!("a share ended with {}: {stdout}", output.status))
 }

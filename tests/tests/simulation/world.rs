@@ -198,7 +198,7 @@ impl World<'_> {
         while !self.strings.is_finished.get() {
             let now = self.sim.elapsed();
             for fault in self.current.extract_if(.., |it| it.ends <= now).collect::<Vec<_>>() {
-                self.end(fault);
+                self.end(&fault);
             }
             for fault in to_come.extract_if(.., |it| it.begins <= now).collect::<Vec<_>>() {
                 self.begin(fault)?;
@@ -216,39 +216,53 @@ impl World<'_> {
     }
 
     fn begin(&mut self, fault: Fault) -> Result<(), String> {
-        let host = name_of(fault.victim);
         match fault.kind {
             Kind::Crash => {
-                self.sim.crash(host.as_str());
+                self.sim.crash(name_of(fault.victim).as_str());
                 self.look()?;
             }
             Kind::Drain => self.stop(fault.victim),
             Kind::DiskStall => worker::parts::stall_disks(true),
-            Kind::Partition => self.sim.partition(host.as_str(), COORDINATOR),
-            Kind::Deaf => self.sim.partition_oneway(host.as_str(), COORDINATOR),
-            Kind::Mute => self.sim.partition_oneway(COORDINATOR, host.as_str()),
-            Kind::Hold => self.sim.hold(host.as_str(), COORDINATOR),
-            Kind::Delay => self.sim.set_link_latency(host.as_str(), COORDINATOR, fault.latency),
+            Kind::Partition | Kind::Deaf | Kind::Mute | Kind::Hold | Kind::Delay => {
+                hosts_of(fault.victim).for_each(|host| self.disturb(&fault, &host));
+            }
         }
         self.log.told().lines.push(format!("{fault:?}"));
         self.current.push(fault);
         Ok(())
     }
 
-    fn end(&mut self, fault: Fault) {
-        let host = name_of(fault.victim);
+    /// What passes between a worker and the coordinator.
+    fn disturb(&self, fault: &Fault, host: &str) {
         match fault.kind {
-            // Started again with the next turn.
-            Kind::Crash | Kind::Drain => {}
-            Kind::DiskStall => worker::parts::stall_disks(false),
-            Kind::Partition => self.sim.repair(host.as_str(), COORDINATOR),
-            Kind::Deaf => self.sim.repair_oneway(host.as_str(), COORDINATOR),
-            Kind::Mute => self.sim.repair_oneway(COORDINATOR, host.as_str()),
-            Kind::Hold => self.sim.release(host.as_str(), COORDINATOR),
+            Kind::Partition => self.sim.partition(host, COORDINATOR),
+            Kind::Deaf => self.sim.partition_oneway(host, COORDINATOR),
+            Kind::Mute => self.sim.partition_oneway(COORDINATOR, host),
+            Kind::Hold => self.sim.hold(host, COORDINATOR),
+            Kind::Delay => self.sim.set_link_latency(host, COORDINATOR, fault.latency),
+            Kind::Crash | Kind::Drain | Kind::DiskStall => {}
+        }
+    }
+
+    fn end(&self, fault: &Fault) {
+        if fault.kind == Kind::DiskStall {
+            worker::parts::stall_disks(false);
+        }
+        // Whoever crashed or ended is started with the next turn.
+        hosts_of(fault.victim).for_each(|host| self.mend(fault.kind, &host));
+    }
+
+    fn mend(&self, kind: Kind, host: &str) {
+        match kind {
+            Kind::Partition => self.sim.repair(host, COORDINATOR),
+            Kind::Deaf => self.sim.repair_oneway(host, COORDINATOR),
+            Kind::Mute => self.sim.repair_oneway(COORDINATOR, host),
+            Kind::Hold => self.sim.release(host, COORDINATOR),
             Kind::Delay => {
-                self.sim.set_link_latency(host.as_str(), COORDINATOR, LATENCY[0]);
-                self.sim.set_link_max_message_latency(host.as_str(), COORDINATOR, LATENCY[1]);
+                self.sim.set_link_latency(host, COORDINATOR, LATENCY[0]);
+                self.sim.set_link_max_message_latency(host, COORDINATOR, LATENCY[1]);
             }
+            Kind::Crash | Kind::Drain | Kind::DiskStall => {}
         }
     }
 
@@ -285,10 +299,18 @@ impl World<'_> {
     }
 }
 
+/// The host that is a victim by itself.
 fn name_of(victim: Victim) -> String {
     match victim {
-        Victim::Coordinator => COORDINATOR.into(),
         Victim::Worker(index) => worker_name(index),
-        Victim::Everybody => "everybody".into(),
+        Victim::Coordinator | Victim::Everybody => COORDINATOR.into(),
     }
+}
+
+/// The workers whose links a fault disturbs.
+fn hosts_of(victim: Victim) -> impl Iterator<Item = String> {
+    let is_hit = move |index: &usize| {
+        matches!(victim, Victim::Everybody) || victim == Victim::Worker(*index)
+    };
+    (0..N_WORKERS).filter(is_hit).map(worker_name)
 }

@@ -8,7 +8,7 @@ use std::{
 
 use rustix::process::{Signal, getpid, kill_process};
 
-use super::{BUGS, POINTS};
+use super::{BUGS, NETWORK_BUGS, POINTS};
 
 struct Faults {
     bugs: Vec<String>,
@@ -33,7 +33,7 @@ fn parse(asked: &str) -> Result<Faults, String> {
     let mut bugs = Vec::new();
     let mut points = BTreeMap::new();
     for fault in asked.split(',').filter(|fault| !fault.is_empty()) {
-        if BUGS.contains(&fault) {
+        if is_bug(fault) {
             bugs.push(fault.to_owned());
             continue;
         }
@@ -44,6 +44,10 @@ fn parse(asked: &str) -> Result<Faults, String> {
         points.insert(name.to_owned(), hit);
     }
     Ok(Faults { bugs, points: Mutex::new(points), unsynced: Mutex::default() })
+}
+
+fn is_bug(name: &str) -> bool {
+    BUGS.contains(&name) || NETWORK_BUGS.contains(&name)
 }
 
 /// Kills this process if it is told to die here.
@@ -75,7 +79,7 @@ fn die() -> ! {
 /// # Panics
 /// If the bug is not in the list of all bugs.
 pub fn planted(bug: &str) -> bool {
-    assert!(BUGS.contains(&bug), "{bug} is not in the list of bugs");
+    assert!(is_bug(bug), "{bug} is not in the list of bugs");
     faults().bugs.iter().any(|planted| planted == bug)
 }
 
