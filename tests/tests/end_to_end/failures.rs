@@ -55,6 +55,8 @@ fn a_trial_that_kills_its_workers_is_given_up() {
     retried.url();
     wait_for(&env, |status| status.n_attempts == 4 && status.n_failed == 0);
     retried.kill();
+    // The report still says failed, which was true when it was written.
+    env.coordinator(&["verify", "reports/one"]).expect(0);
 }
 
 fn wait_for(env: &Env, mut is_so: impl FnMut(&Status) -> bool) {
