@@ -5,7 +5,8 @@ set -euo pipefail
 
 usage() {
     echo "usage: tests/chaos.sh [--seed N] [--kills N] [--minutes N]"
-    echo "Ends after so many kills (default 60) or minutes (default 10), whichever comes first."
+    echo "Ends after so many kills (default 60), with other faults in proportion, or after so many"
+    echo "minutes (default 10), whichever comes first."
 }
 
 export SWEEP_CHAOS_SEED=1 SWEEP_CHAOS_KILLS=60 SWEEP_CHAOS_MINUTES=10

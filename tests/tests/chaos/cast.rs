@@ -11,7 +11,7 @@ use e2e::{Coordinator, Env, LIMIT, Network, Place, Relay, RemoteWorker, Signal, 
 
 use crate::{
     SWEEP,
-    schedule::{Fault, N_WORKERS, Schedule, Trouble},
+    schedule::{Fault, N_WORKERS, Schedule},
     tally::Tally,
 };
 
@@ -39,17 +39,27 @@ const DELAYED: usize = N_WORKERS - 1;
 /// A full disk may still be the reason for an end so long after it was freed.
 const AFTER_FULL: Duration = Duration::from_secs(5);
 
+/// What makes a disk full.
+struct Filler {
+    path: PathBuf,
+    /// Lines in the coordinator's log that told of a full disk before.
+    n_lines_before: usize,
+}
+
 pub struct Cast<'a> {
     env: &'a Env,
     network: Option<Network>,
     disk: Option<SmallDisk>,
-    filler: Option<PathBuf>,
+    filler: Option<Filler>,
     last_full: Option<Instant>,
+    /// Full disks that the coordinator has told of.
+    n_full_told: usize,
     relay: Relay,
     host: String,
     coordinator: Option<Coordinator>,
     workers: [Option<RemoteWorker>; N_WORKERS],
-    next: Option<(Instant, Trouble)>,
+    /// When the last trouble began.
+    last_began: Instant,
     /// What is to be mended, and when.
     open: Vec<(Instant, Fault)>,
     healing_since: Option<Instant>,
@@ -81,11 +91,12 @@ impl<'a> Cast<'a> {
             disk,
             filler: None,
             last_full: None,
+            n_full_told: 0,
             relay,
             host,
             coordinator: None,
             workers: [const { None }; N_WORKERS],
-            next: None,
+            last_began: Instant::now(),
             open: Vec::new(),
             healing_since: None,
         };
@@ -98,21 +109,32 @@ impl<'a> Cast<'a> {
         self.relay.n_delayed()
     }
 
+    /// Full disks of which the coordinator has told.
+    pub fn n_full_told(&self) -> usize {
+        self.n_full_told
+    }
+
     /// Lets the next thing go wrong when it is time, and mends what has lasted long enough.
     pub fn suffer(&mut self, schedule: &mut Schedule, tally: &mut Tally) {
         let now = Instant::now();
-        let (at, trouble) = *self.next.get_or_insert_with(|| {
-            let trouble = schedule.next();
-            (now + trouble.pause, trouble)
-        });
-        if at <= now {
-            self.next = None;
-            if self.begin(trouble.fault) {
-                tally.count(trouble.fault);
-                self.open.push((now + trouble.lasts, trouble.fault));
-            }
-        }
         self.mend(|until| until <= now);
+        let Some(trouble) = schedule.next() else { return };
+        if !self.can_suffer(trouble.fault) {
+            schedule.pass();
+        } else if self.last_began + trouble.pause <= now && self.begin(trouble.fault) {
+            tally.count(trouble.fault);
+            self.last_began = now;
+            self.open.push((now + trouble.lasts, trouble.fault));
+            schedule.pass();
+        }
+    }
+
+    fn can_suffer(&self, fault: Fault) -> bool {
+        match fault {
+            Fault::Cut(..) => self.network.is_some(),
+            Fault::FillDisk => self.disk.is_some(),
+            _ => true,
+        }
     }
 
     /// Mends everything, and lets nothing more go wrong.
@@ -148,7 +170,7 @@ impl<'a> Cast<'a> {
         false
     }
 
-    /// False if nobody is there to suffer it.
+    /// False if nobody is there to suffer it at the moment.
     fn begin(&mut self, fault: Fault) -> bool {
         let is_busy = |other: Fault| self.open.iter().any(|(_, open)| same_place(*open, other));
         if is_busy(fault) {
@@ -166,10 +188,17 @@ impl<'a> Cast<'a> {
                 self.network.as_ref().map(|network| network.cut(worker, way)).is_some()
             }
             Fault::FillDisk => {
-                self.filler = self.disk.as_ref().map(SmallDisk::fill);
+                let n_lines_before = self.n_lines_on_full_disks();
+                let path = self.disk.as_ref().map(SmallDisk::fill);
+                self.filler = path.map(|path| Filler { path, n_lines_before });
                 self.filler.is_some()
             }
         }
+    }
+
+    fn n_lines_on_full_disks(&self) -> usize {
+        let log = self.coordinator.as_ref().map(|it| it.log()).unwrap_or_default();
+        log.iter().filter(|line| line.contains("the disk is full")).count()
     }
 
     fn kill_worker(&mut self, worker: usize) -> bool {
@@ -206,7 +235,9 @@ impl<'a> Cast<'a> {
             }
             Fault::FillDisk => {
                 let filler = self.filler.take().expect("the disk is full");
-                fs::remove_file(filler).expect("it can be removed");
+                let has_told = filler.n_lines_before < self.n_lines_on_full_disks();
+                self.n_full_told += usize::from(has_told);
+                fs::remove_file(filler.path).expect("it can be removed");
                 self.last_full = Some(Instant::now());
             }
             Fault::Drain(worker) => {

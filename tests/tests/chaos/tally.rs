@@ -7,7 +7,7 @@ use std::{
 
 use e2e::{Env, Programs, Way, canonical_files, results};
 
-use crate::{SWEEP, schedule::Fault};
+use crate::{SWEEP, cast::Cast, schedule::Fault};
 
 /// What a run gives that nobody disturbs.
 pub struct Undisturbed {
@@ -37,6 +37,7 @@ pub struct Tally {
     n_cut: usize,
     n_cut_one_way: usize,
     n_full_disks: usize,
+    n_full_told: usize,
     pub n_ended_by_disk: usize,
     n_drained: usize,
     n_delayed: usize,
@@ -72,7 +73,7 @@ impl Tally {
     }
 
     /// A sweep has come to its end.
-    pub fn take_round(&mut self, env: &Env, undisturbed: &Undisturbed, n_delayed: usize) {
+    pub fn take_round(&mut self, env: &Env, undisturbed: &Undisturbed, cast: &Cast<'_>) {
         let report = env.report(&SWEEP);
         let rows: Vec<String> = results(&report)
             .into_iter()
@@ -81,7 +82,8 @@ impl Tally {
         let trials: BTreeSet<String> = rows.iter().cloned().collect();
         self.n_rounds += 1;
         self.n_trials += rows.len();
-        self.n_delayed += n_delayed;
+        self.n_delayed += cast.n_delayed();
+        self.n_full_told += cast.n_full_told();
         self.n_attempts += env.status(&SWEEP).n_attempts;
         self.n_duplicated += rows.len() - trials.len();
         self.n_lost += undisturbed.trials.difference(&trials).count();
@@ -97,6 +99,12 @@ impl Tally {
         if verified.code != 0 {
             self.wrong.push(format!("round {}: verify: {text}", self.n_rounds));
         }
+        println!(
+            "sweep {}: {} trials; kill -9 so far: {}",
+            self.n_rounds,
+            rows.len(),
+            self.n_kills()
+        );
     }
 
     #[track_caller]
@@ -110,35 +118,30 @@ impl Tally {
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "sweeps {}, trials {}, attempts {}",
-            self.n_rounds, self.n_trials, self.n_attempts
-        )?;
-        writeln!(
-            f,
-            "kill -9: {} ({} of the coordinator); SIGSTOP: {} of workers, {} of the coordinator",
-            self.n_kills(),
-            self.n_coordinators_killed,
-            self.n_workers_stopped,
-            self.n_coordinators_stopped
-        )?;
-        writeln!(
-            f,
-            "partitions: {} both ways, {} one way; full disks: {} ({} ended the coordinator); drains: {}; delayed chunks: {}",
-            self.n_cut,
-            self.n_cut_one_way,
-            self.n_full_disks,
-            self.n_ended_by_disk,
-            self.n_drained,
-            self.n_delayed
-        )?;
-        let is_clean =
-            if self.wrong.is_empty() { "identical, verify clean" } else { "NOT as they should be" };
-        write!(
-            f,
-            "lost {}, duplicated {}, unexpected {}, conflicts {}; files of the undisturbed run: {is_clean}",
-            self.n_lost, self.n_duplicated, self.n_unexpected, self.n_conflicts
-        )
+        let is_same = if self.wrong.is_empty() { "yes" } else { "NO" };
+        let lines = [
+            format!("sweeps        {}", self.n_rounds),
+            format!("trials        {} recorded in {} attempts", self.n_trials, self.n_attempts),
+            format!("kill -9       {}", self.n_kills()),
+            format!("  coordinator {}", self.n_coordinators_killed),
+            format!("  workers     {}", self.n_workers_killed),
+            format!("SIGSTOP       {}", self.n_coordinators_stopped + self.n_workers_stopped),
+            format!("  coordinator {}", self.n_coordinators_stopped),
+            format!("  workers     {}", self.n_workers_stopped),
+            format!("partitions    {}", self.n_cut + self.n_cut_one_way),
+            format!("  both ways   {}", self.n_cut),
+            format!("  one way     {}", self.n_cut_one_way),
+            format!("full disks    {}", self.n_full_disks),
+            format!("  told of     {}", self.n_full_told),
+            format!("  ended by    {}", self.n_ended_by_disk),
+            format!("SIGTERM       {} workers", self.n_drained),
+            format!("delayed       {} chunks", self.n_delayed),
+            format!("lost          {}", self.n_lost),
+            format!("duplicated    {}", self.n_duplicated),
+            format!("unexpected    {}", self.n_unexpected),
+            format!("conflicts     {}", self.n_conflicts),
+            format!("files of an undisturbed run, verify clean: {is_same}"),
+        ];
+        f.write_str(&lines.join("\n"))
     }
 }
