@@ -1,4 +1,4 @@
-//! Times epochs of training on this core, without evaluations.
+//! Times epochs of training on this core, and evaluations apart from them.
 
 use std::{
     collections::BTreeMap,
@@ -24,6 +24,8 @@ use crate::{
 
 const SEED: u32 = 1;
 
+const N_EVALUATIONS: usize = 9;
+
 /// What was measured; the names are the keys of the JSON output.
 #[derive(Debug, Serialize)]
 struct Measurement {
@@ -37,6 +39,8 @@ struct Measurement {
     gflops: f64,
     /// Of the same process and path.
     peak_gflops: f64,
+    /// Evaluation of the test images, not in the times above; median by this thread's CPU time.
+    evaluation_ms: f64,
     isa: &'static str,
     digest: String,
 }
@@ -82,7 +86,8 @@ fn measure(config: &TrainConfig, arguments: &BenchTrain, isa: Isa) -> Result<Mea
     let data = PreparedData::new(&dataset, Split { n_train, n_valid: 0, scale })?;
     let trainer = Trainer::new(config.clone(), Arc::new(data), isa)?;
     let peak_gflops = peak_gflops(isa);
-    let (times, trainer) = run(trainer);
+    let (times, mut trainer) = run(trainer);
+    let evaluation_ms = evaluation_ms(&mut trainer);
     let result = trainer.into_result();
     if let Ending::Diverged { step, .. } = result.ending {
         let text = format!("training diverged at step {step}, so there is nothing to measure");
@@ -97,6 +102,7 @@ fn measure(config: &TrainConfig, arguments: &BenchTrain, isa: Isa) -> Result<Mea
         samples_per_second: f64::from(n_train) / seconds_per_epoch,
         gflops: 2.0 * macs_per_epoch / seconds_per_epoch / 1e9,
         peak_gflops,
+        evaluation_ms,
         isa: isa.name(),
         digest: result.digest.iter().map(|byte| format!("{byte:02x}")).collect(),
     })
@@ -116,6 +122,15 @@ fn run(mut trainer: Trainer) -> (Vec<EpochTime>, Trainer) {
     }
 }
 
+fn evaluation_ms(trainer: &mut Trainer) -> f64 {
+    let evaluation = |_| {
+        let cpu_before = thread_cpu_s();
+        std::hint::black_box(trainer.test_accuracy());
+        1e3 * (thread_cpu_s() - cpu_before)
+    };
+    median((0..N_EVALUATIONS).map(evaluation))
+}
+
 fn thread_cpu_s() -> f64 {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
@@ -133,6 +148,7 @@ fn table(measured: &Measurement, config: &TrainConfig) -> String {
         "{}, {} samples, path {}\n\
          seconds per epoch   {:.4} (CPU {:.4})\n\
          samples per second  {:.0}\n\
+         evaluation          {:.1} ms for the test images\n\
          GFLOP/s             {:.1}, zeros counted; {:.0} % of the peak of {:.1}\n\
          digest              {}\n",
         short_label(config),
@@ -141,6 +157,7 @@ fn table(measured: &Measurement, config: &TrainConfig) -> String {
         measured.seconds_per_epoch,
         measured.cpu_seconds_per_epoch,
         measured.samples_per_second,
+        measured.evaluation_ms,
         measured.gflops,
         100.0 * measured.gflops / measured.peak_gflops,
         measured.peak_gflops,
@@ -177,6 +194,7 @@ mod tests {
         assert_eq!(json["digest"].as_str().unwrap().len(), 64);
         let seconds = number("seconds_per_epoch");
         assert!(seconds > 0.0 && number("cpu_seconds_per_epoch") > 0.0);
+        assert!(number("evaluation_ms") > 0.0);
         assert!((number("samples_per_second") * seconds / 640.0 - 1.0).abs() < 1e-9);
         // Three products above the first layer's two, for a multiplication and an addition each.
         let flops = 640.0 * 2.0 * (2.0 * 784.0 * 16.0 + 3.0 * 16.0 * 10.0);

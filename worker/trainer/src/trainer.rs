@@ -279,11 +279,15 @@ impl Trainer {
         TrialResult { ending, history: self.history, work: self.work.total(), digest }
     }
 
+    /// Share of the test set that the current weights get right, if there is one.
+    pub fn test_accuracy(&mut self) -> Option<f64> {
+        (self.data.n_test() > 0).then(|| self.network.evaluate(Role::Test).accuracy)
+    }
+
     fn completed(&mut self) -> Ending {
         self.network.read_parameters(&mut self.parameters);
         self.network.write_parameters(&self.best.parameters);
-        let test_accuracy =
-            (self.data.n_test() > 0).then(|| self.network.evaluate(Role::Test).accuracy);
+        let test_accuracy = self.test_accuracy();
         let best_accuracy = self.best_record().map_or(0.0, |best| best.valid_accuracy);
         let dead = COLLAPSED_SHARE * self.data.largest_valid_share();
         let collapsed = self.data.n_valid() > 0 && best_accuracy <= dead;
