@@ -86,9 +86,11 @@ impl Confirm {
 
 #[cfg(test)]
 mod tests {
+    use std::ops::Range;
+
     use coordinator_core::{
         event::Record,
-        lease::TrialIndex,
+        lease::{Lease, OpenLease, TrialIndex, WorkerId},
         sweep::{self, Phase},
     };
     use report::input::{Input, Value};
@@ -140,8 +142,21 @@ mod tests {
         }
     }
 
-    /// A result of few possible scores, so that ties are common; chance is one of them.
-    fn record(trial: u32, dice: &mut Dice) -> Record {
+    /// A grant of each trial and its result.
+    fn records(trials: Range<u32>, dice: &mut Dice) -> Vec<Record> {
+        let worker = WorkerId([1; 16]);
+        let record = |trial| {
+            let lease = Lease { trial: TrialIndex(trial), attempt: 1, term: 1, nonce: 0 };
+            let open = OpenLease { lease, worker, alone: false, local: false };
+            let (result, timings) = (Box::new(result(trial, dice)), Vec::new());
+            let Lease { trial, attempt, .. } = lease;
+            [Record::Granted(open), Record::Completed { trial, attempt, worker, result, timings }]
+        };
+        trials.flat_map(record).collect()
+    }
+
+    /// One of few possible scores, so that ties are common; chance is one of them.
+    fn result(trial: u32, dice: &mut Dice) -> TrialResult {
         let epoch = EpochRecord {
             epoch: 1,
             train_loss: 0.5,
@@ -160,13 +175,7 @@ mod tests {
             _ => Ending::Completed { best_epoch: 1, test_accuracy: Some(0.5), collapsed: false },
         };
         let digest = [trial as u8; 32];
-        let result = TrialResult { ending, history: vec![epoch], work: Work::default(), digest };
-        Record::Completed {
-            trial: TrialIndex(trial),
-            attempt: 1,
-            result: Box::new(result),
-            timings: Vec::new(),
-        }
+        TrialResult { ending, history: vec![epoch], work: Work::default(), digest }
     }
 
     /// The report's best point of one optimizer: the trial of its lowest seed.
@@ -188,11 +197,11 @@ mod tests {
             let mut store = Store::open(&database).unwrap();
             let plan = plan();
             let mut dice = Dice(seed);
-            let records: Vec<Record> = (0..36).map(|trial| record(trial, &mut dice)).collect();
-            store.commit(&plan, &records[1..]).unwrap();
+            let records = records(0..36, &mut dice);
+            store.commit(&plan, &records[2..]).unwrap();
             let whole = || facts.plan(&Reader::open(&database).unwrap()).unwrap();
             assert_eq!(whole().trials.len(), 36, "one trial of the grid is open");
-            store.commit(&plan, &records[..1]).unwrap();
+            store.commit(&plan, &records[..2]).unwrap();
             let whole = whole();
             assert_eq!(whole.trials.len(), 36 + 2 * 2);
             let input = report_input::input(&Reader::open(&database).unwrap(), &facts).unwrap();
@@ -219,13 +228,13 @@ mod tests {
         let mut store = Store::open(&confirm.database).unwrap();
         let plan = plan();
         let mut dice = Dice(1);
-        let records: Vec<Record> = (0..36).map(|trial| record(trial, &mut dice)).collect();
-        store.commit(&plan, &records).unwrap();
+        store.commit(&plan, &records(0..36, &mut dice)).unwrap();
         let grown = confirm.grow(&plan).unwrap().expect("confirm trials").plan;
         assert!(grown.trials[36..].iter().all(|trial| trial.phase == Phase::Confirm));
         assert!(confirm.grow(&grown).unwrap().is_none(), "all are known");
 
-        let given_up = [record(36, &mut dice), Record::Cancelled { trial: TrialIndex(37) }];
+        let mut given_up = records(36..37, &mut dice);
+        given_up.push(Record::Cancelled { trial: TrialIndex(37) });
         store.commit(&grown, &given_up).unwrap();
         let again = confirm.grow(&plan).unwrap().expect("the same trials");
         assert_eq!(again.plan.trials, grown.trials);
@@ -241,7 +250,7 @@ mod tests {
         let database = folder.path().join("sweep.db");
         let mut store = Store::open(&database).unwrap();
         let mut dice = Dice(1);
-        let mut records: Vec<Record> = (1..36).map(|trial| record(trial, &mut dice)).collect();
+        let mut records = records(1..36, &mut dice);
         records.push(Record::Cancelled { trial: TrialIndex(0) });
         store.commit(&plan(), &records).unwrap();
         let chance = facts().data.chance();
@@ -255,7 +264,7 @@ mod tests {
         let database = folder.path().join("sweep.db");
         let mut store = Store::open(&database).unwrap();
         let mut dice = Dice(1);
-        let mut records: Vec<Record> = (1..36).map(|trial| record(trial, &mut dice)).collect();
+        let mut records = records(1..36, &mut dice);
         records.push(Record::Failed { trial: TrialIndex(0), cause: "no memory".into() });
         store.commit(&plan(), &records).unwrap();
         let chance = facts().data.chance();

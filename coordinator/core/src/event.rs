@@ -195,6 +195,8 @@ pub enum Record {
     Completed {
         trial: TrialIndex,
         attempt: u32,
+        /// Who trained it.
+        worker: WorkerId,
         result: Box<TrialResult>,
         timings: Vec<Timing>,
     },
@@ -226,7 +228,7 @@ pub enum CloseCause {
     Lost,
     /// Its worker was lost while it ran alone: this counts against the trial.
     LostAlone,
-    /// The worker handed it back.
+    /// The worker handed it back, or was lost before it began.
     Released,
     /// The coordinator ended, and its own workers with it.
     CoordinatorEnded,

@@ -7,7 +7,7 @@ use crate::{
     event::Running,
     lease::{Lease, OpenLease, SessionId, TrialIndex, WorkerId},
     time::Millis,
-    worker::{HeldLease, Load, Worker},
+    worker::{HeldLease, Load, Place, Worker},
 };
 
 #[derive(Clone, Debug, Default)]
@@ -122,6 +122,11 @@ impl Fleet {
         self.leases_of(lease.trial).find(|open| open.lease == *lease)
     }
 
+    /// Where the trial of an open lease is on its worker.
+    pub fn place_of(&self, open: &OpenLease) -> Place {
+        self.worker(open.worker).leases[&open.lease.trial].place
+    }
+
     pub fn n_leases(&self) -> usize {
         self.holders.len()
     }
@@ -169,6 +174,7 @@ impl Fleet {
         let trial = report.lease.trial;
         let worker = self.workers.get_mut(&id).expect("the caller found it");
         let held = worker.leases.get_mut(&trial).expect("the caller found it");
+        held.place = Place::Slot;
         held.n_epochs_done = report.n_epochs_done;
         held.valid_accuracy = report.valid_accuracy;
         if held.started.is_none() {

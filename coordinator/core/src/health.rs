@@ -14,7 +14,7 @@ pub struct Health {
     /// Different trials that failed since the last one that did not.
     failed: Vec<TrialIndex>,
     n_holds: usize,
-    held_until: Millis,
+    held_until: Option<Millis>,
 }
 
 /// What a failure led to.
@@ -30,9 +30,14 @@ impl Health {
         *self = Self::default();
     }
 
+    /// A hold whose time is over ends when the worker speaks.
+    pub fn spoke(&mut self, now: Millis) {
+        self.held_until = self.held_until.filter(|until| now < *until);
+    }
+
     /// Failures while the worker is held back are of trials that it had before: they add nothing.
     pub fn failed(&mut self, now: Millis, trial: TrialIndex) -> Diagnosis {
-        if self.is_quarantined() || self.is_held_back(now) || self.failed.contains(&trial) {
+        if self.n_leases_max() == 0 || self.failed.contains(&trial) {
             return Diagnosis::Healthy;
         }
         self.failed.push(trial);
@@ -41,16 +46,12 @@ impl Health {
         }
         self.n_holds += 1;
         let Some(&ms) = HOLDS_MS.get(self.n_holds - 1) else { return Diagnosis::Quarantined };
-        self.held_until = now + ms;
+        self.held_until = Some(now + ms);
         Diagnosis::HeldBack { ms }
     }
 
     pub fn is_quarantined(&self) -> bool {
         HOLDS_MS.len() < self.n_holds
-    }
-
-    pub fn is_held_back(&self, now: Millis) -> bool {
-        now < self.held_until
     }
 
     /// Nothing has failed since the last trial that did not.
@@ -60,10 +61,10 @@ impl Health {
 
     /// Trials that it may hold at most: none while it is held back, one to show that it is well
     /// again.
-    pub fn n_leases_max(&self, now: Millis) -> usize {
+    pub fn n_leases_max(&self) -> usize {
         match self.n_holds {
             0 => usize::MAX,
-            _ if self.is_quarantined() || self.is_held_back(now) => 0,
+            _ if self.is_quarantined() || self.held_until.is_some() => 0,
             _ => 1,
         }
     }
@@ -84,14 +85,18 @@ mod tests {
             assert_eq!(fail(&mut health, 0, trial), Diagnosis::Healthy);
         }
         assert_eq!(fail(&mut health, 0, 3), Diagnosis::HeldBack { ms: HOLDS_MS[0] });
-        assert_eq!(health.n_leases_max(Millis(0)), 0);
+        health.spoke(Millis(HOLDS_MS[0] - 1));
+        assert_eq!(health.n_leases_max(), 0);
         assert_eq!(fail(&mut health, 1, 4), Diagnosis::Healthy, "granted before the hold");
         let after = HOLDS_MS[0];
-        assert_eq!(health.n_leases_max(Millis(after)), 1);
+        health.spoke(Millis(after));
+        assert_eq!(health.n_leases_max(), 1);
         assert_eq!(fail(&mut health, after, 5), Diagnosis::HeldBack { ms: HOLDS_MS[1] });
         let after = after + HOLDS_MS[1];
+        health.spoke(Millis(after));
         assert_eq!(fail(&mut health, after, 6), Diagnosis::Quarantined);
-        assert_eq!(health.n_leases_max(Millis(u64::MAX)), 0);
+        health.spoke(Millis(u64::MAX));
+        assert_eq!(health.n_leases_max(), 0);
     }
 
     #[test]
@@ -101,7 +106,7 @@ mod tests {
             fail(&mut health, 0, trial);
         }
         health.succeeded();
-        assert_eq!(health.n_leases_max(Millis(0)), usize::MAX);
+        assert_eq!(health.n_leases_max(), usize::MAX);
         assert!(health.is_unblemished());
     }
 }

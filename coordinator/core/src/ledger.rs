@@ -43,9 +43,10 @@ impl Ledger {
                     trial.status = Status::Ready;
                 }
             }
-            Record::Completed { trial, attempt, result, .. } => {
+            Record::Completed { trial, attempt, worker, result, .. } => {
                 self.close(*trial, *attempt);
-                self.trial(*trial).status = Status::Completed { digest: result.digest };
+                let (digest, worker) = (result.digest, *worker);
+                self.trial(*trial).status = Status::Completed { digest, worker };
             }
             Record::Failed { trial, .. } => self.trial(*trial).status = Status::Failed,
             Record::Cancelled { trial } => self.trial(*trial).status = Status::Cancelled,

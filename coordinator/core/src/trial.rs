@@ -35,6 +35,8 @@ pub enum Status {
     Leased,
     Completed {
         digest: [u8; 32],
+        /// Who trained it.
+        worker: WorkerId,
     },
     Failed,
     Cancelled,
@@ -55,11 +57,6 @@ pub const FAILURE_LIMIT: u32 = 2;
 impl Trial {
     pub fn must_run_alone(&self) -> bool {
         SUSPICIONS_BEFORE_ALONE <= self.n_suspicions
-    }
-
-    /// Who most likely gave the recorded result.
-    pub fn result_worker(&self) -> WorkerId {
-        self.last_worker.unwrap_or(WorkerId([0; 16]))
     }
 
     /// Nothing is held against it.

@@ -6,6 +6,7 @@ use crate::{
     event::WorkerFacts,
     health::Health,
     lease::{Lease, OpenLease, SessionId, TrialIndex},
+    limits::MAX_PREFETCH,
     pace::Pace,
     time::Millis,
 };
@@ -32,10 +33,20 @@ pub struct HeldLease {
     pub open: OpenLease,
     /// The reply that carried the grant; sent again until the worker has seen it.
     pub granted_in_seq: u64,
+    pub place: Place,
     /// When the worker first said that it trains; `None` while the trial waits for a slot there.
     pub started: Option<Millis>,
     pub n_epochs_done: u32,
     pub valid_accuracy: f64,
+}
+
+/// Where a granted trial is on its worker, as far as the coordinator can know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Granted in advance, or by a former coordinator, and not said to run since.
+    Queue,
+    /// Granted for a free slot, so that it may run before the worker says so, or said to run.
+    Slot,
 }
 
 /// What a worker adds to its fleet; nothing if it would not take a trial.
@@ -53,8 +64,9 @@ pub struct Load {
 }
 
 impl HeldLease {
-    pub fn new(open: OpenLease, granted_in_seq: u64) -> Self {
-        Self { open, granted_in_seq, started: None, n_epochs_done: 0, valid_accuracy: 0.0 }
+    pub fn new(open: OpenLease, granted_in_seq: u64, place: Place) -> Self {
+        let (started, n_epochs_done, valid_accuracy) = (None, 0, 0.0);
+        Self { open, granted_in_seq, place, started, n_epochs_done, valid_accuracy }
     }
 }
 
@@ -102,6 +114,19 @@ impl Worker {
         self.leases.values().next().is_some_and(|held| held.open.alone)
     }
 
+    /// Leases that it may get beside those it has. They may be more than its slots although some
+    /// of these are free: results that wait to be handed in are among them.
+    pub fn n_allowed(&self) -> usize {
+        let n_max = self.health.n_leases_max().min(self.n_slots() + MAX_PREFETCH);
+        n_max.saturating_sub(self.leases.len())
+    }
+
+    /// Slots that may have a trial, now or later, as things stand.
+    fn n_usable_slots(&self) -> usize {
+        let n_max = if self.trains_alone() { 1 } else { self.health.n_leases_max() };
+        self.n_slots().min(n_max)
+    }
+
     pub fn load(&self) -> Load {
         let is_present = self.session.is_some() && !self.is_draining;
         let is_quarantined = self.health.is_quarantined();
@@ -114,8 +139,8 @@ impl Worker {
         };
         if is_able {
             load.n_able = 1;
-            load.n_slots = self.n_slots();
-            let n_unused = self.n_slots().saturating_sub(self.leases.len());
+            load.n_slots = self.n_usable_slots();
+            let n_unused = load.n_slots.saturating_sub(self.leases.len());
             load.n_free_slots = n_unused.min(self.n_free_slots);
             load.n_queued = self.n_queued();
         }

@@ -129,8 +129,9 @@ fn load_outcomes(
     recorded: &mut Recorded,
 ) -> rusqlite::Result<()> {
     let mut statement = connection.prepare(
-        "SELECT outcomes.trial, outcome, digest, valid_accuracy, phase
+        "SELECT outcomes.trial, outcome, digest, valid_accuracy, phase, worker_id
          FROM outcomes JOIN trials USING (trial)
+         LEFT JOIN attempts USING (trial, attempt)
          LEFT JOIN epochs ON epochs.trial = outcomes.trial AND epoch = best_epoch",
     )?;
     let mut rows = statement.query([])?;
@@ -146,7 +147,7 @@ fn load_outcomes(
         recorded.ledger.trials[place.at()].status = match outcome {
             "failed" => Status::Failed,
             "cancelled" => Status::Cancelled,
-            _ => Status::Completed { digest: row.get(2)? },
+            _ => Status::Completed { digest: row.get(2)?, worker: WorkerId(row.get(5)?) },
         };
         if outcome == "completed" {
             let accuracy: f64 = row.get(3)?;

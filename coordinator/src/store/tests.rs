@@ -36,7 +36,8 @@ pub fn planned(text: &str) -> Plan {
 fn grant(trial: u32, attempt: u32, alone: bool) -> Record {
     let lease =
         Lease { trial: TrialIndex(trial), attempt, term: 3, nonce: u64::MAX - u64::from(trial) };
-    Record::Granted(OpenLease { lease, worker: WorkerId([9; 16]), alone, local: alone })
+    let worker = WorkerId([attempt as u8; 16]);
+    Record::Granted(OpenLease { lease, worker, alone, local: alone })
 }
 
 fn close(trial: u32, attempt: u32, cause: CloseCause) -> Record {
@@ -84,7 +85,8 @@ fn timing() -> Timing {
 
 fn completed(trial: u32, attempt: u32, ending: Ending) -> Record {
     let result = Box::new(result(ending));
-    Record::Completed { trial: TrialIndex(trial), attempt, result, timings: vec![timing()] }
+    let (trial, worker) = (TrialIndex(trial), WorkerId([attempt as u8; 16]));
+    Record::Completed { trial, attempt, worker, result, timings: vec![timing()] }
 }
 
 /// A history that uses every record and every cause.

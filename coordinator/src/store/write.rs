@@ -92,7 +92,7 @@ impl Batch<'_> {
                 let (word, detail) = close_words(cause);
                 close_attempt(transaction, self.number(*trial)?, *attempt, word, detail)
             }
-            Record::Completed { trial, attempt, result, timings } => {
+            Record::Completed { trial, attempt, result, timings, .. } => {
                 let number = self.number(*trial)?;
                 close_attempt(transaction, number, *attempt, "completed", None)?;
                 write_result(transaction, number, *attempt, result)?;

@@ -8,6 +8,7 @@ use crate::{
     limits::MAX_WORKERS,
     machine::Core,
     time::Millis,
+    trial::Status,
     worker::Worker,
 };
 
@@ -24,7 +25,7 @@ impl Core {
             self.fleet.add(id, Worker::new(deadline));
         }
         let session = SessionId(self.draw());
-        let finished = self.is_finished();
+        let finished = self.is_finished() && !self.may_complete(&join.held);
         self.fleet.open_session(id, session);
         self.fleet.change(id, |worker| {
             worker.take_in(&join, deadline);
@@ -44,8 +45,16 @@ impl Core {
             }
         }
         let kept = kept.into_iter().map(|open| open.lease).collect();
-        let finished = self.is_finished();
         out.push(Action::Reply(call, Reply::Joined { session, kept, finished }));
+    }
+
+    /// Whether a worker that holds these may bring the result of a trial that was given up.
+    fn may_complete(&self, held: &[Lease]) -> bool {
+        let is_given_up = |lease: &Lease| {
+            let status = self.trials[lease.trial.at()].status;
+            matches!(status, Status::Failed | Status::Cancelled)
+        };
+        held.iter().any(|lease| self.was_granted(*lease) && is_given_up(lease))
     }
 
     pub(super) fn local_ended(&mut self, local_index: u32, expected: bool, out: &mut Vec<Action>) {

@@ -8,6 +8,15 @@ use crate::{
 };
 
 impl Core {
+    /// Has a trial trained again, if it is to be.
+    pub(super) fn await_audit(&mut self, trial: TrialIndex) {
+        if let Status::Completed { worker, .. } = self.trials[trial.at()].status
+            && self.is_audit_due(trial)
+        {
+            self.audits.push(trial, worker);
+        }
+    }
+
     /// Worth training again: not compared yet, and not known to take workers down or to fail.
     pub(super) fn is_audit_due(&self, trial: TrialIndex) -> bool {
         let record = &self.trials[trial.at()];

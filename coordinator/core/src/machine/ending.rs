@@ -10,6 +10,7 @@ use crate::{
     machine::Core,
     time::Millis,
     trial::{FAILURE_LIMIT, Status},
+    worker::Place,
 };
 
 impl Core {
@@ -41,8 +42,12 @@ impl Core {
     }
 
     /// A lost worker's trial is not a failed one: it goes to the back of the queue, and fails only
-    /// after it took down too many workers that ran nothing else.
+    /// after it took down too many workers that ran nothing else. One that waited there for a slot
+    /// had no part in the loss.
     pub(super) fn lose_lease(&mut self, open: &OpenLease, out: &mut Vec<Action>) {
+        if self.fleet.place_of(open) == Place::Queue {
+            return self.give_back(open, CloseCause::Released, out);
+        }
         let trial = open.lease.trial;
         let cause = if open.alone { CloseCause::LostAlone } else { CloseCause::Lost };
         if !self.close(open, cause, out) {

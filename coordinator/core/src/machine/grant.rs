@@ -12,7 +12,7 @@ use crate::{
     machine::Core,
     time::Millis,
     trial::Status,
-    worker::HeldLease,
+    worker::{HeldLease, Place},
 };
 
 impl Core {
@@ -28,15 +28,15 @@ impl Core {
         if sync.draining || self.is_stopping || self.is_given_up {
             return grants;
         }
-        let n_max = self.fleet.worker(id).health.n_leases_max(now);
-        let n_allowed = n_max.saturating_sub(self.fleet.worker(id).leases.len());
-        let n_free = (sync.n_free_slots as usize).saturating_sub(grants.len()).min(n_allowed);
+        let worker = self.fleet.worker(id);
+        let n_said = worker.n_slots().min(sync.n_free_slots as usize);
+        let n_free = n_said.saturating_sub(grants.len()).min(worker.n_allowed());
         let n_places = (sync.n_queue_places as usize).saturating_sub(grants.len());
         let mut n_unused = n_free;
         while 0 < n_unused
             && let Some(trial) = self.next_for(id)
         {
-            grants.push(self.lease(id, trial, sync.seq, out));
+            grants.push(self.lease(id, trial, Place::Slot, sync.seq, out));
             n_unused -= 1;
         }
         if n_unused == 0 {
@@ -45,7 +45,7 @@ impl Core {
         while 0 < n_unused
             && let Some(trial) = self.straggler_for(now, id)
         {
-            grants.push(self.lease(id, trial, sync.seq, out));
+            grants.push(self.lease(id, trial, Place::Slot, sync.seq, out));
             n_unused -= 1;
         }
         grants
@@ -86,6 +86,7 @@ impl Core {
         &mut self,
         id: WorkerId,
         trial: TrialIndex,
+        place: Place,
         seq: u64,
         out: &mut Vec<Action>,
     ) -> Lease {
@@ -101,7 +102,7 @@ impl Core {
         let lease = Lease { trial, attempt, term: self.config.term, nonce };
         let local = self.fleet.worker(id).is_local();
         let open = OpenLease { lease, worker: id, alone, local };
-        self.fleet.hold(HeldLease::new(open, seq));
+        self.fleet.hold(HeldLease::new(open, seq, place));
         out.push(Action::Persist(Record::Granted(open)));
         lease
     }
@@ -138,7 +139,7 @@ impl Core {
             }
             left_s -= expected_s;
             self.queue.remove(trial);
-            grants.push(self.lease(id, trial, seq, out));
+            grants.push(self.lease(id, trial, Place::Queue, seq, out));
         }
     }
 
@@ -171,9 +172,9 @@ impl Core {
 
     /// Queued trials of this worker that others could start at once, and all of them if it is not
     /// to have any: each is asked back until it started or came back.
-    pub(super) fn withdraw(&mut self, now: Millis, id: WorkerId, seen_seq: u64) -> Vec<Lease> {
+    pub(super) fn withdraw(&mut self, id: WorkerId, seen_seq: u64) -> Vec<Lease> {
         let worker = self.fleet.worker(id);
-        let n_wanted = if worker.health.n_leases_max(now) == 0 || self.is_given_up {
+        let n_wanted = if worker.health.n_leases_max() == 0 || self.is_given_up {
             worker.leases.len()
         } else {
             let own = worker.load().n_free_slots;

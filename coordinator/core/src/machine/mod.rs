@@ -22,7 +22,7 @@ use crate::{
     sweep::Agenda,
     time::Millis,
     trial::{Status, Trial, TrialFacts},
-    worker::{HeldLease, Worker},
+    worker::{HeldLease, Place, Worker},
 };
 
 #[derive(Clone, Copy, Debug)]
@@ -123,10 +123,12 @@ impl Core {
             if self.fleet.get(open.worker).is_none() {
                 self.fleet.add(open.worker, Worker::new(deadline));
             }
-            self.fleet.hold(HeldLease::new(open, 0));
-            let record = &self.trials[open.lease.trial.at()];
-            if record.status.is_terminal() {
-                self.audits.resume(open.lease.trial, record.result_worker());
+            // What runs alone had a slot from the first; of the rest its worker has to say so.
+            let place = if open.alone { Place::Slot } else { Place::Queue };
+            self.fleet.hold(HeldLease::new(open, 0, place));
+            let trial = open.lease.trial;
+            if let Status::Completed { worker, .. } = self.trials[trial.at()].status {
+                self.audits.resume(trial, worker);
             }
         }
         for Lease { trial, attempt, .. } in local.into_iter().map(|open| open.lease) {
@@ -153,8 +155,8 @@ impl Core {
         if record.status == Status::Ready {
             self.queue.push(trial);
         }
-        if self.is_audit_due(trial) && !self.audits.is_open(trial) {
-            self.audits.push(trial, record.result_worker());
+        if !self.audits.is_open(trial) {
+            self.await_audit(trial);
         }
     }
 

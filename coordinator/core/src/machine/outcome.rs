@@ -36,7 +36,7 @@ impl Core {
                 self.complete(id, lease, result, timings, out);
                 Verdict::Recorded
             }
-            (Status::Completed { digest }, Ok(result)) => {
+            (Status::Completed { digest, .. }, Ok(result)) => {
                 self.compare(id, lease, digest, &result, out)
             }
             (Status::Ready | Status::Leased, Ok(result)) => {
@@ -115,11 +115,10 @@ impl Core {
                 out.push(Action::Persist(Record::Closed { trial, attempt, cause }));
             }
         }
-        self.set_status(trial, Status::Completed { digest: result.digest });
-        out.push(Action::Persist(Record::Completed { trial, attempt, result, timings }));
-        if self.is_audit_due(trial) {
-            self.audits.push(trial, id);
-        }
+        self.set_status(trial, Status::Completed { digest: result.digest, worker: id });
+        let record = Record::Completed { trial, attempt, worker: id, result, timings };
+        out.push(Action::Persist(record));
+        self.await_audit(trial);
     }
 
     /// The worker is well, and how long it took tells how long the next ones may take: unless the

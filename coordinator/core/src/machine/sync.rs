@@ -9,6 +9,7 @@ use crate::{
     machine::Core,
     time::Millis,
     trial::Status,
+    worker::Place,
 };
 
 impl Core {
@@ -21,6 +22,7 @@ impl Core {
         let deadline = now + self.config.lease_ttl_ms;
         self.fleet.change(id, |worker| {
             worker.deadline = deadline;
+            worker.health.spoke(now);
             worker.n_free_slots = sync.n_free_slots as usize;
             worker.is_draining = sync.draining;
         });
@@ -36,7 +38,7 @@ impl Core {
         }
         self.forget_unlisted(id, sync.seen_seq, &sync.running, out);
         reply.stop = self.note_progress(now, id, &sync, out);
-        reply.withdraw = self.withdraw(now, id, sync.seen_seq);
+        reply.withdraw = self.withdraw(id, sync.seen_seq);
         let grants = self.grant(now, id, &sync, out).into_iter();
         let with_checkpoints =
             |lease: Lease| Grant { lease, checkpoints: self.checkpoints.of(lease.trial).to_vec() };
@@ -99,9 +101,9 @@ impl Core {
                 }
             } else if worker.leases.contains_key(&trial) {
                 // The new lease is on its way.
-            } else if !sync.draining && self.may_go_on(now, id, report) {
+            } else if !sync.draining && self.may_go_on(id, report) {
                 self.queue.remove(trial);
-                self.lease(id, trial, sync.seq, out);
+                self.lease(id, trial, Place::Slot, sync.seq, out);
             } else {
                 stop.push(report.lease);
             }
@@ -110,10 +112,10 @@ impl Core {
     }
 
     /// Nobody else has what the worker trains, and it might as well be granted it now.
-    fn may_go_on(&self, now: Millis, id: WorkerId, report: &Running) -> bool {
+    fn may_go_on(&self, id: WorkerId, report: &Running) -> bool {
         let trial = report.lease.trial;
         let worker = self.fleet.worker(id);
-        let n_max = worker.health.n_leases_max(now).min(worker.n_slots());
+        let n_max = worker.health.n_leases_max().min(worker.n_slots());
         report.started
             && self.was_granted(report.lease)
             && self.trials[trial.at()].status == Status::Ready

@@ -44,6 +44,11 @@ pub fn digest_of(trial: TrialIndex, end: End) -> [u8; 32] {
     digest
 }
 
+/// What it says of a trial that it holds.
+pub fn running(lease: &Lease, started: bool) -> Running {
+    Running { lease: *lease, started, n_epochs_done: 1, valid_accuracy: 0.5 }
+}
+
 fn result_of(trial: TrialIndex, end: End) -> Result<Box<TrialResult>, String> {
     if end == End::Fails {
         return Err("out of memory".into());
@@ -102,12 +107,6 @@ impl Agent {
             self.released.append(&mut self.running);
             self.released.append(&mut self.queued);
         }
-        let running = |lease: &Lease, started| Running {
-            lease: *lease,
-            started,
-            n_epochs_done: 1,
-            valid_accuracy: 0.5,
-        };
         let in_slots = self.running.iter().map(|lease| running(lease, true));
         let waiting = self.queued.iter().map(|lease| running(lease, false));
         let finished = self.spooled.iter().map(|(lease, end)| Finished {

@@ -2,22 +2,27 @@
 
 use coordinator_core::{
     lease::TrialIndex,
+    limits::MAX_PREFETCH,
     trial::{Status, TrialFacts},
 };
 
 use crate::{
-    agent::End,
-    world::{N_TRIALS, Rules, TTL_MS, World},
+    agent::{End, N_SLOTS, running},
+    world::{N_TRIALS, Rules, Step, TTL_MS, World},
 };
 
 /// A world in which each trial takes `wall_s` and workers take up to `n_queue_max` in advance.
-fn world_of(wall_s: f32, n_queue_max: usize) -> World {
-    let facts = vec![TrialFacts { cost_macs: wall_s, is_audited: false }; N_TRIALS];
+pub fn world_of(wall_s: f32, n_queue_max: usize) -> World {
+    world_of_many(N_TRIALS, wall_s, n_queue_max)
+}
+
+fn world_of_many(n_trials: usize, wall_s: f32, n_queue_max: usize) -> World {
+    let facts = vec![TrialFacts { cost_macs: wall_s, is_audited: false }; n_trials];
     World::of(Rules { lease_ttl_ms: TTL_MS, crash_limit: 3, max_failed: None, n_queue_max, facts })
 }
 
 /// Lets worker 1 complete its first trials, so that its pace is known.
-fn warm_up(world: &mut World) {
+pub fn warm_up(world: &mut World) {
     world.join(1);
     world.sync(1, true);
     world.agent(1).finish(End::Well);
@@ -66,13 +71,93 @@ fn suspects_are_not_granted_in_advance() {
     let mut world = world_of(0.1, 12);
     warm_up(&mut world);
     assert_eq!(world.core.counts().n_leased, 10);
-    world.run(&crate::world::Step::Wait(TTL_MS));
+    let suspects = world.running(1);
+    world.run(&Step::Wait(TTL_MS));
     world.join(2);
-    for _ in 0..3 {
+    while world.core.counts().n_ready > 0 {
         world.sync(2, true);
-        assert_eq!(world.queued(2), []);
+        assert!(!world.queued(2).iter().any(|queued| suspects.contains(queued)));
         world.agent(2).finish(End::Well);
     }
+}
+
+#[test]
+fn a_worker_that_overstates_its_free_slots_gets_no_more_than_it_may_hold() {
+    let mut world = world_of_many(2 * MAX_PREFETCH, 0.1, 0);
+    world.join(1);
+    let mut held = Vec::new();
+    loop {
+        let mut sync = world.agent(1).speak(0, |_| 0.1).unwrap();
+        sync.n_free_slots = 4_000;
+        sync.running = held.iter().map(|lease| running(lease, true)).collect();
+        let reply = world.answer(sync);
+        if reply.grants.is_empty() {
+            break;
+        }
+        assert!(reply.grants.len() <= N_SLOTS, "no more in one go than it has slots");
+        world.agent(1).seen_seq = reply.seq;
+        held.extend(reply.grants.iter().map(|grant| grant.lease));
+    }
+    assert_eq!(held.len(), N_SLOTS + MAX_PREFETCH);
+}
+
+/// Results may be too many or too large for one Sync; until all are handed in they are listed
+/// among what runs.
+#[test]
+fn a_worker_whose_results_wait_gets_trials_for_its_free_slots() {
+    let mut world = world_of(0.1, 0);
+    world.join(1);
+    world.sync(1, true);
+    let waiting = std::mem::take(&mut world.agent(1).running);
+    let mut sync = world.agent(1).speak(0, |_| 0.1).unwrap();
+    sync.running = waiting.iter().map(|lease| running(lease, true)).collect();
+    let reply = world.answer(sync);
+    assert_eq!(reply.grants.len(), N_SLOTS);
+    assert_eq!(world.core.counts().n_leased, 2 * N_SLOTS);
+}
+
+#[test]
+fn slots_of_a_worker_that_is_held_back_do_not_count_as_free() {
+    let mut world = world_of(0.1, 0);
+    world.join(1);
+    world.sync(1, true);
+    while !world.running(1).is_empty() {
+        world.agent(1).finish(End::Fails);
+        world.sync(1, true);
+    }
+    let load = |world: &World| world.core.fleet().load();
+    assert_eq!((load(&world).n_slots, load(&world).n_free_slots), (0, 0));
+    world.join(2);
+    world.sync(2, true);
+    assert_eq!((load(&world).n_slots, load(&world).n_free_slots), (N_SLOTS, 0));
+    world.run(&Step::Wait(10_000));
+    world.sync(1, true);
+    assert_eq!(world.running(1).len(), 1, "one, to prove itself");
+    assert_eq!((load(&world).n_slots, load(&world).n_free_slots), (N_SLOTS + 1, 0));
+    world.agent(1).finish(End::Well);
+    world.sync(1, true);
+    assert_eq!(load(&world).n_slots, 2 * N_SLOTS);
+}
+
+#[test]
+fn slots_beside_a_trial_that_runs_alone_do_not_count_as_free() {
+    let mut world = world_of(0.1, 12);
+    let is_alone = |world: &World| {
+        let mut workers = world.core.workers();
+        workers.any(|(_, worker)| worker.trains_alone())
+    };
+    while !is_alone(&world) {
+        world.join(2);
+        world.sync(2, true);
+        if !world.running(2).contains(&TrialIndex(0)) {
+            world.agent(2).finish(End::Well);
+        } else if !is_alone(&world) {
+            world.agent(2).crash();
+        }
+    }
+    assert_eq!(world.running(2), [TrialIndex(0)]);
+    let load = world.core.fleet().load();
+    assert_eq!((load.n_slots, load.n_free_slots), (1, 0));
 }
 
 #[test]
@@ -170,7 +255,7 @@ fn a_copy_goes_on_alone_when_the_first_attempt_is_lost() {
     world.now = world.now + TTL_MS / 2;
     world.sync(2, true);
     world.now = world.now + TTL_MS / 2;
-    world.run(&crate::world::Step::Wait(0));
+    world.run(&Step::Wait(0));
     assert_eq!(world.core.trial(trial).status, Status::Leased);
     assert_eq!(world.core.trial(trial).n_suspicions, 1);
     world.agent(2).finish(End::Well);

@@ -4,6 +4,7 @@
 
 mod agent;
 mod dispatch;
+mod losses;
 mod planted;
 mod trouble;
 mod world;
@@ -164,6 +165,40 @@ fn a_completion_counts_although_its_trial_was_given_up() {
     world.join(1);
     world.sync(1, true);
     assert!(matches!(world.core.trial(held.trial).status, Status::Completed { .. }));
+}
+
+#[test]
+fn a_completion_counts_although_its_worker_comes_back_after_the_end() {
+    let mut world = World::new(2);
+    world.join(1);
+    world.sync(1, true);
+    let trial = world.running(1)[0];
+    // It has trained one trial to its end when it falls silent; everybody else gives that one up.
+    world.finish(1, false);
+    while world.core.trial(trial).status != Status::Failed {
+        world.now = world.now + TTL_MS;
+        world.apply(Event::Tick);
+        world.agent(2).crash();
+        while !world.running(2).contains(&trial) && !world.core.awaits_trials() {
+            world.join(2);
+            world.sync(2, true);
+            if !world.running(2).contains(&trial) {
+                world.finish(2, false);
+            }
+        }
+    }
+    world.agent(2).crash();
+    for _ in 0..2 * N_FOLLOWING {
+        world.follow();
+        world.join(2);
+        world.sync(2, true);
+        world.finish(2, false);
+    }
+    assert_eq!(world.core.counts().n_failed, 1);
+    world.join(1);
+    world.sync(1, true);
+    assert_eq!(world.core.counts().n_failed, 0);
+    assert!(world.core.is_finished() && world.heard_of_the_end);
 }
 
 #[test]

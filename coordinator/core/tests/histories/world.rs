@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 
 use coordinator_core::{
     checkpoints::Checkpoint,
-    event::{Action, Call, Event, Join, Order, Record, Reply, SyncReply, Verdict, WorkerFacts},
+    event::{
+        Action, Call, Event, Join, Order, Record, Reply, Sync, SyncReply, Verdict, WorkerFacts,
+    },
     lease::{Lease, OpenLease, TrialIndex, WorkerId},
     ledger::Ledger,
     machine::{Config, Core},
@@ -16,7 +18,10 @@ use coordinator_core::{
 };
 use proptest::prelude::*;
 
-use crate::agent::{Agent, End, N_SLOTS, digest_of};
+use crate::{
+    agent::{Agent, End, N_SLOTS, digest_of},
+    losses,
+};
 
 pub const TTL_MS: u64 = 30_000;
 /// Trials at the start, and those that follow once these have their outcome.
@@ -146,9 +151,10 @@ impl World {
     }
 
     pub fn of(rules: Rules) -> Self {
-        let ledger = Ledger::empty(N_TRIALS);
+        let n_trials = rules.facts.len();
+        let ledger = Ledger::empty(n_trials);
         let mut out = Vec::new();
-        let agenda = agenda(&rules, N_TRIALS);
+        let agenda = agenda(&rules, n_trials);
         let mut core = Core::restore(config(&rules, 1), &agenda, &ledger, Millis(0), &mut out);
         core.expect_trials();
         assert!(out.is_empty());
@@ -162,7 +168,7 @@ impl World {
             term: 1,
             n_calls: 0,
             acked: BTreeMap::new(),
-            highest_attempt: vec![0; N_TRIALS + N_FOLLOWING],
+            highest_attempt: vec![0; n_trials + N_FOLLOWING],
             heard_of_the_end: false,
         }
     }
@@ -239,6 +245,7 @@ impl World {
 
     pub fn settle(&mut self, out: Vec<Action>) -> Option<Reply> {
         let has_records = out.iter().any(|action| matches!(action, Action::Persist(_)));
+        losses::check(&self.ledger, &out);
         let answer = book(&mut self.ledger, out);
         self.core.check();
         assert_matches(&self.core, &self.ledger);
@@ -247,8 +254,8 @@ impl World {
         }
         for (trial, digest) in &self.acked {
             let status = self.core.trial(*trial).status;
-            let recorded = Status::Completed { digest: *digest };
-            assert_eq!(status, recorded, "an acknowledged result is lost");
+            let is_recorded = matches!(status, Status::Completed { digest: d, .. } if d == *digest);
+            assert!(is_recorded, "an acknowledged result is lost: {status:?}");
         }
         answer
     }
@@ -284,23 +291,35 @@ impl World {
         let agent = &self.agents[&id];
         let (held, continues) = (agent.held(), agent.continues);
         let join = Join { worker: WorkerId([id; 16]), facts, held, continues };
-        let Some(Reply::Joined { session, kept, .. }) = self.apply(Event::Join { call, join })
+        let Some(Reply::Joined { session, kept, finished }) =
+            self.apply(Event::Join { call, join })
         else {
             panic!("a Join is answered");
         };
         self.agent(id).joined(session, &kept);
+        if finished {
+            self.take_the_end(id);
+        }
+    }
+
+    /// The worker ends, and with it what it holds: nothing of that may be wanted any more.
+    fn take_the_end(&mut self, id: u8) {
+        self.heard_of_the_end = true;
+        let agent = std::mem::take(self.agent(id));
+        for (lease, end) in agent.spooled {
+            let status = self.core.trial(lease.trial).status;
+            let is_recorded = matches!(status, Status::Completed { .. });
+            assert!(is_recorded || end == End::Fails, "a result is dropped unseen");
+        }
     }
 
     pub fn sync(&mut self, id: u8, reply_arrives: bool) {
-        let call = self.call();
         let n_queue_max = self.rules.n_queue_max;
         let facts = self.rules.facts.clone();
         let wall_s = |trial: TrialIndex| facts.get(trial.at()).map_or(1.0, |f| f.cost_macs.into());
         let Some(sync) = self.agent(id).speak(n_queue_max, wall_s) else { return };
         let seen_seq = sync.seen_seq;
-        let Some(Reply::Synced(reply)) = self.apply(Event::Sync { call, sync }) else {
-            panic!("a Sync is answered");
-        };
+        let reply = self.answer(sync);
         for grant in &reply.grants {
             let highest = &mut self.highest_attempt[grant.lease.trial.at()];
             let is_new = *highest < grant.lease.attempt;
@@ -313,16 +332,27 @@ impl World {
         }
     }
 
+    /// What the coordinator says to it.
+    pub fn answer(&mut self, sync: Sync) -> SyncReply {
+        let call = self.call();
+        match self.apply(Event::Sync { call, sync }) {
+            Some(Reply::Synced(reply)) => reply,
+            other => panic!("a Sync is answered by {other:?}"),
+        }
+    }
+
     fn take_reply(&mut self, id: u8, reply: &SyncReply) {
         if reply.order == Order::Rejoin {
             self.agent(id).session = None;
             return;
         }
-        self.heard_of_the_end |= reply.order == Order::Finished;
         for (lease, verdict) in &reply.acks {
             self.check_ack(id, lease, *verdict);
         }
         self.agent(id).listen(reply);
+        if reply.order == Order::Finished {
+            return self.take_the_end(id);
+        }
         let n_queued = self.agents[&id].queued.len();
         assert!(n_queued <= self.rules.n_queue_max, "a worker has {n_queued} trials too many");
     }
@@ -334,7 +364,7 @@ impl World {
         if end == End::Fails {
             return;
         }
-        let Status::Completed { digest } = self.core.trial(lease.trial).status else {
+        let Status::Completed { digest, .. } = self.core.trial(lease.trial).status else {
             panic!("a completion is acknowledged and not recorded");
         };
         let is_equal = digest == digest_of(lease.trial, end);

@@ -1,0 +1,95 @@
+//! What is held against a trial whose worker was lost: nothing, unless it may have been in a slot.
+
+use std::collections::BTreeMap;
+
+use coordinator_core::{
+    event::{Action, CloseCause, Record},
+    lease::{Lease, TrialIndex, WorkerId},
+    ledger::Ledger,
+};
+
+use crate::{
+    agent::{End, N_SLOTS},
+    dispatch::{warm_up, world_of},
+    world::{Step, TTL_MS, World},
+};
+
+/// Of what a batch closes as lost, no more was with one worker than it has slots.
+pub fn check(before: &Ledger, out: &[Action]) {
+    let mut n_lost: BTreeMap<WorkerId, usize> = BTreeMap::new();
+    for action in out {
+        if let Action::Persist(Record::Closed { trial, attempt, cause }) = action
+            && matches!(cause, CloseCause::Lost | CloseCause::LostAlone)
+        {
+            let named = |lease: Lease| (lease.trial, lease.attempt) == (*trial, *attempt);
+            let open = before.open.iter().find(|open| named(open.lease)).expect("it was open");
+            *n_lost.entry(open.worker).or_default() += 1;
+        }
+    }
+    assert!(n_lost.values().all(|n_lost| *n_lost <= N_SLOTS), "{n_lost:?}");
+}
+
+/// Worker 1 trains two trials and has eight more in advance.
+fn world_with_a_queue() -> World {
+    let mut world = world_of(0.1, 12);
+    warm_up(&mut world);
+    assert_eq!((world.running(1).len(), world.queued(1).len()), (2, 8));
+    world
+}
+
+#[track_caller]
+fn assert_suspected(world: &World, trials: &[TrialIndex], n_suspicions: u32) {
+    for trial in trials {
+        assert_eq!(world.core.trial(*trial).n_suspicions, n_suspicions, "trial {}", trial.0);
+    }
+}
+
+#[test]
+fn trials_in_slots_are_suspects_and_those_that_waited_go_back_to_their_places() {
+    let mut world = world_with_a_queue();
+    let (running, queued) = (world.running(1), world.queued(1));
+    world.run(&Step::Wait(TTL_MS));
+    assert_suspected(&world, &running, 1);
+    assert_suspected(&world, &queued, 0);
+    world.join(2);
+    world.sync(2, true);
+    assert_eq!(world.running(2), queued[..2], "they are still before the suspects");
+}
+
+#[test]
+fn a_process_that_was_started_anew_is_charged_for_what_it_trained_only() {
+    let mut world = world_with_a_queue();
+    let (running, queued) = (world.running(1), world.queued(1));
+    world.run(&Step::Crash(1));
+    world.join(1);
+    assert_suspected(&world, &running, 1);
+    assert_suspected(&world, &queued, 0);
+}
+
+#[test]
+fn a_trial_that_was_granted_in_advance_is_a_suspect_once_its_worker_said_that_it_runs() {
+    let mut world = world_with_a_queue();
+    world.agent(1).finish(End::Well);
+    world.sync(1, true);
+    let (running, queued) = (world.running(1), world.queued(1));
+    world.run(&Step::Wait(TTL_MS));
+    assert_suspected(&world, &running, 1);
+    assert_suspected(&world, &queued, 0);
+}
+
+#[test]
+fn of_what_a_former_coordinator_granted_nothing_is_known_to_have_run() {
+    let mut world = world_with_a_queue();
+    let (running, queued) = (world.running(1), world.queued(1));
+    world.restart();
+    world.run(&Step::Wait(TTL_MS));
+    assert_suspected(&world, &[running, queued].concat(), 0);
+    let mut world = world_with_a_queue();
+    let (running, queued) = (world.running(1), world.queued(1));
+    world.restart();
+    world.join(1);
+    world.sync(1, true);
+    world.run(&Step::Wait(TTL_MS));
+    assert_suspected(&world, &running, 1);
+    assert_suspected(&world, &queued, 0);
+}
