@@ -24,8 +24,8 @@ use crate::{
     store::{CheckpointFiles, StoreError, Writer},
 };
 
-/// A pause of the loop above this means that the machine stood still or the disk did, so silence
-/// proves nothing.
+/// A pause of the loop above this, or above a third of a lease, means that the machine stood still
+/// or the disk did, so silence proves nothing.
 const LATE_MAX: Duration = Duration::from_secs(5);
 
 /// How often the progress is shown.
@@ -53,6 +53,7 @@ pub struct Driver {
     /// Everyone who names trials reads it; the driver alone lets it grow.
     pub roster: watch::Sender<Arc<Roster>>,
     pub checkpoints: Arc<CheckpointFiles>,
+    pub lease_ttl: Duration,
     /// After the last outcome, remote workers get this long to hear of it.
     pub linger: Duration,
     /// Workers get this long to hand back their trials when the coordinator stops.
@@ -149,7 +150,8 @@ impl Driver {
     /// own.
     fn wake(&mut self, calls: &mut Calls, out: &mut Vec<Action>) {
         let before = std::mem::replace(&mut calls.woke, Instant::now());
-        if self.clock.slept() || LATE_MAX < calls.woke.duration_since(before) {
+        let late_max = LATE_MAX.min(self.lease_ttl / 3);
+        if self.clock.slept() || late_max < calls.woke.duration_since(before) {
             self.core.apply(self.clock.now(), Event::Overslept, out);
         }
     }
@@ -255,6 +257,9 @@ impl Calls {
         match post {
             Post::Join(join, reply) => Event::Join { call: self.ticket(reply), join },
             Post::Sync(sync, reply) => Event::Sync { call: self.ticket(reply), sync },
+            Post::CheckpointOffered(lease, reply) => {
+                Event::CheckpointOffered { call: self.ticket(reply), lease }
+            }
             Post::CheckpointPublished(lease, checkpoint, reply) => {
                 Event::CheckpointPublished { call: self.ticket(reply), lease, checkpoint }
             }

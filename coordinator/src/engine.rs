@@ -89,6 +89,7 @@ impl Engine {
             confirm: Arc::new(confirm),
             roster,
             checkpoints: checkpoints.clone(),
+            lease_ttl: run.lease_ttl,
             linger: run.sync_every * 3 / 2,
             stop_timeout: run.sync_every * 6 / 5 + DRAIN_TIME,
             stopping: CancellationToken::new(),

@@ -15,6 +15,7 @@ pub const CAPACITY: usize = 1024;
 pub enum Post {
     Join(Join, oneshot::Sender<Reply>),
     Sync(Sync, oneshot::Sender<Reply>),
+    CheckpointOffered(Lease, oneshot::Sender<Reply>),
     CheckpointPublished(Lease, Checkpoint, oneshot::Sender<Reply>),
     CheckpointBroken { trial: TrialIndex, digest: [u8; 32] },
     LocalEnded { local_index: u32, expected: bool },
@@ -46,7 +47,11 @@ impl Mailbox {
         self.call(|reply| Post::Sync(sync, reply)).await
     }
 
-    pub async fn checkpoint(
+    pub async fn checkpoint_offered(&self, lease: Lease) -> Result<Reply, CallError> {
+        self.call(|reply| Post::CheckpointOffered(lease, reply)).await
+    }
+
+    pub async fn checkpoint_published(
         &self,
         lease: Lease,
         checkpoint: Checkpoint,

@@ -1,5 +1,7 @@
 //! Sweeps from file to report with the real programs, disturbed in every way that must not matter.
 
+#[path = "end_to_end/audit.rs"]
+mod audit;
 #[path = "end_to_end/checkpoints.rs"]
 mod checkpoints;
 #[path = "end_to_end/confirm.rs"]
@@ -14,6 +16,8 @@ mod full_disk;
 mod hostile;
 #[path = "end_to_end/kills.rs"]
 mod kills;
+#[path = "end_to_end/live.rs"]
+mod live;
 #[path = "end_to_end/reference.rs"]
 mod reference;
 #[path = "end_to_end/results.rs"]

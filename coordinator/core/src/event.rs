@@ -22,6 +22,11 @@ pub enum Event {
         call: Call,
         sync: Sync,
     },
+    /// A worker has a checkpoint of a trial and would send it.
+    CheckpointOffered {
+        call: Call,
+        lease: Lease,
+    },
     /// A checkpoint of a running trial lies on the coordinator's disk.
     CheckpointPublished {
         call: Call,
@@ -133,6 +138,8 @@ pub enum Reply {
         finished: bool,
     },
     Synced(SyncReply),
+    /// Whether a checkpoint may be sent.
+    CheckpointWanted(bool),
     /// What is kept of the trial's checkpoints, the latest first; its other files may go.
     CheckpointsKept(Vec<Checkpoint>),
     /// A Join beyond the limit.

@@ -28,6 +28,7 @@ pub(super) async fn put(
         return Err(RpcError::Malformed("a checkpoint begins with its announcement".into()).into());
     };
     let (lease, checkpoint) = convert::announcement(&announcement, &sweep.roster())?;
+    judge(mailbox, lease).await?;
     let mut receiving = begin(sweep, lease, checkpoint).await?;
     let goes_on = announcement.offset == receiving.n_bytes() && !receiving.is_whole();
     while goes_on && let Some(PutCheckpointRequest { part }) = parts.message().await? {
@@ -43,20 +44,30 @@ pub(super) async fn put(
     Ok(PutCheckpointReply { n_bytes })
 }
 
+/// Nothing is written for whoever may not publish.
+async fn judge(mailbox: &Mailbox, lease: Lease) -> Result<(), RpcError> {
+    match mailbox.checkpoint_offered(lease).await? {
+        Reply::CheckpointWanted(true) => Ok(()),
+        Reply::CheckpointWanted(false) => Err(RpcError::StaleLease),
+        _ => unreachable!("not an offer's answer"),
+    }
+}
+
 async fn begin(sweep: &Sweep, lease: Lease, checkpoint: Checkpoint) -> Result<Receiving, RpcError> {
     let (files, id) = (sweep.checkpoints.clone(), sweep.trial_id(lease.trial));
     let receiving = off_thread(move || files.receive(lease.trial, id, checkpoint)).await?;
     receiving.ok_or(RpcError::Busy)
 }
 
-/// The core says which checkpoints are kept; that of a stale lease is not among them.
+/// The core says which checkpoints are kept; if the lease has become stale, this one is not.
 async fn publish(
     sweep: &Sweep,
     mailbox: &Mailbox,
     lease: Lease,
     checkpoint: Checkpoint,
 ) -> Result<(), RpcError> {
-    let Reply::CheckpointsKept(kept) = mailbox.checkpoint(lease, checkpoint).await? else {
+    let Reply::CheckpointsKept(kept) = mailbox.checkpoint_published(lease, checkpoint).await?
+    else {
         unreachable!("not a checkpoint's answer");
     };
     let (files, id) = (sweep.checkpoints.clone(), sweep.trial_id(lease.trial));
@@ -90,3 +101,6 @@ async fn off_thread<T: Send + 'static>(
     let done = parts::off_thread(work).await;
     Ok(done.map_err(io::Error::other)??)
 }
+
+#[cfg(test)]
+mod tests;

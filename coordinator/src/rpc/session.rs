@@ -30,7 +30,7 @@ impl Session {
                 Ok(convert::join_reply(session, &kept, finished, &self.sweep))
             }
             Reply::TooManyWorkers => Err(RpcError::Busy),
-            Reply::Synced(_) | Reply::CheckpointsKept(_) => unreachable!("not a Join's answer"),
+            _ => unreachable!("not a Join's answer"),
         }
     }
 

@@ -17,10 +17,14 @@ pub(super) enum RpcError {
     Malformed(String),
     #[error("the coordinator has no data set {0}")]
     UnknownDataset(String),
+    #[error("the lease is not current: its trial has its outcome, or another attempt at it runs")]
+    StaleLease,
     #[error("the checkpoint is damaged or gone")]
     UnknownCheckpoint,
     #[error("cannot keep or read the checkpoint: {0}")]
     Disk(#[from] io::Error),
+    #[error("the checkpoint was on its way for too long; go on from what has arrived")]
+    Slow,
     #[error("the coordinator is busy; try again soon")]
     Busy,
     #[error("the coordinator is ending")]
@@ -41,10 +45,12 @@ impl From<RpcError> for Status {
         let text = error.to_string();
         match error {
             RpcError::Refused(_) => Self::failed_precondition(text),
+            RpcError::StaleLease => Self::failed_precondition(text),
             RpcError::Malformed(_) => Self::invalid_argument(text),
             RpcError::UnknownDataset(_) => Self::not_found(text),
             RpcError::UnknownCheckpoint => Self::not_found(text),
             RpcError::Disk(_) => Self::aborted(text),
+            RpcError::Slow => Self::deadline_exceeded(text),
             RpcError::Busy => Self::resource_exhausted(text),
             RpcError::Ending => Self::unavailable(text),
         }

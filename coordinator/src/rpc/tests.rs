@@ -1,7 +1,7 @@
 //! The server against clients that break every rule of the connection: it sends them away and goes
 //! on answering the others.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use proto::{JoinRequest, session_client::SessionClient};
 use tokio::{
@@ -25,13 +25,29 @@ use crate::{
     store::{CheckpointFiles, tests::plan},
 };
 
-const BOUNDS: Bounds = Bounds { n_connections: 4, greeting: Duration::from_millis(300) };
+pub(super) const BOUNDS: Bounds = Bounds { n_connections: 4, greeting: Duration::from_millis(300) };
 
 /// Far above what anything here takes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const EMPTY_SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
+
+/// Eight trials, with their checkpoints in this folder.
+pub(super) fn sweep_in(state: &Path) -> Sweep {
+    let roster = Arc::new(Roster::new(Arc::new(plan(4))));
+    Sweep {
+        roster: watch::channel(roster).1,
+        blob: Vec::new().into(),
+        checkpoints: Arc::new(CheckpointFiles::open(state).unwrap()),
+        term: 1,
+        state_id: [1; 16],
+        sync_every: Duration::from_secs(5),
+        lease_ttl: Duration::from_secs(30),
+        selftest_digest: [2; 32],
+        local_joined: Arc::default(),
+    }
+}
 
 struct TestServer {
     address: SocketAddr,
@@ -43,19 +59,7 @@ impl TestServer {
     async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let roster = Arc::new(Roster::new(Arc::new(plan(1))));
-        let state = tempfile::tempdir().unwrap();
-        let sweep = Sweep {
-            roster: watch::channel(roster).1,
-            blob: Vec::new().into(),
-            checkpoints: Arc::new(CheckpointFiles::open(state.path()).unwrap()),
-            term: 1,
-            state_id: [1; 16],
-            sync_every: Duration::from_secs(5),
-            lease_ttl: Duration::from_secs(30),
-            selftest_digest: [2; 32],
-            local_joined: Arc::default(),
-        };
+        let sweep = sweep_in(tempfile::tempdir().unwrap().path());
         let (mailbox, _) = Mailbox::new();
         let shutdown = CancellationToken::new();
         let connections = incoming(listener, BOUNDS);

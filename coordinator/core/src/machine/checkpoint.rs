@@ -9,6 +9,13 @@ use crate::{
 };
 
 impl Core {
+    /// Nothing is to be kept for a stale lease or of a trial that has its outcome.
+    pub(super) fn checkpoint_offered(&mut self, call: Call, lease: Lease, out: &mut Vec<Action>) {
+        let is_wanted = self.fleet.open_lease(&lease).is_some()
+            && !self.trials[lease.trial.at()].status.is_terminal();
+        out.push(Action::Reply(call, Reply::CheckpointWanted(is_wanted)));
+    }
+
     /// Answers what is kept of the trial, with the new one or, for a stale lease, without.
     pub(super) fn checkpoint_published(
         &mut self,

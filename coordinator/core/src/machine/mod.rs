@@ -164,6 +164,7 @@ impl Core {
         match event {
             Event::Join { call, join } => self.join(now, call, join, out),
             Event::Sync { call, sync } => self.sync(now, call, sync, out),
+            Event::CheckpointOffered { call, lease } => self.checkpoint_offered(call, lease, out),
             Event::CheckpointPublished { call, lease, checkpoint } => {
                 self.checkpoint_published(call, lease, checkpoint, out);
             }

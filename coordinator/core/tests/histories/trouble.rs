@@ -2,7 +2,7 @@
 //! checkpoints that outlive whoever made them.
 
 use coordinator_core::{
-    event::Event,
+    event::{Event, Reply},
     lease::TrialIndex,
     trial::{Status, TrialFacts},
 };
@@ -255,7 +255,12 @@ pub fn a_lost_workers_trial_goes_on_elsewhere_from_the_last_checkpoint() {
     assert_eq!(world.publish(1, 3), [3, 2], "two are kept");
     let lease = world.agents[&1].running[0];
     world.run(&Step::Wait(TTL_MS));
-    assert_eq!(world.publish(1, 4), [3, 2], "a stale lease publishes nothing");
+    let mut is_wanted = |lease| {
+        let call = world.call();
+        world.apply(Event::CheckpointOffered { call, lease }) == Some(Reply::CheckpointWanted(true))
+    };
+    assert!(!is_wanted(lease), "a stale lease publishes nothing");
+    assert_eq!(world.publish(1, 4), [3, 2]);
     world.apply(Event::CheckpointBroken { trial: lease.trial, digest: [3; 32] });
     assert_eq!(world.core.checkpoints().of(lease.trial)[0].epoch, 2);
     // The model's Syncs check that each grant names the latest one.
@@ -266,7 +271,11 @@ pub fn a_lost_workers_trial_goes_on_elsewhere_from_the_last_checkpoint() {
     while world.running(2)[0] != lease.trial {
         world.agent(2).running.rotate_left(1);
     }
+    let current = world.agents[&2].running[0];
     end(&mut world, 2, End::Well);
     assert!(matches!(world.core.trial(lease.trial).status, Status::Completed { .. }));
     assert_eq!(world.core.checkpoints().of(lease.trial), []);
+    let call = world.call();
+    let answer = world.apply(Event::CheckpointOffered { call, lease: current });
+    assert_eq!(answer, Some(Reply::CheckpointWanted(false)), "the trial has its outcome");
 }

@@ -219,6 +219,14 @@ impl World {
         let Some(&lease) = self.agents[&id].running.first() else { return Vec::new() };
         let checkpoint = Checkpoint { digest: [epoch as u8; 32], n_bytes: 1, epoch };
         let call = self.call();
+        let before = self.core.checkpoints().of(lease.trial).to_vec();
+        let offered = self.apply(Event::CheckpointOffered { call, lease });
+        assert_eq!(self.core.checkpoints().of(lease.trial), before, "an offer changes nothing");
+        if offered == Some(Reply::CheckpointWanted(false)) {
+            return before.iter().map(|kept| kept.epoch).collect();
+        }
+        assert_eq!(offered, Some(Reply::CheckpointWanted(true)));
+        let call = self.call();
         match self.apply(Event::CheckpointPublished { call, lease, checkpoint }) {
             Some(Reply::CheckpointsKept(kept)) => kept.iter().map(|kept| kept.epoch).collect(),
             other => panic!("a checkpoint is answered by {other:?}"),

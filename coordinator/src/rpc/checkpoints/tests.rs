@@ -1,0 +1,184 @@
+//! Checkpoints over real connections: judged before a byte is kept, and cut off once they stand
+//! still, so that others get their turn.
+
+use std::{fs, net::SocketAddr, sync::Arc, time::Duration};
+
+use coordinator_core::event::Reply;
+use proto::{
+    Announcement, GetCheckpointRequest, PutCheckpointRequest, artifacts_client::ArtifactsClient,
+    artifacts_server::ArtifactsServer, put_checkpoint_request::Part,
+};
+use sha2::{Digest, Sha256};
+use tempfile::TempDir;
+use tokio::{
+    net::TcpListener,
+    time::{sleep, timeout},
+};
+use tokio_stream::StreamExt;
+use tonic::{
+    Code, Status,
+    transport::{Channel, Endpoint, Server},
+};
+
+use crate::mailbox::{Mailbox, Post};
+use crate::rpc::{
+    Bounds,
+    artifacts::{Artifacts, MAX_TRANSFERS},
+    incoming,
+    tests::{BOUNDS, PATIENCE, sweep_in},
+};
+
+/// The one attempt that holds a lease.
+const CURRENT: u32 = 2;
+
+/// More than is on its way to a reader that does not read.
+const N_BYTES: usize = 4 * 1024 * 1024;
+
+/// A coordinator's artifacts, with a driver that knows one attempt of each trial.
+struct Served {
+    address: SocketAddr,
+    state: TempDir,
+    trial_ids: Vec<Vec<u8>>,
+    bytes: Vec<u8>,
+}
+
+impl Served {
+    async fn start(transfer_time: Duration) -> Self {
+        let state = tempfile::tempdir().unwrap();
+        let sweep = sweep_in(state.path());
+        let trials = sweep.roster().plan.trials.clone();
+        let trial_ids = trials.iter().map(|trial| trial.id.0.to_vec()).collect();
+        let (mailbox, mut posts) = Mailbox::new();
+        tokio::spawn(async move {
+            while let Some(post) = posts.recv().await {
+                let _ = match post {
+                    Post::CheckpointOffered(lease, reply) => {
+                        reply.send(Reply::CheckpointWanted(lease.attempt == CURRENT))
+                    }
+                    Post::CheckpointPublished(_, checkpoint, reply) => {
+                        reply.send(Reply::CheckpointsKept(vec![checkpoint]))
+                    }
+                    other => panic!("{other:?}"),
+                };
+            }
+        });
+        let mut artifacts = Artifacts::new(Arc::new(sweep), mailbox);
+        artifacts.transfer_time = transfer_time;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let bounds = Bounds { n_connections: 4 * MAX_TRANSFERS, ..BOUNDS };
+        let server = Server::builder().add_service(ArtifactsServer::new(artifacts));
+        tokio::spawn(server.serve_with_incoming(incoming(listener, bounds)));
+        Self { address, state, trial_ids, bytes: (0..N_BYTES).map(|at| at as u8).collect() }
+    }
+
+    /// On a connection of its own.
+    fn client(&self) -> ArtifactsClient<Channel> {
+        let endpoint = Endpoint::from_shared(format!("http://{}", self.address)).unwrap();
+        ArtifactsClient::new(endpoint.connect_lazy())
+            .max_decoding_message_size(proto::MAX_MESSAGE_BYTES)
+    }
+
+    fn announcement(&self, trial: usize, attempt: u32) -> PutCheckpointRequest {
+        let trial_id = self.trial_ids[trial].clone();
+        let lease = proto::Lease { term: 1, trial_id, attempt, nonce: 1 };
+        let digest = Sha256::digest(&self.bytes).to_vec();
+        let checkpoint = proto::Checkpoint { digest, n_bytes: N_BYTES as u64, epoch: 1 };
+        let (lease, checkpoint) = (Some(lease), Some(checkpoint));
+        part(Part::Announcement(Announcement { lease, checkpoint, offset: 0 }))
+    }
+
+    /// Gives the bytes that are there.
+    async fn put(&self, trial: usize, attempt: u32) -> Result<u64, Status> {
+        let chunks = self.bytes.chunks(proto::CHUNK_BYTES).map(|it| part(Part::Bytes(it.to_vec())));
+        let parts = std::iter::once(self.announcement(trial, attempt)).chain(chunks);
+        let parts: Vec<PutCheckpointRequest> = parts.collect();
+        let reply = self.client().put_checkpoint(tokio_stream::iter(parts)).await?;
+        Ok(reply.into_inner().n_bytes)
+    }
+
+    async fn get(&self, trial: usize) -> Result<tonic::Streaming<proto::Chunk>, Status> {
+        let digest = Sha256::digest(&self.bytes).to_vec();
+        let trial_id = self.trial_ids[trial].clone();
+        let request = GetCheckpointRequest { trial_id, digest, offset: 0 };
+        Ok(self.client().get_checkpoint(request).await?.into_inner())
+    }
+
+    fn n_trials_with_files(&self) -> usize {
+        fs::read_dir(self.state.path().join("checkpoints")).unwrap().count()
+    }
+}
+
+fn part(part: Part) -> PutCheckpointRequest {
+    PutCheckpointRequest { part: Some(part) }
+}
+
+async fn read(mut chunks: tonic::Streaming<proto::Chunk>) -> Result<Vec<u8>, Status> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = timeout(PATIENCE, chunks.message()).await.expect("an end in time")? {
+        bytes.extend(chunk.bytes);
+    }
+    Ok(bytes)
+}
+
+#[tokio::test]
+async fn what_is_published_under_a_current_lease_comes_back() {
+    let served = Served::start(PATIENCE).await;
+    assert_eq!(served.put(0, CURRENT).await.unwrap(), N_BYTES as u64);
+    assert_eq!(read(served.get(0).await.unwrap()).await.unwrap(), served.bytes);
+}
+
+#[tokio::test]
+async fn without_a_current_lease_nothing_is_kept() {
+    let served = Served::start(PATIENCE).await;
+    for attempt in [CURRENT - 1, CURRENT + 1] {
+        let status = served.put(0, attempt).await.unwrap_err();
+        assert_eq!(status.code(), Code::FailedPrecondition, "{status:?}");
+    }
+    assert_eq!(served.n_trials_with_files(), 0);
+}
+
+#[tokio::test]
+async fn readers_that_do_not_read_are_cut_off() {
+    let served = Served::start(Duration::from_secs(1)).await;
+    served.put(0, CURRENT).await.unwrap();
+    let mut stalled = Vec::new();
+    for _ in 0..MAX_TRANSFERS {
+        stalled.push(served.get(0).await.unwrap());
+    }
+    let whole = async {
+        loop {
+            if let Ok(chunks) = served.get(0).await
+                && let Ok(bytes) = read(chunks).await
+            {
+                return bytes;
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let bytes = timeout(PATIENCE, whole).await.expect("a place in time");
+    assert_eq!(bytes, served.bytes);
+    let status = read(stalled.remove(0)).await.unwrap_err();
+    assert_eq!(status.code(), Code::DeadlineExceeded, "{status:?}");
+}
+
+#[tokio::test]
+async fn writers_that_do_not_write_are_cut_off() {
+    let served = Served::start(Duration::from_secs(1)).await;
+    let stalled = (0..MAX_TRANSFERS).map(|trial| {
+        let first = tokio_stream::once(served.announcement(trial, CURRENT));
+        let parts = first.chain(tokio_stream::pending());
+        let mut client = served.client();
+        tokio::spawn(async move { client.put_checkpoint(parts).await })
+    });
+    let stalled: Vec<_> = stalled.collect();
+    while served.n_trials_with_files() < MAX_TRANSFERS {
+        sleep(Duration::from_millis(1)).await;
+    }
+    for stalled in stalled {
+        let ended = timeout(PATIENCE, stalled).await.expect("an end in time").unwrap();
+        let status = ended.unwrap_err();
+        assert_eq!(status.code(), Code::DeadlineExceeded, "{status:?}");
+    }
+    assert_eq!(served.put(0, CURRENT).await.unwrap(), N_BYTES as u64);
+}

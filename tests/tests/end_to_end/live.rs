@@ -1,0 +1,65 @@
+//! Workers that are alive are not taken for lost, however busy the machines are.
+
+use std::{
+    thread::{self, available_parallelism},
+    time::Duration,
+};
+
+use e2e::{Coordinator, Env, Signal, Sweep, ctrl_c};
+
+use crate::env;
+
+/// A fifth of the defaults.
+const BUSY: [&str; 4] = ["--lease-ttl", "6s", "--sync-every", "1s"];
+
+const BUSY_FOR: Duration = Duration::from_secs(15);
+
+/// With four times as many trials at once as the machine has cores.
+fn overloaded(env: &Env) -> Coordinator {
+    let n_slots = (4 * available_parallelism().map_or(2, usize::from)).to_string();
+    let arguments = [&["--local-slots", &n_slots][..], &BUSY].concat();
+    let coordinator = env.start(&Sweep::ENDLESS, &arguments);
+    coordinator.wait_for_epochs(1);
+    coordinator
+}
+
+/// Of a coordinator that is stopped now.
+fn n_lost(env: &Env, coordinator: Coordinator) -> usize {
+    coordinator.signal(ctrl_c());
+    coordinator.wait().expect(130);
+    env.status(&Sweep::ENDLESS).n_lost
+}
+
+#[test]
+fn a_worker_on_an_overloaded_machine_is_never_lost() {
+    let env = env();
+    let coordinator = overloaded(&env);
+    thread::sleep(BUSY_FOR);
+    assert_eq!(n_lost(&env, coordinator), 0);
+}
+
+#[test]
+fn a_worker_that_stands_still_is_lost() {
+    let env = env();
+    let coordinator = overloaded(&env);
+    let workers = coordinator.local_workers();
+    let [worker] = workers[..] else { panic!("one worker: {workers:?}") };
+    e2e::send(worker, Signal::STOP);
+    thread::sleep(Duration::from_secs(8));
+    e2e::send(worker, Signal::CONT);
+    assert_ne!(n_lost(&env, coordinator), 0);
+}
+
+/// The silence was its own.
+#[test]
+fn a_coordinator_that_stood_still_blames_no_worker() {
+    let env = env();
+    let arguments = ["--local-slots", "1", "--lease-ttl", "3s", "--sync-every", "300ms"];
+    let coordinator = env.start(&Sweep::ENDLESS, &arguments);
+    coordinator.wait_for_epochs(1);
+    coordinator.signal(Signal::STOP);
+    thread::sleep(Duration::from_secs(4));
+    coordinator.signal(Signal::CONT);
+    coordinator.wait_for_trials(1);
+    assert_eq!(n_lost(&env, coordinator), 0);
+}
