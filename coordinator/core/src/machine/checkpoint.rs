@@ -11,9 +11,13 @@ use crate::{
 impl Core {
     /// Nothing is to be kept for a stale lease or of a trial that has its outcome.
     pub(super) fn checkpoint_offered(&mut self, call: Call, lease: Lease, out: &mut Vec<Action>) {
-        let is_wanted = self.fleet.open_lease(&lease).is_some()
-            && !self.trials[lease.trial.at()].status.is_terminal();
+        let is_wanted =
+            self.may_publish(&lease) && !self.trials[lease.trial.at()].status.is_terminal();
         out.push(Action::Reply(call, Reply::CheckpointWanted(is_wanted)));
+    }
+
+    fn may_publish(&self, lease: &Lease) -> bool {
+        self.fleet.open_lease(lease).is_some() || self.has_bug(Bug::StaleCheckpoint)
     }
 
     /// Answers what is kept of the trial, with the new one or, for a stale lease, without.
@@ -24,7 +28,7 @@ impl Core {
         checkpoint: Checkpoint,
         out: &mut Vec<Action>,
     ) {
-        if self.fleet.open_lease(&lease).is_some() || self.has_bug(Bug::StaleCheckpoint) {
+        if self.may_publish(&lease) {
             self.checkpoint_found(lease.trial, checkpoint);
         }
         let kept = self.checkpoints.of(lease.trial).to_vec();
