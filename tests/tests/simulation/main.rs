@@ -75,7 +75,7 @@ const PLANTED: [(&str, &str); 3] = [
 ];
 
 /// Seeds that look for a planted bug.
-const N_SEEDS_PLANTED: u64 = 40;
+const N_SEEDS_PLANTED: u64 = 160;
 
 type Test = fn(&Site) -> Result<(), String>;
 
