@@ -19,7 +19,7 @@ pub use coordinator::Coordinator;
 pub use disk::SmallDisk;
 pub use env::{Env, Programs};
 pub use events::{events, finished_event, trial_ids};
-pub use network::{Network, Place, Way};
+pub use network::{Network, Place, Way, own_host};
 pub use outputs::{Row, Status, canonical_files, files_in, results, rows, sha256_of};
 pub use process::{Ended, Process, ctrl_c, is_alive, send, send_if_there};
 pub use random::SplitMix;

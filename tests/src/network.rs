@@ -5,10 +5,20 @@ use std::{
     fs::File,
     os::fd::AsFd,
     process::{Command, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
     thread,
 };
 
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+
+/// A loopback address of this machine that nobody else uses, another one each time, so that a
+/// program can be started there again.
+pub fn own_host() -> String {
+    static N_TAKEN: AtomicU32 = AtomicU32::new(0);
+    let n = N_TAKEN.fetch_add(1, Ordering::Relaxed);
+    let pid = std::process::id();
+    format!("127.{}.{}.{}", 1 + pid % 250, (pid / 250 + n / 250) % 250, 1 + n % 250)
+}
 
 /// Whose namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -38,8 +38,8 @@ impl Relay {
             for (n, client) in (1..).zip(listener.incoming().flatten()) {
                 // A coordinator that is down is seen as a connection that ends at once.
                 let Ok(server) = TcpStream::connect(&to) else { continue };
-                let streams = [client.try_clone().and_then(|c| Ok((c, server.try_clone()?)))];
-                let [Ok((client_again, server_again))] = streams else { continue };
+                let again = client.try_clone().and_then(|it| Ok((it, server.try_clone()?)));
+                let Ok((client_again, server_again)) = again else { continue };
                 pump(client, server, SplitMix(seed.wrapping_add(2 * n)), counter.clone());
                 let random = SplitMix(seed.wrapping_add(2 * n + 1));
                 pump(server_again, client_again, random, counter.clone());

@@ -41,7 +41,6 @@ impl Sweep {
     /// Never over while a test looks: 72 trials of a second each.
     pub const ENDLESS: Self = Self { name: "endless", epochs: 1_500, ..Self::LONG };
 
-    /// Of the grid.
     /// One trial of seconds, so that a stop finds it far from its end.
     pub const ONE: Self = Self {
         name: "one",
@@ -58,6 +57,7 @@ impl Sweep {
     /// 512 trials of a millisecond each.
     pub const MANY: Self = Self { name: "many", epochs: 1, n_seeds: 32, ..Self::SHORT };
 
+    /// Of the grid.
     pub fn n_trials(&self) -> usize {
         let axes = [self.optimizers, self.learning_rates, self.batch_sizes, self.depths];
         axes.map(|values| values.split(',').count()).iter().product::<usize>() * self.n_seeds

@@ -7,7 +7,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use e2e::{Coordinator, Env, LIMIT, Network, Place, Relay, RemoteWorker, Signal, SmallDisk};
+use e2e::{
+    Coordinator, Env, LIMIT, Network, Place, Relay, RemoteWorker, Signal, SmallDisk, own_host,
+};
 
 use crate::{
     SWEEP,
@@ -75,10 +77,9 @@ impl<'a> Cast<'a> {
         if disk.is_none() {
             println!("skipped: full disks (mounting a file system takes root)");
         }
-        // Without namespaces an address of its own keeps it apart from everybody else.
-        let pid = std::process::id();
-        let own = || format!("127.{}.{}.77", 1 + pid % 250, pid / 250 % 250);
-        let host = network.as_ref().map_or_else(own, |_| Network::coordinator_ip());
+        // Without namespaces an address of its own keeps it apart from everybody else, and from the
+        // relays of former sweeps.
+        let host = network.as_ref().map_or_else(own_host, |_| Network::coordinator_ip());
         let (listen, to) = (format!("{host}:7071"), format!("{host}:7070"));
         let start = || Relay::start(&listen, &to, seed);
         let relay = match &network {
@@ -177,7 +178,10 @@ impl<'a> Cast<'a> {
             return false;
         }
         match fault {
-            Fault::KillCoordinator => self.coordinator.take().map(Coordinator::kill).is_some(),
+            Fault::KillCoordinator => {
+                let living = self.coordinator.take_if(|it| it.ended().is_none());
+                living.map(Coordinator::kill).is_some()
+            }
             Fault::KillWorker(worker) => self.kill_worker(worker),
             Fault::StopCoordinator => {
                 self.coordinator.as_ref().map(|it| it.signal(Signal::STOP)).is_some()
@@ -201,8 +205,10 @@ impl<'a> Cast<'a> {
         log.iter().filter(|line| line.contains("the disk is full")).count()
     }
 
+    /// False if it is gone.
     fn kill_worker(&mut self, worker: usize) -> bool {
-        self.workers[worker].take().map(RemoteWorker::kill).is_some()
+        let living = self.workers[worker].take_if(|it| it.ended().is_none());
+        living.map(RemoteWorker::kill).is_some()
     }
 
     /// False if it is gone.

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use e2e::{Coordinator, Env, Signal, Sweep, ctrl_c};
+use e2e::{Coordinator, Env, Signal, Sweep, ctrl_c, eventually};
 
 use crate::env;
 
@@ -45,7 +45,7 @@ fn a_worker_that_stands_still_is_lost() {
     let workers = coordinator.local_workers();
     let [worker] = workers[..] else { panic!("one worker: {workers:?}") };
     e2e::send(worker, Signal::STOP);
-    thread::sleep(Duration::from_secs(8));
+    eventually("a lost attempt", || (env.status(&Sweep::ENDLESS).n_lost > 0).then_some(()));
     e2e::send(worker, Signal::CONT);
     assert_ne!(n_lost(&env, coordinator), 0);
 }

@@ -7,15 +7,14 @@ use std::{
     os::unix::process::ExitStatusExt,
     path::Path,
     process::ExitStatus,
-    sync::{
-        Mutex, OnceLock, PoisonError,
-        atomic::{AtomicU32, Ordering},
-    },
+    sync::{Mutex, OnceLock, PoisonError},
     thread,
     time::{Duration, Instant},
 };
 
-use e2e::{Coordinator, Env, LIMIT, Programs, RemoteWorker, Sweep, canonical_files, eventually};
+use e2e::{
+    Coordinator, Env, LIMIT, Programs, RemoteWorker, Sweep, canonical_files, eventually, own_host,
+};
 
 /// Eight trials, long enough that their checkpoints are published on the way.
 const SWEEP: Sweep = Sweep {
@@ -107,14 +106,6 @@ fn undisturbed() -> &'static BTreeMap<&'static str, String> {
     })
 }
 
-/// An address of this machine that nobody else uses, so that a coordinator comes back to it.
-fn own_address() -> String {
-    static N_TAKEN: AtomicU32 = AtomicU32::new(0);
-    let n = N_TAKEN.fetch_add(1, Ordering::Relaxed);
-    let pid = std::process::id();
-    format!("127.{}.{}.{}:{}", 1 + pid % 250, pid / 250 % 250, 1 + n % 250, 7070 + n / 250)
-}
-
 /// Does something with each, several at the same time: most of a story is waiting.
 pub fn at_once<T: Send, R: Send>(
     items: impl IntoIterator<Item = T>,
@@ -168,7 +159,7 @@ struct Stage<'a> {
 
 impl<'a> Stage<'a> {
     fn open(env: &'a Env, story: Story<'a>) -> Self {
-        let address = own_address();
+        let address = format!("{}:7070", own_host());
         let mut stage = Self {
             coordinator: start_coordinator(env, &address, &story.coordinator.of_life(0)),
             env,

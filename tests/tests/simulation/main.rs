@@ -56,10 +56,10 @@ const N_TRACED: u64 = 5;
 /// The longest that one disk access takes.
 const SLOWEST_DISK: Duration = Duration::from_millis(20);
 
-/// Seeds once found something.
+/// Seeds that once found something.
 const CORPUS: [u64; 0] = [];
 
-/// What workers say of checkpoints that travel, and of trials whose lease was lost.
+/// What workers say of checkpoints that travel.
 const COUNTED: [(&str, &str); 4] = [
     ("checkpoints published", "published the checkpoint of epoch"),
     ("checkpoints not published", "its checkpoint was not published"),
@@ -80,11 +80,8 @@ const N_SEEDS_PLANTED: u64 = 160;
 type Test = fn(&Site) -> Result<(), String>;
 
 fn main() -> ExitCode {
-    let chosen = |name: &str| {
-        let mut filters = env::args().skip(1).filter(|argument| !argument.starts_with('-'));
-        let first = filters.next();
-        first.is_none_or(|first| [first].into_iter().chain(filters).any(|it| name.contains(&it)))
-    };
+    let filters = filters();
+    let chosen = |name| filters.is_empty() || filters.iter().any(|it| str::contains(name, it));
     // Whoever lists the tests of all binaries finds none here.
     if env::args().any(|argument| argument == "--list") {
         return ExitCode::SUCCESS;
@@ -115,6 +112,20 @@ fn main() -> ExitCode {
     }
     let _ = fs::remove_dir_all(folder);
     code
+}
+
+/// Parts of the names of tests to run. What is meant for the usual harness changes nothing.
+fn filters() -> Vec<String> {
+    let mut filters = Vec::new();
+    let mut arguments = env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--test-threads" | "--skip" | "--color" | "--format" => drop(arguments.next()),
+            flag if flag.starts_with('-') => {}
+            _ => filters.push(argument),
+        }
+    }
+    filters
 }
 
 /// For the rest of the process.
@@ -216,7 +227,7 @@ fn check(site: &Site, seed: u64, prints: bool, sum: &mut Sum) {
     }
 }
 
-/// Of few seeds one already shows each of them.
+/// Each is looked for up to the first seed in which something is wrong.
 fn planted_bugs(_: &Site) -> Result<(), String> {
     for (bug, found) in PLANTED {
         let sum = shares::run_with(bug, N_SEEDS_PLANTED)?;

@@ -172,9 +172,12 @@ async fn writers_that_do_not_write_are_cut_off() {
         tokio::spawn(async move { client.put_checkpoint(parts).await })
     });
     let stalled: Vec<_> = stalled.collect();
-    while served.n_trials_with_files() < MAX_TRANSFERS {
-        sleep(Duration::from_millis(1)).await;
-    }
+    let all_began = async {
+        while served.n_trials_with_files() < MAX_TRANSFERS {
+            sleep(Duration::from_millis(1)).await;
+        }
+    };
+    timeout(PATIENCE, all_began).await.expect("all have begun");
     for stalled in stalled {
         let ended = timeout(PATIENCE, stalled).await.expect("an end in time").unwrap();
         let status = ended.unwrap_err();
