@@ -27,6 +27,6 @@ fn two_workers_agree_on_every_bit_of_every_trial() {
     assert_eq!(n_conflicts(&env), 0);
     let status = env.status(&Sweep::LONG);
     assert!(2 * Sweep::LONG.n_trials() <= status.n_attempts, "{}", status.text);
-    // Nobody checks itself while there is another one, so each has had all of them but a few.
+    // Nobody checks itself while there is another one.
     assert_eq!(status.workers.len(), 2, "{}", status.text);
 }
