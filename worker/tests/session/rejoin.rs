@@ -1,16 +1,37 @@
 //! What a worker believes of a coordinator that does not know its session, and what it tells in
 //! its next Join.
 
-use std::thread;
+use std::thread::{self, JoinHandle};
 
 use proto::{Lease, Order, Running};
+use tempfile::TempDir;
 use worker::Ended;
 
 use super::{
     ENDLESS,
-    fake::{Fake, State, hyperparameters},
+    fake::{Fake, Server, State, hyperparameters},
     n_epochs_told, plain_loop, result, run,
 };
+
+/// A worker in the middle of an endless trial, of whose first epoch it has told.
+struct AtWork {
+    fake: Fake,
+    worker: JoinHandle<anyhow::Result<Ended>>,
+    /// What both live on.
+    kept: (Server, TempDir),
+}
+
+impl AtWork {
+    fn start() -> Self {
+        let (fake, cache) = (Fake::new(), tempfile::tempdir().unwrap());
+        fake.state().add(1, 1, hyperparameters(ENDLESS, 1, &[64, 64]));
+        let server = fake.serve();
+        let config = server.worker(cache.path());
+        let worker = thread::spawn(move || run(config));
+        fake.wait_until("an epoch", |state| n_epochs_told(state, 1) > 0);
+        Self { fake, worker, kept: (server, cache) }
+    }
+}
 
 fn trials(leases: &[Lease]) -> Vec<u8> {
     leases.iter().map(|lease| lease.trial_id[0]).collect()
@@ -18,12 +39,7 @@ fn trials(leases: &[Lease]) -> Vec<u8> {
 
 #[test]
 fn a_worker_whose_session_is_unknown_joins_again_and_trains_on_until_stopped() {
-    let (fake, cache) = (Fake::new(), tempfile::tempdir().unwrap());
-    fake.state().add(1, 1, hyperparameters(ENDLESS, 1, &[64, 64]));
-    let server = fake.serve();
-    let config = server.worker(cache.path());
-    let worker = thread::spawn(move || run(config));
-    fake.wait_until("an epoch", |state| n_epochs_told(state, 1) > 0);
+    let AtWork { fake, worker, kept: _kept } = AtWork::start();
     fake.state().order = Some(Order::Rejoin);
     fake.wait_until("an epoch of the second session", |state| n_epochs_told(state, 2) > 0);
     fake.state().stop(1);
@@ -45,12 +61,7 @@ fn a_worker_whose_session_is_unknown_joins_again_and_trains_on_until_stopped() {
 
 #[test]
 fn what_was_taken_for_lost_trains_on_and_goes_on_under_a_new_lease() {
-    let (fake, cache) = (Fake::new(), tempfile::tempdir().unwrap());
-    fake.state().add(1, 1, hyperparameters(ENDLESS, 1, &[64, 64]));
-    let server = fake.serve();
-    let config = server.worker(cache.path());
-    let worker = thread::spawn(move || run(config));
-    fake.wait_until("an epoch", |state| n_epochs_told(state, 1) > 0);
+    let AtWork { fake, worker, kept: _kept } = AtWork::start();
     {
         let mut state = fake.state();
         state.lose(1);
@@ -100,12 +111,7 @@ fn of_an_order_to_join_again_nothing_else_is_believed() {
 
 #[test]
 fn a_worker_that_drains_joins_again_to_hand_back_what_it_has() {
-    let (fake, cache) = (Fake::new(), tempfile::tempdir().unwrap());
-    fake.state().add(1, 1, hyperparameters(ENDLESS, 1, &[64, 64]));
-    let server = fake.serve();
-    let config = server.worker(cache.path());
-    let worker = thread::spawn(move || run(config));
-    fake.wait_until("an epoch", |state| n_epochs_told(state, 1) > 0);
+    let AtWork { fake, worker, kept: _kept } = AtWork::start();
     {
         let mut state = fake.state();
         state.forgets_once_released = true;
