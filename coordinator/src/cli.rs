@@ -176,8 +176,8 @@ pub struct ReportFolder {
 
 #[derive(Args, Clone, Debug, PartialEq)]
 pub struct Replay {
-    /// The report's folder, such as reports/full; only sweep.toml, results.csv and manifest.json
-    /// are read
+    /// The report's folder, such as reports/full; only sweep.toml, manifest.json and the results as
+    /// CSV are read
     pub folder: PathBuf,
     /// The first digits of the trial's id, or `best`: the best configuration's first seed
     pub trial: String,

@@ -115,6 +115,6 @@ fn difference(recorded: &Trial, shown: &Trial) -> Option<String> {
     } else if recorded.timings != shown.timings {
         "timings.parquet differs from the timings of the state".into()
     } else {
-        "its row in results.csv differs from the state".into()
+        "its row in the results differs from the state".into()
     })
 }
