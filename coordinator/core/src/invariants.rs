@@ -48,9 +48,19 @@ impl Core {
             let is_leased = trial.status == Status::Leased;
             assert!(!is_leased || !open.is_empty(), "trial {} has lost its lease", index.0);
             let is_waiting = self.is_waiting(index);
-            assert_eq!(is_waiting, trial.status == Status::Ready, "trial {}", index.0);
+            assert_eq!(
+                is_waiting,
+                trial.status == Status::Ready,
+                "trial {} waits if ready",
+                index.0
+            );
             let is_audit = trial.status.is_terminal() && !open.is_empty();
-            assert_eq!(is_audit, self.audits().is_open(index), "trial {}", index.0);
+            assert_eq!(
+                is_audit,
+                self.audits().is_open(index),
+                "the audit of trial {} waits if open",
+                index.0
+            );
             n_leased += usize::from(is_leased);
             n_terminal += usize::from(trial.status.is_terminal());
             n_audits += usize::from(is_audit);

@@ -32,10 +32,6 @@ impl Core {
             return Verdict::Rejected;
         }
         match (self.trials[lease.trial.at()].status, outcome) {
-            (Status::Completed { .. }, Ok(result)) if self.has_bug(Bug::DuplicateOverwrites) => {
-                self.complete(id, lease, result, timings, out);
-                Verdict::Recorded
-            }
             (Status::Completed { digest, .. }, Ok(result)) => {
                 self.compare(id, lease, digest, &result, out)
             }
@@ -84,6 +80,11 @@ impl Core {
         let is_equal = digest == recorded;
         if is_equal {
             self.fleet.change(id, |worker| worker.health.succeeded());
+        } else if self.has_bug(Bug::DuplicateOverwrites) {
+            self.set_status(trial, Status::Completed { digest, worker: id });
+            let (result, timings) = (Box::new(result.clone()), Vec::new());
+            let record = Record::Completed { trial, attempt, worker: id, result, timings };
+            out.push(Action::Persist(record));
         } else {
             out.push(Action::Persist(Record::Conflict { trial, attempt, digest }));
             out.push(Action::Publish(Notice::Conflict { trial }));

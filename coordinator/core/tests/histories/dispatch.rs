@@ -264,7 +264,7 @@ fn a_copy_goes_on_alone_when_the_first_attempt_is_lost() {
 }
 
 #[test]
-fn a_copy_of_other_bits_is_a_conflict() {
+pub fn a_copy_of_other_bits_is_a_conflict() {
     let mut world = world_with_stragglers(40.0, 60);
     let trial = world.running(2)[0];
     while world.running(1)[0] != trial {

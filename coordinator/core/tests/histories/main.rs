@@ -122,7 +122,7 @@ fn trials_of_the_coordinators_own_workers_go_back_without_charge_when_it_restart
     let mut world = world_at_work();
     world.run(&Step::RestartCoordinator);
     assert_eq!(world.core.counts().n_ready, N_TRIALS);
-    assert_eq!(world.core.trial(TrialIndex(0)).n_suspicions, 0);
+    assert_eq!(world.core.trial(TrialIndex(0)).n_suspicions, 0, "charged for the restart");
 }
 
 #[test]
@@ -224,7 +224,7 @@ fn silence_is_not_held_against_workers_while_the_coordinator_slept() {
     let mut world = world_at_work();
     world.run(&Step::Oversleep(10 * TTL_MS));
     world.sync(0, true);
-    assert!(world.agents[&0].session.is_some());
+    assert!(world.agents[&0].session.is_some(), "lost its session");
     assert_eq!(world.core.trial(TrialIndex(0)).n_attempts, 1);
 }
 
@@ -317,7 +317,7 @@ fn a_drained_worker_gives_its_trials_back_without_charge() {
     world.run(&Step::Drain(0));
     world.sync(0, true);
     assert_eq!(world.core.counts().n_ready, N_TRIALS);
-    assert_eq!(world.core.trial(TrialIndex(0)).n_suspicions, 0);
+    assert_eq!(world.core.trial(TrialIndex(0)).n_suspicions, 0, "charged for the drain");
     assert_eq!(world.core.workers().count(), 0, "it is not waited for");
 }
 

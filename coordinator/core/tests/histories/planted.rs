@@ -1,15 +1,18 @@
 //! Each bug that can be planted in the core, and the tests that fail with it.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::{
+    any::Any,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
 use coordinator_core::faults::{Bug, plant};
 use proptest::{
     prelude::*,
-    test_runner::{TestRng, TestRunner},
+    test_runner::{TestError, TestRng, TestRunner},
 };
 
 use crate::{
-    trouble,
+    dispatch, trouble,
     world::{Step, TTL_MS, step},
 };
 
@@ -24,30 +27,38 @@ enum Catcher {
     Test(fn()),
 }
 
-fn catcher(bug: Bug) -> Catcher {
+/// Who catches a bug, and part of what is then said to be wrong.
+fn catcher(bug: Bug) -> (Catcher, &'static str) {
     use Catcher::{Histories, Test};
     match bug {
-        Bug::AttemptReused
-        | Bug::DuplicateOverwrites
-        | Bug::FailureWithoutRequeue
-        | Bug::LateResultRefused => Histories,
-        Bug::DrainIsLoss => Test(crate::a_drained_worker_gives_its_trials_back_without_charge),
-        Bug::LossesUncounted => {
-            Test(crate::a_trial_that_kills_every_worker_fails_after_its_budget_and_the_rest_ends)
+        Bug::AttemptReused => (Histories, "every attempt here was granted"),
+        Bug::DrainIsLoss => {
+            (Test(crate::a_drained_worker_gives_its_trials_back_without_charge), "charged for the drain")
         }
-        Bug::LostGrantNotResent => {
-            Test(crate::grants_of_a_lost_reply_are_sent_again_with_the_same_attempt)
-        }
-        Bug::NoFencing => Test(a_failure_of_a_stale_attempt_changes_nothing),
-        Bug::RestartIsLoss => Test(
-            crate::trials_of_the_coordinators_own_workers_go_back_without_charge_when_it_restarts,
+        Bug::DuplicateOverwrites => (Test(dispatch::a_copy_of_other_bits_is_a_conflict), "an acknowledged result is lost"),
+        Bug::FailureWithoutRequeue => (Histories, "waits if ready"),
+        Bug::LateResultRefused => (Histories, "every attempt here was granted"),
+        Bug::LossesUncounted => (
+            Test(crate::a_trial_that_kills_every_worker_fails_after_its_budget_and_the_rest_ends),
+            "the core equals its records",
         ),
-        Bug::SleepIsSilence | Bug::WallClockInLease => {
-            Test(crate::silence_is_not_held_against_workers_while_the_coordinator_slept)
-        }
-        Bug::StaleCheckpoint => {
-            Test(trouble::a_lost_workers_trial_goes_on_elsewhere_from_the_last_checkpoint)
-        }
+        Bug::LostGrantNotResent => (
+            Test(crate::grants_of_a_lost_reply_are_sent_again_with_the_same_attempt),
+            "[(0, 1), (1, 1)]",
+        ),
+        Bug::NoFencing => (Test(a_failure_of_a_stale_attempt_changes_nothing), "a stale failure counts"),
+        Bug::RestartIsLoss => (
+            Test(crate::trials_of_the_coordinators_own_workers_go_back_without_charge_when_it_restarts),
+            "charged for the restart",
+        ),
+        Bug::SleepIsSilence | Bug::WallClockInLease => (
+            Test(crate::silence_is_not_held_against_workers_while_the_coordinator_slept),
+            "lost its session",
+        ),
+        Bug::StaleCheckpoint => (
+            Test(trouble::a_lost_workers_trial_goes_on_elsewhere_from_the_last_checkpoint),
+            "a stale lease publishes nothing",
+        ),
     }
 }
 
@@ -55,17 +66,26 @@ fn catcher(bug: Bug) -> Catcher {
 fn every_planted_bug_is_caught() {
     for bug in Bug::ALL {
         plant(Some(bug));
-        let is_caught = match catcher(bug) {
-            Catcher::Histories => !random_histories_are_good(),
-            Catcher::Test(test) => catch_unwind(AssertUnwindSafe(test)).is_err(),
+        let (catcher, expected) = catcher(bug);
+        let found = match catcher {
+            Catcher::Histories => found_by_histories(),
+            Catcher::Test(test) => catch_unwind(AssertUnwindSafe(test)).err().map(text_of),
         };
         plant(None);
-        assert!(is_caught, "{bug:?} is not caught");
+        println!("{bug:?}: {found:?}");
+        let is_caught = found.as_ref().is_some_and(|text| text.contains(expected));
+        assert!(is_caught, "{bug:?}: expected `{expected}`, found {found:?}");
     }
-    assert!(random_histories_are_good(), "without a bug nothing is found");
+    assert_eq!(found_by_histories(), None, "without a bug nothing is found");
 }
 
-fn random_histories_are_good() -> bool {
+fn text_of(panic: Box<dyn Any + Send>) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref().cloned()).unwrap_or_default()
+}
+
+/// What is wrong in one of the random histories.
+fn found_by_histories() -> Option<String> {
     let config = ProptestConfig {
         cases: N_HISTORIES,
         max_shrink_iters: 0,
@@ -79,7 +99,11 @@ fn random_histories_are_good() -> bool {
         crate::live_through(is_late, &steps);
         Ok(())
     });
-    told.is_ok()
+    match told {
+        Err(TestError::Fail(reason, _)) => Some(reason.message().to_owned()),
+        Err(TestError::Abort(reason)) => panic!("{reason}"),
+        Ok(()) => None,
+    }
 }
 
 /// Worker 0 is taken for lost, its trial goes to worker 1, and then it reports a failure.
@@ -96,7 +120,7 @@ fn a_failure_of_a_stale_attempt_changes_nothing() {
     world.finish(0, true);
     world.join(0);
     world.sync(0, true);
-    assert_eq!(world.core.trial(trial).n_failures, 0);
+    assert_eq!(world.core.trial(trial).n_failures, 0, "a stale failure counts");
     world.sync(1, true);
     assert!(world.running(1).contains(&trial), "worker 1 trains on");
 }
