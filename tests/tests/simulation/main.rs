@@ -227,11 +227,11 @@ fn check(site: &Site, seed: u64, prints: bool, sum: &mut Sum) {
     }
 }
 
-/// Each is looked for up to the first seed in which something is wrong.
+/// Each is looked for up to the first seed that shows it.
 fn planted_bugs(_: &Site) -> Result<(), String> {
     for (bug, found) in PLANTED {
-        let sum = shares::run_with(bug, N_SEEDS_PLANTED)?;
-        if !sum.failed.iter().any(|text| text.contains(found)) {
+        let sum = shares::run_with(bug, found, N_SEEDS_PLANTED)?;
+        if !sum.has_failed_with(found) {
             return Err(format!("{bug}: {N_SEEDS_PLANTED} seeds saw {:?}", sum.failed));
         }
     }

@@ -14,8 +14,9 @@ use serde_json::{Value, json};
 /// In the environment of a process that does one share: `INDEX/NUMBER`.
 const SHARE: &str = "SWEEP_SIM_SHARE";
 
-/// In the environment of programs that are to have a bug.
+/// In the environment of programs that are to have a bug, and what it is known by.
 const BUG: &str = "SWEEP_FAULT";
+const FOUND: &str = "SWEEP_SIM_FOUND";
 
 /// What some seeds came to.
 #[derive(Default)]
@@ -29,6 +30,10 @@ pub struct Sum {
 impl Sum {
     pub fn count(&mut self, name: impl Into<String>, n: u64) {
         *self.counts.entry(name.into()).or_default() += n;
+    }
+
+    pub fn has_failed_with(&self, words: &str) -> bool {
+        self.failed.iter().any(|text| text.contains(words))
     }
 
     fn add(&mut self, other: Self) {
@@ -73,9 +78,10 @@ pub fn run_all(seeds: &[u64], run: impl Fn(u64, &mut Sum)) -> Result<Sum, String
         return share_out();
     }
     let (index, n_shares) = share.as_deref().map_or(Some((0, 1)), parse).ok_or("no such share")?;
+    let found = env::var(FOUND).ok();
     for &seed in seeds.iter().skip(index).step_by(n_shares) {
         run(seed, &mut sum);
-        if env::var_os(BUG).is_some() && !sum.failed.is_empty() {
+        if found.as_ref().is_some_and(|found| sum.has_failed_with(found)) {
             break;
         }
     }
@@ -92,7 +98,7 @@ fn parse(share: &str) -> Option<(usize, usize)> {
 
 fn share_out() -> Result<Sum, String> {
     let n_shares = thread::available_parallelism().map_or(1, Into::into);
-    let start = |index: usize| start(|it| it.env(SHARE, format!("{index}/{n_shares}")));
+    let start = |index: usize| start(&[(SHARE, &format!("{index}/{n_shares}"))]);
     let children: Vec<Child> = (0..n_shares).map(start).collect::<Result<_, _>>()?;
     let mut sum = Sum::default();
     for child in children {
@@ -101,15 +107,17 @@ fn share_out() -> Result<Sum, String> {
     Ok(sum)
 }
 
-/// What comes of some seeds, up to the first that fails, in programs that have a bug.
-pub fn run_with(bug: &str, n_seeds: u64) -> Result<Sum, String> {
-    end(start(|it| it.env(SHARE, "0/1").env(BUG, bug).env("SWEEP_SIM_SEEDS", n_seeds.to_string()))?)
+/// What comes of some seeds, up to the first that fails with `found`, in programs that have a bug.
+pub fn run_with(bug: &str, found: &str, n_seeds: u64) -> Result<Sum, String> {
+    let n_seeds = n_seeds.to_string();
+    end(start(&[(SHARE, "0/1"), (BUG, bug), (FOUND, found), ("SWEEP_SIM_SEEDS", &n_seeds)])?)
 }
 
-fn start(with: impl FnOnce(&mut Command) -> &mut Command) -> Result<Child, String> {
+fn start(variables: &[(&str, &str)]) -> Result<Child, String> {
     let program = env::current_exe().map_err(|error| error.to_string())?;
     let mut command = Command::new(program);
-    with(&mut command).stdout(Stdio::piped()).spawn().map_err(|error| error.to_string())
+    command.envs(variables.iter().copied()).stdout(Stdio::piped());
+    command.spawn().map_err(|error| error.to_string())
 }
 
 fn end(child: Child) -> Result<Sum, String> {
