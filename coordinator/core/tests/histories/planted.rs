@@ -32,10 +32,14 @@ fn catcher(bug: Bug) -> (Catcher, &'static str) {
     use Catcher::{Histories, Test};
     match bug {
         Bug::AttemptReused => (Histories, "every attempt here was granted"),
-        Bug::DrainIsLoss => {
-            (Test(crate::a_drained_worker_gives_its_trials_back_without_charge), "charged for the drain")
-        }
-        Bug::DuplicateOverwrites => (Test(dispatch::a_copy_of_other_bits_is_a_conflict), "an acknowledged result is lost"),
+        Bug::DrainIsLoss => (
+            Test(crate::a_drained_worker_gives_its_trials_back_without_charge),
+            "charged for the drain",
+        ),
+        Bug::DuplicateOverwrites => (
+            Test(dispatch::a_copy_of_other_bits_is_a_conflict),
+            "an acknowledged result is lost",
+        ),
         Bug::FailureWithoutRequeue => (Histories, "waits if ready"),
         Bug::LateResultRefused => (Histories, "every attempt here was granted"),
         Bug::LossesUncounted => (
@@ -46,9 +50,13 @@ fn catcher(bug: Bug) -> (Catcher, &'static str) {
             Test(crate::grants_of_a_lost_reply_are_sent_again_with_the_same_attempt),
             "[(0, 1), (1, 1)]",
         ),
-        Bug::NoFencing => (Test(a_failure_of_a_stale_attempt_changes_nothing), "a stale failure counts"),
+        Bug::NoFencing => {
+            (Test(a_failure_of_a_stale_attempt_changes_nothing), "a stale failure counts")
+        }
         Bug::RestartIsLoss => (
-            Test(crate::trials_of_the_coordinators_own_workers_go_back_without_charge_when_it_restarts),
+            Test(
+                crate::trials_of_the_coordinators_own_workers_go_back_without_charge_when_it_restarts,
+            ),
             "charged for the restart",
         ),
         Bug::SleepIsSilence | Bug::WallClockInLease => (
