@@ -83,22 +83,28 @@ pub(crate) async fn fetch(
 }
 
 async fn put(channel: &Channel, lease: &Lease, sealed: &Sealed) -> Result<(), Status> {
-    let mut patience = Patience::new();
+    let (mut patience, mut n_there) = (Patience::new(), 0);
     loop {
-        match try_put(channel, lease, sealed).await {
+        match try_put(channel, lease, sealed, &mut n_there).await {
             Ok(()) => return Ok(()),
-            Err(status) => patience.after(status).await?,
+            Err(status) => patience.after(status, n_there).await?,
         }
     }
 }
 
 /// Asks how much is there, and sends the rest.
-async fn try_put(channel: &Channel, lease: &Lease, sealed: &Sealed) -> Result<(), Status> {
+async fn try_put(
+    channel: &Channel,
+    lease: &Lease,
+    sealed: &Sealed,
+    n_there: &mut u64,
+) -> Result<(), Status> {
     let n_bytes = sealed.bytes.len() as u64;
     let checkpoint = Checkpoint { digest: sealed.digest.to_vec(), n_bytes, epoch: sealed.epoch };
     let announcement =
         Announcement { lease: Some(lease.clone()), checkpoint: Some(checkpoint), offset: 0 };
     let offset = send(channel, announcement.clone(), Bytes::new()).await?;
+    *n_there = offset;
     if offset == n_bytes {
         return Ok(());
     }
@@ -136,7 +142,7 @@ async fn get(
     loop {
         match in_time(try_get(channel, trial_id, checkpoint, &mut bytes)).await {
             Ok(()) => return Ok(bytes),
-            Err(status) => patience.after(status).await?,
+            Err(status) => patience.after(status, bytes.len() as u64).await?,
         }
     }
 }
@@ -180,15 +186,22 @@ async fn in_time<T>(call: impl Future<Output = Result<T, Status>>) -> Result<T, 
 /// How long a transfer goes on trying.
 struct Patience {
     backoff: Backoff,
+    /// The most bytes that were there after a call.
+    n_bytes: u64,
 }
 
 impl Patience {
     fn new() -> Self {
-        Self { backoff: Backoff::new() }
+        Self { backoff: Backoff::new(), n_bytes: 0 }
     }
 
-    /// Waits before the next call; gives the status back when there is to be none.
-    async fn after(&mut self, status: Status) -> Result<(), Status> {
+    /// Waits before the next call; gives the status back when there is to be none. A call after which
+    /// more bytes are there was not in vain.
+    async fn after(&mut self, status: Status, n_bytes: u64) -> Result<(), Status> {
+        if self.n_bytes < n_bytes {
+            self.n_bytes = n_bytes;
+            self.backoff.succeeded();
+        }
         let is_final = matches!(
             status.code(),
             Code::NotFound

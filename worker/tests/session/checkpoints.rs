@@ -75,13 +75,13 @@ fn draining_publishes_before_it_hands_back() {
 }
 
 #[test]
-fn a_broken_transfer_goes_on_where_it_stopped() {
+fn a_transfer_that_breaks_many_times_goes_on_where_it_stopped() {
     let (fake, caches) = (Fake::new(), [(); 2].map(|()| tempfile::tempdir().unwrap()));
     fake.state().add(1, 1, hyperparameters(ENDLESS, 1, &[64, 64]));
     let server = fake.serve();
     for (session, cache) in (1..).zip(&caches) {
         let config = server.worker(cache.path());
-        fake.state().n_checkpoints_to_break = 2;
+        fake.state().n_checkpoints_to_break = 7;
         let worker = thread::spawn(move || run(config));
         fake.wait_until("an epoch", |state| n_epochs_told(state, session) > 0);
         fake.state().order = Some(Order::Drain);
@@ -89,8 +89,9 @@ fn a_broken_transfer_goes_on_where_it_stopped() {
     }
     let state = fake.state();
     let epoch = state.published[&1][0].0.epoch;
-    assert_eq!(state.upload_offsets[..3], [0, 1000, 2000]);
-    assert_eq!(state.downloads, [(0, epoch), (1000, epoch), (2000, epoch)]);
+    let offsets: Vec<u64> = (0..=7).map(|n_breaks| 1000 * n_breaks).collect();
+    assert_eq!(state.upload_offsets[..=7], offsets);
+    assert!(state.downloads.iter().copied().eq(offsets.iter().map(|&offset| (offset, epoch))));
     assert!(epoch < first_told(&state, 2));
 }
 
