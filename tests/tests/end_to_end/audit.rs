@@ -30,3 +30,15 @@ fn two_workers_agree_on_every_bit_of_every_trial() {
     // Nobody checks itself while there is another one.
     assert_eq!(status.workers.len(), 2, "{}", status.text);
 }
+
+#[test]
+fn a_worker_that_trains_something_else_is_found_out() {
+    let env = env();
+    let coordinator = env.start(&Sweep::LONG, &["--local-workers", "0", "--audit", "1"]);
+    let faults = [("SWEEP_FAULT", "bug.seed_by_attempt")];
+    let worker = env.start_worker_in(&coordinator.url(), "wrong", &[], &faults);
+    let ended = coordinator.wait().expect(0);
+    worker.wait().expect(0);
+    assert_eq!(n_conflicts(&env), Sweep::LONG.n_trials() as u64);
+    assert!(ended.stderr_text().contains("got other bits"), "{}", ended.stderr_text());
+}
