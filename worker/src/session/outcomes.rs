@@ -52,9 +52,10 @@ impl Session {
     /// Puts fresh outcomes into the spool, all with one write, and what the disk refused before.
     pub(super) fn store(&mut self) {
         let was_full = self.spool.is_full();
-        let Fresh { outcomes, .. } = std::mem::take(&mut self.fresh);
         let written = match self.agent.state_id() {
-            Some(state_id) if !outcomes.is_empty() => self.spool.append(state_id, outcomes),
+            Some(state_id) if self.fresh.since.is_some() => {
+                self.spool.append(state_id, std::mem::take(&mut self.fresh).outcomes)
+            }
             _ => self.spool.save(),
         };
         match written {

@@ -12,6 +12,18 @@ use crate::{
     world::{N_TRIALS, Rules, Step, TTL_MS, World},
 };
 
+/// Worker 1 has trained trial 0, and worker 2 begins to check it.
+fn world_with_an_audit_begun() -> World {
+    let mut world = world_with_audits(1);
+    world.join(1);
+    world.join(2);
+    world.sync(1, true);
+    end(&mut world, 1, End::Well);
+    world.sync(2, true);
+    assert_eq!(world.running(2)[0], TrialIndex(0));
+    world
+}
+
 /// A world of which the first `n_audited` trials are trained twice.
 fn world_with_audits(n_audited: usize) -> World {
     let fact = |index| TrialFacts { cost_macs: 1.0, is_audited: index < n_audited };
@@ -176,13 +188,7 @@ fn an_audit_goes_to_another_worker_and_the_end_waits_for_it() {
 
 #[test]
 fn after_a_restart_too_a_worker_does_not_check_itself() {
-    let mut world = world_with_audits(1);
-    world.join(1);
-    world.join(2);
-    world.sync(1, true);
-    end(&mut world, 1, End::Well);
-    world.sync(2, true);
-    assert_eq!(world.running(2)[0], TrialIndex(0));
+    let mut world = world_with_an_audit_begun();
     world.run(&Step::Drain(2));
     world.sync(2, true);
     world.restart();
@@ -210,13 +216,7 @@ fn the_only_worker_checks_itself() {
 
 #[test]
 fn an_audit_of_other_bits_leaves_the_result_and_is_not_repeated() {
-    let mut world = world_with_audits(1);
-    world.join(1);
-    world.join(2);
-    world.sync(1, true);
-    end(&mut world, 1, End::Well);
-    world.sync(2, true);
-    assert_eq!(world.running(2)[0], TrialIndex(0));
+    let mut world = world_with_an_audit_begun();
     let result = world.core.trial(TrialIndex(0)).status;
     end(&mut world, 2, End::OtherBits);
     assert_eq!(world.core.trial(TrialIndex(0)).status, result);
