@@ -11,8 +11,10 @@ use crate::trainer::Trainer;
 const GOLDEN: &str = include_str!("golden.txt");
 /// The contract's versions and the SHA-256 of each one's digests: whoever changes `golden.txt` adds
 /// a line here, with the next version.
-const VERSIONS: &[(u32, &str)] =
-    &[(1, "92acdeef29237a2da698035ae8adbdcec57fde5ef142bc5cfe9d0160b2526c4f")];
+const VERSIONS: &[(u32, &str)] = &[
+    (1, "92acdeef29237a2da698035ae8adbdcec57fde5ef142bc5cfe9d0160b2526c4f"),
+    (2, "f50a5d6d543a0dce23d34816070383aca5425c81cf38fca8b06b0b32a71e7d0c"),
+];
 
 const DATA: [(&str, Generated, Scale); 3] = [
     ("sparse", Generated::SPARSE, Scale::Unit),
@@ -35,6 +37,7 @@ fn cases(kind: OptimizerKind) -> Vec<(&'static str, TrainConfig)> {
         ("plain", config(kind, &[])),
         ("regularized", config(kind, &regularized)),
         ("wide", config(kind, &wide)),
+        ("extreme", config(kind, &[("learning_rate", Value::Number(1e20))])),
     ]
 }
 

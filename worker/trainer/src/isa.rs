@@ -57,10 +57,10 @@ impl Isa {
         let fma = has!("fma");
         match self {
             Self::Portable => fma,
-            Self::Avx2 => fma && has!("avx2"),
+            Self::Avx2 => fma && has!("avx2") && has!("bmi1"),
             Self::Avx512 => {
                 let base = has!("avx512f") && has!("avx512bw");
-                fma && has!("avx2") && base && has!("avx512dq") && has!("avx512vl")
+                fma && has!("avx2") && has!("bmi1") && base && has!("avx512dq") && has!("avx512vl")
             }
         }
     }

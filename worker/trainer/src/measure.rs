@@ -1,14 +1,14 @@
 //! What the kernels reach, and what this core could: for benchmarks.
 
-use std::ops::Range;
 use std::time::Instant;
 
 use crate::isa::Isa;
 use crate::kernels::{
-    CompressedRows, Elements, Finish, Floats, InputRows, Kernels, PixelProducts, Product,
-    SampleRows, SparseForward, SparseGradient, Start,
+    Active, ActiveRows, ByInput, CompressedRows, Elements, FindActive, Finish, Floats, Kernels,
+    PixelProducts, Product, SampleRows, Source, SparseForward, SparseGradient, Start,
 };
 use crate::optimizers::{Rule, Update};
+use crate::rng::{Purpose, draw};
 
 /// The best of so many runs counts, because a core that others disturb is only ever slower.
 const N_RUNS: usize = 40;
@@ -57,6 +57,8 @@ pub fn workloads(isa: Isa, batch_size: usize) -> Vec<Workload> {
         sparse_gradient(kernels, batch_size),
         forward(kernels, batch_size),
         descent(kernels, batch_size),
+        unit_forward(kernels, batch_size),
+        unit_gradient(kernels, batch_size),
         adam(kernels),
         pixel_products(kernels, batch_size),
     ]
@@ -71,7 +73,7 @@ fn numbers(n: usize) -> Floats {
 
 /// Rows with a fifth of their inputs, in runs as strokes of a pen have them.
 fn strokes(n_rows: usize) -> CompressedRows {
-    let mut rows = CompressedRows::with_capacity(N_INPUTS, n_rows * N_INPUTS / 4);
+    let mut rows = CompressedRows::with_capacity(N_INPUTS, n_rows, n_rows * N_INPUTS / 4);
     for row in 0..n_rows {
         let is_on = |input: usize| (input + 3 * row) % 28 < 6 && input % 112 > row % 8;
         rows.push((0..N_INPUTS).map(|input| if is_on(input) { 0.5 } else { 0.0 }));
@@ -81,76 +83,160 @@ fn strokes(n_rows: usize) -> CompressedRows {
 
 /// Columns of a sparse panel.
 const PANEL: usize = 128;
+/// Distance between its rows of sums and deltas, an odd number of cache lines.
+const STRIDE: usize = PANEL + 16;
 
 /// The samples of a batch and what their forward pass writes.
 struct FirstLayer {
     all: CompressedRows,
-    rows: Vec<u32>,
+    samples: SampleRows,
     weights: Floats,
+    bias: Floats,
     sums: Floats,
-    cursors: Vec<Range<usize>>,
-    by_input: InputRows,
+    n_flops: usize,
 }
 
 impl FirstLayer {
     fn new(n: usize) -> Self {
+        let all = strokes(n);
+        let rows: Vec<u32> = (0..n as u32).collect();
+        let mut samples = SampleRows::new(N_INPUTS, n, n);
+        samples.gather(&all, &rows);
+        let n_values: usize = (0..n).map(|row| all.values(row).len()).sum();
         Self {
-            all: strokes(n),
-            rows: (0..n as u32).collect(),
+            all,
+            samples,
             weights: numbers(N_INPUTS * PANEL),
-            sums: Floats::zeros(n * PANEL),
-            cursors: vec![0..0; n],
-            by_input: InputRows::new(N_INPUTS, n, N_INPUTS),
+            bias: numbers(PANEL),
+            sums: Floats::zeros(n * STRIDE),
+            n_flops: 2 * n_values * PANEL,
         }
-    }
-
-    fn n_flops(&self) -> usize {
-        let n_entries: usize = (0..self.rows.len()).map(|row| self.all.row(row).0.len()).sum();
-        2 * n_entries * PANEL
     }
 
     fn forward(&mut self, kernels: &Kernels) {
         kernels.sparse_forward(SparseForward {
-            samples: SampleRows { all: &self.all, rows: &self.rows },
+            source: Source::Samples { all: &self.all, samples: &mut self.samples, keeps: true },
             weights: &self.weights,
             width: PANEL,
+            start: Start::Columns(&self.bias),
             sums: &mut self.sums,
-            sums_stride: PANEL,
-            cursors: &mut self.cursors,
-            by_input: Some(&mut self.by_input),
+            sums_stride: STRIDE,
         });
     }
 }
 
-/// One panel's sums, and the sorting of the samples' entries.
+/// One panel's sums, and the samples by input.
 fn sparse_forward(kernels: &'static Kernels, n: usize) -> Workload {
     let mut first = FirstLayer::new(n);
-    let n_flops = first.n_flops();
-    Workload { name: "sparse forward", n_flops, run: Box::new(move || first.forward(kernels)) }
+    let n_flops = first.n_flops;
+    Workload { name: "samples forward", n_flops, run: Box::new(move || first.forward(kernels)) }
 }
 
+/// One panel's gradient, applied at once, and the bits by input.
 fn sparse_gradient(kernels: &'static Kernels, n: usize) -> Workload {
     let mut first = FirstLayer::new(n);
     first.forward(kernels);
-    let n_flops = first.n_flops();
-    let deltas = numbers(n * PANEL);
+    let n_flops = first.n_flops;
+    let deltas = numbers(n * STRIDE);
     let run = move || {
         kernels.sparse_gradient(SparseGradient {
-            inputs: &first.by_input,
+            inputs: first.samples.by_input(kernels),
             from: 0,
             to: N_INPUTS,
             deltas: &deltas,
-            deltas_stride: PANEL,
+            deltas_stride: STRIDE,
             width: PANEL,
             result: &mut first.weights,
             finish: Finish::Descend { lr: 1e-9 },
         });
     };
-    let name = "sparse gradient with descent";
+    let name = "samples gradient with descent";
     Workload { name, n_flops, run: Box::new(run) }
 }
 
-/// The second layer's sums of one panel.
+/// Units of a batch, about half of them zero without order, and which are not.
+struct Units {
+    values: Floats,
+    active: Active,
+    n_active: usize,
+}
+
+impl Units {
+    fn new(kernels: &Kernels, n: usize) -> Self {
+        let mut values = numbers(n * N_OUT);
+        for (i, x) in (0..).zip(values.iter_mut()) {
+            if draw(0, Purpose::Dropout, [0, 0, 0, i])[0] >> 31 == 0 {
+                *x = 0.0;
+            }
+        }
+        let n_active = values.iter().filter(|&&x| x != 0.0).count();
+        let mut active = Active::new(n, N_OUT);
+        kernels.find_active(FindActive {
+            rows: &values,
+            stride: N_OUT,
+            n_rows: n,
+            n_cols: N_OUT,
+            active: &mut active,
+        });
+        kernels.turn(&mut active);
+        Self { values, active, n_active }
+    }
+
+    fn rows(&self) -> ActiveRows<'_> {
+        ActiveRows { values: &self.values, stride: N_OUT, active: &self.active }
+    }
+
+    fn by_input(&self) -> ByInput<'_> {
+        ByInput {
+            active: &self.active,
+            values: &self.values,
+            sample_stride: N_OUT,
+            input_stride: 1,
+        }
+    }
+}
+
+/// The second layer's sums.
+fn unit_forward(kernels: &'static Kernels, n: usize) -> Workload {
+    let units = Units::new(kernels, n);
+    let (weights, bias) = (numbers(N_OUT * PANEL), numbers(PANEL));
+    let mut sums = Floats::zeros(n * STRIDE);
+    let n_flops = 2 * units.n_active * PANEL;
+    let run = move || {
+        kernels.sparse_forward(SparseForward {
+            source: Source::Units(units.rows()),
+            weights: &weights,
+            width: PANEL,
+            start: Start::Columns(&bias),
+            sums: &mut sums,
+            sums_stride: STRIDE,
+        });
+    };
+    Workload { name: "units forward", n_flops, run: Box::new(run) }
+}
+
+/// The second layer's gradient, applied at once.
+fn unit_gradient(kernels: &'static Kernels, n: usize) -> Workload {
+    let units = Units::new(kernels, n);
+    let deltas = numbers(n * STRIDE);
+    let mut weights = Floats::zeros(N_OUT * PANEL);
+    let n_flops = 2 * units.n_active * PANEL;
+    let run = move || {
+        kernels.sparse_gradient(SparseGradient {
+            inputs: units.by_input(),
+            from: 0,
+            to: N_OUT,
+            deltas: &deltas,
+            deltas_stride: STRIDE,
+            width: PANEL,
+            result: &mut weights,
+            finish: Finish::Descend { lr: 1e-9 },
+        });
+    };
+    Workload { name: "units gradient with descent", n_flops, run: Box::new(run) }
+}
+
+/// A dense layer's sums of one panel.
 fn forward(kernels: &'static Kernels, n: usize) -> Workload {
     let (inputs, weights) = (numbers(n * N_OUT), numbers(N_OUT * WIDTH));
     let (bias, mut result) = (numbers(WIDTH), Floats::zeros(n * WIDTH));
@@ -161,7 +247,6 @@ fn forward(kernels: &'static Kernels, n: usize) -> Workload {
             n_terms: N_OUT,
             a: &inputs,
             a_strides: (N_OUT, 1),
-            a_blocks: None,
             b: &weights,
             b_stride: WIDTH,
             start: Start::Columns(&bias),
@@ -173,7 +258,7 @@ fn forward(kernels: &'static Kernels, n: usize) -> Workload {
     Workload { name: "dense forward", n_flops: 2 * n * N_OUT * WIDTH, run: Box::new(run) }
 }
 
-/// The second layer's gradient of one panel, applied at once.
+/// A dense layer's gradient of one panel, applied at once.
 fn descent(kernels: &'static Kernels, n: usize) -> Workload {
     let (inputs, deltas) = (numbers(n * N_OUT), numbers(n * WIDTH));
     let mut weights = Floats::zeros(N_OUT * WIDTH);
@@ -184,7 +269,6 @@ fn descent(kernels: &'static Kernels, n: usize) -> Workload {
             n_terms: n,
             a: &inputs,
             a_strides: (1, N_OUT),
-            a_blocks: None,
             b: &deltas,
             b_stride: WIDTH,
             start: Start::Zero,

@@ -63,9 +63,7 @@ impl WorkCount {
     pub(crate) fn count_step(&mut self, data: &PreparedData, rows: &[u32], search: Option<Search>) {
         let n = rows.len() as u64;
         // The first layer's multiply-adds in its own form, of one pass over the batch.
-        let nonzeros =
-            |row: &u32| data.train.nonzeros(*row as usize).map(|(indices, _)| indices.len() as u64);
-        let n_used = rows.iter().map(|row| nonzeros(row).unwrap_or(self.n_inputs)).sum::<u64>();
+        let n_used = rows.iter().map(|&row| data.train.n_used(row as usize) as u64).sum::<u64>();
         let first_executed = n_used * self.first_width;
         self.total.n_steps += 1;
         self.total.grad_samples += n;

@@ -64,9 +64,10 @@ pub(crate) fn write(page: &mut Page, sweep: &Sweep<'_>, clock: &Clock) {
     page.table(&header, &rows);
     page.block(&format!(
         "Means over seeds per trial. Samples are those whose gradient was computed plus those a line \
-         search probed; multiply-adds by the book are those of dense products; fewer are executed, because \
-         zero inputs are skipped in the first layer and line searches use the Gram form. Equal budgets are the smallest mean total \
-         among these points ({} M samples, {} CPU s); within it the best validation accuracy after a \
+         search probed; multiply-adds by the book are those of dense products. Fewer are executed, because \
+         the first layer leaves out zero inputs and line searches use the Gram form; the zeros that layers \
+         above leave out are not subtracted. Equal budgets are the smallest mean total among these \
+         points ({} M samples, {} CPU s); within it the best validation accuracy after a \
          whole epoch counts, and the point that sets a budget keeps its full score. {}",
         work_budget.map_or_else(dash, |n| amount(n / 1e6, 2)),
         time_budget.map_or_else(dash, |s| amount(s, 2)),

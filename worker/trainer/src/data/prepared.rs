@@ -45,11 +45,11 @@ impl Part {
         self.n_inputs
     }
 
-    /// Indices and values of a row's non-zero inputs; `None` in the dense form.
-    pub(crate) fn nonzeros(&self, row: usize) -> Option<(&[u16], &[f32])> {
+    /// Inputs of a row that take part in products: in the sparse form, those that are not zero.
+    pub(crate) fn n_used(&self, row: usize) -> usize {
         match &self.values {
-            Values::Sparse(rows) => Some(rows.row(row)),
-            Values::Dense(_) => None,
+            Values::Sparse(rows) => rows.values(row).len(),
+            Values::Dense(_) => self.n_inputs,
         }
     }
 
@@ -58,9 +58,8 @@ impl Part {
         match &self.values {
             Values::Sparse(rows) => {
                 out.fill(0.0);
-                let (indices, values) = rows.row(row);
-                for (&index, &value) in indices.iter().zip(values) {
-                    out[usize::from(index)] = value;
+                for (input, &value) in rows.inputs(row).zip(rows.values(row)) {
+                    out[input] = value;
                 }
             }
             Values::Dense(all) => {
@@ -215,8 +214,8 @@ fn is_mostly_zero(bytes: &[u8], table: &Table) -> bool {
 
 fn compress(bytes: &[u8], table: &Table) -> Values {
     let rows = || bytes.chunks_exact(table.len());
-    let n_entries = rows().map(|row| scaled(row, table).filter(|&x| x != 0.0).count()).sum();
-    let mut compressed = CompressedRows::with_capacity(table.len(), n_entries);
+    let n_values = rows().map(|row| scaled(row, table).filter(|&x| x != 0.0).count()).sum();
+    let mut compressed = CompressedRows::with_capacity(table.len(), rows().len(), n_values);
     rows().for_each(|row| compressed.push(scaled(row, table)));
     Values::Sparse(compressed)
 }
@@ -255,7 +254,9 @@ mod tests {
         let split = Split { n_train: 2, n_valid: 1, scale: Scale::Unit };
         let half = PreparedData::new(&dataset(&[0, 9, 255, 0, 7, 7], 2), split).unwrap();
         assert!(half.is_sparse());
-        assert_eq!(half.train.nonzeros(1).unwrap(), (&[0][..], &[1.0][..]));
+        let mut row = [9.0; 2];
+        half.train.write_dense(1, &mut row);
+        assert_eq!((half.train.n_used(1), row), (1, [1.0, 0.0]));
         let fewer = PreparedData::new(&dataset(&[1, 9, 255, 0, 0, 0], 2), split).unwrap();
         assert!(!fewer.is_sparse());
         let mut row = [9.0; 2];

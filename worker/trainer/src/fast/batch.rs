@@ -1,11 +1,9 @@
 //! The samples of one step, gathered from the data in the forms that the kernels read.
 
-use std::ops::Range;
-
 use super::layer::{Input, Layer};
 use super::panels::Numbers;
 use crate::data::{Part, PreparedData, Values};
-use crate::kernels::{self, Floats, InputRows, Kernels, SampleRows};
+use crate::kernels::{Floats, Kernels, SampleRows, Source};
 
 /// Samples evaluated at once; a multiple of 16, so that lanes of positions go on from chunk to chunk.
 pub(crate) const EVALUATION_ROWS: usize = 64;
@@ -16,28 +14,29 @@ pub(crate) struct Gathered {
     pub labels: Vec<u16>,
     /// Of the part that was gathered from.
     rows: Vec<u32>,
-    /// Of a training batch; unused by dense data.
-    by_input: InputRows,
-    /// Scratch of the sparse kernels.
-    cursors: Vec<Range<usize>>,
-    /// Row-major, one row of inputs a sample; unused by sparse data.
-    dense: Floats,
+    inputs: Inputs,
+}
+
+/// In the form of the data.
+#[derive(Debug)]
+enum Inputs {
+    Sparse(SampleRows),
+    /// Row-major, one row of inputs a sample.
+    Dense(Floats),
 }
 
 impl Gathered {
     /// Room for `capacity` rows of any part, and to train on `batch_size` of them.
     pub(crate) fn new(data: &PreparedData, capacity: usize, batch_size: usize) -> Self {
         let n_inputs = data.n_inputs();
-        let (by_input, n_dense) = match &data.train.values {
-            Values::Sparse(rows) => (InputRows::new(n_inputs, batch_size, rows.longest()), 0),
-            Values::Dense(_) => (InputRows::new(0, 0, 0), capacity * n_inputs),
-        };
         Self {
             labels: Vec::with_capacity(capacity),
             rows: Vec::with_capacity(capacity),
-            by_input,
-            cursors: vec![0..0; capacity],
-            dense: Floats::zeros(n_dense),
+            inputs: if data.is_sparse() {
+                Inputs::Sparse(SampleRows::new(n_inputs, capacity, batch_size))
+            } else {
+                Inputs::Dense(Floats::zeros(capacity * n_inputs))
+            },
         }
     }
 
@@ -50,10 +49,14 @@ impl Gathered {
         self.rows.extend(rows);
         self.labels.clear();
         self.labels.extend(self.rows.iter().map(|&row| part.labels[row as usize]));
-        if let Values::Dense(_) = part.values {
-            for (&row, out) in self.rows.iter().zip(self.dense.chunks_exact_mut(part.n_inputs())) {
-                part.write_dense(row as usize, out);
+        match (&mut self.inputs, &part.values) {
+            (Inputs::Sparse(samples), Values::Sparse(all)) => samples.gather(all, &self.rows),
+            (Inputs::Dense(out), _) => {
+                for (&row, out) in self.rows.iter().zip(out.chunks_exact_mut(part.n_inputs())) {
+                    part.write_dense(row as usize, out);
+                }
             }
+            (Inputs::Sparse(_), Values::Dense(_)) => unreachable!("all parts have one form"),
         }
     }
 
@@ -67,23 +70,24 @@ impl Gathered {
         is_training: bool,
         out: &mut [f32],
     ) {
-        match &part.values {
-            Values::Sparse(all) => {
-                let samples = SampleRows { all, rows: &self.rows };
-                let by_input = is_training.then_some(&mut self.by_input);
-                layer.sparse_affine(kernels, numbers, (samples, &mut self.cursors), by_input, out);
+        match (&mut self.inputs, &part.values) {
+            (Inputs::Sparse(samples), Values::Sparse(all)) => {
+                let source = Source::Samples { all, samples, keeps: is_training };
+                layer.sparse_affine(kernels, numbers, source, out);
             }
-            Values::Dense(_) => {
-                layer.affine(kernels, numbers, (&self.dense, part.n_inputs()), self.len(), out);
+            (Inputs::Dense(rows), _) => {
+                let n = self.labels.len();
+                layer.dense_affine(kernels, numbers, (rows, part.n_inputs()), n, out);
             }
+            (Inputs::Sparse(_), Values::Dense(_)) => unreachable!("all parts have one form"),
         }
     }
 
     /// What the first layer's weight gradient reads after `first_sums` in training.
-    pub(crate) fn input<'a>(&'a self, part: &Part) -> Input<'a> {
-        match part.values {
-            Values::Sparse(_) => Input::Sparse(&self.by_input),
-            Values::Dense(_) => Input::Rows(&self.dense, part.n_inputs()),
+    pub(crate) fn input(&mut self, kernels: &Kernels, n_inputs: usize) -> Input<'_> {
+        match &mut self.inputs {
+            Inputs::Sparse(samples) => Input::Sparse(samples.by_input(kernels)),
+            Inputs::Dense(rows) => Input::Dense(rows, n_inputs),
         }
     }
 }
@@ -107,6 +111,10 @@ impl Upcoming {
         self.n_asked = 0;
     }
 
+    pub(crate) fn all(&self) -> &[u32] {
+        &self.rows
+    }
+
     /// The next ones to ask for, one of `n_shares` equal shares of all.
     pub(crate) fn share(&mut self, n_shares: usize) -> &[u32] {
         let from = self.n_asked;
@@ -115,12 +123,20 @@ impl Upcoming {
     }
 }
 
-/// Asks for rows of compressed data; those of the dense form are large and read in order.
-pub(crate) fn prefetch(part: &Part, rows: &[u32]) {
+/// Asks for rows of compressed data; those of the dense form are large and read in order. A row's
+/// values are found by its record, which should have come by then.
+pub(crate) fn prefetch(part: &Part, rows: &[u32], asked: Asked) {
+    let Values::Sparse(all) = &part.values else { return };
     for &row in rows {
-        if let Some((inputs, values)) = part.nonzeros(row as usize) {
-            kernels::prefetch(inputs);
-            kernels::prefetch(values);
+        match asked {
+            Asked::Records => all.prefetch_record(row as usize),
+            Asked::Values => all.prefetch_values(row as usize),
         }
     }
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Asked {
+    Records,
+    Values,
 }

@@ -8,6 +8,10 @@ use crate::kernels::{ColumnSums, Elements, Finish, Kernels, Product, SparseGradi
 use crate::optimizers::Update;
 use crate::sum::LaneSum;
 
+/// Samples of which a sparse gradient is applied at once. That of more is stored in between, so that
+/// it can be computed from some of them at a time, whose deltas stay in the cache.
+const MAX_FUSED: usize = 128;
+
 impl Layer {
     /// Computes the whole gradient.
     pub(crate) fn store_gradient(
@@ -37,7 +41,8 @@ impl Layer {
     ) {
         let n_in = self.panels.shape.n_in;
         for panel in self.panels.iter() {
-            if let Some(lr) = update.plain_rate() {
+            let is_fused = n <= MAX_FUSED || matches!(input, Input::Dense(..));
+            if let Some(lr) = update.plain_rate().filter(|_| is_fused) {
                 let out = &mut self.current.weights[panel.offset..][..n_in * panel.width];
                 let rows =
                     GradientRows { panel, rows: 0..n_in, out, finish: Finish::Descend { lr } };
@@ -95,7 +100,6 @@ impl Layer {
             n_terms: n,
             a: &[1.0],
             a_strides: (0, 0),
-            a_blocks: None,
             b: deltas,
             b_stride: self.stride(),
             start: Start::Zero,
@@ -159,13 +163,12 @@ fn gradient_rows(
             result: out,
             finish,
         }),
-        Input::Rows(all, stride) => kernels.product(Product {
+        Input::Dense(all, stride) => kernels.product(Product {
             n_rows: rows.len(),
             n_cols: panel.width,
             n_terms: n,
             a: &all[rows.start..],
             a_strides: (1, stride),
-            a_blocks: None,
             b: deltas,
             b_stride: deltas_stride,
             start: Start::Zero,

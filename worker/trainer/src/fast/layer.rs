@@ -1,22 +1,22 @@
 //! One layer's share of a step, by the kernels.
 
-use std::ops::Range;
-
-use super::panels::{LINE, Numbers, Panel, Panels, padded, row_stride};
+use super::panels::{LINE, Numbers, Panel, Panels, row_stride};
 use crate::kernels::{
-    Finish, Floats, InputRows, Kernels, Mask, Product, SampleRows, SparseForward, Start, Transpose,
+    Active, ActiveRows, ByInput, FindActive, Finish, Floats, Kernels, Mask, Product, Source,
+    SparseForward, Start, Transpose,
 };
 use crate::network::LayerShape;
 
 /// Rows of a weight gradient that are computed, then applied while they are in the first-level cache.
 const CHUNK_FLOATS: usize = 2048;
 
-/// What a weight gradient reads: the samples, or the layer below's output.
+/// What a weight gradient reads.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Input<'a> {
-    Sparse(&'a InputRows),
-    /// Row-major with this stride.
-    Rows(&'a [f32], usize),
+    /// Samples or units, whose zeros are left out.
+    Sparse(ByInput<'a>),
+    /// All inputs of the samples, row-major with this stride.
+    Dense(&'a [f32], usize),
 }
 
 /// A layer's weights and all that belongs to them, in panels.
@@ -37,10 +37,12 @@ pub(crate) struct Layer {
 /// Scratch that the layers share.
 #[derive(Debug)]
 pub(crate) struct Scratch {
+    /// The deltas that are not zero.
+    pub active: Active,
+    /// A panel of weights transposed.
+    pub weights: Floats,
     /// Deltas `[output][sample]`.
     pub deltas: Floats,
-    /// Their product with the weights, `[input][sample]`.
-    pub products: Floats,
 }
 
 impl Layer {
@@ -62,34 +64,28 @@ impl Layer {
         row_stride(self.panels.shape.n_out)
     }
 
-    /// out = samples x numbers + bias; `by_input` takes the samples' entries.
+    /// out = source x numbers + bias.
     pub(crate) fn sparse_affine(
         &self,
         kernels: &Kernels,
         numbers: &Numbers,
-        (samples, cursors): (SampleRows<'_>, &mut [Range<usize>]),
-        mut by_input: Option<&mut InputRows>,
+        mut source: Source<'_>,
         out: &mut [f32],
     ) {
-        let stride = self.stride();
-        for row in out.chunks_exact_mut(stride).take(samples.rows.len()) {
-            row[..numbers.bias.len()].copy_from_slice(&numbers.bias);
-        }
         for panel in self.panels.iter() {
             kernels.sparse_forward(SparseForward {
-                samples,
+                source: source.again(),
                 weights: self.panel(&numbers.weights, panel),
                 width: panel.width,
+                start: Start::Columns(&numbers.bias[panel.first_col..]),
                 sums: &mut out[panel.first_col..],
-                sums_stride: stride,
-                cursors,
-                by_input: by_input.take(),
+                sums_stride: self.stride(),
             });
         }
     }
 
     /// out = rows x numbers + bias; the rows come with their stride.
-    pub(crate) fn affine(
+    pub(crate) fn dense_affine(
         &self,
         kernels: &Kernels,
         numbers: &Numbers,
@@ -104,7 +100,6 @@ impl Layer {
                 n_terms: self.panels.shape.n_in,
                 a,
                 a_strides: (a_stride, 1),
-                a_blocks: None,
                 b: self.panel(&numbers.weights, panel),
                 b_stride: panel.width,
                 start: Start::Columns(&numbers.bias[panel.first_col..]),
@@ -131,41 +126,39 @@ impl Layer {
         scratch: &mut Scratch,
     ) {
         let LayerShape { n_in, n_out } = self.panels.shape;
-        let (width, sample_stride) = (padded(n), row_stride(n));
-        kernels.transpose(Transpose {
-            from: deltas,
-            from_stride: self.stride(),
+        let stride = self.stride();
+        kernels.find_active(FindActive {
+            rows: deltas,
+            stride,
             n_rows: n,
             n_cols: n_out,
-            to: &mut scratch.deltas,
-            to_stride: sample_stride,
+            active: &mut scratch.active,
         });
-        for (index, group) in self.panels.groups().enumerate() {
-            kernels.product(Product {
-                n_rows: n_in,
-                n_cols: width,
-                n_terms: group.n_cols,
-                a: &self.current.weights[group.offset..],
-                a_strides: (group.width, 1),
-                a_blocks: Some((group.width, n_in * group.width)),
-                b: &scratch.deltas[group.first_col * sample_stride..],
-                b_stride: sample_stride,
-                start: if index == 0 { Start::Zero } else { Start::Result },
-                result: &mut scratch.products,
-                result_stride: sample_stride,
-                finish: Finish::Store,
+        let rows = ActiveRows { values: deltas, stride, active: &scratch.active };
+        let turned = Panels::turned(LayerShape { n_in: n_out, n_out: n_in });
+        let out_stride = row_stride(n_in);
+        for to in turned.iter() {
+            let weights = &mut scratch.weights[..n_out * to.width];
+            for from in self.panels.iter() {
+                kernels.transpose(Transpose {
+                    from: &self.panel(&self.current.weights, from)[to.first_col * from.width..],
+                    from_stride: from.width,
+                    n_rows: to.n_cols,
+                    n_cols: from.n_cols,
+                    to: &mut weights[from.first_col * to.width..],
+                    to_stride: to.width,
+                });
+            }
+            kernels.sparse_forward(SparseForward {
+                source: Source::Units(rows),
+                weights,
+                width: to.width,
+                start: Start::Zero,
+                sums: &mut out[to.first_col..],
+                sums_stride: out_stride,
             });
         }
-        let stride = row_stride(n_in);
-        kernels.transpose(Transpose {
-            from: &scratch.products,
-            from_stride: sample_stride,
-            n_rows: n_in,
-            n_cols: n,
-            to: out,
-            to_stride: stride,
-        });
-        kernels.mask(Mask { inputs, scale, out: &mut out[..n * stride] });
+        kernels.mask(Mask { inputs, scale, out: &mut out[..n * out_stride] });
     }
 }
 

@@ -10,16 +10,16 @@ mod tests;
 
 use std::sync::Arc;
 
-use batch::{EVALUATION_ROWS, Gathered, Upcoming};
+use batch::{Asked, EVALUATION_ROWS, Gathered, Upcoming};
 use layer::{Input, Layer, Scratch};
-use panels::{Panels, padded, row_stride};
+use panels::{Panels, SPARSE_WIDTH, padded, row_stride};
 use search::Line;
 
 use crate::config::TrainConfig;
 use crate::data::{Part, PreparedData};
 use crate::dropout::Dropout;
 use crate::isa::Isa;
-use crate::kernels::{Floats, Kernels};
+use crate::kernels::{Active, ActiveRows, ByInput, FindActive, Floats, Kernels, Source};
 use crate::loss::{Targets, softmax};
 use crate::network::{Batch, Evaluation, Network, Role, Step, layer_shapes};
 use crate::optimizers::{OptimizerState, n_states};
@@ -35,6 +35,8 @@ pub(crate) struct FastNetwork {
     layers: Vec<Layer>,
     /// What each layer gave, through ReLU and dropout but for the last: the logits.
     outputs: Vec<Floats>,
+    /// Which of them are not zero, but for the logits.
+    active: Vec<Active>,
     /// Gradients of the layers' sums.
     deltas: Vec<Floats>,
     batch: Gathered,
@@ -44,7 +46,7 @@ pub(crate) struct FastNetwork {
 }
 
 /// Parts of a forward pass that the next rows are asked for in.
-const N_SHARES: usize = 3;
+const N_SHARES: usize = 2;
 
 /// Which numbers a forward pass takes above the first layer.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -59,7 +61,7 @@ impl FastNetwork {
         let is_searched = config.optimizer.kind().is_line_search();
         let n_states = n_states(&config.optimizer);
         let layer = |(index, shape)| {
-            let panels = Panels::new(shape, index == 0 && data.is_sparse());
+            let panels = Panels::new(shape, index > 0 || data.is_sparse());
             Layer::new(panels, n_states, is_searched && index > 0)
         };
         let layers: Vec<Layer> = shapes.iter().copied().enumerate().map(layer).collect();
@@ -75,12 +77,17 @@ impl FastNetwork {
             targets: Targets::smoothed(config.label_smoothing, data.n_classes()),
             dropout: Dropout::new(config.dropout, config.seed),
             outputs: layers.iter().map(rows).collect(),
+            active: layers
+                .iter()
+                .map(|layer| Active::new(capacity, layer.panels.shape.n_out))
+                .collect(),
             deltas: layers.iter().map(trained_rows).collect(),
             upcoming: Upcoming::with_capacity(capacity),
             batch: Gathered::new(&data, capacity, batch_size),
             scratch: Scratch {
+                active: Active::new(trained, widest),
+                weights: Floats::zeros(widest * SPARSE_WIDTH),
                 deltas: Floats::zeros(widest * row_stride(batch_size)),
-                products: Floats::zeros(widest * row_stride(batch_size)),
             },
             line: is_searched.then(|| Line::new(batch_size, &data, layers[0].stride())),
             layers,
@@ -90,7 +97,7 @@ impl FastNetwork {
 
     /// The gathered samples through all layers; dropout acts in training steps alone.
     fn forward(&mut self, part: &Part, training_step: Option<u64>) {
-        self.prefetch_share(part);
+        batch::prefetch(part, self.upcoming.all(), Asked::Records);
         let n = self.batch.len();
         let first = &self.layers[0];
         let sums = match &mut self.line {
@@ -113,7 +120,7 @@ impl FastNetwork {
 
     /// Asks for a part of what the next pass reads.
     fn prefetch_share(&mut self, part: &Part) {
-        batch::prefetch(part, self.upcoming.share(N_SHARES));
+        batch::prefetch(part, self.upcoming.share(N_SHARES), Asked::Values);
     }
 
     /// Goes on above the first layer, whose output is there.
@@ -125,8 +132,12 @@ impl FastNetwork {
                 _ => &layer.current,
             };
             let (below, outputs) = self.outputs.split_at_mut(index);
-            let input = (&below[index - 1][..], self.layers[index - 1].stride());
-            layer.affine(self.kernels, numbers, input, self.batch.len(), &mut outputs[0]);
+            let source = Source::Units(ActiveRows {
+                values: &below[index - 1],
+                stride: self.layers[index - 1].stride(),
+                active: &self.active[index - 1],
+            });
+            layer.sparse_affine(self.kernels, numbers, source, &mut outputs[0]);
             self.activate(index, training_step);
         }
     }
@@ -145,6 +156,13 @@ impl FastNetwork {
                 dropout.apply(step, index + 1, position, &mut row[..n_out]);
             }
         }
+        self.kernels.find_active(FindActive {
+            rows,
+            stride,
+            n_rows: self.batch.len(),
+            n_cols: self.layers[index].panels.shape.n_out,
+            active: &mut self.active[index],
+        });
     }
 
     /// Adds the losses of the gathered samples by their position (a chunk of more than one begins
@@ -202,8 +220,17 @@ impl FastNetwork {
     fn each_layer(&mut self, from: usize, mut act: impl FnMut(&mut Layer, Input<'_>, &[f32])) {
         for index in from..self.layers.len() {
             let input = match index.checked_sub(1) {
-                None => self.batch.input(&self.data.train),
-                Some(below) => Input::Rows(&self.outputs[below], self.layers[below].stride()),
+                None => self.batch.input(self.kernels, self.data.n_inputs()),
+                Some(below) => {
+                    let active = &mut self.active[below];
+                    self.kernels.turn(active);
+                    Input::Sparse(ByInput {
+                        active,
+                        values: &self.outputs[below],
+                        sample_stride: self.layers[below].stride(),
+                        input_stride: 1,
+                    })
+                }
             };
             act(&mut self.layers[index], input, &self.deltas[index]);
         }

@@ -6,10 +6,10 @@ use crate::network::LayerShape;
 
 /// Columns per cache line; every panel's width is a multiple.
 pub(crate) const LINE: usize = 16;
-/// Of dense layers: the width of the widest register tile.
+/// Of a dense first layer: the width of the widest register tile.
 const DENSE_WIDTH: usize = 32;
-/// Of a sparse first layer: half of what registers could hold, so that a block has more inputs.
-const SPARSE_WIDTH: usize = 128;
+/// Of layers that leave out zeros: a quarter of the registers, so that a block has more inputs.
+pub(crate) const SPARSE_WIDTH: usize = 256;
 
 /// Rounded up to whole cache lines.
 pub(crate) fn padded(n: usize) -> usize {
@@ -42,6 +42,10 @@ pub(crate) struct Panel {
 }
 
 impl Panels {
+    pub(crate) fn turned(shape: LayerShape) -> Self {
+        Self { shape, full_width: 128 }
+    }
+
     pub(crate) fn new(shape: LayerShape, is_sparse: bool) -> Self {
         Self { shape, full_width: if is_sparse { SPARSE_WIDTH } else { DENSE_WIDTH } }
     }
@@ -57,20 +61,6 @@ impl Panels {
             let n_cols = usize::min(full_width, shape.n_out - first_col);
             Panel { first_col, n_cols, width: padded(n_cols), offset: shape.n_in * first_col }
         })
-    }
-
-    /// Neighbouring panels of one width, as one panel whose columns go on from panel to panel: all
-    /// full ones, then a narrower last one.
-    pub(crate) fn groups(&self) -> impl Iterator<Item = Panel> + use<> {
-        let n_full = self.shape.n_out / self.full_width;
-        let full = Panel {
-            first_col: 0,
-            n_cols: n_full * self.full_width,
-            width: self.full_width,
-            offset: 0,
-        };
-        let full = (n_full > 0).then_some(full);
-        full.into_iter().chain(self.iter().skip(n_full))
     }
 }
 

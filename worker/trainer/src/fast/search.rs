@@ -124,7 +124,7 @@ impl FastNetwork {
         self.line = Some(line);
         if let Some(update) = eta.map(|eta| optimizer.accepted_update(eta)) {
             if is_gram {
-                let input = self.batch.input(&self.data.train);
+                let input = self.batch.input(kernels, self.data.n_inputs());
                 self.layers[0].descend(kernels, update, input, &self.deltas[0], n);
             }
             let stored = &mut self.layers[usize::from(is_gram)..];
@@ -192,7 +192,6 @@ impl FastNetwork {
                     n_terms: n_inputs,
                     a: dense,
                     a_strides: (n_inputs, 1),
-                    a_blocks: None,
                     b: columns,
                     b_stride: width,
                     start: Start::Zero,
@@ -246,7 +245,6 @@ impl FastNetwork {
                 n_terms: self.layers[0].panels.shape.n_out,
                 a: &self.deltas[0][from * stride..],
                 a_strides: (stride, 1),
-                a_blocks: None,
                 b: &self.scratch.deltas[from..],
                 b_stride: width,
                 start: Start::Zero,
@@ -279,7 +277,6 @@ impl FastNetwork {
             n_terms: n,
             a: &gram.matrix,
             a_strides: (padded(n), 1),
-            a_blocks: None,
             b: &self.deltas[0],
             b_stride: stride,
             start: Start::Zero,

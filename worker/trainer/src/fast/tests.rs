@@ -4,9 +4,13 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
+use super::FastNetwork;
 use crate::config::{OptimizerKind, TrainConfig, Value};
 use crate::data::{PreparedData, Scale};
 use crate::isa::Isa;
+use crate::network::{Batch, Network, initial_parameters, layer_shapes};
+use crate::optimizers::OptimizerState;
+use crate::reference::PlainNetwork;
 use crate::testing::{Generated, config, finish};
 use crate::trainer::Trainer;
 
@@ -85,9 +89,8 @@ fn batches_that_fit_no_cache() {
     }
 }
 
-/// Their entries are counted before they are sorted.
 #[test]
-fn batches_of_too_many_inputs_to_give_each_room_for_all() {
+fn large_batches_of_many_inputs() {
     let data = Generated { n_inputs: 700, n_train: 500, ..Generated::SPARSE }.prepare(Scale::Unit);
     for batch_size in [190, 200] {
         let changes = [
@@ -96,6 +99,94 @@ fn batches_of_too_many_inputs_to_give_each_room_for_all() {
             ("epochs", Value::Count(1)),
         ];
         assert_equal_everywhere(&config(OptimizerKind::Sgd, &changes), &data);
+    }
+}
+
+/// A unit that is always zero hides the infinite weights above it, one whose delta is always zero
+/// those below.
+#[test]
+fn infinite_weights_that_meet_zeros_alone_leave_the_rest_finite() {
+    const HIDDEN: [u32; 2] = [20, 9];
+    let data = Generated::SPARSE.prepare(Scale::Unit);
+    let changes = [("hidden", Value::Widths(HIDDEN.to_vec()))];
+    let config = config(OptimizerKind::Sgd, &changes);
+    let shapes = layer_shapes(&config, &data);
+    let mut parameters = initial_parameters(1, &shapes);
+    let second = shapes[0].n_parameters();
+    let bias_of_unit_3 = shapes[0].n_weights() + 3;
+    parameters[bias_of_unit_3] = -1e9;
+    let weights = &mut parameters[second..];
+    weights[3 * 9..][..9].fill(f32::INFINITY);
+    // Of the other inputs to unit 5.
+    (0..20).filter(|&input| input != 3).for_each(|input| weights[input * 9 + 5] = -f32::INFINITY);
+    let rows: Vec<u32> = (0..config.batch_size).collect();
+    let batch = Batch { rows: &rows, next_rows: &[], step: 1, wants_norm: false };
+    let stepped = |network: &mut dyn Network| {
+        network.write_parameters(&parameters);
+        let step = network.step(batch, &mut OptimizerState::new(&config, 10));
+        assert!(step.loss_sum.is_finite());
+        let mut after = parameters.clone();
+        network.read_parameters(&mut after);
+        let n_finite = |numbers: &[f32]| numbers.iter().filter(|w| w.is_finite()).count();
+        assert_eq!(n_finite(&after), n_finite(&parameters));
+        assert_ne!(after, parameters);
+        after
+    };
+    let reference = stepped(&mut PlainNetwork::new(&config, Arc::clone(&data)));
+    for isa in Isa::available() {
+        let fast = stepped(&mut FastNetwork::new(&config, Arc::clone(&data), isa));
+        assert_eq!(fast, reference, "{}", isa.name());
+    }
+}
+
+/// An infinite delta does not reach the weights from a unit that is zero.
+#[test]
+fn an_infinite_delta_that_meets_a_zero_changes_nothing() {
+    let data = Generated::SPARSE.prepare(Scale::Unit);
+    let changes = [("hidden", Value::Widths(vec![20, 9])), ("batch_size", Value::Count(1))];
+    let config = config(OptimizerKind::Sgd, &changes);
+    let shapes = layer_shapes(&config, &data);
+    let mut parameters = initial_parameters(1, &shapes);
+    parameters[shapes[0].n_weights() + 3] = -1e9;
+    let (second, third) = (shapes[0].n_parameters(), shapes[1].n_parameters());
+    // Unit 5 gives 1e-37 whatever it reads, and its huge weights above answer wrongly.
+    let weights = &mut parameters[second..];
+    (0..20).for_each(|input| weights[input * 9 + 5] = 0.0);
+    weights[20 * 9 + 5] = 1e-37;
+    let n_classes = shapes[2].n_out;
+    let label = usize::from(data.train.labels[0]);
+    weights[third + 5 * n_classes..][..n_classes].fill(3e38);
+    weights[third + 5 * n_classes + label] = -3e38;
+    let batch = Batch { rows: &[0], next_rows: &[], step: 1, wants_norm: false };
+    let check = |network: &mut dyn Network, path: &str| {
+        network.write_parameters(&parameters);
+        let step = network.step(batch, &mut OptimizerState::new(&config, 10));
+        assert!(step.loss_sum.is_finite(), "{path}");
+        let mut after = parameters.clone();
+        network.read_parameters(&mut after);
+        assert!(!after[second + 20 * 9 + 5].is_finite(), "{path}: the delta is infinite");
+        assert_eq!(after[second + 3 * 9 + 5], 0.0, "{path}");
+    };
+    check(&mut PlainNetwork::new(&config, Arc::clone(&data)), "reference");
+    for isa in Isa::available() {
+        check(&mut FastNetwork::new(&config, Arc::clone(&data), isa), isa.name());
+    }
+}
+
+/// Infinite weights, activations and deltas meet zeros, which are left out and hide them.
+#[test]
+fn numbers_that_leave_the_finite_range() {
+    for data in &all_data()[..2] {
+        for kind in OptimizerKind::ALL {
+            for rate in [3.0, 30.0, 1e4, 1e20] {
+                let changes = [
+                    ("learning_rate", Value::Number(rate)),
+                    ("dropout", Value::Number(0.5)),
+                    ("hidden", Value::Widths(vec![70, 9])),
+                ];
+                assert_equal_everywhere(&config(kind, &changes), data);
+            }
+        }
     }
 }
 

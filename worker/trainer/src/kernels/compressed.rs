@@ -1,185 +1,146 @@
-//! Rows without their zeros, as the sparse kernels read them: by sample and by input. What is built
-//! here is in range by construction, so that kernels need not look at every entry.
+//! Rows without their zeros: of a whole data set, and of a batch as the sparse kernels read it. What
+//! is built here is in range by construction, so that kernels need not look at every value.
 
+use super::Kernels;
+use super::active::{Active, Bits, WORD};
+use super::buffer::Floats;
 use super::pages::vec_in_huge_pages;
+use super::prefetch::prefetch;
+use super::sparse_gradient::ByInput;
 
-/// The non-zero inputs of many rows: ascending in each row, and below `n_inputs`.
+/// The non-zero inputs of many rows.
 #[derive(Debug)]
 pub(crate) struct CompressedRows {
     n_inputs: usize,
-    /// Row r has `starts[r]..starts[r + 1]`.
-    starts: Vec<usize>,
-    inputs: Vec<u16>,
+    /// A row's record: where its values lie, then a bit for each input.
+    records: Vec<u64>,
+    /// Row by row, inputs ascending.
     values: Vec<f32>,
 }
 
+/// Bits of a record's first word that hold the number of values; those above hold their start.
+const LENGTH_BITS: u32 = 20;
+
+/// Where a row's values begin and end.
+fn place(record: &[u64]) -> (usize, usize) {
+    let start = (record[0] >> LENGTH_BITS) as usize;
+    (start, start + (record[0] & ((1 << LENGTH_BITS) - 1)) as usize)
+}
+
 impl CompressedRows {
-    /// With room for so many entries. Inputs are at most 65,536.
-    pub(crate) fn with_capacity(n_inputs: usize, n_entries: usize) -> Self {
-        assert!(n_inputs <= 1 << 16, "u16 tells the inputs apart");
-        Self {
-            n_inputs,
-            starts: vec![0],
-            inputs: vec_in_huge_pages(n_entries),
-            values: vec_in_huge_pages(n_entries),
-        }
+    /// With room for so many rows and values.
+    pub(crate) fn with_capacity(n_inputs: usize, n_rows: usize, n_values: usize) -> Self {
+        assert!(n_inputs < 1 << LENGTH_BITS, "a row's length fits into its record");
+        let records = vec_in_huge_pages(n_rows * (1 + n_inputs.div_ceil(WORD)));
+        Self { n_inputs, records, values: vec_in_huge_pages(n_values) }
     }
 
     /// Appends a row with a value for each input.
     pub(crate) fn push(&mut self, row: impl Iterator<Item = f32>) {
+        let (first, start) = (self.records.len(), self.values.len());
+        self.records.resize(first + self.record_words(), 0);
         row.take(self.n_inputs).enumerate().for_each(|(input, value)| {
             if value != 0.0 {
-                self.inputs.push(input as u16);
+                self.records[first + 1 + input / WORD] |= 1 << (input % WORD);
                 self.values.push(value);
             }
         });
-        self.starts.push(self.inputs.len());
+        self.records[first] = (start as u64) << LENGTH_BITS | (self.values.len() - start) as u64;
     }
 
-    /// Inputs and values of a row.
-    pub(crate) fn row(&self, row: usize) -> (&[u16], &[f32]) {
-        let range = self.starts[row]..self.starts[row + 1];
-        (&self.inputs[range.clone()], &self.values[range])
+    fn record_words(&self) -> usize {
+        1 + self.n_inputs.div_ceil(WORD)
     }
 
-    /// The most entries that a row has.
-    pub(crate) fn longest(&self) -> usize {
-        self.starts.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(0)
+    fn record(&self, row: usize) -> &[u64] {
+        let n = self.record_words();
+        &self.records[row * n..][..n]
+    }
+
+    /// The values of a row that are not zero.
+    pub(crate) fn values(&self, row: usize) -> &[f32] {
+        let (start, end) = place(self.record(row));
+        &self.values[start..end]
+    }
+
+    /// The values of all rows.
+    pub(super) fn all_values(&self) -> &[f32] {
+        &self.values
+    }
+
+    /// The inputs that have them, ascending.
+    pub(crate) fn inputs(&self, row: usize) -> impl Iterator<Item = usize> {
+        let words = self.record(row)[1..].iter().enumerate();
+        words.flat_map(|(word, &bits)| Bits(bits).map(move |bit| WORD * word + bit))
+    }
+
+    /// Asks for a row's record, without which its values are not found.
+    pub(crate) fn prefetch_record(&self, row: usize) {
+        prefetch(self.record(row));
+    }
+
+    pub(crate) fn prefetch_values(&self, row: usize) {
+        prefetch(self.values(row));
     }
 }
 
-/// Some of the rows, as the samples of a batch.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct SampleRows<'a> {
-    pub all: &'a CompressedRows,
-    pub rows: &'a [u32],
-}
-
-impl SampleRows<'_> {
-    pub(super) fn n_inputs(&self) -> usize {
-        self.all.n_inputs
-    }
-
-    /// Where each sample's entries lie in `inputs` and `values`.
-    pub(super) fn write_ranges(&self, out: &mut [std::ops::Range<usize>]) {
-        for (range, &row) in out.iter_mut().zip(self.rows) {
-            *range = self.all.starts[row as usize]..self.all.starts[row as usize + 1];
-        }
-    }
-
-    pub(super) fn entries(&self) -> (&[u16], &[f32]) {
-        (&self.all.inputs, &self.all.values)
-    }
-}
-
-/// The entries of a batch by input, sorted by the forward pass as it meets them.
+/// A batch of compressed rows, its samples.
 #[derive(Debug)]
-pub(crate) struct InputRows {
-    /// Input k has `starts[k]..ends[k]`; samples ascend.
-    starts: Vec<u32>,
-    ends: Vec<u32>,
-    entries: Vec<Entry>,
-    /// Samples that every input has room for; without it, entries are counted first.
-    room: Option<usize>,
-    n_samples: usize,
+pub(crate) struct SampleRows {
+    pub(super) active: Active,
+    /// Where each sample's values begin.
+    pub(super) starts: Vec<usize>,
+    /// Where the last of all ends.
+    values_end: usize,
+    /// Scratch of the forward pass: what it has come to.
+    pub(super) cursors: Vec<usize>,
+    /// `[input][sample]`: written by the forward pass where a bit is set, for the weight gradient.
+    pub(super) by_input: Floats,
+    pub(super) by_input_stride: usize,
 }
 
-/// Room for all samples at every input is taken up to so many entries (1 MB).
-const MAX_ROOM: usize = 128 << 10;
-
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Entry {
-    pub sample: u32,
-    pub value: f32,
-}
-
-/// Entries in a cache line.
-const LINE_ENTRIES: usize = 64 / size_of::<Entry>();
-
-/// Takes the entries one by one. Pointers, because a kernel can keep them in registers.
-#[derive(Clone, Copy)]
-pub(super) struct Filling {
-    ends: *mut u32,
-    entries: *mut Entry,
-}
-
-impl Filling {
-    /// # Safety
-    /// `fill` was told a row that has the entry, it comes once, and its `InputRows` live.
-    #[inline(always)]
-    pub(super) unsafe fn push(self, input: usize, entry: Entry) {
-        // SAFETY: rows' inputs are below `n_inputs`, and `fill` left each entry a place.
-        unsafe {
-            let end = self.ends.add(input);
-            self.entries.add(*end as usize).write(entry);
-            *end += 1;
-        }
-    }
-}
-
-impl InputRows {
-    /// For batches up to this size, whose rows have at most `longest` entries.
-    pub(crate) fn new(n_inputs: usize, batch_size: usize, longest: usize) -> Self {
+impl SampleRows {
+    /// With room for `capacity` samples, and to train on `batch_size` of them.
+    pub(crate) fn new(n_inputs: usize, capacity: usize, batch_size: usize) -> Self {
         // An odd number of cache lines: the first ones of all inputs spread over all sets.
-        let stride = LINE_ENTRIES * (batch_size.div_ceil(LINE_ENTRIES) | 1);
-        let is_roomy = n_inputs * stride <= MAX_ROOM;
-        let (starts, entries) = if is_roomy {
-            let starts = (0..n_inputs).map(|input| (input * stride) as u32).collect();
-            (starts, vec![Entry::default(); n_inputs * stride])
-        } else {
-            (vec![0; n_inputs], Vec::with_capacity(batch_size * longest))
-        };
-        let room = is_roomy.then_some(stride);
-        Self { starts, ends: vec![0; n_inputs], entries, room, n_samples: 0 }
-    }
-
-    /// Makes a place for every entry of the samples.
-    pub(super) fn fill(&mut self, samples: SampleRows<'_>) -> Filling {
-        assert_eq!(self.starts.len(), samples.n_inputs());
-        self.n_samples = samples.rows.len();
-        match self.room {
-            Some(room) => assert!(self.n_samples <= room, "a batch is larger than was told"),
-            None => self.count(samples),
+        let by_input_stride = 16 * (batch_size.div_ceil(16) | 1);
+        Self {
+            active: Active::new(capacity, n_inputs),
+            starts: Vec::with_capacity(capacity),
+            values_end: 0,
+            cursors: vec![0; capacity],
+            by_input: Floats::zeros(n_inputs * by_input_stride),
+            by_input_stride,
         }
-        self.ends.copy_from_slice(&self.starts);
-        Filling { ends: self.ends.as_mut_ptr(), entries: self.entries.as_mut_ptr() }
     }
 
-    /// Sets the starts so that every input has just the room it needs.
-    fn count(&mut self, samples: SampleRows<'_>) {
-        self.starts.fill(0);
-        for &row in samples.rows {
-            for &input in samples.all.row(row as usize).0 {
-                self.starts[usize::from(input)] += 1;
-            }
+    /// Takes these rows.
+    pub(crate) fn gather(&mut self, all: &CompressedRows, rows: &[u32]) {
+        self.starts.clear();
+        self.values_end = 0;
+        self.active.clear(all.n_inputs);
+        for &row in rows {
+            let record = all.record(row as usize);
+            let (start, end) = place(record);
+            self.starts.push(start);
+            self.values_end = self.values_end.max(end);
+            self.active.push_row(&record[1..]);
         }
-        let mut begin = 0;
-        for start in &mut self.starts {
-            begin += std::mem::replace(start, begin);
-        }
-        self.entries.resize(begin as usize, Entry::default());
     }
 
-    pub(super) fn n_inputs(&self) -> usize {
-        self.starts.len()
+    /// Panics if the samples were not gathered from these rows.
+    pub(super) fn check(&self, all: &CompressedRows) {
+        assert!(self.values_end <= all.values.len() && self.active.n_cols() == all.n_inputs);
     }
 
-    /// Every entry's sample is below.
-    pub(super) fn n_samples(&self) -> usize {
-        self.n_samples
-    }
-
-    /// An input's entries.
-    ///
-    /// # Safety
-    /// The input is below `n_inputs`.
-    #[inline(always)]
-    pub(super) unsafe fn of(&self, input: usize) -> &[Entry] {
-        // SAFETY: the starts are in range by construction.
-        unsafe {
-            let start = *self.starts.get_unchecked(input) as usize;
-            let end = *self.ends.get_unchecked(input) as usize;
-            self.entries.get_unchecked(start..end)
+    /// What the weight gradient reads, after a forward pass that kept it.
+    pub(crate) fn by_input(&mut self, kernels: &Kernels) -> ByInput<'_> {
+        kernels.turn(&mut self.active);
+        ByInput {
+            active: &self.active,
+            values: &self.by_input,
+            sample_stride: 1,
+            input_stride: self.by_input_stride,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What a kernel needs of an instruction set: a register of f32 and a few operations on it. Every
 //! kernel is written once over this trait.
 
+use super::active::transpose_bits;
 use crate::exp::{LARGEST, LN_2_HIGH, LN_2_LOW, LOG2_E, ROUND, SMALLEST, TERMS};
 
 /// A register of `N` f32. Each operation rounds as IEEE 754 says, so lanes never show in results.
@@ -12,7 +13,7 @@ pub(super) trait Lanes: Copy {
     const N: usize;
     /// Rows of a product's register tile; with two registers a row, they all fit.
     const TILE_ROWS: usize;
-    /// Registers that the sparse kernels hold at once.
+    /// Registers that the sparse kernels hold sums in.
     const SPARSE_REGISTERS: usize;
     /// Sixteen running f64 sums.
     type Sums: Copy;
@@ -36,6 +37,14 @@ pub(super) trait Lanes: Copy {
     unsafe fn select_less(a: Self, b: Self, yes: Self, no: Self) -> Self;
     /// For whole n in the low bits of n + `ROUND`: 2^(n >> 1) and 2^(n - (n >> 1)).
     unsafe fn powers_of_2(shifted: Self) -> (Self, Self);
+    /// Bit i says that lane i is not zero; a NaN is not.
+    unsafe fn nonzero_bits(self) -> u64;
+
+    /// Bit c of word r becomes bit r of word c; both have 64 words.
+    #[inline(always)]
+    unsafe fn transpose_bits(from: &[u64], to: &mut [u64]) {
+        transpose_bits(from, to);
+    }
 
     /// Eight rows of eight f32 become columns; the strides go from row to row.
     unsafe fn transpose_8x8(from: *const f32, from_stride: usize, to: *mut f32, to_stride: usize);

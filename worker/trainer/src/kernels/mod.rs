@@ -2,6 +2,7 @@
 //! reached through a table of functions that is chosen once. The one module with `unsafe`.
 #![allow(unsafe_code)]
 
+mod active;
 mod buffer;
 mod compressed;
 mod elementwise;
@@ -9,20 +10,29 @@ mod lanes;
 mod pages;
 mod peak;
 mod portable;
+mod prefetch;
 mod product;
 mod reduce;
-mod sparse;
+mod rounding;
+mod sparse_forward;
+mod sparse_gradient;
 mod transpose;
 #[cfg(target_arch = "x86_64")]
 mod x86;
+#[cfg(target_arch = "x86_64")]
+mod x86_squares;
 
+pub(crate) use active::{Active, FindActive};
 pub(crate) use buffer::Floats;
-pub(crate) use compressed::{CompressedRows, InputRows, SampleRows};
+pub(crate) use compressed::{CompressedRows, SampleRows};
 pub(crate) use elementwise::{Along, Elements, Mask};
 pub(crate) use pages::vec_in_huge_pages;
+pub(crate) use prefetch::prefetch;
 pub(crate) use product::{Finish, Product, Start};
 pub(crate) use reduce::{ColumnSums, PixelProducts};
-pub(crate) use sparse::{SparseForward, SparseGradient};
+pub(crate) use rounding::assert_default_rounding;
+pub(crate) use sparse_forward::{ActiveRows, Source, SparseForward};
+pub(crate) use sparse_gradient::{ByInput, SparseGradient};
 pub(crate) use transpose::Transpose;
 
 use crate::isa::Isa;
@@ -33,6 +43,8 @@ pub(crate) struct Kernels {
     product: unsafe fn(&mut Product<'_>),
     sparse_forward: unsafe fn(&mut SparseForward<'_>),
     sparse_gradient: unsafe fn(&mut SparseGradient<'_>),
+    find_active: unsafe fn(&mut FindActive<'_>),
+    turn: unsafe fn(&mut Active),
     update: unsafe fn(&mut Elements<'_>),
     along: unsafe fn(&mut Along<'_>),
     mask: unsafe fn(&mut Mask<'_>),
@@ -58,12 +70,22 @@ macro_rules! compile_kernels {
             $(#[$features])*
             unsafe fn sparse_forward(p: &mut SparseForward<'_>) {
                 // SAFETY: the caller checked the slices and has the instruction set.
-                unsafe { sparse::forward::<$lanes>(p) }
+                unsafe { super::sparse_forward::forward::<$lanes>(p) }
             }
             $(#[$features])*
             unsafe fn sparse_gradient(p: &mut SparseGradient<'_>) {
                 // SAFETY: the caller checked the slices and has the instruction set.
-                unsafe { sparse::gradient::<$lanes>(p) }
+                unsafe { super::sparse_gradient::gradient::<$lanes>(p) }
+            }
+            $(#[$features])*
+            unsafe fn find_active(p: &mut FindActive<'_>) {
+                // SAFETY: the caller checked the slices and has the instruction set.
+                unsafe { active::find::<$lanes>(p) }
+            }
+            $(#[$features])*
+            unsafe fn turn(active: &mut Active) {
+                // SAFETY: the caller has the instruction set.
+                unsafe { active::turn::<$lanes>(active) }
             }
             $(#[$features])*
             unsafe fn update(p: &mut Elements<'_>) {
@@ -116,6 +138,8 @@ macro_rules! compile_kernels {
                 product,
                 sparse_forward,
                 sparse_gradient,
+                find_active,
+                turn,
                 update,
                 along,
                 mask,
@@ -137,12 +161,12 @@ compile_kernels!(
     cfg_attr(target_arch = "x86_64", target_feature(enable = "fma"))
 );
 #[cfg(target_arch = "x86_64")]
-compile_kernels!(for_avx2, x86::Avx2, target_feature(enable = "avx2,fma"));
+compile_kernels!(for_avx2, x86::Avx2, target_feature(enable = "avx2,bmi1,fma"));
 #[cfg(target_arch = "x86_64")]
 compile_kernels!(
     for_avx512,
     x86::Avx512,
-    target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")
+    target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,bmi1,fma")
 );
 
 impl Kernels {
@@ -176,6 +200,18 @@ impl Kernels {
         p.check();
         // SAFETY: as in `product`.
         unsafe { (self.sparse_gradient)(&mut p) }
+    }
+
+    pub(crate) fn find_active(&self, mut p: FindActive<'_>) {
+        p.check();
+        // SAFETY: as in `product`.
+        unsafe { (self.find_active)(&mut p) }
+    }
+
+    /// Fills the bits by column from those by row.
+    pub(crate) fn turn(&self, active: &mut Active) {
+        // SAFETY: as in `product`.
+        unsafe { (self.turn)(active) }
     }
 
     pub(crate) fn update(&self, mut p: Elements<'_>) {
@@ -231,63 +267,5 @@ impl Kernels {
     pub(crate) fn fma_loop(&self, n_rounds: usize) -> usize {
         // SAFETY: as in `product`.
         unsafe { (self.fma_loop)(n_rounds) }
-    }
-}
-
-/// Asks for the cache lines of a slice, which will be read soon.
-pub(crate) fn prefetch<T>(slice: &[T]) {
-    slice.chunks(64 / size_of::<T>()).for_each(|line| prefetch_line(line.as_ptr()));
-}
-
-/// Asks for the cache line of an address. Into the first level, although it may leave that again
-/// before it is read: the second level alone cost 7 % of an epoch.
-#[inline(always)]
-fn prefetch_line<T>(address: *const T) {
-    #[cfg(target_arch = "x86_64")]
-    {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: a prefetch of any address is allowed, and SSE is part of x86-64.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) };
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = address;
-}
-
-/// Panics if this thread's floating-point environment is not the default one: rounding to nearest,
-/// subnormals kept. Every result depends on it.
-pub(crate) fn assert_default_rounding() {
-    #[cfg(target_arch = "x86_64")]
-    {
-        // The sticky exception flags (the low six bits) may be anything.
-        const SETTINGS: u32 = !0x3f;
-        let mut mxcsr = 0_u32;
-        // SAFETY: it stores the register's four bytes to a live u32, and SSE is part of x86-64.
-        unsafe { std::arch::asm!("stmxcsr [{}]", in(reg) &mut mxcsr, options(nostack)) };
-        assert_eq!(mxcsr & SETTINGS, 0x1f80, "something in this process changed MXCSR");
-    }
-}
-
-#[cfg(all(test, target_arch = "x86_64"))]
-mod tests {
-    use super::*;
-
-    fn set_mxcsr(mxcsr: u32) {
-        // SAFETY: it loads four bytes from a live u32; the values below set no reserved bit.
-        unsafe { std::arch::asm!("ldmxcsr [{}]", in(reg) &mxcsr, options(nostack)) };
-    }
-
-    #[test]
-    fn flushed_subnormals_and_other_rounding_are_noticed() {
-        for (mxcsr, is_default) in
-            [(0x1f80, true), (0x1fa5, true), (0x9f80, false), (0x1fc0, false), (0x3f80, false)]
-        {
-            let noticed = std::thread::spawn(move || {
-                set_mxcsr(mxcsr);
-                let noticed = std::panic::catch_unwind(assert_default_rounding).is_err();
-                set_mxcsr(0x1f80);
-                noticed
-            });
-            assert_eq!(noticed.join().unwrap(), !is_default, "{mxcsr:x}");
-        }
     }
 }

@@ -90,6 +90,17 @@ impl Lanes for Array {
     }
 
     #[inline(always)]
+    unsafe fn nonzero_bits(self) -> u64 {
+        let mut bits = 0;
+        let mut i = 0;
+        while i < N {
+            bits |= u64::from(self.0[i] != 0.0) << i;
+            i += 1;
+        }
+        bits
+    }
+
+    #[inline(always)]
     unsafe fn transpose_8x8(from: *const f32, from_stride: usize, to: *mut f32, to_stride: usize) {
         for row in 0..8 {
             for col in 0..8 {

@@ -9,8 +9,6 @@ pub(crate) enum Start<'a> {
     Zero,
     /// One value a column, for all rows.
     Columns(&'a [f32]),
-    /// What the result holds already.
-    Result,
 }
 
 /// What becomes of a sum.
@@ -34,8 +32,6 @@ pub(crate) struct Product<'a> {
     pub a: &'a [f32],
     /// Distances in `a` from row to row and from term to term.
     pub a_strides: (usize, usize),
-    /// If `a` has the terms in blocks: terms of each, and the distance from block to block.
-    pub a_blocks: Option<(usize, usize)>,
     pub b: &'a [f32],
     /// Distance in `b` from term to term.
     pub b_stride: usize,
@@ -46,10 +42,6 @@ pub(crate) struct Product<'a> {
 }
 
 impl Product<'_> {
-    fn blocks(&self) -> (usize, usize) {
-        self.a_blocks.unwrap_or((self.n_terms, 0))
-    }
-
     /// Panics if an index would leave its slice.
     pub(super) fn check(&self) {
         let Self { n_rows, n_cols, n_terms, .. } = *self;
@@ -60,10 +52,8 @@ impl Product<'_> {
         }
         assert!(last(n_rows, self.result_stride) + n_cols <= self.result.len());
         if n_terms > 0 {
-            let ((row, term), (n_block, block)) = (self.a_strides, self.blocks());
-            let in_block = last(usize::min(n_block, n_terms), term);
-            let last_block = last(n_terms.div_ceil(n_block), block);
-            assert!(last(n_rows, row) + last_block + in_block < self.a.len());
+            let (row, term) = self.a_strides;
+            assert!(last(n_rows, row) + last(n_terms, term) < self.a.len());
             assert!(last(n_terms, self.b_stride) + n_cols <= self.b.len());
         }
         if let Start::Columns(columns) = self.start {
@@ -118,33 +108,26 @@ unsafe fn tile<L: Lanes, const ROWS: usize, const REGISTERS: usize>(
     row: usize,
     col: usize,
 ) {
-    let ((row_stride, term_stride), (n_block, block_stride)) = (p.a_strides, p.blocks());
+    let (row_stride, term_stride) = p.a_strides;
     // SAFETY: as `product`: rows row..row + ROWS and columns col..col + REGISTERS * N are inside.
     unsafe {
         let result = p.result.as_mut_ptr().add(row * p.result_stride + col);
-        let mut sums = start_sums::<L, ROWS, REGISTERS>(p, result, col);
-        let mut block = p.a.as_ptr().wrapping_add(row * row_stride);
+        let mut sums = start_sums::<L, ROWS, REGISTERS>(p.start, col);
+        let mut a = p.a.as_ptr().wrapping_add(row * row_stride);
         let mut b = p.b.as_ptr().wrapping_add(col);
-        let mut n_left = p.n_terms;
-        while n_left > 0 {
-            let n = usize::min(n_block, n_left);
-            let mut a = block;
-            for _ in 0..n {
-                let mut right = [L::splat(0.0); REGISTERS];
-                for (r, right) in right.iter_mut().enumerate() {
-                    *right = L::load(b.add(r * L::N));
-                }
-                for (m, sums) in sums.iter_mut().enumerate() {
-                    let left = L::splat(*a.add(m * row_stride));
-                    for (sum, right) in sums.iter_mut().zip(right) {
-                        *sum = left.fma(right, *sum);
-                    }
-                }
-                a = a.wrapping_add(term_stride);
-                b = b.wrapping_add(p.b_stride);
+        for _ in 0..p.n_terms {
+            let mut right = [L::splat(0.0); REGISTERS];
+            for (r, right) in right.iter_mut().enumerate() {
+                *right = L::load(b.add(r * L::N));
             }
-            block = block.wrapping_add(block_stride);
-            n_left -= n;
+            for (m, sums) in sums.iter_mut().enumerate() {
+                let left = L::splat(*a.add(m * row_stride));
+                for (sum, right) in sums.iter_mut().zip(right) {
+                    *sum = left.fma(right, *sum);
+                }
+            }
+            a = a.wrapping_add(term_stride);
+            b = b.wrapping_add(p.b_stride);
         }
         for (m, sums) in sums.into_iter().enumerate() {
             for (r, sum) in sums.into_iter().enumerate() {
@@ -155,26 +138,21 @@ unsafe fn tile<L: Lanes, const ROWS: usize, const REGISTERS: usize>(
 }
 
 /// # Safety
-/// As `product`; `result` is the tile's.
+/// As `product`: the tile's columns are inside.
 #[inline(always)]
 unsafe fn start_sums<L: Lanes, const ROWS: usize, const REGISTERS: usize>(
-    p: &Product<'_>,
-    result: *const f32,
+    start: Start<'_>,
     col: usize,
 ) -> [[L; REGISTERS]; ROWS] {
     // SAFETY: as `product`.
     unsafe {
-        let mut sums = [[L::splat(0.0); REGISTERS]; ROWS];
-        for (m, sums) in sums.iter_mut().enumerate() {
-            for (r, sum) in sums.iter_mut().enumerate() {
-                match p.start {
-                    Start::Zero => {}
-                    Start::Columns(columns) => *sum = L::load(columns.as_ptr().add(col + r * L::N)),
-                    Start::Result => *sum = L::load(result.add(m * p.result_stride + r * L::N)),
-                }
+        let mut row = [L::splat(0.0); REGISTERS];
+        if let Start::Columns(columns) = start {
+            for (r, sum) in row.iter_mut().enumerate() {
+                *sum = L::load(columns.as_ptr().add(col + r * L::N));
             }
         }
-        sums
+        [row; ROWS]
     }
 }
 

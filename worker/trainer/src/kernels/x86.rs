@@ -3,6 +3,7 @@
 use std::arch::x86_64::*;
 
 use super::lanes::Lanes;
+use super::x86_squares::{transpose_8x8, transpose_bits};
 use crate::exp::ROUND;
 
 #[derive(Clone, Copy)]
@@ -88,6 +89,15 @@ impl Lanes for Avx2 {
             let first = _mm256_slli_epi32::<23>(_mm256_add_epi32(half, bias));
             let second = _mm256_slli_epi32::<23>(_mm256_add_epi32(rest, bias));
             (Self(_mm256_castsi256_ps(first)), Self(_mm256_castsi256_ps(second)))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn nonzero_bits(self) -> u64 {
+        // SAFETY: see above.
+        unsafe {
+            let differs = _mm256_cmp_ps::<_CMP_NEQ_UQ>(self.0, _mm256_setzero_ps());
+            _mm256_movemask_ps(differs) as u64
         }
     }
 
@@ -235,6 +245,18 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
+    unsafe fn nonzero_bits(self) -> u64 {
+        // SAFETY: see above.
+        unsafe { _mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(self.0, _mm512_setzero_ps()).into() }
+    }
+
+    #[inline(always)]
+    unsafe fn transpose_bits(from: &[u64], to: &mut [u64]) {
+        // SAFETY: see above, and both have 64 words.
+        unsafe { transpose_bits(from, to) }
+    }
+
+    #[inline(always)]
     unsafe fn transpose_8x8(from: *const f32, from_stride: usize, to: *mut f32, to_stride: usize) {
         // SAFETY: see above.
         unsafe { transpose_8x8(from, from_stride, to, to_stride) }
@@ -283,39 +305,5 @@ impl Lanes for Avx512 {
     unsafe fn total(sums: __m512i) -> i32 {
         // SAFETY: see above.
         unsafe { _mm512_reduce_add_epi32(sums) }
-    }
-}
-
-/// In three rounds of exchanges: elements, pairs, halves.
-///
-/// # Safety
-/// AVX is present, and 8 x 8 elements are valid at both pointers.
-#[inline(always)]
-unsafe fn transpose_8x8(from: *const f32, from_stride: usize, to: *mut f32, to_stride: usize) {
-    // SAFETY: as the caller promises.
-    unsafe {
-        let mut rows = [_mm256_setzero_ps(); 8];
-        for (i, row) in rows.iter_mut().enumerate() {
-            *row = _mm256_loadu_ps(from.add(i * from_stride));
-        }
-        let mut pairs = rows;
-        for i in 0..4 {
-            pairs[2 * i] = _mm256_unpacklo_ps(rows[2 * i], rows[2 * i + 1]);
-            pairs[2 * i + 1] = _mm256_unpackhi_ps(rows[2 * i], rows[2 * i + 1]);
-        }
-        let mut fours = rows;
-        for i in 0..2 {
-            for j in 0..2 {
-                let (low, high) = (pairs[4 * i + j], pairs[4 * i + j + 2]);
-                fours[4 * i + 2 * j] = _mm256_shuffle_ps::<0b01_00_01_00>(low, high);
-                fours[4 * i + 2 * j + 1] = _mm256_shuffle_ps::<0b11_10_11_10>(low, high);
-            }
-        }
-        for i in 0..4 {
-            let first = _mm256_permute2f128_ps::<0x20>(fours[i], fours[i + 4]);
-            let second = _mm256_permute2f128_ps::<0x31>(fours[i], fours[i + 4]);
-            _mm256_storeu_ps(to.add(i * to_stride), first);
-            _mm256_storeu_ps(to.add((i + 4) * to_stride), second);
-        }
     }
 }

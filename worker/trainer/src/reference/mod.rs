@@ -138,7 +138,7 @@ impl PlainNetwork {
                     dropout.apply(step, below + 1, position, row);
                 }
             }
-            pass.sums.push(self.affine(layer, &rows, false));
+            pass.sums.push(self.affine(layer, &rows, true));
             pass.inputs.push(rows);
         }
         pass
@@ -179,7 +179,7 @@ impl PlainNetwork {
         }
         deltas.reverse();
         let gradients = (0..self.layers.len()).map(|index| {
-            let skips_zeros = index == 0 && self.data.is_sparse();
+            let skips_zeros = index > 0 || self.data.is_sparse();
             weight_gradient(
                 self.layers[index].shape,
                 &pass.inputs[index],
@@ -194,7 +194,8 @@ impl PlainNetwork {
     /// or not positive gets +0.
     fn input_gradient(&self, layer: &Layer, deltas: &Rows, inputs: &Rows) -> Rows {
         let element = |deltas: &[f32], input: usize, h: f32| {
-            let terms = deltas.iter().enumerate().map(|(o, &d)| (d, layer.weight(input, o)));
+            let terms = deltas.iter().enumerate().filter(|&(_, &d)| d != 0.0);
+            let terms = terms.map(|(o, &d)| (d, layer.weight(input, o)));
             let gradient = chain(0.0, terms);
             let gradient = self.dropout.map_or(gradient, |dropout| gradient * dropout.scale);
             if h > 0.0 { gradient } else { 0.0 }

@@ -189,7 +189,7 @@ fn without_a_validation_part_the_last_epoch_is_the_best() {
 #[test]
 fn work_is_counted_by_the_contracts_forms() {
     let data = Arc::new(without_validation(Generated::SPARSE));
-    let used: usize = (0..90).map(|row| data.train.nonzeros(row).unwrap().0.len()).sum();
+    let used: usize = (0..90).map(|row| data.train.n_used(row)).sum();
     let count = |kind, rate| -> TrialResult {
         let changes = [("epochs", Value::Count(1)), ("learning_rate", Value::Number(rate))];
         finish(trainer(&config(kind, &changes), &data))
