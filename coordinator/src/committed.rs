@@ -66,6 +66,12 @@ fn outcomes(plan: &Plan, trials: &[Trial], chance: Score) -> Vec<Outcome> {
 /// Plans the sweep file again, without its confirm trials. The data set itself is not needed: the
 /// manifest holds what planning must know of it.
 pub fn plan_grid(folder: &Path, manifest: &Manifest) -> anyhow::Result<Plan> {
+    check_numerics(folder, manifest)?;
+    plan(&folder.join("sweep.toml"), manifest)
+}
+
+/// Other rules give other bits, and other ids.
+pub fn check_numerics(folder: &Path, manifest: &Manifest) -> anyhow::Result<()> {
     let (found, known) = (manifest.numerics_version, trainer::NUMERICS_VERSION);
     if found != known {
         bail!(
@@ -73,7 +79,7 @@ pub fn plan_grid(folder: &Path, manifest: &Manifest) -> anyhow::Result<Plan> {
             folder.display()
         );
     }
-    plan(&folder.join("sweep.toml"), manifest)
+    Ok(())
 }
 
 pub fn read_manifest(folder: &Path) -> anyhow::Result<Manifest> {

@@ -19,7 +19,7 @@ use trainer::{Ending, EpochEnd, LayerWeights, PreparedData, Scale, Trainer, Tria
 
 use crate::{
     cli,
-    committed::read_manifest,
+    committed::{check_numerics, read_manifest},
     prepare::{self, Planned, Refusal},
     report_input,
     terminal::percent,
@@ -37,6 +37,7 @@ pub fn replay(arguments: &cli::Replay) -> Result<(), Refusal> {
     let isa = prepare::choose_isa()?;
     let folder = &arguments.folder;
     let manifest = read_manifest(folder)?;
+    check_numerics(folder, &manifest)?;
     let rows = report::read_results(folder, &manifest, &report_input::columns())
         .map_err(anyhow::Error::from)?;
     let data_folder = arguments.from.as_deref();

@@ -46,6 +46,11 @@ impl Workload {
 
 const N_INPUTS: usize = 784;
 const N_OUT: usize = 256;
+/// Outputs of the second layer, too one panel.
+const N_SECOND: usize = 128;
+/// Distances between rows of both layers' outputs, odd numbers of cache lines.
+const STRIDE: usize = N_OUT + 16;
+const SECOND_STRIDE: usize = N_SECOND + 16;
 /// Columns of a dense panel.
 const WIDTH: usize = 32;
 
@@ -81,11 +86,6 @@ fn strokes(n_rows: usize) -> CompressedRows {
     rows
 }
 
-/// Columns of a sparse panel.
-const PANEL: usize = 128;
-/// Distance between its rows of sums and deltas, an odd number of cache lines.
-const STRIDE: usize = PANEL + 16;
-
 /// The samples of a batch and what their forward pass writes.
 struct FirstLayer {
     all: CompressedRows,
@@ -106,10 +106,10 @@ impl FirstLayer {
         Self {
             all,
             samples,
-            weights: numbers(N_INPUTS * PANEL),
-            bias: numbers(PANEL),
+            weights: numbers(N_INPUTS * N_OUT),
+            bias: numbers(N_OUT),
             sums: Floats::zeros(n * STRIDE),
-            n_flops: 2 * n_values * PANEL,
+            n_flops: 2 * n_values * N_OUT,
         }
     }
 
@@ -117,7 +117,7 @@ impl FirstLayer {
         kernels.sparse_forward(SparseForward {
             source: Source::Samples { all: &self.all, samples: &mut self.samples, keeps: true },
             weights: &self.weights,
-            width: PANEL,
+            width: N_OUT,
             start: Start::Columns(&self.bias),
             sums: &mut self.sums,
             sums_stride: STRIDE,
@@ -145,7 +145,7 @@ fn sparse_gradient(kernels: &'static Kernels, n: usize) -> Workload {
             to: N_INPUTS,
             deltas: &deltas,
             deltas_stride: STRIDE,
-            width: PANEL,
+            width: N_OUT,
             result: &mut first.weights,
             finish: Finish::Descend { lr: 1e-9 },
         });
@@ -163,17 +163,21 @@ struct Units {
 
 impl Units {
     fn new(kernels: &Kernels, n: usize) -> Self {
-        let mut values = numbers(n * N_OUT);
-        for (i, x) in (0..).zip(values.iter_mut()) {
-            if draw(0, Purpose::Dropout, [0, 0, 0, i])[0] >> 31 == 0 {
-                *x = 0.0;
+        let mut values = numbers(n * STRIDE);
+        let mut n_active = 0;
+        for (row, values) in (0..).zip(values.chunks_exact_mut(STRIDE)) {
+            for (col, x) in (0..).zip(&mut values[..N_OUT]) {
+                let is_active = draw(0, Purpose::Dropout, [0, 0, row, col])[0] >> 31 == 1;
+                n_active += usize::from(is_active);
+                if !is_active {
+                    *x = 0.0;
+                }
             }
         }
-        let n_active = values.iter().filter(|&&x| x != 0.0).count();
         let mut active = Active::new(n, N_OUT);
         kernels.find_active(FindActive {
             rows: &values,
-            stride: N_OUT,
+            stride: STRIDE,
             n_rows: n,
             n_cols: N_OUT,
             active: &mut active,
@@ -183,14 +187,14 @@ impl Units {
     }
 
     fn rows(&self) -> ActiveRows<'_> {
-        ActiveRows { values: &self.values, stride: N_OUT, active: &self.active }
+        ActiveRows { values: &self.values, stride: STRIDE, active: &self.active }
     }
 
     fn by_input(&self) -> ByInput<'_> {
         ByInput {
             active: &self.active,
             values: &self.values,
-            sample_stride: N_OUT,
+            sample_stride: STRIDE,
             input_stride: 1,
         }
     }
@@ -199,17 +203,17 @@ impl Units {
 /// The second layer's sums.
 fn unit_forward(kernels: &'static Kernels, n: usize) -> Workload {
     let units = Units::new(kernels, n);
-    let (weights, bias) = (numbers(N_OUT * PANEL), numbers(PANEL));
-    let mut sums = Floats::zeros(n * STRIDE);
-    let n_flops = 2 * units.n_active * PANEL;
+    let (weights, bias) = (numbers(N_OUT * N_SECOND), numbers(N_SECOND));
+    let mut sums = Floats::zeros(n * SECOND_STRIDE);
+    let n_flops = 2 * units.n_active * N_SECOND;
     let run = move || {
         kernels.sparse_forward(SparseForward {
             source: Source::Units(units.rows()),
             weights: &weights,
-            width: PANEL,
+            width: N_SECOND,
             start: Start::Columns(&bias),
             sums: &mut sums,
-            sums_stride: STRIDE,
+            sums_stride: SECOND_STRIDE,
         });
     };
     Workload { name: "units forward", n_flops, run: Box::new(run) }
@@ -218,17 +222,17 @@ fn unit_forward(kernels: &'static Kernels, n: usize) -> Workload {
 /// The second layer's gradient, applied at once.
 fn unit_gradient(kernels: &'static Kernels, n: usize) -> Workload {
     let units = Units::new(kernels, n);
-    let deltas = numbers(n * STRIDE);
-    let mut weights = Floats::zeros(N_OUT * PANEL);
-    let n_flops = 2 * units.n_active * PANEL;
+    let deltas = numbers(n * SECOND_STRIDE);
+    let mut weights = Floats::zeros(N_OUT * N_SECOND);
+    let n_flops = 2 * units.n_active * N_SECOND;
     let run = move || {
         kernels.sparse_gradient(SparseGradient {
             inputs: units.by_input(),
             from: 0,
             to: N_OUT,
             deltas: &deltas,
-            deltas_stride: STRIDE,
-            width: PANEL,
+            deltas_stride: SECOND_STRIDE,
+            width: N_SECOND,
             result: &mut weights,
             finish: Finish::Descend { lr: 1e-9 },
         });
@@ -236,17 +240,17 @@ fn unit_gradient(kernels: &'static Kernels, n: usize) -> Workload {
     Workload { name: "units gradient with descent", n_flops, run: Box::new(run) }
 }
 
-/// A dense layer's sums of one panel.
+/// A dense first layer's sums of one panel.
 fn forward(kernels: &'static Kernels, n: usize) -> Workload {
-    let (inputs, weights) = (numbers(n * N_OUT), numbers(N_OUT * WIDTH));
+    let (inputs, weights) = (numbers(n * N_INPUTS), numbers(N_INPUTS * WIDTH));
     let (bias, mut result) = (numbers(WIDTH), Floats::zeros(n * WIDTH));
     let run = move || {
         kernels.product(Product {
             n_rows: n,
             n_cols: WIDTH,
-            n_terms: N_OUT,
+            n_terms: N_INPUTS,
             a: &inputs,
-            a_strides: (N_OUT, 1),
+            a_strides: (N_INPUTS, 1),
             b: &weights,
             b_stride: WIDTH,
             start: Start::Columns(&bias),
@@ -255,20 +259,20 @@ fn forward(kernels: &'static Kernels, n: usize) -> Workload {
             finish: Finish::Store,
         });
     };
-    Workload { name: "dense forward", n_flops: 2 * n * N_OUT * WIDTH, run: Box::new(run) }
+    Workload { name: "dense forward", n_flops: 2 * n * N_INPUTS * WIDTH, run: Box::new(run) }
 }
 
-/// A dense layer's gradient of one panel, applied at once.
+/// A dense first layer's gradient of one panel, applied at once.
 fn descent(kernels: &'static Kernels, n: usize) -> Workload {
-    let (inputs, deltas) = (numbers(n * N_OUT), numbers(n * WIDTH));
-    let mut weights = Floats::zeros(N_OUT * WIDTH);
+    let (inputs, deltas) = (numbers(n * N_INPUTS), numbers(n * WIDTH));
+    let mut weights = Floats::zeros(N_INPUTS * WIDTH);
     let run = move || {
         kernels.product(Product {
-            n_rows: N_OUT,
+            n_rows: N_INPUTS,
             n_cols: WIDTH,
             n_terms: n,
             a: &inputs,
-            a_strides: (1, N_OUT),
+            a_strides: (1, N_INPUTS),
             b: &deltas,
             b_stride: WIDTH,
             start: Start::Zero,
@@ -278,7 +282,7 @@ fn descent(kernels: &'static Kernels, n: usize) -> Workload {
         });
     };
     let name = "dense gradient with descent";
-    Workload { name, n_flops: 2 * n * N_OUT * WIDTH, run: Box::new(run) }
+    Workload { name, n_flops: 2 * n * N_INPUTS * WIDTH, run: Box::new(run) }
 }
 
 /// Of one chunk; a division or a root counts one.

@@ -54,7 +54,7 @@ pub enum Ending {
     },
 }
 
-/// Work by the contract's form of each product, whatever path ran it.
+/// Work by the contract's forms, whatever path ran it.
 #[derive(Clone, Copy, Debug, PartialEq, Default)]
 pub struct Work {
     pub n_steps: u64,
@@ -64,7 +64,8 @@ pub struct Work {
     pub probe_samples: u64,
     /// Multiply-adds if every product were dense and every probe a full forward pass.
     pub macs_textbook: u64,
-    /// Multiply-adds of the contract's forms (sparse first layer, Gram form).
+    /// Multiply-adds without a sparse first layer's zero inputs, line searches by the Gram form; of
+    /// layers above all, although they leave out zeros too.
     pub macs_executed: u64,
     /// Refused probes per step, over all steps; `None` unless the optimizer is a line search.
     pub backtracks: Option<Backtracks>,

@@ -1,4 +1,4 @@
-//! Counts a trial's work by the contract's form of each product, the same on every path.
+//! Counts a trial's work by the contract's forms, the same on every path.
 
 use crate::config::TrainConfig;
 use crate::data::PreparedData;

@@ -92,8 +92,8 @@ impl Gathered {
     }
 }
 
-/// The rows that are gathered next: asked for a few at a time, because many requests at once would
-/// hold up the step under way.
+/// The rows that are gathered next. Their values are asked for a few rows at a time, because many
+/// requests at once would hold up the step under way.
 #[derive(Debug)]
 pub(crate) struct Upcoming {
     rows: Vec<u32>,

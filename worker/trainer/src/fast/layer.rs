@@ -41,8 +41,6 @@ pub(crate) struct Scratch {
     pub active: Active,
     /// A panel of weights transposed.
     pub weights: Floats,
-    /// Deltas `[output][sample]`.
-    pub deltas: Floats,
 }
 
 impl Layer {
@@ -135,9 +133,9 @@ impl Layer {
             active: &mut scratch.active,
         });
         let rows = ActiveRows { values: deltas, stride, active: &scratch.active };
-        let turned = Panels::turned(LayerShape { n_in: n_out, n_out: n_in });
+        let transposed = Panels::transposed(self.panels.shape);
         let out_stride = row_stride(n_in);
-        for to in turned.iter() {
+        for to in transposed.iter() {
             let weights = &mut scratch.weights[..n_out * to.width];
             for from in self.panels.iter() {
                 kernels.transpose(Transpose {

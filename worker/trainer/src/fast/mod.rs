@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use batch::{Asked, EVALUATION_ROWS, Gathered, Upcoming};
 use layer::{Input, Layer, Scratch};
-use panels::{Panels, SPARSE_WIDTH, padded, row_stride};
+use panels::{Panels, TRANSPOSED_WIDTH, padded};
 use search::Line;
 
 use crate::config::TrainConfig;
@@ -45,7 +45,7 @@ pub(crate) struct FastNetwork {
     line: Option<Line>,
 }
 
-/// Parts of a forward pass that the next rows are asked for in.
+/// Parts of a forward pass that the next rows' values are asked for in.
 const N_SHARES: usize = 2;
 
 /// Which numbers a forward pass takes above the first layer.
@@ -86,8 +86,7 @@ impl FastNetwork {
             batch: Gathered::new(&data, capacity, batch_size),
             scratch: Scratch {
                 active: Active::new(trained, widest),
-                weights: Floats::zeros(widest * SPARSE_WIDTH),
-                deltas: Floats::zeros(widest * row_stride(batch_size)),
+                weights: Floats::zeros(widest * TRANSPOSED_WIDTH),
             },
             line: is_searched.then(|| Line::new(batch_size, &data, layers[0].stride())),
             layers,

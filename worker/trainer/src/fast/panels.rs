@@ -8,8 +8,10 @@ use crate::network::LayerShape;
 pub(crate) const LINE: usize = 16;
 /// Of a dense first layer: the width of the widest register tile.
 const DENSE_WIDTH: usize = 32;
-/// Of layers that leave out zeros: a quarter of the registers, so that a block has more inputs.
-pub(crate) const SPARSE_WIDTH: usize = 256;
+/// Of layers that leave out zeros: what the sparse kernels hold at most in registers.
+const SPARSE_WIDTH: usize = 256;
+/// Of transposed weights: half of that, so that more of them fit into the cache.
+pub(crate) const TRANSPOSED_WIDTH: usize = 128;
 
 /// Rounded up to whole cache lines.
 pub(crate) fn padded(n: usize) -> usize {
@@ -42,12 +44,14 @@ pub(crate) struct Panel {
 }
 
 impl Panels {
-    pub(crate) fn turned(shape: LayerShape) -> Self {
-        Self { shape, full_width: 128 }
-    }
-
     pub(crate) fn new(shape: LayerShape, is_sparse: bool) -> Self {
         Self { shape, full_width: if is_sparse { SPARSE_WIDTH } else { DENSE_WIDTH } }
+    }
+
+    /// Of the transposed weights of a layer.
+    pub(crate) fn transposed(LayerShape { n_in, n_out }: LayerShape) -> Self {
+        let shape = LayerShape { n_in: n_out, n_out: n_in };
+        Self { shape, full_width: TRANSPOSED_WIDTH }
     }
 
     /// Numbers in all panels, padding included.

@@ -26,6 +26,8 @@ pub(crate) struct Line {
 struct Gram {
     /// Row-major, rows of `padded(n)`.
     matrix: Floats,
+    /// The first layer's deltas transposed: `[output][sample]`, rows of `padded(n)`.
+    deltas: Floats,
     /// The first layer's deltas times their transpose, likewise.
     delta_products: Floats,
     source: GramSource,
@@ -59,6 +61,7 @@ impl Line {
         let n_inputs = data.n_inputs();
         let gram = || Gram {
             matrix: Floats::zeros(capacity * capacity),
+            deltas: Floats::zeros(stride * capacity),
             delta_products: Floats::zeros(capacity * capacity),
             source: match data.train_bytes {
                 Some(_) => GramSource::Pixels {
@@ -215,10 +218,10 @@ impl FastNetwork {
             from_stride: stride,
             n_rows: n,
             n_cols: n_out,
-            to: &mut self.scratch.deltas,
+            to: &mut gram.deltas,
             to_stride: width,
         });
-        self.delta_products(&mut gram.delta_products);
+        self.delta_products(gram);
         let mut sum = LaneSum::new();
         self.kernels.column_sums(ColumnSums {
             sums: sum.lanes_mut(),
@@ -232,9 +235,10 @@ impl FastNetwork {
         if total > 0.0 { total } else { 0.0 }
     }
 
-    /// The first layer's deltas times their transpose, which the scratch holds: the upper half, and
-    /// the lower from it, because either factor may come first.
-    fn delta_products(&self, products: &mut Floats) {
+    /// The first layer's deltas times their transpose: the upper half, and the lower from it, because
+    /// either factor may come first.
+    fn delta_products(&self, gram: &mut Gram) {
+        let Gram { deltas: transposed, delta_products: products, .. } = gram;
         let n = self.batch.len();
         let (width, stride) = (padded(n), self.layers[0].stride());
         for from in (0..n).step_by(MIRRORED_ROWS) {
@@ -245,7 +249,7 @@ impl FastNetwork {
                 n_terms: self.layers[0].panels.shape.n_out,
                 a: &self.deltas[0][from * stride..],
                 a_strides: (stride, 1),
-                b: &self.scratch.deltas[from..],
+                b: &transposed[from..],
                 b_stride: width,
                 start: Start::Zero,
                 result: &mut products[from * width + from..],

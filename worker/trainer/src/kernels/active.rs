@@ -2,11 +2,13 @@
 //! passes over the zeros without looking at them.
 
 use super::lanes::Lanes;
+use super::sparse_forward::rows_fit;
 
 pub(super) const WORD: usize = u64::BITS as usize;
 
-/// Rows are samples, columns the units of a layer. A bit says that the number is not zero; no bit
-/// lies outside the rows and columns, so that kernels need not look at every one.
+/// Rows are samples, columns the units of a layer. A bit says that the number is not zero. No row
+/// below `n_rows` has a bit outside the columns, and after `turn` no column one outside the rows, so
+/// that kernels need not look at every bit.
 #[derive(Debug)]
 pub(crate) struct Active {
     n_rows: usize,
@@ -59,6 +61,7 @@ impl Active {
         let words = self.by_row[self.n_rows..].iter_mut().step_by(self.max_rows);
         words.zip(bits).for_each(|(word, &bits)| *word = bits);
         self.n_rows += 1;
+        self.is_turned = false;
     }
 
     pub(super) fn n_rows(&self) -> usize {
@@ -124,7 +127,8 @@ impl FindActive<'_> {
     /// Panics if an index would leave its slice.
     pub(super) fn check(&self) {
         let padded = self.n_cols.next_multiple_of(16);
-        assert!(padded <= self.stride && self.n_rows * self.stride <= self.rows.len());
+        assert!(padded <= self.stride);
+        assert!(rows_fit(self.n_rows, self.stride, padded, self.rows.len()));
         let Active { max_rows, max_cols, .. } = *self.active;
         assert!(self.n_rows <= max_rows && self.n_cols <= max_cols, "more than there is room for");
     }

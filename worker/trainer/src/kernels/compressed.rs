@@ -37,15 +37,17 @@ impl CompressedRows {
 
     /// Appends a row with a value for each input.
     pub(crate) fn push(&mut self, row: impl Iterator<Item = f32>) {
-        let (first, start) = (self.records.len(), self.values.len());
-        self.records.resize(first + self.record_words(), 0);
+        let start = self.values.len();
+        let n_words = self.record_words();
+        let mut bits = vec![0; n_words - 1];
         row.take(self.n_inputs).enumerate().for_each(|(input, value)| {
             if value != 0.0 {
-                self.records[first + 1 + input / WORD] |= 1 << (input % WORD);
+                bits[input / WORD] |= 1 << (input % WORD);
                 self.values.push(value);
             }
         });
-        self.records[first] = (start as u64) << LENGTH_BITS | (self.values.len() - start) as u64;
+        self.records.push((start as u64) << LENGTH_BITS | (self.values.len() - start) as u64);
+        self.records.extend(bits);
     }
 
     fn record_words(&self) -> usize {
@@ -90,7 +92,7 @@ pub(crate) struct SampleRows {
     pub(super) active: Active,
     /// Where each sample's values begin.
     pub(super) starts: Vec<usize>,
-    /// Where the last of all ends.
+    /// The furthest end of any.
     values_end: usize,
     /// Scratch of the forward pass: what it has come to.
     pub(super) cursors: Vec<usize>,
@@ -128,9 +130,15 @@ impl SampleRows {
         }
     }
 
-    /// Panics if the samples were not gathered from these rows.
+    /// Panics if the samples could lead out of these rows.
     pub(super) fn check(&self, all: &CompressedRows) {
         assert!(self.values_end <= all.values.len() && self.active.n_cols() == all.n_inputs);
+    }
+
+    /// Whether the samples by input have room.
+    pub(super) fn has_room_by_input(&self) -> bool {
+        let n_inputs = self.by_input.len() / self.by_input_stride;
+        self.active.n_rows() <= self.by_input_stride && self.active.n_cols() <= n_inputs
     }
 
     /// What the weight gradient reads, after a forward pass that kept it.

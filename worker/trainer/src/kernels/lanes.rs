@@ -37,7 +37,7 @@ pub(super) trait Lanes: Copy {
     unsafe fn select_less(a: Self, b: Self, yes: Self, no: Self) -> Self;
     /// For whole n in the low bits of n + `ROUND`: 2^(n >> 1) and 2^(n - (n >> 1)).
     unsafe fn powers_of_2(shifted: Self) -> (Self, Self);
-    /// Bit i says that lane i is not zero; a NaN is not.
+    /// Bit i says that lane i is not zero, which a NaN is not either.
     unsafe fn nonzero_bits(self) -> u64;
 
     /// Bit c of word r becomes bit r of word c; both have 64 words.

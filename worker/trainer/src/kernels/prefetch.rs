@@ -1,6 +1,7 @@
 //! Asking for memory before it is read.
 
-/// Asks for the cache lines of a slice, which will be read soon.
+/// Asks for the cache lines of a slice, which will be read soon (but for its last, if it begins within
+/// a line).
 pub(crate) fn prefetch<T>(slice: &[T]) {
     slice.chunks(64 / size_of::<T>()).for_each(|line| prefetch_line(line.as_ptr()));
 }

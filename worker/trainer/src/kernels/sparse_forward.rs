@@ -56,7 +56,8 @@ pub(crate) struct SparseForward<'a> {
 
 /// Whether `n_rows` rows of `n_cols` elements at this distance lie within so many.
 pub(super) fn rows_fit(n_rows: usize, stride: usize, n_cols: usize, len: usize) -> bool {
-    n_rows == 0 || (n_rows - 1) * stride + n_cols <= len
+    let last = n_rows.saturating_sub(1).checked_mul(stride);
+    n_rows == 0 || last.and_then(|last| last.checked_add(n_cols)).is_some_and(|end| end <= len)
 }
 
 impl Source<'_> {
@@ -89,11 +90,11 @@ impl SparseForward<'_> {
             }
             Source::Samples { all, samples, keeps } => {
                 samples.check(all);
-                assert!(!keeps || active.n_rows() <= samples.by_input_stride);
+                assert!(!keeps || samples.has_room_by_input());
             }
         }
         assert!(self.width.is_multiple_of(16) && self.width > 0);
-        assert!(active.n_cols() * self.width <= self.weights.len());
+        assert!(rows_fit(active.n_cols(), self.width, self.width, self.weights.len()));
         assert!(rows_fit(active.n_rows(), self.sums_stride, self.width, self.sums.len()));
         if let Start::Columns(columns) = self.start {
             assert!(self.width <= columns.len());
@@ -125,6 +126,9 @@ pub(super) unsafe fn forward<L: Lanes>(p: &mut SparseForward<'_>) {
 }
 
 /// The columns from `col` on that R registers hold; returns where the next begin.
+///
+/// # Safety
+/// As `forward`; the columns are within the width.
 #[inline(always)]
 unsafe fn columns<L: Lanes, const R: usize>(p: &mut SparseForward<'_>, col: usize) -> usize {
     if let Source::Samples { samples, .. } = &mut p.source {
@@ -145,6 +149,9 @@ unsafe fn columns<L: Lanes, const R: usize>(p: &mut SparseForward<'_>, col: usiz
 }
 
 /// A row's inputs of these words.
+///
+/// # Safety
+/// As `columns`; the row and the words are those of the bits.
 #[inline(always)]
 unsafe fn row_of_block<L: Lanes, const R: usize>(
     p: &mut SparseForward<'_>,
@@ -161,15 +168,11 @@ unsafe fn row_of_block<L: Lanes, const R: usize>(
             return;
         }
         let out = p.sums.as_mut_ptr().add(row * p.sums_stride + col);
-        let mut sums = [L::splat(0.0); R];
-        for (r, sum) in sums.iter_mut().enumerate() {
-            let at = r * L::N;
-            match p.start {
-                _ if words.start > 0 => *sum = L::load(out.add(at)),
-                Start::Columns(columns) => *sum = L::load(columns.as_ptr().add(col + at)),
-                Start::Zero => {}
-            }
-        }
+        let mut sums = match p.start {
+            _ if words.start > 0 => load::<L, R>(out),
+            Start::Columns(columns) => load(columns.as_ptr().add(col)),
+            Start::Zero => [L::splat(0.0); R],
+        };
         match &mut p.source {
             Source::Units(ActiveRows { values, stride, active }) => {
                 let values = values.as_ptr().add(row * *stride);
@@ -204,6 +207,20 @@ unsafe fn row_of_block<L: Lanes, const R: usize>(
     }
 }
 
+/// # Safety
+/// R registers can be read there, and the caller enables the instruction set of `L`.
+#[inline(always)]
+unsafe fn load<L: Lanes, const R: usize>(from: *const f32) -> [L; R] {
+    // SAFETY: as the caller promises.
+    unsafe {
+        let mut registers = [L::splat(0.0); R];
+        for (r, register) in registers.iter_mut().enumerate() {
+            *register = L::load(from.add(r * L::N));
+        }
+        registers
+    }
+}
+
 impl SampleRows {
     /// Asks for values of a row that comes soon.
     #[inline(always)]
@@ -226,7 +243,8 @@ impl Weights {
     /// Adds the weights of the inputs that these words of a row have, times the inputs' values.
     ///
     /// # Safety
-    /// There are weights for every input.
+    /// The row and the words are those of the bits, there are weights for every input, and the caller
+    /// enables the instruction set of `L`.
     #[inline(always)]
     unsafe fn add_to<L: Lanes, const R: usize>(
         self,

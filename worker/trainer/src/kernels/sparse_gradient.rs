@@ -44,12 +44,13 @@ impl SparseGradient<'_> {
         let ByInput { active, values, sample_stride, input_stride } = self.inputs;
         let (n, n_inputs) = (active.n_rows(), active.n_cols());
         assert!(active.is_turned(), "old bits by input may lie outside");
-        let last_input = n_inputs.saturating_sub(1) * input_stride;
-        assert!(rows_fit(n, sample_stride, 1 + last_input, values.len()));
+        let last_sample = n.saturating_sub(1).checked_mul(sample_stride);
+        let room = last_sample.and_then(|last| values.len().checked_sub(last)).expect("values fit");
+        assert!(n == 0 || rows_fit(n_inputs, input_stride, 1, room));
         assert!(self.width.is_multiple_of(16));
         assert!(self.from <= self.to && self.to <= n_inputs);
         assert!(rows_fit(n, self.deltas_stride, self.width, self.deltas.len()));
-        assert!((self.to - self.from) * self.width <= self.result.len());
+        assert!(rows_fit(self.to - self.from, self.width, self.width, self.result.len()));
     }
 }
 
@@ -75,6 +76,9 @@ pub(super) unsafe fn gradient<L: Lanes>(p: &mut SparseGradient<'_>) {
 }
 
 /// The samples of these words; `GOES_ON` adds them to sums that are stored.
+///
+/// # Safety
+/// As `gradient`; the words are within those of a column.
 #[inline(always)]
 unsafe fn block<L: Lanes, const GOES_ON: bool>(p: &mut SparseGradient<'_>, words: Range<usize>) {
     // As many columns as let the block's deltas stay in the cache.
@@ -97,6 +101,10 @@ unsafe fn block<L: Lanes, const GOES_ON: bool>(p: &mut SparseGradient<'_>, words
     }
 }
 
+/// The columns from `col` on that R registers hold; returns where the next begin.
+///
+/// # Safety
+/// As `block`; the columns are within the width.
 #[inline(always)]
 unsafe fn columns<L: Lanes, const R: usize, const GOES_ON: bool>(
     p: &mut SparseGradient<'_>,

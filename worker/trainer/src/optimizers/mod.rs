@@ -68,11 +68,11 @@ impl Update {
         Self { l2: None, keep: None, ..self }
     }
 
-    /// The rate, if this is w = fma(-rate, g, w) alone: then a row whose gradient is +0 stays as it
-    /// is and need not be visited.
+    /// The rate, if this is w = fma(-rate, g, w) alone and the rate is finite as f32: then a row whose
+    /// gradient is +0 stays as it is and need not be visited.
     pub(crate) fn plain_rate(&self) -> Option<f32> {
         match *self {
-            Self { rule: Rule::Sgd { lr }, l2: None, keep: None } => Some(lr),
+            Self { rule: Rule::Sgd { lr }, l2: None, keep: None } => lr.is_finite().then_some(lr),
             _ => None,
         }
     }

@@ -112,8 +112,8 @@ impl PlainNetwork {
         }
     }
 
-    /// Rows of samples through all layers. The first layer skips zeros in the sparse form; dropout
-    /// acts in training steps alone.
+    /// Rows of samples through all layers. A dense first layer takes all terms, others skip
+    /// zeros; dropout acts in training steps alone.
     fn forward(&self, samples: Rows, training_step: Option<u64>) -> Forward {
         let sums = self.affine(&self.layers[0], &samples, self.data.is_sparse());
         self.forward_from(

@@ -30,7 +30,7 @@ label_smoothing=0000000000000000
 learning_rate=3f847ae147ae147b
 n_train=50000
 n_valid=10000
-numerics=1
+numerics=2
 optimizer=adam
 patience=4
 scale=unit
@@ -51,9 +51,9 @@ fn ids_are_golden() {
     assert_eq!(
         ids,
         [
-            "9abef0586cf94e144fbdaefbb32b148d0069b2c26b2f44fa33bcb3996572df27",
-            "6cce0c44041526bf14f95e2ee15f6ee3d4cdf2bcb7f40e369c45604b22a62194",
-            "c6f0dbaa6095f57bbebade2cf535e1feb01bd6ddabd42104b0e395e4b3dfcbc2"
+            "5ae547cd71b7dfc1478d21cd302a20231c5f422ed8954687f914191a8d14aedd",
+            "462e1abd86615c24fde5e4846956bd26e51968b5bc6b69c62c8da3d8765c0938",
+            "3f67ff1fa9848e0e045d5a5231c9a788c617dcb4b5738a78bb8bd021f8c7660b"
         ]
     );
 }
