@@ -117,6 +117,7 @@ impl FirstLayer {
         kernels.sparse_forward(SparseForward {
             source: Source::Samples { all: &self.all, samples: &mut self.samples, keeps: true },
             weights: &self.weights,
+            weights_stride: N_OUT,
             width: N_OUT,
             start: Start::Columns(&self.bias),
             sums: &mut self.sums,
@@ -210,6 +211,7 @@ fn unit_forward(kernels: &'static Kernels, n: usize) -> Workload {
         kernels.sparse_forward(SparseForward {
             source: Source::Units(units.rows()),
             weights: &weights,
+            weights_stride: N_SECOND,
             width: N_SECOND,
             start: Start::Columns(&bias),
             sums: &mut sums,

@@ -74,6 +74,7 @@ impl Layer {
             kernels.sparse_forward(SparseForward {
                 source: source.again(),
                 weights: self.panel(&numbers.weights, panel),
+                weights_stride: panel.width,
                 width: panel.width,
                 start: Start::Columns(&numbers.bias[panel.first_col..]),
                 sums: &mut out[panel.first_col..],
@@ -136,20 +137,22 @@ impl Layer {
         let transposed = Panels::transposed(self.panels.shape);
         let out_stride = row_stride(n_in);
         for to in transposed.iter() {
-            let weights = &mut scratch.weights[..n_out * to.width];
+            let to_stride = row_stride(to.width);
+            let weights = &mut scratch.weights[..n_out * to_stride];
             for from in self.panels.iter() {
                 kernels.transpose(Transpose {
                     from: &self.panel(&self.current.weights, from)[to.first_col * from.width..],
                     from_stride: from.width,
                     n_rows: to.n_cols,
                     n_cols: from.n_cols,
-                    to: &mut weights[from.first_col * to.width..],
-                    to_stride: to.width,
+                    to: &mut weights[from.first_col * to_stride..],
+                    to_stride,
                 });
             }
             kernels.sparse_forward(SparseForward {
                 source: Source::Units(rows),
                 weights,
+                weights_stride: to_stride,
                 width: to.width,
                 start: Start::Zero,
                 sums: &mut out[to.first_col..],

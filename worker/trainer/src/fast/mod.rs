@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use batch::{Asked, EVALUATION_ROWS, Gathered, Upcoming};
 use layer::{Input, Layer, Scratch};
-use panels::{Panels, TRANSPOSED_WIDTH, padded};
+use panels::{Panels, TRANSPOSED_WIDTH, padded, row_stride};
 use search::Line;
 
 use crate::config::TrainConfig;
@@ -86,7 +86,7 @@ impl FastNetwork {
             batch: Gathered::new(&data, capacity, batch_size),
             scratch: Scratch {
                 active: Active::new(trained, widest),
-                weights: Floats::zeros(widest * TRANSPOSED_WIDTH),
+                weights: Floats::zeros(widest * row_stride(TRANSPOSED_WIDTH)),
             },
             line: is_searched.then(|| Line::new(batch_size, &data, layers[0].stride())),
             layers,

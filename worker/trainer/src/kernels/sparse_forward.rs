@@ -46,8 +46,9 @@ pub(crate) enum Source<'a> {
 #[derive(Debug)]
 pub(crate) struct SparseForward<'a> {
     pub source: Source<'a>,
-    /// Row-major, one row of `width` an input.
+    /// Row-major, one row of `width` an input, at this distance.
     pub weights: &'a [f32],
+    pub weights_stride: usize,
     pub width: usize,
     pub start: Start<'a>,
     pub sums: &'a mut [f32],
@@ -94,7 +95,7 @@ impl SparseForward<'_> {
             }
         }
         assert!(self.width.is_multiple_of(16) && self.width > 0);
-        assert!(rows_fit(active.n_cols(), self.width, self.width, self.weights.len()));
+        assert!(rows_fit(active.n_cols(), self.weights_stride, self.width, self.weights.len()));
         assert!(rows_fit(active.n_rows(), self.sums_stride, self.width, self.sums.len()));
         if let Start::Columns(columns) = self.start {
             assert!(self.width <= columns.len());
@@ -137,7 +138,7 @@ unsafe fn columns<L: Lanes, const R: usize>(p: &mut SparseForward<'_>, col: usiz
     }
     let (n_rows, n_words) = (p.source.active().n_rows(), p.source.active().row_words());
     let block = usize::max(1, CACHE_FLOATS / (R * L::N * WORD));
-    let weights = Weights { first: p.weights.as_ptr().wrapping_add(col), width: p.width };
+    let weights = Weights { first: p.weights.as_ptr().wrapping_add(col), stride: p.weights_stride };
     for begin in (0..n_words).step_by(block) {
         let words = begin..usize::min(begin + block, n_words);
         for row in 0..n_rows {
@@ -236,7 +237,7 @@ impl SampleRows {
 #[derive(Clone, Copy)]
 struct Weights {
     first: *const f32,
-    width: usize,
+    stride: usize,
 }
 
 impl Weights {
@@ -259,7 +260,7 @@ impl Weights {
                 for bit in active.of_row(row, word) {
                     let input = WORD * word + bit;
                     let x = L::splat(value(input));
-                    let weights = self.first.add(input * self.width);
+                    let weights = self.first.add(input * self.stride);
                     for (r, sum) in sums.iter_mut().enumerate() {
                         *sum = x.fma(L::load(weights.add(r * L::N)), *sum);
                     }
