@@ -35,7 +35,7 @@ pub(crate) struct FastNetwork {
     layers: Vec<Layer>,
     /// What each layer gave, through ReLU and dropout but for the last: the logits.
     outputs: Vec<Floats>,
-    /// Which of them are not zero, but for the logits.
+    /// Which of them are not zero; the logits have none.
     active: Vec<Active>,
     /// Gradients of the layers' sums.
     deltas: Vec<Floats>,
@@ -77,7 +77,7 @@ impl FastNetwork {
             targets: Targets::smoothed(config.label_smoothing, data.n_classes()),
             dropout: Dropout::new(config.dropout, config.seed),
             outputs: layers.iter().map(rows).collect(),
-            active: layers
+            active: layers[..layers.len() - 1]
                 .iter()
                 .map(|layer| Active::new(capacity, layer.panels.shape.n_out))
                 .collect(),

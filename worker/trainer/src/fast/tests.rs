@@ -173,6 +173,28 @@ fn an_infinite_delta_that_meets_a_zero_changes_nothing() {
     }
 }
 
+/// A finite rate that is infinite as f32 turns zero gradients into NaN, so no row may be left out.
+#[test]
+fn a_rate_that_is_infinite_as_f32_reaches_every_weight() {
+    let data = Generated::SPARSE.prepare(Scale::Unit);
+    let config = config(OptimizerKind::Sgd, &[("learning_rate", Value::Number(1e39))]);
+    let parameters = initial_parameters(1, &layer_shapes(&config, &data));
+    let batch = Batch { rows: &[0], next_rows: &[], step: 1, wants_norm: false };
+    let is_nan = |network: &mut dyn Network| -> Vec<bool> {
+        network.write_parameters(&parameters);
+        network.step(batch, &mut OptimizerState::new(&config, 10));
+        let mut after = parameters.clone();
+        network.read_parameters(&mut after);
+        after.iter().map(|w| w.is_nan()).collect()
+    };
+    let reference = is_nan(&mut PlainNetwork::new(&config, Arc::clone(&data)));
+    assert!(reference.contains(&true) && reference.contains(&false));
+    for isa in Isa::available() {
+        let fast = is_nan(&mut FastNetwork::new(&config, Arc::clone(&data), isa));
+        assert!(fast == reference, "{}", isa.name());
+    }
+}
+
 /// Infinite weights, activations and deltas meet zeros, which are left out and hide them.
 #[test]
 fn numbers_that_leave_the_finite_range() {

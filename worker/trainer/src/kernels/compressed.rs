@@ -152,3 +152,30 @@ impl SampleRows {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::isa::Isa;
+    use crate::kernels::{Source, SparseForward, Start};
+
+    /// The bits have room for 128 inputs then, but the samples by input for 65 alone.
+    #[test]
+    #[should_panic(expected = "has_room_by_input")]
+    fn samples_of_more_inputs_than_they_have_room_for_are_refused() {
+        let mut all = CompressedRows::with_capacity(100, 1, 100);
+        all.push((0..100).map(|_| 1.0));
+        let mut samples = SampleRows::new(65, 1, 1);
+        samples.gather(&all, &[0]);
+        let (weights, mut sums) = (Floats::zeros(100 * 16), Floats::zeros(16));
+        Kernels::of(Isa::Portable).sparse_forward(SparseForward {
+            source: Source::Samples { all: &all, samples: &mut samples, keeps: true },
+            weights: &weights,
+            weights_stride: 16,
+            width: 16,
+            start: Start::Zero,
+            sums: &mut sums,
+            sums_stride: 16,
+        });
+    }
+}
