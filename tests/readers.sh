@@ -18,4 +18,5 @@ if [ -z "${SWEEP_PYTHON:-}" ]; then
     fi
     export SWEEP_PYTHON="$venv/bin/python"
 fi
-exec cargo test --locked -p e2e --test readers -- --nocapture
+# With `--workspace`, because of one package alone other features, and so all of polars, would be built.
+exec cargo test --locked --workspace --test readers -- --nocapture

@@ -1,12 +1,10 @@
 //! Whatever the texts from files, workers and data are, a report's pages and pictures have the very
 //! elements that plain words give, and its tables their rows and columns.
 
-mod built;
-mod sample;
-
-use built::{Files, build, text};
 use report::input::{Axis, Column, ColumnKind, Input, State, Value};
-use sample::Shape;
+
+use crate::built::{Files, build, text};
+use crate::sample::Shape;
 
 const HOSTILE: [&str; 7] = [
     "a|b `c` <script>alert(1)</script> [x](javascript:y)\n# h \u{202e}\u{0}\u{7} =1+1,\"q\"",

@@ -1,5 +1,7 @@
 //! A made-up sweep of any size: smooth in its hyperparameters, noisy in its seed, always the same.
 
+pub(crate) mod awkward;
+
 use report::input::{
     Axis, Cell, Column, ColumnKind, Compare, DataFacts, Done, Ending, Epoch, HeatmapSpec,
     Hypothesis, Input, Metric, Phase, Provenance, State, Timing, Trial, Value, Work, WorkerFacts,

@@ -1,17 +1,15 @@
 //! What the report says, on sweeps whose scores are set by hand.
 
-#[path = "../built/mod.rs"]
-mod built;
 mod confirm;
 mod costs;
 mod recompute;
-#[path = "../sample/mod.rs"]
-mod sample;
 mod verdicts;
 
 use report::Built;
 use report::input::{Compare, Ending, Input, Phase, State, Trial};
-use sample::{Shape, input};
+
+use crate::built::{build, text};
+use crate::sample::{Shape, input};
 
 const GRID: [[f64; 3]; 2] = [[0.980, 0.981, 0.982], [0.950, 0.960, 0.970]];
 const FRESH: [[f64; 3]; 2] = [[0.970, 0.972, 0.974], [0.960, 0.961, 0.962]];
@@ -73,8 +71,8 @@ fn score(trial: &mut Trial, accuracy: f64, loss: f64) {
 }
 
 fn report(input: &Input) -> (Built, String) {
-    let (built, files) = built::build(input);
-    (built, built::text(&files, "report.md").to_string())
+    let (built, files) = build(input);
+    (built, text(&files, "report.md").to_string())
 }
 
 fn page(input: &Input) -> String {

@@ -1,12 +1,11 @@
 //! What a report's tables say can be read back: the trials come out as they went in.
 
-mod sample;
-
 use std::path::Path;
 
 use report::input::{Ending, State};
 use report::{Manifest, ReportError, read_trials, results_csv};
-use sample::{Shape, input};
+
+use crate::sample::{Shape, input};
 
 fn shape() -> Shape {
     Shape { learning_rates: vec![0.1, 1.0], n_epochs: 2, n_seeds: 2, ..Shape::usual() }

@@ -2,7 +2,7 @@
 
 use report::input::{Ending, Input, Metric, State, Value};
 
-use crate::sample::{Shape, input};
+use super::{Shape, input};
 
 const LONG: &str = "backtracking-with-a-name-that-somebody-made-far-too-long-for-any-axis";
 

@@ -1,19 +1,17 @@
 //! Two small sweeps with every kind of outcome, whose page, figures and rows are compared byte for
 //! byte with those committed in `tests/golden`. After a change that is meant:
-//! `UPDATE_GOLDENS=1 cargo test -p report --test golden`.
-
-mod built;
-mod sample;
+//! `UPDATE_GOLDENS=1 cargo test -p report golden`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use built::{Files, build, text};
 use report::input::{Ending, Input, Phase, State, Trial, Value};
-use sample::{Shape, input};
 
-const HOW: &str = "If that is meant: UPDATE_GOLDENS=1 cargo test -p report --test golden";
+use crate::built::{Files, build, text};
+use crate::sample::{Shape, input};
+
+const HOW: &str = "If that is meant: UPDATE_GOLDENS=1 cargo test -p report golden";
 
 /// Three rates and three depths of two optimizers with three seeds: sgd diverges at the largest rate
 /// in deep networks, one trial collapsed, one point is missing.

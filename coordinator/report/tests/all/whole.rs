@@ -1,14 +1,12 @@
 //! Whole reports: the same bytes every time, honest when something is missing.
 
-mod built;
-mod sample;
-
 use std::collections::BTreeSet;
 
-use built::{Files, build, text};
 use report::ReportError;
 use report::input::{Ending, Metric, State, Trial, WorkerFacts};
-use sample::{Shape, input};
+
+use crate::built::{Files, build, text};
+use crate::sample::{Shape, input};
 
 fn small() -> Shape {
     Shape {

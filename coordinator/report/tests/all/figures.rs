@@ -1,13 +1,11 @@
 //! Every figure of sweeps that are hard to draw: nothing leaves the picture, no text lies on another.
 
-#[path = "sample/awkward.rs"]
-mod awkward;
-mod sample;
-
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use report::input::{Ending, Input, State};
+
+use crate::sample::awkward;
 
 /// A text of a figure with the room it takes.
 struct Text {
