@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use report::input::{Ending, Input, State};
 
-use crate::sample::awkward;
+use crate::sample::{Shape, awkward, input};
 
 /// A text of a figure with the room it takes.
 struct Text {
@@ -130,9 +130,8 @@ fn outliers_stand_on_the_border() {
 
 #[test]
 fn nothing_is_drawn_from_test_figures() {
-    let shape =
-        sample::Shape { learning_rates: vec![0.1, 0.5], n_epochs: 2, ..sample::Shape::usual() };
-    let one = sample::input(&shape);
+    let shape = Shape { learning_rates: vec![0.1, 0.5], n_epochs: 2, ..Shape::usual() };
+    let one = input(&shape);
     let mut other = one.clone();
     for (index, trial) in other.trials.iter_mut().enumerate() {
         let State::Done(done) = &mut trial.state else { continue };

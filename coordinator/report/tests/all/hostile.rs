@@ -4,7 +4,7 @@
 use report::input::{Axis, Column, ColumnKind, Input, State, Value};
 
 use crate::built::{Files, build, text};
-use crate::sample::Shape;
+use crate::sample::{Shape, input};
 
 const HOSTILE: [&str; 7] = [
     "a|b `c` <script>alert(1)</script> [x](javascript:y)\n# h \u{202e}\u{0}\u{7} =1+1,\"q\"",
@@ -26,7 +26,7 @@ fn named(name: &str) -> Input {
         n_seeds: 2,
         ..Shape::usual()
     };
-    let mut input = sample::input(&shape);
+    let mut input = input(&shape);
     let set = |text: &mut String| *text = name.to_string();
     set(&mut input.name);
     set(&mut input.description);

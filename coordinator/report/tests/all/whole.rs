@@ -272,12 +272,12 @@ fn loss_as_metric_prefers_the_lower() {
 
 #[test]
 fn values_that_do_not_fit_the_columns_are_an_error() {
-    let mut input = input(&one_trial());
-    input.trials[0].values.pop();
+    let mut short = input(&one_trial());
+    short.trials[0].values.pop();
     let folder = tempfile::tempdir().unwrap();
-    let error = report::build(&input, folder.path()).unwrap_err();
+    let error = report::build(&short, folder.path()).unwrap_err();
     assert!(matches!(error, ReportError::Shape { found: 5, expected: 6, .. }), "{error}");
     let nowhere = folder.path().join("missing");
-    let error = report::build(&sample::input(&one_trial()), &nowhere).unwrap_err();
+    let error = report::build(&input(&one_trial()), &nowhere).unwrap_err();
     assert!(error.to_string().contains("cannot write"), "{error}");
 }
