@@ -5,7 +5,7 @@ use std::time::Instant;
 use crate::isa::Isa;
 use crate::kernels::{
     Active, ActiveRows, ByInput, CompressedRows, Elements, FindActive, Finish, Floats, Kernels,
-    PixelProducts, Product, SampleRows, Source, SparseForward, SparseGradient, Start,
+    PixelBlock, PixelGram, Product, SampleRows, Source, SparseForward, SparseGradient, Start,
 };
 use crate::optimizers::{Rule, Update};
 use crate::rng::{Purpose, draw};
@@ -65,7 +65,7 @@ pub fn workloads(isa: Isa, batch_size: usize) -> Vec<Workload> {
         unit_forward(kernels, batch_size),
         unit_gradient(kernels, batch_size),
         adam(kernels),
-        pixel_products(kernels, batch_size),
+        pixel_gram(kernels, batch_size),
     ]
 }
 
@@ -301,20 +301,16 @@ fn adam(kernels: &'static Kernels) -> Workload {
     Workload { name: "adam", n_flops: 12 * N, run: Box::new(run) }
 }
 
-/// The exact Gram matrix of the batch's images, in integers.
-fn pixel_products(kernels: &'static Kernels, n: usize) -> Workload {
-    let stride = N_INPUTS.next_multiple_of(32);
-    let pixels: Vec<i16> =
-        (0..n.next_multiple_of(4) * stride).map(|i| (i * 31 % 256) as i16).collect();
-    let mut products = vec![0; n * n];
+/// The Gram matrix of the batch's images, in integers.
+fn pixel_gram(kernels: &'static Kernels, n: usize) -> Workload {
+    let n_blocks = PixelBlock::n_of(N_INPUTS);
+    let block = |i: usize| PixelBlock(std::array::from_fn(|k| (i * 31 + k * 17) as u8));
+    let pixels: Vec<_> = (0..n.next_multiple_of(4) * n_blocks).map(block).collect();
+    let mut gram = numbers(n * n);
     let run = move || {
-        kernels.pixel_products(PixelProducts {
-            pixels: &pixels,
-            n_rows: n,
-            stride,
-            products: &mut products,
-        });
+        let (gram, gram_stride) = (&mut gram[..], n);
+        kernels.pixel_gram(PixelGram { pixels: &pixels, n_images: n, n_blocks, gram, gram_stride });
     };
     let n_flops = n * (n + 1) * N_INPUTS;
-    Workload { name: "pixel products", n_flops, run: Box::new(run) }
+    Workload { name: "pixel gram", n_flops, run: Box::new(run) }
 }

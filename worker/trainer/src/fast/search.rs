@@ -5,11 +5,11 @@ use super::panels::padded;
 use super::{FastNetwork, Weights};
 use crate::data::PreparedData;
 use crate::kernels::{
-    self, Along, ColumnSums, Finish, Floats, PixelProducts, Product, Start, Transpose,
+    self, Along, ColumnSums, Finish, Floats, PixelBlock, PixelGram, Product, Start, Transpose,
 };
 use crate::network::{Batch, Search};
 use crate::optimizers::OptimizerState;
-use crate::reference::{PIXEL_ONE, uses_gram_form};
+use crate::reference::uses_gram_form;
 use crate::sum::LaneSum;
 
 /// The first layer's sums as a function of the step size: sums - eta * slopes.
@@ -35,25 +35,15 @@ struct Gram {
 
 #[derive(Debug)]
 enum GramSource {
-    Pixels {
-        pixels: Vec<i16>,
-        products: Vec<u32>,
-    },
+    /// Image by image.
+    Pixels(Vec<PixelBlock>),
     /// Samples `[sample][input]` and `[input][sample]`.
-    Floats {
-        rows: Floats,
-        columns: Floats,
-    },
+    Floats { rows: Floats, columns: Floats },
 }
 
 /// Rows of a symmetric product that are computed before the next ones leave out what they mirror;
 /// a multiple of 16.
 const MIRRORED_ROWS: usize = 32;
-
-/// Pixels of a row, rounded up to what the integer kernels read at once.
-fn pixel_stride(n_inputs: usize) -> usize {
-    n_inputs.next_multiple_of(32)
-}
 
 impl Line {
     pub(super) fn new(batch_size: usize, data: &PreparedData, stride: usize) -> Self {
@@ -64,10 +54,10 @@ impl Line {
             deltas: Floats::zeros(stride * capacity),
             delta_products: Floats::zeros(capacity * capacity),
             source: match data.train_bytes {
-                Some(_) => GramSource::Pixels {
-                    pixels: vec![0; capacity * pixel_stride(n_inputs)],
-                    products: vec![0; capacity * capacity],
-                },
+                Some(_) => {
+                    let n_blocks = capacity * PixelBlock::n_of(n_inputs);
+                    GramSource::Pixels(vec![PixelBlock::ZEROS; n_blocks])
+                }
                 None => GramSource::Floats {
                     rows: Floats::zeros(capacity * n_inputs),
                     columns: Floats::zeros(capacity * n_inputs),
@@ -88,6 +78,17 @@ impl Line {
         for &row in rows {
             kernels::prefetch(&bytes[row as usize * n_inputs..][..n_inputs]);
         }
+    }
+}
+
+/// The rest of the last block stays zero.
+fn copy_pixels(image: &[u8], blocks: &mut [PixelBlock]) {
+    let (whole, rest) = image.as_chunks();
+    for (block, pixels) in blocks.iter_mut().zip(whole) {
+        block.0 = *pixels;
+    }
+    if let Some(last) = blocks.get_mut(whole.len()) {
+        last.0[..rest.len()].copy_from_slice(rest);
     }
 }
 
@@ -162,20 +163,14 @@ impl FastNetwork {
         let (n, n_inputs) = (rows.len(), self.data.n_inputs());
         let width = padded(n);
         match (&mut gram.source, &self.data.train_bytes) {
-            (GramSource::Pixels { pixels, products }, Some(bytes)) => {
-                let stride = pixel_stride(n_inputs);
-                for (&row, out) in rows.iter().zip(pixels.chunks_exact_mut(stride)) {
-                    let row = &bytes[row as usize * n_inputs..][..n_inputs];
-                    out.iter_mut().zip(row).for_each(|(out, &byte)| *out = byte.into());
+            (GramSource::Pixels(pixels), Some(bytes)) => {
+                let n_blocks = PixelBlock::n_of(n_inputs);
+                for (&row, blocks) in rows.iter().zip(pixels.chunks_exact_mut(n_blocks)) {
+                    copy_pixels(&bytes[row as usize * n_inputs..][..n_inputs], blocks);
                 }
-                let p = PixelProducts { pixels, n_rows: n, stride, products };
-                self.kernels.pixel_products(p);
-                let rows = gram.matrix.chunks_exact_mut(width).zip(products.chunks_exact(n));
-                for (out, exact) in rows.take(n) {
-                    for (k, &exact) in out.iter_mut().zip(exact) {
-                        *k = (exact + PIXEL_ONE) as f32 * (1.0 / PIXEL_ONE as f32);
-                    }
-                }
+                let (gram, gram_stride) = (&mut gram.matrix[..], width);
+                let p = PixelGram { pixels, n_images: n, n_blocks, gram, gram_stride };
+                self.kernels.pixel_gram(p);
             }
             (GramSource::Floats { rows: dense, columns }, _) => {
                 for (&row, out) in rows.iter().zip(dense.chunks_exact_mut(n_inputs)) {
@@ -204,7 +199,7 @@ impl FastNetwork {
                 });
                 gram.matrix[..n * width].iter_mut().for_each(|k| *k += 1.0);
             }
-            (GramSource::Pixels { .. }, None) => unreachable!("the source follows the data"),
+            (GramSource::Pixels(_), None) => unreachable!("the source follows the data"),
         }
     }
 

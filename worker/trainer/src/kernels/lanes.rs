@@ -17,10 +17,6 @@ pub(super) trait Lanes: Copy {
     const SPARSE_REGISTERS: usize;
     /// Sixteen running f64 sums.
     type Sums: Copy;
-    /// Running i32 sums of products of i16.
-    type Ints: Copy;
-    /// Products of i16 that one `add_products` covers.
-    const INTS: usize;
 
     unsafe fn splat(x: f32) -> Self;
     unsafe fn load(from: *const f32) -> Self;
@@ -53,10 +49,6 @@ pub(super) trait Lanes: Copy {
     unsafe fn store_sums(sums: Self::Sums, to: *mut f64);
     /// Adds f64(a[i]) * f64(b[i]) (exact) to sum i, for 16 i.
     unsafe fn add_to_sums(sums: Self::Sums, a: *const f32, b: *const f32) -> Self::Sums;
-
-    unsafe fn zero_ints() -> Self::Ints;
-    unsafe fn add_products(sums: Self::Ints, a: *const i16, b: *const i16) -> Self::Ints;
-    unsafe fn total(sums: Self::Ints) -> i32;
 
     /// The twin of `exp32`, operation by operation.
     #[inline(always)]

@@ -9,6 +9,7 @@ mod elementwise;
 mod lanes;
 mod pages;
 mod peak;
+mod pixels;
 mod portable;
 mod prefetch;
 mod product;
@@ -20,6 +21,8 @@ mod transpose;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 #[cfg(target_arch = "x86_64")]
+mod x86_pixels;
+#[cfg(target_arch = "x86_64")]
 mod x86_squares;
 
 pub(crate) use active::{Active, FindActive};
@@ -27,9 +30,10 @@ pub(crate) use buffer::Floats;
 pub(crate) use compressed::{CompressedRows, SampleRows};
 pub(crate) use elementwise::{Along, Elements, Mask};
 pub(crate) use pages::vec_in_huge_pages;
+pub(crate) use pixels::{PixelBlock, PixelGram};
 pub(crate) use prefetch::prefetch;
 pub(crate) use product::{Finish, Product, Start};
-pub(crate) use reduce::{ColumnSums, PixelProducts};
+pub(crate) use reduce::ColumnSums;
 pub(crate) use rounding::assert_default_rounding;
 pub(crate) use sparse_forward::{ActiveRows, Source, SparseForward};
 pub(crate) use sparse_gradient::{ByInput, SparseGradient};
@@ -52,7 +56,7 @@ pub(crate) struct Kernels {
     relu: unsafe fn(&mut [f32]),
     exp_below: unsafe fn(&mut [f32], f32),
     column_sums: unsafe fn(&mut ColumnSums<'_>),
-    pixel_products: unsafe fn(&mut PixelProducts<'_>),
+    pixel_gram: unsafe fn(&mut PixelGram<'_>),
     fma_loop: unsafe fn(usize) -> usize,
 }
 
@@ -123,9 +127,9 @@ macro_rules! compile_kernels {
                 unsafe { reduce::column_sums::<$lanes>(p) }
             }
             $(#[$features])*
-            unsafe fn pixel_products(p: &mut PixelProducts<'_>) {
+            unsafe fn pixel_gram(p: &mut PixelGram<'_>) {
                 // SAFETY: the caller checked the slices and has the instruction set.
-                unsafe { reduce::pixel_products::<$lanes>(p) }
+                unsafe { pixels::pixel_gram::<$lanes>(p) }
             }
 
             $(#[$features])*
@@ -134,7 +138,7 @@ macro_rules! compile_kernels {
                 unsafe { peak::fma_loop::<$lanes>(n_rounds) }
             }
 
-            pub(super) static KERNELS: Kernels = Kernels {
+            pub(super) const KERNELS: Kernels = Kernels {
                 product,
                 sparse_forward,
                 sparse_gradient,
@@ -147,7 +151,7 @@ macro_rules! compile_kernels {
                 relu,
                 exp_below,
                 column_sums,
-                pixel_products,
+                pixel_gram,
                 fma_loop,
             };
         }
@@ -169,6 +173,17 @@ compile_kernels!(
     target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,bmi1,fma")
 );
 
+/// Of CPUs with AVX-512 that have VNNI, too; their entries are the same.
+#[cfg(target_arch = "x86_64")]
+const WITH_VNNI: Kernels = Kernels { pixel_gram: vnni_pixel_gram, ..for_avx512::KERNELS };
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
+unsafe fn vnni_pixel_gram(p: &mut PixelGram<'_>) {
+    // SAFETY: the caller checked the slices and has the instruction set.
+    unsafe { pixels::pixel_gram::<x86_pixels::Vnni>(p) }
+}
+
 impl Kernels {
     /// Panics if this CPU lacks the instruction set; `Isa::choose` gives none that it lacks.
     pub(crate) fn of(isa: Isa) -> &'static Self {
@@ -177,6 +192,8 @@ impl Kernels {
             Isa::Portable => &for_portable::KERNELS,
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2 => &for_avx2::KERNELS,
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 if std::arch::is_x86_feature_detected!("avx512vnni") => &WITH_VNNI,
             #[cfg(target_arch = "x86_64")]
             Isa::Avx512 => &for_avx512::KERNELS,
             #[cfg(not(target_arch = "x86_64"))]
@@ -257,10 +274,10 @@ impl Kernels {
         unsafe { (self.column_sums)(&mut p) }
     }
 
-    pub(crate) fn pixel_products(&self, mut p: PixelProducts<'_>) {
+    pub(crate) fn pixel_gram(&self, mut p: PixelGram<'_>) {
         p.check();
         // SAFETY: as in `product`.
-        unsafe { (self.pixel_products)(&mut p) }
+        unsafe { (self.pixel_gram)(&mut p) }
     }
 
     /// Multiply-adds without memory; returns the number of operations.

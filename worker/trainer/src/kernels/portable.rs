@@ -1,6 +1,7 @@
 //! Lanes without intrinsics: an array of eight, which compilers turn into registers where they can.
 
 use super::lanes::Lanes;
+use super::pixels::PixelLanes;
 use crate::exp::ROUND;
 
 const N: usize = 8;
@@ -26,8 +27,6 @@ impl Lanes for Array {
     const TILE_ROWS: usize = 4;
     const SPARSE_REGISTERS: usize = 8;
     type Sums = [f64; 16];
-    type Ints = [i32; 16];
-    const INTS: usize = 16;
 
     #[inline(always)]
     unsafe fn splat(x: f32) -> Self {
@@ -131,28 +130,35 @@ impl Lanes for Array {
         }
         sums
     }
+}
+
+impl PixelLanes for Array {
+    type Sums = [u32; 16];
+    const N: usize = 16;
+    const OFFSET: u8 = 0;
+    const TILE_ROWS: usize = 2;
 
     #[inline(always)]
-    unsafe fn zero_ints() -> [i32; 16] {
+    unsafe fn zero() -> [u32; 16] {
         [0; 16]
     }
     #[inline(always)]
-    unsafe fn add_products(mut sums: [i32; 16], a: *const i16, b: *const i16) -> [i32; 16] {
+    unsafe fn add_products(mut sums: [u32; 16], a: *const u8, b: *const u8) -> [u32; 16] {
         let mut i = 0;
         while i < 16 {
-            // SAFETY: the caller promises 16 readable i16 each.
+            // SAFETY: the caller promises 16 readable pixels each.
             let (a, b) = unsafe { (*a.add(i), *b.add(i)) };
-            sums[i] += i32::from(a) * i32::from(b);
+            sums[i] = sums[i].wrapping_add(u32::from(a) * u32::from(b));
             i += 1;
         }
         sums
     }
     #[inline(always)]
-    unsafe fn total(sums: [i32; 16]) -> i32 {
+    unsafe fn total(sums: [u32; 16]) -> u32 {
         let mut total = 0;
         let mut i = 0;
         while i < 16 {
-            total += sums[i];
+            total = sums[i].wrapping_add(total);
             i += 1;
         }
         total

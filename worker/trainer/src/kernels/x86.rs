@@ -19,8 +19,6 @@ impl Lanes for Avx2 {
     const TILE_ROWS: usize = 4;
     const SPARSE_REGISTERS: usize = 8;
     type Sums = [__m256d; 4];
-    type Ints = __m256i;
-    const INTS: usize = 16;
 
     #[inline(always)]
     unsafe fn splat(x: f32) -> Self {
@@ -138,30 +136,6 @@ impl Lanes for Avx2 {
         }
         sums
     }
-
-    #[inline(always)]
-    unsafe fn zero_ints() -> __m256i {
-        // SAFETY: see above.
-        unsafe { _mm256_setzero_si256() }
-    }
-    #[inline(always)]
-    unsafe fn add_products(sums: __m256i, a: *const i16, b: *const i16) -> __m256i {
-        // SAFETY: see above.
-        unsafe {
-            let (a, b) = (_mm256_loadu_si256(a.cast()), _mm256_loadu_si256(b.cast()));
-            _mm256_add_epi32(sums, _mm256_madd_epi16(a, b))
-        }
-    }
-    #[inline(always)]
-    unsafe fn total(sums: __m256i) -> i32 {
-        // SAFETY: see above.
-        unsafe {
-            let four =
-                _mm_add_epi32(_mm256_castsi256_si128(sums), _mm256_extracti128_si256::<1>(sums));
-            let two = _mm_add_epi32(four, _mm_shuffle_epi32::<0b01_00_11_10>(four));
-            _mm_cvtsi128_si32(_mm_add_epi32(two, _mm_shuffle_epi32::<0b10_11_00_01>(two)))
-        }
-    }
 }
 
 impl Lanes for Avx512 {
@@ -169,8 +143,6 @@ impl Lanes for Avx512 {
     const TILE_ROWS: usize = 8;
     const SPARSE_REGISTERS: usize = 16;
     type Sums = [__m512d; 2];
-    type Ints = __m512i;
-    const INTS: usize = 32;
 
     #[inline(always)]
     unsafe fn splat(x: f32) -> Self {
@@ -286,24 +258,5 @@ impl Lanes for Avx512 {
             }
         }
         sums
-    }
-
-    #[inline(always)]
-    unsafe fn zero_ints() -> __m512i {
-        // SAFETY: see above.
-        unsafe { _mm512_setzero_si512() }
-    }
-    #[inline(always)]
-    unsafe fn add_products(sums: __m512i, a: *const i16, b: *const i16) -> __m512i {
-        // SAFETY: see above.
-        unsafe {
-            let (a, b) = (_mm512_loadu_si512(a.cast()), _mm512_loadu_si512(b.cast()));
-            _mm512_add_epi32(sums, _mm512_madd_epi16(a, b))
-        }
-    }
-    #[inline(always)]
-    unsafe fn total(sums: __m512i) -> i32 {
-        // SAFETY: see above.
-        unsafe { _mm512_reduce_add_epi32(sums) }
     }
 }
