@@ -18,5 +18,6 @@ if [ -z "${SWEEP_PYTHON:-}" ]; then
     fi
     export SWEEP_PYTHON="$venv/bin/python"
 fi
-# With `--workspace`, because of one package alone other features, and so all of polars, would be built.
+# `--workspace`, because cargo unites the features of the packages it is asked for: for one alone it
+# would build polars again, with others.
 exec cargo test --locked --workspace --test readers -- --nocapture

@@ -1,6 +1,6 @@
 //! Two small sweeps with every kind of outcome, whose page, figures and rows are compared byte for
 //! byte with those committed in `tests/golden`. After a change that is meant:
-//! `UPDATE_GOLDENS=1 cargo test -p report golden`.
+//! `UPDATE_GOLDENS=1 cargo test -p report --test all golden`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -11,7 +11,7 @@ use report::input::{Ending, Input, Phase, State, Trial, Value};
 use crate::built::{Files, build, text};
 use crate::sample::{Shape, input};
 
-const HOW: &str = "If that is meant: UPDATE_GOLDENS=1 cargo test -p report golden";
+const HOW: &str = "If that is meant: UPDATE_GOLDENS=1 cargo test -p report --test all golden";
 
 /// Three rates and three depths of two optimizers with three seeds: sgd diverges at the largest rate
 /// in deep networks, one trial collapsed, one point is missing.

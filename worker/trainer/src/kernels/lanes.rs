@@ -1,5 +1,5 @@
 //! What a kernel needs of an instruction set: a register of f32 and a few operations on it. Every
-//! kernel is written once over this trait.
+//! kernel but that of pixels is written once over this trait.
 
 use super::active::transpose_bits;
 use crate::exp::{LARGEST, LN_2_HIGH, LN_2_LOW, LOG2_E, ROUND, SMALLEST, TERMS};

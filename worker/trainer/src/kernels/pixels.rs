@@ -3,8 +3,9 @@
 use crate::data::MAX_INPUTS;
 use crate::reference::PIXEL_ONE;
 
-/// What the pixels' kernel needs of an instruction set: a register of running sums modulo 2^32, which
-/// no sum of products exceeds in the end.
+/// What the pixels' kernel needs of an instruction set: a register of running sums modulo 2^32. They
+/// may wrap on the way; with what an offset takes off added again they are exact, because the largest
+/// images' products stay below 2^32.
 ///
 /// # Safety
 /// All methods: the CPU has the instruction set, and they are inlined into a function that enables
@@ -78,6 +79,9 @@ impl PixelGram<'_> {
 /// `check` passed, and the caller enables the instruction set of `L`.
 #[inline(always)]
 pub(super) unsafe fn pixel_gram<L: PixelLanes>(p: &mut PixelGram<'_>) {
+    const {
+        assert!(PixelBlock::LEN.is_multiple_of(L::N) && matches!(L::TILE_ROWS, 2 | 4));
+    }
     // SAFETY: as the caller promises.
     unsafe { if L::TILE_ROWS == 4 { tiles::<L, 4>(p) } else { tiles::<L, 2>(p) } }
 }
@@ -105,7 +109,7 @@ unsafe fn tiles<L: PixelLanes, const ROWS: usize>(p: &mut PixelGram<'_>) {
     }
 }
 
-/// What the tile's sums lack because of the offset: so many times the sum of each row's pixels.
+/// What the tile's sums lack: the offset times the sum of each row's pixels.
 ///
 /// # Safety
 /// As `pixel_gram`.
@@ -115,6 +119,7 @@ unsafe fn lacking<L: PixelLanes, const ROWS: usize>(p: &PixelGram<'_>, row: usiz
     if L::OFFSET == 0 {
         return lacking;
     }
+    // Ones, when the offset is taken off.
     let ones = PixelBlock([L::OFFSET + 1; PixelBlock::LEN]);
     for (i, lacking) in lacking.iter_mut().enumerate() {
         // SAFETY: the image's blocks are there, as `check` found.
@@ -172,18 +177,21 @@ mod tests {
 
     /// Every table of this CPU, the one for AVX-512 that lacks VNNI among them.
     fn tables() -> Vec<&'static Kernels> {
-        let mut tables: Vec<_> = Isa::available().into_iter().map(Kernels::of).collect();
+        let tables = Isa::available().into_iter().map(Kernels::of);
         #[cfg(target_arch = "x86_64")]
-        if Isa::available().contains(&Isa::Avx512) {
-            tables.push(&crate::kernels::for_avx512::KERNELS);
-        }
-        tables
+        let tables = {
+            let has_avx512 = Isa::available().contains(&Isa::Avx512);
+            tables.chain(has_avx512.then_some(&crate::kernels::for_avx512::KERNELS))
+        };
+        tables.collect()
     }
 
     /// Checks each entry against its definition, and that nothing beside the entries is written.
     fn check(n_images: usize, n_inputs: usize, pixel: impl Fn(usize, usize) -> u8) {
         let n_blocks = PixelBlock::n_of(n_inputs);
-        let mut pixels = vec![PixelBlock::ZEROS; n_images.next_multiple_of(TILE) * n_blocks];
+        // What fills up the last tile may hold anything.
+        let mut pixels = vec![PixelBlock([255; 64]); n_images.next_multiple_of(TILE) * n_blocks];
+        pixels[..n_images * n_blocks].fill(PixelBlock::ZEROS);
         for i in 0..n_images {
             for k in 0..n_inputs {
                 pixels[i * n_blocks + k / PixelBlock::LEN].0[k % PixelBlock::LEN] = pixel(i, k);
@@ -218,7 +226,8 @@ mod tests {
 
     #[test]
     fn sums_are_exact_up_to_the_largest_images_of_the_brightest_pixels() {
-        for n_inputs in [33_024, MAX_INPUTS] {
+        // The first two sums lie on both sides of 2^31.
+        for n_inputs in [33_024, 33_088, MAX_INPUTS] {
             check(5, n_inputs, |_, _| 255);
             check(5, n_inputs, |i, _| if i % 2 == 0 { 255 } else { 0 });
         }
