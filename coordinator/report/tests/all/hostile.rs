@@ -4,7 +4,8 @@
 use report::input::{Axis, Column, ColumnKind, Input, State, Value};
 
 use crate::built::{Files, build, text};
-use crate::sample::{Shape, input};
+use crate::sample::input;
+use crate::whole::small;
 
 const HOSTILE: [&str; 7] = [
     "a|b `c` <script>alert(1)</script> [x](javascript:y)\n# h \u{202e}\u{0}\u{7} =1+1,\"q\"",
@@ -18,15 +19,7 @@ const HOSTILE: [&str; 7] = [
 
 /// The sample sweep with one text in each place that files, workers and data may fill.
 fn named(name: &str) -> Input {
-    let shape = Shape {
-        learning_rates: vec![0.1, 1.0],
-        batch_sizes: vec![32],
-        depths: vec![1, 2],
-        n_epochs: 2,
-        n_seeds: 2,
-        ..Shape::usual()
-    };
-    let mut input = input(&shape);
+    let mut input = input(&small());
     let set = |text: &mut String| *text = name.to_string();
     set(&mut input.name);
     set(&mut input.description);

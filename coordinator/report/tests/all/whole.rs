@@ -8,7 +8,8 @@ use report::input::{Ending, Metric, State, Trial, WorkerFacts};
 use crate::built::{Files, build, text};
 use crate::sample::{Shape, input};
 
-fn small() -> Shape {
+/// Eight points of two seeds each.
+pub(crate) fn small() -> Shape {
     Shape {
         learning_rates: vec![0.1, 1.0],
         batch_sizes: vec![32],

@@ -1,5 +1,6 @@
 //! The fast kernels: each is written once over `Lanes` (that of pixels over `PixelLanes`), compiled
-//! once per instruction set, and reached through a table of functions that is chosen once. The one module with `unsafe`.
+//! once per instruction set, and reached through a table of functions that is chosen once. The one
+//! module with `unsafe`.
 #![allow(unsafe_code)]
 
 mod active;
