@@ -1,5 +1,7 @@
-//! The wire types and services of `sweep/v1/*.proto`, with the protocol's version and its size
-//! limits. Nothing else: each side converts to its own types in one file.
+//! The wire types and services of `sweep/v1/*.proto`, with the protocol's version, its size limits
+//! and the cleaning of foreign text. Each side converts to its own types in one file.
+
+pub mod text;
 
 #[expect(clippy::all, reason = "generated code")]
 mod generated {

@@ -9,6 +9,7 @@ use coordinator_core::{
     lease::{Lease, SessionId, TrialIndex, WorkerId},
     sweep::TrialId,
 };
+use proto::text::{clean_line, clean_lines};
 use trainer::{Backtracks, Ending, EpochRecord, Scale, StepSizes, TrialResult, Value, Work};
 
 use super::{Sweep, status::RpcError};
@@ -39,9 +40,9 @@ pub(super) fn join(request: proto::JoinRequest, sweep: &Sweep) -> Result<Join, R
         held: held.collect(),
         continues: is_ours && request.continues,
         facts: WorkerFacts {
-            name: cut(request.name, MAX_NAME_BYTES),
-            isa: cut(request.isa, MAX_NAME_BYTES),
-            cpu: cut(request.cpu, MAX_NAME_BYTES),
+            name: clean_line(&request.name, MAX_NAME_BYTES),
+            isa: clean_line(&request.isa, MAX_NAME_BYTES),
+            cpu: clean_line(&request.cpu, MAX_NAME_BYTES),
             n_slots: request.n_slots,
             local_index: request.local_index,
         },
@@ -260,15 +261,15 @@ fn finished(wire: proto::Finished, roster: &Roster) -> Option<Finished> {
             let result = trial_result(result, n_epochs).map(Box::new);
             result.map_err(|error| format!("the worker's result breaks a rule: {error}"))
         }
-        Some(Outcome::Failure(text)) => Err(cut(text, MAX_TEXT_BYTES)),
+        Some(Outcome::Failure(text)) => Err(clean_lines(&text, MAX_TEXT_BYTES)),
         None => Err("the worker handed in neither a result nor a cause".into()),
     };
     let timings = wire.timings.into_iter().map(|timing| event::Timing {
         epoch: timing.epoch,
         wall_s: finite_or_zero(timing.wall_s),
         cpu_s: finite_or_zero(timing.cpu_s),
-        worker: cut(timing.worker, MAX_NAME_BYTES),
-        isa: cut(timing.isa, MAX_NAME_BYTES),
+        worker: clean_line(&timing.worker, MAX_NAME_BYTES),
+        isa: clean_line(&timing.isa, MAX_NAME_BYTES),
         attempt: timing.attempt,
         n_slots_in_use: timing.n_slots_in_use,
     });
@@ -381,20 +382,6 @@ fn missing(field: &str) -> RpcError {
     RpcError::Malformed(format!("{field} is missing"))
 }
 
-/// At most so many bytes, cut between characters, without control characters that could write
-/// over a terminal.
-fn cut(text: String, max_bytes: usize) -> String {
-    let mut clean = String::new();
-    for c in text.chars() {
-        let c = if c.is_control() && c != '\n' { ' ' } else { c };
-        if max_bytes < clean.len() + c.len_utf8() {
-            break;
-        }
-        clean.push(c);
-    }
-    clean
-}
-
 fn millis(duration: Duration) -> u32 {
     u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
 }
@@ -402,12 +389,6 @@ fn millis(duration: Duration) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn texts_are_cut_between_characters_and_cleaned() {
-        assert_eq!(cut("aé\u{1b}[2Jb".into(), 5), "aé [");
-        assert_eq!(cut("é".into(), 1), "");
-    }
 
     #[test]
     fn results_with_other_numbers_than_finite_ones_are_refused() {

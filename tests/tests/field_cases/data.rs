@@ -1,0 +1,1 @@
+//! Data sets: sorted rows, classes that are missing, names and forms of files.

@@ -1,0 +1,1 @@
+//! Reports, replays and exports: what is best, what diverged, numbers as they are printed.

@@ -1,0 +1,1 @@
+//! Sweep files: keys that nothing uses, networks without layers, fine ranges.

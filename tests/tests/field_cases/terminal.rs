@@ -1,0 +1,1 @@
+//! Terminals, logs and streams: colours, widths, a reader that is gone.
