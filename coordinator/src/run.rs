@@ -182,7 +182,7 @@ impl Session {
                 }
                 code => code,
             },
-            () = signals.next() => Ok(EXIT_STOPPED),
+            _ = signals.next() => Ok(EXIT_STOPPED),
         }
     }
 
@@ -210,12 +210,14 @@ impl Session {
                     say("the time limit is reached: workers hand back what they train");
                     self.stop().await;
                 }
-                () = self.signals.next() => {
+                signal = self.signals.next() => {
                     if is_stopping {
                         restore_echo();
                         std::process::exit(EXIT_STOPPED.into());
                     }
-                    say("stopping: workers hand back what they train (again to stop at once)");
+                    say(&format!(
+                        "stopping ({signal}): workers hand back what they train (again to stop at once)"
+                    ));
                     self.stop().await;
                 }
                 _ = partial.tick(), if !is_stopping => self.partial_report(),

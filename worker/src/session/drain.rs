@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tokio::time::Instant;
-use tracing::info;
+use tracing::{info, warn};
 
 use super::Session;
 
@@ -28,11 +28,13 @@ pub(super) struct Drain {
 
 impl Session {
     /// The first signal asks for an orderly end, a second one ends the process at once.
-    pub(super) fn signalled(&mut self) {
+    pub(super) fn signalled(&mut self, signal: &str) {
         if self.drain.as_ref().is_some_and(|drain| drain.by_signal) {
             self.store();
+            warn!("stopped at once by {signal}; {}", self.left());
             std::process::exit(1);
         }
+        info!("{signal}: stopping in good order; a second signal stops at once");
         self.begin_drain(true);
     }
 

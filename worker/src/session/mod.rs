@@ -135,7 +135,7 @@ impl Session {
             }
             let wake_at = self.wake_at();
             tokio::select! {
-                () = signals.next() => self.signalled(),
+                signal = signals.next() => self.signalled(signal),
                 moved = self.traffic.moved() => self.moved(moved),
                 message = self.slots.message() => self.take_messages(message)?,
                 reply = completed(&mut self.call) => {
