@@ -4,9 +4,10 @@
 use annotate_snippets::{AnnotationKind, Element, Group, Level, Origin, Renderer, Snippet};
 use coordinator_core::sweep::Problem;
 use std::fs::File;
-use std::io::{IsTerminal, Read};
+use std::io::Read;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use worker::logging::color_on_stderr;
 
 /// Most bytes of a sweep file. People write them by hand; the largest useful one is far smaller.
 pub const MAX_SWEEP_FILE_BYTES: u64 = 4 << 20;
@@ -68,11 +69,6 @@ impl SweepText {
     pub fn print(&self, problems: &[Problem]) {
         eprint!("{}", self.render(problems, color_on_stderr()));
     }
-}
-
-/// Whether stderr takes colours: a terminal, and no `NO_COLOR` (<https://no-color.org>).
-pub fn color_on_stderr() -> bool {
-    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
 }
 
 fn group<'a>(problem: &'a Problem, path: &'a str, source: &'a str) -> Group<'a> {

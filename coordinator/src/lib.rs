@@ -36,7 +36,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use cli::{Bench, Command, Verb};
 use prepare::Refusal;
-use tracing_subscriber::{EnvFilter, filter::LevelFilter};
+use tracing_subscriber::filter::LevelFilter;
 
 /// The whole program. Local workers and reports run in children of the same executable.
 pub fn main() -> ExitCode {
@@ -93,13 +93,5 @@ fn start_logging(verbosity: u8) {
         1 => LevelFilter::INFO,
         _ => LevelFilter::DEBUG,
     };
-    let filter = EnvFilter::builder().with_default_directive(default.into()).from_env_lossy();
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_target(false)
-        // A closed stderr must not become a panic.
-        .log_internal_errors(false)
-        .with_ansi(diagnostics::color_on_stderr())
-        .with_writer(progress::make_writer)
-        .init();
+    worker::logging::start(default, progress::make_writer);
 }

@@ -66,6 +66,11 @@ pub fn local_worker(arguments: cli::LocalWorker) -> ExitCode {
         n_slots: arguments.slots,
         name: arguments.name,
         cache_dir: arguments.cache_dir,
+        // Its coordinator is this machine's own and has read the data set itself.
+        disk_limits: worker::DiskLimits {
+            max_dataset_bytes: u64::MAX,
+            ..worker::DiskLimits::default()
+        },
         stay: false,
         lost_after: Duration::from_secs(30 * 60),
         checkpoint_every: worker::CHECKPOINT_EVERY,

@@ -4,11 +4,7 @@
 //! File: SHA-256 of the rest, length of the timings (u32, little endian), the timings of the
 //! epochs done so far (a `Finished` message with nothing else in it), the trainer's checkpoint.
 
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{io, path::PathBuf};
 
 use bytes::Bytes;
 use prost::Message as _;
@@ -16,14 +12,15 @@ use proto::{Finished, Timing};
 use sha2::{Digest as _, Sha256};
 use tracing::warn;
 
-use crate::{agent::TrialId, faults, files, hex::hex};
+use crate::{agent::TrialId, faults, files, hex::hex, upkeep::Upkeep};
 
-/// Checkpoints of trials that never came back are dropped after this long.
-const KEPT_FOR: Duration = Duration::from_secs(14 * 24 * 60 * 60);
+/// A larger file was not written by a worker: the largest network's state takes less.
+const MAX_BYTES: u64 = 16 << 30;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Checkpoints {
     folder: PathBuf,
+    upkeep: Upkeep,
 }
 
 /// A checkpoint as it travels: the bytes of its file.
@@ -45,11 +42,13 @@ pub(crate) struct Checkpoint {
 }
 
 impl Checkpoints {
-    pub(crate) fn open(cache_dir: &Path) -> io::Result<Self> {
-        let folder = cache_dir.join("checkpoints");
-        fs::create_dir_all(&folder)?;
-        files::remove_older_than(&folder, KEPT_FOR);
-        Ok(Self { folder })
+    /// A folder that cannot be made is told now, and again whenever a checkpoint is not written.
+    pub(crate) fn open(upkeep: &Upkeep) -> Self {
+        let folder = upkeep.cache_dir().join("checkpoints");
+        if let Err(error) = files::make_folder(&folder) {
+            warn!("no checkpoints are kept: {error}");
+        }
+        Self { folder, upkeep: upkeep.clone() }
     }
 
     pub(crate) fn save(&self, trial_id: &TrialId, checkpoint: &Checkpoint) {
@@ -61,20 +60,40 @@ impl Checkpoints {
         for part in parts {
             hasher.update(part);
         }
-        let path = self.path(trial_id);
         if let Err(error) =
-            files::replace(&path, &[&hasher.finalize(), parts[0], parts[1], parts[2]])
+            self.write(trial_id, &[&hasher.finalize(), parts[0], parts[1], parts[2]])
         {
-            warn!("no checkpoint written to {}: {error}", path.display());
+            warn!("no checkpoint written to {}: {error}", self.path(trial_id).display());
         }
+    }
+
+    /// On a full disk older things make room first.
+    fn write(&self, trial_id: &TrialId, parts: &[&[u8]]) -> io::Result<()> {
+        let path = self.path(trial_id);
+        match files::replace(&path, parts) {
+            Err(error) if files::is_full(&error) => {
+                self.upkeep.make_room(parts.iter().map(|part| part.len() as u64).sum())?;
+                files::replace(&path, parts)?;
+            }
+            written => written?,
+        }
+        self.upkeep.touch(&path);
+        Ok(())
+    }
+
+    /// The file's bytes. One that cannot be read is as if it was not there.
+    fn read(&self, trial_id: &TrialId) -> Option<Vec<u8>> {
+        files::read(&self.path(trial_id), MAX_BYTES).unwrap_or_else(|error| {
+            warn!("cannot use a checkpoint: {error}");
+            None
+        })
     }
 
     /// `None` if there is none or it is damaged.
     pub(crate) fn load(&self, trial_id: &TrialId) -> Option<Checkpoint> {
-        let path = self.path(trial_id);
-        let bytes = fs::read(&path).ok()?;
-        let checkpoint = decode(&bytes);
+        let checkpoint = decode(&self.read(trial_id)?);
         if checkpoint.is_none() {
+            let path = self.path(trial_id);
             warn!("{} is damaged: the trial starts from scratch", path.display());
         }
         checkpoint
@@ -82,7 +101,7 @@ impl Checkpoints {
 
     /// What there is of a trial, ready to travel.
     pub(crate) fn sealed(&self, trial_id: &TrialId) -> Option<Sealed> {
-        let bytes = fs::read(self.path(trial_id)).ok()?;
+        let bytes = self.read(trial_id)?;
         let epoch = decode(&bytes)?.epoch();
         let digest = Sha256::digest(&bytes).into();
         Some(Sealed { bytes: bytes.into(), digest, epoch })
@@ -90,8 +109,9 @@ impl Checkpoints {
 
     /// The last epoch that the trial's checkpoint has done; 0 if there is none that is whole.
     pub(crate) fn epoch(&self, trial_id: &TrialId) -> u32 {
-        let bytes = fs::read(self.path(trial_id)).ok();
-        bytes.and_then(|bytes| decode(&bytes)).map_or(0, |checkpoint| checkpoint.epoch())
+        self.read(trial_id)
+            .and_then(|bytes| decode(&bytes))
+            .map_or(0, |checkpoint| checkpoint.epoch())
     }
 
     /// Takes in what another worker has sealed. False if it has another digest or is none.
@@ -106,7 +126,7 @@ impl Checkpoints {
         if !is_announced || decode(bytes).is_none() {
             return Ok(false);
         }
-        files::replace(&self.path(trial_id), &[bytes])?;
+        self.write(trial_id, &[bytes])?;
         Ok(true)
     }
 
@@ -147,9 +167,16 @@ fn decode(bytes: &[u8]) -> Option<Checkpoint> {
 
 #[cfg(test)]
 mod tests {
+    use std::{fs, path::Path};
+
     use super::*;
+    use crate::upkeep::DiskLimits;
 
     const TRIAL: TrialId = [0xab; 32];
+
+    fn open(cache_dir: &Path) -> Checkpoints {
+        Checkpoints::open(&Upkeep::new(cache_dir, DiskLimits::default()))
+    }
 
     fn checkpoint() -> Checkpoint {
         let timing = Timing { epoch: 1, wall_s: 0.5, worker: "w".into(), ..Timing::default() };
@@ -159,7 +186,7 @@ mod tests {
     #[test]
     fn what_was_saved_is_loaded_until_it_is_removed() {
         let cache = tempfile::tempdir().unwrap();
-        let checkpoints = Checkpoints::open(cache.path()).unwrap();
+        let checkpoints = open(cache.path());
         assert_eq!(checkpoints.load(&TRIAL), None);
         checkpoints.save(&TRIAL, &Checkpoint { trainer: vec![9], timings: vec![] });
         checkpoints.save(&TRIAL, &checkpoint());
@@ -173,7 +200,7 @@ mod tests {
     #[test]
     fn a_sealed_checkpoint_is_adopted_elsewhere_if_it_is_whole() {
         let caches = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
-        let [here, there] = caches.each_ref().map(|it| Checkpoints::open(it.path()).unwrap());
+        let [here, there] = caches.each_ref().map(|it| open(it.path()));
         assert!(here.sealed(&TRIAL).is_none());
         here.save(&TRIAL, &checkpoint());
         let sealed = here.sealed(&TRIAL).unwrap();
@@ -190,7 +217,7 @@ mod tests {
     #[test]
     fn a_damaged_checkpoint_is_none() {
         let cache = tempfile::tempdir().unwrap();
-        let checkpoints = Checkpoints::open(cache.path()).unwrap();
+        let checkpoints = open(cache.path());
         checkpoints.save(&TRIAL, &checkpoint());
         let whole = fs::read(checkpoints.path(&TRIAL)).unwrap();
         for index in 0..whole.len() {
@@ -199,5 +226,34 @@ mod tests {
             flipped[index] ^= 1;
             assert_eq!(decode(&flipped), None, "flipped at {index}");
         }
+    }
+
+    /// Whatever lies in a checkpoint's place, it costs the checkpoint and nothing else.
+    #[test]
+    fn an_odd_entry_is_no_checkpoint_and_waits_for_nobody() {
+        let cache = tempfile::tempdir().unwrap();
+        let checkpoints = open(cache.path());
+        let path = checkpoints.path(&TRIAL);
+        let put: [fn(&Path); 4] = [
+            |path| fs::create_dir(path).unwrap(),
+            |path| {
+                let made = std::process::Command::new("mkfifo").arg(path).status().unwrap();
+                assert!(made.success());
+            },
+            |path| std::os::unix::fs::symlink(path, path).unwrap(),
+            |path| std::os::unix::fs::symlink("/dev/zero", path).unwrap(),
+        ];
+        for put in put {
+            put(&path);
+            assert_eq!(checkpoints.load(&TRIAL), None);
+            assert_eq!(checkpoints.epoch(&TRIAL), 0);
+            checkpoints.save(&TRIAL, &checkpoint());
+            let is_folder = path.is_dir();
+            assert_eq!(checkpoints.load(&TRIAL).is_some(), !is_folder);
+            if is_folder { fs::remove_dir(&path) } else { fs::remove_file(&path) }.unwrap();
+        }
+        fs::remove_dir(&checkpoints.folder).unwrap();
+        fs::write(&checkpoints.folder, "a file").unwrap();
+        assert_eq!(open(cache.path()).load(&TRIAL), None, "nor does a file for a folder");
     }
 }

@@ -4,7 +4,7 @@ use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use clap::Parser;
 
-use crate::run::Config;
+use crate::{DiskLimits, run::Config};
 
 const MAX_SLOTS: usize = 1024;
 
@@ -27,6 +27,14 @@ pub(crate) struct Args {
     /// Data sets, checkpoints and the spool [default: ~/.cache/sweep]
     #[arg(long, value_name = "DIR", env = "SWEEP_CACHE_DIR")]
     cache_dir: Option<PathBuf>,
+
+    /// Largest data set that is taken from a coordinator
+    #[arg(long, value_name = "SIZE", default_value = "4GiB", value_parser = parse_size)]
+    max_dataset: u64,
+
+    /// Above this, data sets and checkpoints that nobody uses are removed, the oldest first
+    #[arg(long, value_name = "SIZE", default_value = "16GiB", value_parser = parse_size)]
+    max_cache: u64,
 
     /// Wait for the next sweep at the same address, for as long as it takes
     #[arg(long)]
@@ -54,6 +62,10 @@ impl Args {
             cache_dir: match self.cache_dir {
                 Some(folder) => folder,
                 None => default_cache_dir()?,
+            },
+            disk_limits: DiskLimits {
+                max_dataset_bytes: self.max_dataset,
+                max_cache_bytes: self.max_cache,
             },
             stay: self.stay,
             lost_after: self.lost_after,
@@ -112,6 +124,35 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_millis(u64::from(number) * unit_ms))
 }
 
+/// A whole number with its unit: `500MiB`, `4GiB`, `2TiB`.
+fn parse_size(text: &str) -> Result<u64, String> {
+    let expected = || "expected a whole number with MiB, GiB or TiB, e.g. 4GiB".to_string();
+    let unit_at = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(expected)?;
+    let (number, unit) = text.split_at(unit_at);
+    let shift = match unit {
+        "MiB" => 20,
+        "GiB" => 30,
+        "TiB" => 40,
+        _ => return Err(expected()),
+    };
+    let number: u32 = number.parse().map_err(|_| expected())?;
+    u64::from(number).checked_mul(1 << shift).ok_or_else(expected)
+}
+
+/// A number of bytes as people read it: `512 bytes`, `52.4 MiB`.
+pub(crate) fn size_text(n_bytes: u64) -> String {
+    const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+    let mut size = n_bytes as f64;
+    let mut unit = "bytes";
+    for larger in UNITS {
+        if size < 1024.0 {
+            break;
+        }
+        (size, unit) = (size / 1024.0, larger);
+    }
+    if unit == "bytes" { format!("{n_bytes} bytes") } else { format!("{size:.1} {unit}") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -124,6 +165,20 @@ mod tests {
         for wrong in ["", "30", "m", "-1s", "1.5s", "99999999999s", "1d"] {
             assert!(parse_duration(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn sizes_have_a_unit_and_are_shown_with_one() {
+        assert_eq!(parse_size("500MiB"), Ok(500 << 20));
+        assert_eq!(parse_size("4GiB"), Ok(DiskLimits::default().max_dataset_bytes));
+        for wrong in ["", "4", "GiB", "-1GiB", "1.5GiB", "4GB", "4 GiB", "99999999999TiB"] {
+            assert!(parse_size(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(
+            [0, 1023, 1024, 54_949_000].map(size_text),
+            ["0 bytes", "1023 bytes", "1.0 KiB", "52.4 MiB"]
+        );
+        assert_eq!(size_text(u64::MAX), "16.0 EiB");
     }
 
     #[test]
@@ -143,6 +198,7 @@ mod tests {
         let config = args.into_config().unwrap();
         assert_eq!(config.lost_after, Duration::from_secs(1800));
         assert_eq!(config.checkpoint_every, crate::CHECKPOINT_EVERY);
+        assert_eq!(config.disk_limits, DiskLimits::default());
         assert!(config.pin && !config.stay && config.n_slots.is_none());
         for wrong in [&["--slots", "0"][..], &["--slots", "1025"], &["--nope"]] {
             let args = ["worker", "--coordinator", "h:1"].iter().chain(wrong);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use proto::{hyperparameter, trial_result};
+use proto::{hyperparameter, text::clean_line, trial_result};
 use trainer::{Ending, EpochRecord, Scale, Split, TrainConfig, TrialResult, Value};
 
 /// The data that all trials of a sweep are trained on.
@@ -27,9 +27,19 @@ pub(crate) fn data_spec(data: &proto::Data) -> Result<DataSpec, String> {
     Ok(DataSpec { digest, n_bytes: data.n_bytes, split })
 }
 
+/// Most bytes of a text about what a coordinator sent.
+const MAX_TEXT_BYTES: usize = 1000;
+
 /// What a grant asks to be trained. The error says what this build does not know or refuses; it
-/// becomes the trial's failure text.
+/// becomes the trial's failure text, and is clean although it repeats what was sent.
 pub(crate) fn train_config(
+    hyperparameters: &[proto::Hyperparameter],
+    seed: u32,
+) -> Result<TrainConfig, String> {
+    foreign_config(hyperparameters, seed).map_err(|text| clean_line(&text, MAX_TEXT_BYTES))
+}
+
+fn foreign_config(
     hyperparameters: &[proto::Hyperparameter],
     seed: u32,
 ) -> Result<TrainConfig, String> {
@@ -146,6 +156,44 @@ mod tests {
         let mut wrong = granted();
         wrong[2] = hyperparameter("batch_size", hyperparameter::Value::Number(8.0));
         assert!(train_config(&wrong, 1).unwrap_err().starts_with("batch_size"));
+    }
+
+    #[test]
+    fn what_a_failure_repeats_of_a_grant_is_clean_and_short() {
+        use hyperparameter::Value as V;
+        const HOSTILE: &str = "x\u{1b}[2J\nERROR forged\u{202e}\u{2028}";
+        let mut unknown = granted();
+        unknown[0].key = HOSTILE.repeat(1000);
+        let text = train_config(&unknown, 1).unwrap_err();
+        assert!(text.contains("[2J ERROR forged  x"), "{text}");
+        assert!(text.len() <= MAX_TEXT_BYTES && clean_line(&text, text.len()) == text);
+        let mut wrong = granted();
+        wrong[0] = hyperparameter("optimizer", V::Text(HOSTILE.repeat(1000)));
+        let text = train_config(&wrong, 1).unwrap_err();
+        assert!(text.len() <= MAX_TEXT_BYTES && clean_line(&text, text.len()) == text);
+    }
+
+    /// Neither a panic nor more memory than the message took.
+    #[test]
+    fn absurd_sizes_of_a_grant_are_failures() {
+        use hyperparameter::Value as V;
+        for (key, value) in [
+            ("batch_size", V::Count(u64::MAX)),
+            ("epochs", V::Count(u64::MAX)),
+            ("hidden", V::Widths(proto::Widths { widths: vec![u32::MAX; 3] })),
+            ("hidden", V::Widths(proto::Widths { widths: vec![1; 100_000] })),
+            ("hidden", V::Widths(proto::Widths { widths: vec![0] })),
+            ("learning_rate", V::Number(f64::NAN)),
+            ("learning_rate", V::Number(f64::INFINITY)),
+            ("learning_rate", V::Number(-1.0)),
+            ("optimizer", V::Text("sgd".repeat(100_000))),
+        ] {
+            let mut absurd = granted();
+            absurd.retain(|it| it.key != key);
+            absurd.push(hyperparameter(key, value));
+            let text = train_config(&absurd, 1).expect_err(key);
+            assert!(text.len() <= MAX_TEXT_BYTES, "{key}: {text}");
+        }
     }
 
     #[test]

@@ -51,7 +51,9 @@ impl Cores {
             .find_map(|core| Some((core, self.lock(core)?)));
         let Some((core, lock)) = free else {
             if !self.said_oversubscribed.swap(true, Ordering::Relaxed) {
-                warn!("oversubscribed: more slots than free cores, some run unpinned");
+                warn!(
+                    "oversubscribed: more slots than free cores, so trials slow each other down; start fewer slots (--slots, or --local-slots of a coordinator), or end another worker of this machine"
+                );
             }
             let _ = sched_setaffinity(None, &self.all);
             return None;

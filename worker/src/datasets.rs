@@ -1,40 +1,70 @@
 //! Data sets in the cache folder, named by their SHA-256 and shared by all workers of it. One that
 //! is missing or damaged is fetched from the coordinator, from where a broken transfer stopped.
 
+mod download;
+
 use std::{
-    fs::{self, File},
-    io::{self, Write as _},
+    fs, io,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
-use proto::{GetDatasetRequest, artifacts_client::ArtifactsClient};
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
-use tokio::time;
+use tokio::time::{self, Instant};
 use tonic::transport::Channel;
 use tracing::{info, warn};
 use trainer::{DataError, Dataset, PreparedData};
 
+use self::download::download;
 use crate::{
     backoff::{Backoff, random},
+    cli::size_text,
     convert::DataSpec,
     faults, files,
-    hex::hex,
+    hex::{hex, short_id},
+    link::explain,
+    locks::{Lock, Mode},
     off_thread::off_thread,
+    upkeep::{Upkeep, inventory::fetch_lock},
 };
-
-/// A transfer that is silent for this long is given up and resumed later.
-const SILENCE: Duration = Duration::from_secs(30);
 
 /// How often a worker looks whether another one has fetched the data set meanwhile.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
+/// What goes on for long is told again after this long.
+const TELL_EVERY: Duration = Duration::from_secs(60);
+
+/// Another worker that fetches is waited for this long before a word is said.
+const WAIT_UNTOLD: Duration = Duration::from_secs(2);
+
+/// As often as this, what a coordinator sent may have another SHA-256 than it announced.
+const MAX_WRONG: u32 = 3;
+
+/// Why a worker cannot use a sweep's data. Trying again would not help.
+#[derive(Debug, Error)]
+pub(crate) enum DataRefusal {
+    #[error("the data set cannot be used: {0}")]
+    Unusable(#[from] DataError),
+    #[error(
+        "the coordinator's data set takes {}, expected at most {}; start the worker with a larger --max-dataset if that is right",
+        size_text(*.n_bytes),
+        size_text(*.max_bytes)
+    )]
+    TooLarge { n_bytes: u64, max_bytes: u64 },
+    #[error(
+        "the coordinator's data set has another SHA-256 than it announces, {MAX_WRONG} times in a row; build the coordinator and its data again"
+    )]
+    Wrong,
+}
 
 #[derive(Debug, Error)]
 enum DataTrouble {
     #[error("{0}")]
     Later(String),
+    #[error("what arrived has another SHA-256 than announced")]
+    Wrong,
     #[error("{0}")]
     Never(#[from] DataError),
 }
@@ -47,41 +77,62 @@ impl From<io::Error> for DataTrouble {
 
 impl From<tonic::Status> for DataTrouble {
     fn from(status: tonic::Status) -> Self {
-        Self::Later(status.message().to_string())
+        Self::Later(explain(&status))
     }
 }
+
+/// Data that is ready to train on. Its file is not taken away while this is held.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    pub(crate) data: Arc<PreparedData>,
+    _in_use: Option<Lock>,
+}
+
+/// A data set's bytes, and the lock that keeps its file in the cache, if it is there.
+type Blob = (Vec<u8>, Option<Lock>);
 
 #[derive(Clone, Debug)]
 pub(crate) struct Datasets {
     folder: PathBuf,
+    upkeep: Upkeep,
 }
 
 impl Datasets {
-    pub(crate) fn open(cache_dir: &Path) -> io::Result<Self> {
-        let folder = cache_dir.join("datasets");
-        fs::create_dir_all(&folder)?;
-        Ok(Self { folder })
+    pub(crate) fn open(upkeep: &Upkeep) -> io::Result<Self> {
+        let folder = upkeep.cache_dir().join("datasets");
+        files::make_folder(&folder)?;
+        Ok(Self { folder, upkeep: upkeep.clone() })
     }
 
     /// The data ready to train on, from the cache or through `channel`, tried until it is there.
-    /// The error says why this build can make nothing of it.
     pub(crate) async fn prepare(
         self,
         spec: DataSpec,
         channel: Channel,
-    ) -> Result<Arc<PreparedData>, DataError> {
+    ) -> Result<Prepared, DataRefusal> {
+        let max_bytes = self.upkeep.limits().max_dataset_bytes;
+        if spec.n_bytes > max_bytes {
+            return Err(DataRefusal::TooLarge { n_bytes: spec.n_bytes, max_bytes });
+        }
         let mut backoff = Backoff::new();
+        let mut n_wrong = 0;
+        let (began, mut told) = (Instant::now(), None::<Instant>);
         loop {
-            match self.try_prepare(&spec, channel.clone()).await {
-                Ok(prepared) => return Ok(Arc::new(prepared)),
-                Err(DataTrouble::Never(error)) => return Err(error),
-                Err(DataTrouble::Later(text)) => {
-                    if backoff.n_failures() == 0 {
-                        warn!("the data set is not here yet, trying on: {text}");
-                    }
-                    time::sleep(backoff.failed(random())).await;
-                }
+            let trouble = match self.try_prepare(&spec, channel.clone()).await {
+                Ok(prepared) => return Ok(prepared),
+                Err(DataTrouble::Never(error)) => return Err(error.into()),
+                Err(trouble) => trouble,
+            };
+            n_wrong = if matches!(trouble, DataTrouble::Wrong) { n_wrong + 1 } else { 0 };
+            if n_wrong >= MAX_WRONG {
+                return Err(DataRefusal::Wrong);
             }
+            if told.is_none_or(|told| told.elapsed() >= TELL_EVERY) {
+                told = Some(Instant::now());
+                let seconds = began.elapsed().as_secs();
+                warn!("no data set yet after {seconds} s; retrying: {trouble}");
+            }
+            time::sleep(backoff.failed(random())).await;
         }
     }
 
@@ -89,8 +140,8 @@ impl Datasets {
         &self,
         spec: &DataSpec,
         channel: Channel,
-    ) -> Result<PreparedData, DataTrouble> {
-        let blob = match self.cached(spec).await? {
+    ) -> Result<Prepared, DataTrouble> {
+        let (blob, in_use) = match self.cached(spec).await? {
             Some(blob) => blob,
             None => self.fetch_or_wait(spec, channel).await?,
         };
@@ -98,7 +149,8 @@ impl Datasets {
         blocking(move || {
             let dataset = Dataset::decode(&blob)?;
             drop(blob);
-            Ok(PreparedData::new(&dataset, split)?)
+            let data = Arc::new(PreparedData::new(&dataset, split)?);
+            Ok(Prepared { data, _in_use: in_use })
         })
         .await
     }
@@ -107,105 +159,122 @@ impl Datasets {
         self.folder.join(hex(&spec.digest))
     }
 
-    async fn cached(&self, spec: &DataSpec) -> Result<Option<Vec<u8>>, DataTrouble> {
-        let (path, digest) = (self.path(spec), spec.digest);
+    /// The data set if the cache has it whole. What cannot be read is as if it was not there.
+    async fn cached(&self, spec: &DataSpec) -> Result<Option<Blob>, DataTrouble> {
+        let (path, spec, upkeep) = (self.path(spec), spec.clone(), self.upkeep.clone());
         blocking(move || {
-            let blob = read_checked(&path, &digest)?;
-            if blob.is_none() && path.exists() {
-                warn!("{} is damaged: the data set is fetched again", path.display());
-                files::remove(&path)?;
+            if path.symlink_metadata().is_err() {
+                return Ok(None);
             }
-            Ok(blob)
+            let in_use = Lock::try_take_existing(&path, Mode::Shared).ok().flatten();
+            match read_checked(&path, &spec) {
+                Ok(Some(bytes)) => {
+                    upkeep.touch(&path);
+                    return Ok(Some((bytes, in_use)));
+                }
+                Ok(None) => warn!("{} is damaged: the data set is fetched again", path.display()),
+                Err(error) => warn!("cannot use a data set of the cache folder: {error}"),
+            }
+            Ok(None)
         })
         .await
     }
 
-    /// One worker of this cache folder fetches, the others wait for its file.
-    async fn fetch_or_wait(
-        &self,
-        spec: &DataSpec,
-        channel: Channel,
-    ) -> Result<Vec<u8>, DataTrouble> {
-        let lock = self.folder.join(".lock");
-        let lock = File::options().create(true).truncate(false).write(true).open(lock)?;
-        while lock.try_lock().is_err() {
-            time::sleep(LOOK_AGAIN).await;
+    /// One worker of this cache folder fetches a data set, the others wait for its file.
+    async fn fetch_or_wait(&self, spec: &DataSpec, channel: Channel) -> Result<Blob, DataTrouble> {
+        let lock = self.fetching(spec).await;
+        if lock.is_some()
+            && let Some(blob) = self.cached(spec).await?
+        {
+            return Ok(blob);
         }
-        match self.cached(spec).await? {
-            Some(blob) => Ok(blob),
-            None => self.fetch(spec, channel).await,
+        let fetched = self.fetch(spec, channel, lock.is_some()).await;
+        if let Some(lock) = lock {
+            let _ = lock.remove();
+        }
+        fetched
+    }
+
+    /// The right to fetch a data set, once no other worker has it; `None` where the folder has no
+    /// locks, or is another user's.
+    async fn fetching(&self, spec: &DataSpec) -> Option<Lock> {
+        let path = fetch_lock(&self.path(spec));
+        let (began, mut tell_after) = (Instant::now(), WAIT_UNTOLD);
+        loop {
+            match Lock::try_take(&path, Mode::Exclusive) {
+                Ok(Some(lock)) => return Some(lock),
+                Ok(None) => {}
+                Err(error) => {
+                    warn!("the data set is fetched whether or not other workers do: {error}");
+                    return None;
+                }
+            }
+            let waited = began.elapsed();
+            if waited >= tell_after {
+                tell_after += TELL_EVERY;
+                let n_there = fs::metadata(self.part(spec)).map_or(0, |it| it.len());
+                info!(
+                    "waiting for {} s until another worker has fetched data set {}: {} of {} are there ({})",
+                    waited.as_secs(),
+                    short_id(&spec.digest),
+                    size_text(n_there),
+                    size_text(spec.n_bytes),
+                    path.display()
+                );
+            }
+            time::sleep(LOOK_AGAIN).await;
         }
     }
 
-    async fn fetch(&self, spec: &DataSpec, channel: Channel) -> Result<Vec<u8>, DataTrouble> {
-        let path = self.path(spec);
-        let part = path.with_extension("part");
-        download(spec, channel, &part).await?;
-        let digest = spec.digest;
-        let blob = blocking(move || {
-            let Some(blob) = read_checked(&part, &digest)? else {
-                files::remove(&part)?;
-                return Err(DataTrouble::Later(
-                    "what arrived has another SHA-256 than announced".into(),
-                ));
+    fn part(&self, spec: &DataSpec) -> PathBuf {
+        self.path(spec).with_extension("part")
+    }
+
+    async fn fetch(
+        &self,
+        spec: &DataSpec,
+        channel: Channel,
+        is_alone: bool,
+    ) -> Result<Blob, DataTrouble> {
+        let usual = self.part(spec);
+        // Another worker may write to the usual one.
+        let own = if is_alone { usual } else { files::beside(&self.path(spec), "part")? };
+        download(&self.upkeep, spec, channel, &own).await?;
+        let (path, spec, upkeep) = (self.path(spec), spec.clone(), self.upkeep.clone());
+        let fetched = blocking(move || {
+            let Some(bytes) = read_checked(&own, &spec)? else {
+                files::remove(&own)?;
+                return Err(DataTrouble::Wrong);
             };
             faults::point("worker.dataset.part");
-            fs::rename(&part, &path)?;
+            let in_use = keep(&own, &path, &upkeep);
             faults::point("worker.dataset.renamed");
-            files::sync_folder_of(&path)?;
-            Ok(blob)
+            Ok((bytes, in_use))
         });
-        let blob = blob.await?;
-        info!("fetched the data set, {} bytes", blob.len());
+        let blob = fetched.await?;
+        info!("fetched the data set, {} bytes", blob.0.len());
         Ok(blob)
     }
 }
 
-/// Appends to `part` what it lacks, and syncs it.
-async fn download(spec: &DataSpec, channel: Channel, part: &Path) -> Result<(), DataTrouble> {
-    let mut file = File::options().create(true).append(true).open(part)?;
-    let mut offset = file.metadata()?.len();
-    if offset > spec.n_bytes {
-        file.set_len(0)?;
-        offset = 0;
+/// Gives a data set its name in the cache. Without it, it has to be fetched the next time as well.
+fn keep(part: &Path, path: &Path, upkeep: &Upkeep) -> Option<Lock> {
+    let kept = fs::rename(part, path).and_then(|()| files::sync_folder_of(path));
+    if let Err(error) = kept {
+        warn!("cannot keep the data set as {}: {error}", path.display());
+        let _ = files::remove(part);
+        return None;
     }
-    if offset < spec.n_bytes {
-        let mut client =
-            ArtifactsClient::new(channel).max_decoding_message_size(proto::MAX_MESSAGE_BYTES);
-        let request = GetDatasetRequest { digest: spec.digest.to_vec(), offset };
-        let mut chunks = in_time(client.get_dataset(request)).await?.into_inner();
-        while let Some(chunk) = in_time(chunks.message()).await? {
-            offset += chunk.bytes.len() as u64;
-            if offset > spec.n_bytes {
-                file.set_len(0)?;
-                return Err(DataTrouble::Later("more bytes arrived than announced".into()));
-            }
-            file.write_all(&chunk.bytes)?;
-        }
-    }
-    file.sync_all()?;
-    if offset < spec.n_bytes {
-        return Err(DataTrouble::Later(format!("{offset} of {} bytes arrived", spec.n_bytes)));
-    }
-    Ok(())
+    upkeep.touch(path);
+    let in_use = Lock::try_take_existing(path, Mode::Shared).ok().flatten();
+    upkeep.tidy();
+    in_use
 }
 
-async fn in_time<T>(
-    answer: impl Future<Output = Result<T, tonic::Status>>,
-) -> Result<T, DataTrouble> {
-    match time::timeout(SILENCE, answer).await {
-        Ok(answer) => Ok(answer?),
-        Err(_) => Err(DataTrouble::Later(format!("silence for {} s", SILENCE.as_secs()))),
-    }
-}
-
-/// The file's bytes if it is there and has the digest.
-fn read_checked(path: &Path, digest: &[u8; 32]) -> io::Result<Option<Vec<u8>>> {
-    match fs::read(path) {
-        Ok(bytes) => Ok((Sha256::digest(&bytes).as_slice() == digest).then_some(bytes)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
+/// The file's bytes if they are there and have the digest.
+fn read_checked(path: &Path, spec: &DataSpec) -> io::Result<Option<Vec<u8>>> {
+    let bytes = files::read(path, spec.n_bytes)?;
+    Ok(bytes.filter(|bytes| Sha256::digest(bytes).as_slice() == spec.digest))
 }
 
 /// Runs what takes long off the thread that keeps the session alive.

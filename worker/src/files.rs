@@ -1,18 +1,21 @@
 //! Files that are either whole or not there: written beside their place, synced, then renamed.
+//! What lies in a folder that others can write to may be anything, so files are opened with care.
 
 use std::{
-    fs::{self, File},
-    io::{self, Write as _},
+    fs::{self, File, OpenOptions},
+    io::{self, Read as _, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
-use crate::faults;
+use rustix::fs::OFlags;
+
+use crate::{faults, hex::hex};
 
 /// Replaces `path` by `parts`, one after the other. When this returns, the new content is on the
 /// disk; when it fails, the former content is still in place.
 pub(crate) fn replace(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
-    let temporary = beside(path);
+    let temporary = beside(path, "tmp")?;
     let written = write_and_rename(&temporary, path, parts);
     if written.is_err() {
         let _ = fs::remove_file(&temporary);
@@ -22,7 +25,7 @@ pub(crate) fn replace(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
 
 fn write_and_rename(temporary: &Path, path: &Path, parts: &[&[u8]]) -> io::Result<()> {
     faults::point("worker.file.before");
-    let mut file = File::create(temporary)?;
+    let mut file = File::options().write(true).create_new(true).open(temporary)?;
     for part in parts {
         file.write_all(part)?;
     }
@@ -34,22 +37,94 @@ fn write_and_rename(temporary: &Path, path: &Path, parts: &[&[u8]]) -> io::Resul
     sync_folder_of(path)
 }
 
-/// A name that no other process uses, in the same folder.
-fn beside(path: &Path) -> PathBuf {
+/// A name in the same folder that no other process uses. A process id would not do: workers in
+/// two containers that share a cache folder often have the same.
+pub(crate) fn beside(path: &Path, ending: &str) -> io::Result<PathBuf> {
+    let mut random = [0; 8];
+    getrandom::fill(&mut random).map_err(io::Error::other)?;
     let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(format!(".{}.tmp", std::process::id()));
-    path.with_file_name(name)
+    name.push(format!(".{}.{ending}", hex(&random)));
+    Ok(path.with_file_name(name))
 }
 
-/// Makes a rename or a new file in `path`'s folder durable.
-pub(crate) fn sync_folder_of(path: &Path) -> io::Result<()> {
-    match path.parent() {
-        Some(folder) => File::open(folder)?.sync_all(),
-        None => Ok(()),
+/// Makes a folder and those above it, durably: a folder's name is on the disk once the folder
+/// above it is synced.
+pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        make_folder(parent)?;
+    }
+    match fs::create_dir(path) {
+        Err(_) if path.is_dir() => Ok(()),
+        Err(error) => Err(naming(path, error)),
+        Ok(()) => sync_folder_of(path),
     }
 }
 
-/// Removes a file; that it was not there is no error.
+/// Makes a rename or a new name in `path`'s folder durable. A file system that cannot sync a
+/// folder, and a folder that may not be read, cannot be helped.
+pub(crate) fn sync_folder_of(path: &Path) -> io::Result<()> {
+    use io::ErrorKind as Kind;
+    let folder = match path.parent() {
+        Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
+        Some(parent) => parent,
+        None => return Ok(()),
+    };
+    match File::open(folder).and_then(|folder| folder.sync_all()) {
+        Err(error)
+            if matches!(
+                error.kind(),
+                Kind::PermissionDenied | Kind::InvalidInput | Kind::Unsupported
+            ) =>
+        {
+            Ok(())
+        }
+        synced => synced,
+    }
+}
+
+/// Opens what is a file, and nothing else: a pipe would wait for its other end, and a device might
+/// never end. The error names the path.
+pub(crate) fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+    let nonblocking = OFlags::NONBLOCK.bits().cast_signed();
+    let file = options.custom_flags(nonblocking).open(path);
+    let file = file.map_err(|error| naming(path, error))?;
+    if !file.metadata()?.is_file() {
+        let text = format!("{}: expected a file, found something else", path.display());
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+    }
+    Ok(file)
+}
+
+/// The bytes of a file that has at most `max_bytes`; `None` if it is not there.
+pub(crate) fn read(path: &Path, max_bytes: u64) -> io::Result<Option<Vec<u8>>> {
+    let mut file = match open(path, File::options().read(true)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        opened => opened?,
+    };
+    let n_bytes = file.metadata()?.len();
+    if n_bytes > max_bytes {
+        let text = format!("{}: {n_bytes} bytes, expected at most {max_bytes}", path.display());
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, text));
+    }
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).map_err(|error| naming(path, error))?;
+    Ok(Some(bytes))
+}
+
+/// The error with the path that it is about.
+pub(crate) fn naming(path: &Path, error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
+
+/// Whether an error says that the disk, or this user's share of it, is full.
+pub(crate) fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+/// Removes a file; it is no error that it was not there.
 pub(crate) fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -57,13 +132,39 @@ pub(crate) fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Removes the files of a folder that nobody has written to for `age`. What cannot be removed
-/// stays.
-pub(crate) fn remove_older_than(folder: &Path, age: Duration) {
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let modified = entry.metadata().and_then(|metadata| metadata.modified());
-        if modified.is_ok_and(|time| time.elapsed().is_ok_and(|elapsed| elapsed > age)) {
-            let _ = fs::remove_file(entry.path());
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{os::unix::fs::symlink, process::Command};
+
+    #[test]
+    fn what_is_not_a_file_is_named_and_waits_for_nobody() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        assert!(Command::new("mkfifo").arg(path("pipe")).status().unwrap().success());
+        fs::create_dir(path("folder")).unwrap();
+        symlink(path("loop"), path("loop")).unwrap();
+        symlink("/dev/zero", path("endless")).unwrap();
+        for name in ["pipe", "folder", "loop", "endless"] {
+            let error = read(&path(name), 100).unwrap_err().to_string();
+            assert!(error.contains(&path(name).display().to_string()), "{name}: {error}");
+            assert!(open(&path(name), File::options().write(true).create(true)).is_err(), "{name}");
         }
+        assert_eq!(read(&path("nothing"), 100).unwrap(), None);
+        fs::write(path("file"), "four").unwrap();
+        assert_eq!(read(&path("file"), 4).unwrap().unwrap(), b"four");
+        assert!(read(&path("file"), 3).unwrap_err().to_string().contains("at most 3"));
+    }
+
+    #[test]
+    fn folders_are_made_with_those_above_them_and_a_file_in_the_way_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let deep = folder.path().join("a/b/c");
+        make_folder(&deep).unwrap();
+        make_folder(&deep).unwrap();
+        assert!(deep.is_dir());
+        fs::write(folder.path().join("file"), "").unwrap();
+        let error = make_folder(&folder.path().join("file/x")).unwrap_err().to_string();
+        assert!(error.contains("file"), "{error}");
     }
 }

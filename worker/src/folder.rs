@@ -2,77 +2,112 @@
 //! that the worker lives, and its spool outlives the process.
 
 use std::{
-    fs::{self, File},
-    io,
+    fs, io,
     path::{Path, PathBuf},
 };
 
 use anyhow::Context as _;
-use tracing::info;
+use tracing::{info, warn};
 
-use crate::{hex::hex, spool::Spool};
+use crate::{
+    files,
+    hex::hex,
+    locks::{Lock, Mode},
+    spool::Spool,
+    upkeep::Upkeep,
+};
 
 pub(crate) type WorkerId = [u8; 16];
+
+/// A folder just made is taken for abandoned by a worker that looks before it is locked.
+const MAX_TRIES: u32 = 10;
 
 pub(crate) struct Folder {
     path: PathBuf,
     pub(crate) worker_id: WorkerId,
     /// Held for as long as the process lives.
-    lock: File,
+    lock: Lock,
 }
 
 impl Folder {
     /// Adopts the first folder that nobody holds and whose spool holds something, else makes a
     /// new one. Empty folders that nobody holds are removed.
-    pub(crate) fn adopt_or_make(cache_dir: &Path) -> anyhow::Result<(Self, Spool)> {
-        let workers = cache_dir.join("workers");
-        let context = || format!("cannot keep a worker's folder in {}", workers.display());
-        fs::create_dir_all(&workers).with_context(context)?;
-        // Held while folders are looked at and made, so that none is taken for abandoned between
-        // its creation and its lock.
-        let gate = lock_file(&workers.join(".lock")).with_context(context)?;
-        gate.lock().with_context(context)?;
-        if let Some((folder, spool)) = Self::adopt(&workers).with_context(context)? {
+    pub(crate) fn adopt_or_make(upkeep: &Upkeep) -> anyhow::Result<(Self, Spool)> {
+        let workers = upkeep.cache_dir().join("workers");
+        let context = || {
+            format!(
+                "cannot keep a worker's folder in {}; another cache folder is named with --cache-dir",
+                workers.display()
+            )
+        };
+        files::make_folder(&workers).with_context(context)?;
+        if let Some((folder, spool)) = Self::adopt(&workers, upkeep).with_context(context)? {
             info!("adopted the spool of a former worker, outcomes waiting: {}", spool.len());
             return Ok((folder, spool));
         }
-        Self::make(&workers).with_context(context)
+        let mut made = Self::make(&workers, upkeep);
+        for _ in 1..MAX_TRIES {
+            if matches!(made, Ok(Some(_))) {
+                break;
+            }
+            made = Self::make(&workers, upkeep);
+        }
+        let made = made.and_then(|made| made.ok_or_else(|| io::Error::other("others remove it")));
+        made.with_context(context)
     }
 
-    fn adopt(workers: &Path) -> io::Result<Option<(Self, Spool)>> {
-        let mut names: Vec<String> = fs::read_dir(workers)?
-            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-            .collect();
+    /// A folder that cannot be used is left alone and named: it may be another user's.
+    fn adopt(workers: &Path, upkeep: &Upkeep) -> io::Result<Option<(Self, Spool)>> {
+        let entries = fs::read_dir(workers)?.flatten();
+        let mut names: Vec<String> =
+            entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
         names.sort();
         for name in names {
             let Some(worker_id) = parse_uuid(&name) else { continue };
             let path = workers.join(&name);
-            let lock = lock_file(&path.join("lock"))?;
-            if lock.try_lock().is_err() {
-                continue;
+            match Self::try_adopt(&path, worker_id, upkeep) {
+                Ok(None) => {}
+                Ok(adopted) => return Ok(adopted),
+                // Another worker has removed it meanwhile.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => {
+                    warn!("left alone: the former worker's folder {}: {error}", path.display())
+                }
             }
-            let spool = Spool::open(&path.join("spool"))?;
-            if spool.len() > 0 {
-                return Ok(Some((Self { path, worker_id, lock }, spool)));
-            }
-            fs::remove_dir_all(&path)?;
         }
         Ok(None)
     }
 
-    fn make(workers: &Path) -> io::Result<(Self, Spool)> {
+    fn try_adopt(
+        path: &Path,
+        worker_id: WorkerId,
+        upkeep: &Upkeep,
+    ) -> io::Result<Option<(Self, Spool)>> {
+        let Some(lock) = Lock::try_take(&path.join("lock"), Mode::Exclusive)? else {
+            return Ok(None);
+        };
+        let spool = Spool::open(&path.join("spool"), upkeep)?;
+        if spool.len() > 0 {
+            return Ok(Some((Self { path: path.into(), worker_id, lock }, spool)));
+        }
+        fs::remove_dir_all(path)?;
+        Ok(None)
+    }
+
+    /// `None` if another worker took the folder for abandoned.
+    fn make(workers: &Path, upkeep: &Upkeep) -> io::Result<Option<(Self, Spool)>> {
         let mut worker_id = [0; 16];
         getrandom::fill(&mut worker_id).map_err(io::Error::other)?;
         // Version 4 (random), variant 1, as RFC 9562 says.
         worker_id[6] = worker_id[6] & 0x0f | 0x40;
         worker_id[8] = worker_id[8] & 0x3f | 0x80;
         let path = workers.join(format_uuid(&worker_id));
-        fs::create_dir(&path)?;
-        let lock = lock_file(&path.join("lock"))?;
-        lock.lock()?;
-        let spool = Spool::open(&path.join("spool"))?;
-        File::open(workers)?.sync_all()?;
-        Ok((Self { path, worker_id, lock }, spool))
+        files::make_folder(&path)?;
+        let Some(lock) = Lock::try_take(&path.join("lock"), Mode::Exclusive)? else {
+            return Ok(None);
+        };
+        let spool = Spool::open(&path.join("spool"), upkeep)?;
+        Ok(Some((Self { path, worker_id, lock }, spool)))
     }
 
     /// Ends the folder's use: without outcomes in its spool it is removed.
@@ -82,10 +117,6 @@ impl Folder {
         }
         drop(self.lock);
     }
-}
-
-fn lock_file(path: &Path) -> io::Result<File> {
-    File::options().create(true).truncate(false).write(true).open(path)
 }
 
 fn format_uuid(id: &WorkerId) -> String {
@@ -105,8 +136,19 @@ fn parse_uuid(name: &str) -> Option<WorkerId> {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        fs::File,
+        os::unix::{ffi::OsStrExt as _, fs::symlink},
+        process::Command,
+    };
+
     use super::*;
-    use proto::Finished;
+    use crate::upkeep::DiskLimits;
+    use proto::{Finished, Lease};
+
+    fn adopt_or_make(cache: &Path) -> anyhow::Result<(Folder, Spool)> {
+        Folder::adopt_or_make(&Upkeep::new(cache, DiskLimits::default()))
+    }
 
     fn names(cache: &Path) -> usize {
         let entries = fs::read_dir(cache.join("workers")).unwrap().flatten();
@@ -116,24 +158,69 @@ mod tests {
     #[test]
     fn a_folder_with_outcomes_is_adopted_once_and_an_empty_one_removed() {
         let cache = tempfile::tempdir().unwrap();
-        let (first, mut spool) = Folder::adopt_or_make(cache.path()).unwrap();
-        let (second, _) = Folder::adopt_or_make(cache.path()).unwrap();
+        let (first, mut spool) = adopt_or_make(cache.path()).unwrap();
+        let (second, _) = adopt_or_make(cache.path()).unwrap();
         assert_ne!(first.worker_id, second.worker_id);
-        spool.append([7; 16], vec![Finished::default()]).unwrap();
+        let lease = Lease { attempt: 1, ..Lease::default() };
+        let outcome = Finished { lease: Some(lease.clone()), ..Finished::default() };
+        spool.append([7; 16], vec![outcome]).unwrap();
         let id = first.worker_id;
         drop((first, second));
         assert_eq!(names(cache.path()), 2);
 
-        let (adopted, mut spool) = Folder::adopt_or_make(cache.path()).unwrap();
-        let (fresh, _) = Folder::adopt_or_make(cache.path()).unwrap();
+        let (adopted, mut spool) = adopt_or_make(cache.path()).unwrap();
+        let (fresh, _) = adopt_or_make(cache.path()).unwrap();
         assert_eq!(adopted.worker_id, id);
         assert_ne!(fresh.worker_id, id);
         assert_eq!(names(cache.path()), 2);
 
-        spool.forget(&[7; 16]).unwrap();
+        spool.acknowledged(&[7; 16], &[lease]).unwrap();
         adopted.leave(spool.len());
         fresh.leave(0);
         assert_eq!(names(cache.path()), 0);
+    }
+
+    /// Whatever lies where a former worker's folder might, a worker starts and leaves it alone.
+    #[test]
+    fn an_odd_entry_stops_nobody() {
+        let cache = tempfile::tempdir().unwrap();
+        let workers = cache.path().join("workers");
+        fs::create_dir(&workers).unwrap();
+        let odd = |n: u8| workers.join(format_uuid(&[n; 16]));
+        fs::write(odd(1), "a file").unwrap();
+        symlink(odd(2), odd(2)).unwrap();
+        symlink("/nowhere", odd(3)).unwrap();
+        fs::create_dir_all(odd(4).join("lock")).unwrap();
+        fs::create_dir_all(odd(5).join("spool")).unwrap();
+        fs::create_dir(odd(6)).unwrap();
+        fs::create_dir(odd(7)).unwrap();
+        for pipe in [odd(6).join("lock"), odd(7).join("spool")] {
+            assert!(Command::new("mkfifo").arg(pipe).status().unwrap().success());
+        }
+        fs::create_dir(odd(8)).unwrap();
+        symlink("/dev/zero", odd(8).join("spool")).unwrap();
+        fs::create_dir(odd(9)).unwrap();
+        File::create(odd(9).join("spool")).unwrap().set_len(1 << 40).unwrap();
+        fs::create_dir(workers.join(std::ffi::OsStr::from_bytes(b"\xff\xfe"))).unwrap();
+        let (kept, mut spool) = adopt_or_make(cache.path()).unwrap();
+        spool.append([7; 16], vec![Finished::default()]).unwrap();
+        assert!((1..=9).all(|n| odd(n).symlink_metadata().is_ok()));
+        let id = kept.worker_id;
+        drop((kept, spool));
+        let (adopted, spool) = adopt_or_make(cache.path()).unwrap();
+        assert_eq!((adopted.worker_id, spool.len()), (id, 1), "nor does it hide a good one");
+    }
+
+    #[test]
+    fn workers_that_start_at_once_have_folders_of_their_own() {
+        let cache = tempfile::tempdir().unwrap();
+        let start = || adopt_or_make(cache.path()).unwrap();
+        let folders: Vec<(Folder, Spool)> = std::thread::scope(|scope| {
+            let started: Vec<_> = (0..16).map(|_| scope.spawn(start)).collect();
+            started.into_iter().map(|it| it.join().unwrap()).collect()
+        });
+        let ids: std::collections::BTreeSet<_> = folders.iter().map(|it| it.0.worker_id).collect();
+        assert_eq!((ids.len(), names(cache.path())), (16, 16));
     }
 
     #[test]

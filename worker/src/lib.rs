@@ -3,6 +3,7 @@
 
 mod agent;
 mod backoff;
+mod cache_clock;
 mod checkpoints;
 mod cli;
 mod convert;
@@ -14,6 +15,8 @@ mod files;
 mod folder;
 mod hex;
 mod link;
+pub mod locks;
+pub mod logging;
 mod off_thread;
 pub mod parts;
 mod pending;
@@ -24,6 +27,8 @@ mod slot;
 mod spool;
 mod supply;
 mod transfer;
+mod upkeep;
 
 pub use cpu::usable_cores;
 pub use run::{CHECKPOINT_EVERY, Config, Ended, main, run, run_to_exit_code};
+pub use upkeep::DiskLimits;

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
-use proto::{JoinReply, JoinRequest, SyncReply, SyncRequest, session_client::SessionClient};
+use proto::{
+    JoinReply, JoinRequest, SyncReply, SyncRequest, session_client::SessionClient, text::clean_line,
+};
 use thiserror::Error;
 use tokio::time;
 use tonic::{
@@ -47,15 +49,19 @@ impl From<Status> for CallError {
     }
 }
 
-/// The status's own text, or the innermost cause of a transport error, which says more.
-fn explain(status: &Status) -> String {
+/// Most bytes of a peer's text.
+const MAX_TEXT_BYTES: usize = 1000;
+
+/// The status's own text, or the innermost cause of a transport error, which says more. It is
+/// clean, because a peer has written it.
+pub(crate) fn explain(status: &Status) -> String {
     let mut cause = std::error::Error::source(status);
     let mut text = status.message().to_string();
     while let Some(error) = cause {
         text = error.to_string();
         cause = error.source();
     }
-    if text.is_empty() { status.code().to_string() } else { text }
+    if text.is_empty() { status.code().to_string() } else { clean_line(&text, MAX_TEXT_BYTES) }
 }
 
 /// How a connection comes about when it is first needed.
@@ -73,7 +79,9 @@ impl Link {
     /// Connects with the first call.
     pub(crate) fn new(url: &str, dial: Dial) -> anyhow::Result<Self> {
         let endpoint = Endpoint::from_shared(url.to_string())
-            .with_context(|| format!("{url} is no address of a coordinator: http://HOST:PORT"))?
+            .with_context(|| {
+                format!("{url} is not a coordinator's address; expected http://HOST:PORT")
+            })?
             .connect_timeout(CONNECT_TIMEOUT)
             .tcp_nodelay(true);
         let endpoint = if planted("bug.no_deadline") { endpoint } else { keep_alive(endpoint) };
@@ -166,6 +174,17 @@ mod tests {
             let error = CallError::from(Status::new(code, "text"));
             assert_eq!(matches!(error, CallError::Refused(_)), refused, "{code}");
             assert_eq!(error.to_string(), "text");
+        }
+    }
+
+    #[test]
+    fn a_peer_s_text_writes_over_no_terminal_and_forges_no_line() {
+        let hostile =
+            "full\u{1b}[2J\nERROR forged\r\u{202e}\u{2028}".to_string() + &"x".repeat(100_000);
+        for code in [Code::PermissionDenied, Code::Unavailable] {
+            let text = CallError::from(Status::new(code, hostile.as_str())).to_string();
+            assert!(text.starts_with("full [2J ERROR forged   x"), "{text}");
+            assert_eq!(text.len(), MAX_TEXT_BYTES);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     fmt::Display,
-    io::{self, IsTerminal as _, Read as _, Write as _},
+    io::{self, Read as _, Write as _},
     num::NonZeroUsize,
     path::PathBuf,
     process::ExitCode,
@@ -13,10 +13,13 @@ use std::{
 
 use anyhow::Context as _;
 use clap::Parser as _;
-use proto::JoinRequest;
+use proto::{
+    JoinRequest,
+    text::{clean_line, clean_lines},
+};
 use tonic::transport::Endpoint;
 use tracing::info;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 use trainer::Isa;
 
 use crate::{
@@ -25,12 +28,19 @@ use crate::{
     cores::Cores,
     cpu::{cpu_name, host_name, usable_cores},
     datasets::Datasets,
+    files,
     folder::Folder,
     link::{Dial, Link},
+    logging,
+    off_thread::off_thread,
     session::{Parts, Session},
     signals::StopSignals,
     slot::{Shared, Slots, scripted::Script},
+    upkeep::{DiskLimits, Upkeep},
 };
+
+/// Most bytes of a name that people read in tables and logs.
+const MAX_NAME_BYTES: usize = 200;
 
 const EXIT_USAGE: u8 = 2;
 const EXIT_REFUSED: u8 = 4;
@@ -49,6 +59,8 @@ pub struct Config {
     pub name: Option<String>,
     /// Holds data sets, checkpoints and spools; made if it is not there.
     pub cache_dir: PathBuf,
+    /// What the cache folder may hold.
+    pub disk_limits: DiskLimits,
     /// After the end of a sweep, wait for the next at the same address. Such a worker never gives
     /// a coordinator up.
     pub stay: bool,
@@ -89,7 +101,8 @@ pub fn main() -> ExitCode {
 /// Runs a worker as the whole of this process, from its log to its exit code. `SWEEP_ISA` forces
 /// an instruction set; one that is unknown or not there is a usage error.
 pub fn run_to_exit_code(config: Config) -> ExitCode {
-    log_to_stderr(if config.local_index.is_some() { "warn" } else { "info" });
+    let is_local = config.local_index.is_some();
+    logging::start(if is_local { LevelFilter::WARN } else { LevelFilter::INFO }, io::stderr);
     let forced = std::env::var("SWEEP_ISA").ok().filter(|name| !name.is_empty());
     let isa = match Isa::choose(forced.as_deref()) {
         Ok(isa) => isa,
@@ -112,7 +125,7 @@ pub fn run_to_exit_code(config: Config) -> ExitCode {
 }
 
 /// Runs a worker until its sweep is finished or it is drained, refused or lost. Watches this
-/// process's signals: the first of SIGINT, SIGTERM and SIGHUP drains, a second exits with 1.
+/// process's signals, of which the first drains and a second exits with 1.
 ///
 /// # Errors
 ///
@@ -158,10 +171,16 @@ pub struct Outside {
 pub async fn work(config: Config, isa: Isa, outside: Outside) -> anyhow::Result<Ended> {
     let n_slots = config.n_slots.map_or_else(usable_cores, NonZeroUsize::get);
     let name = config.name.clone().unwrap_or_else(|| default_name(config.local_index));
+    let name = clean_line(&name, MAX_NAME_BYTES);
     let in_cache = || format!("cannot use the cache folder {}", config.cache_dir.display());
-    let (folder, spool) = Folder::adopt_or_make(&config.cache_dir)?;
-    let checkpoints = Checkpoints::open(&config.cache_dir).with_context(in_cache)?;
-    let datasets = Datasets::open(&config.cache_dir).with_context(in_cache)?;
+    files::make_folder(&config.cache_dir).with_context(in_cache)?;
+    let upkeep = Upkeep::new(&config.cache_dir, config.disk_limits);
+    let (folder, spool) = Folder::adopt_or_make(&upkeep)?;
+    let checkpoints = Checkpoints::open(&upkeep);
+    let datasets = Datasets::open(&upkeep).with_context(in_cache)?;
+    let tidy = upkeep.clone();
+    let tidied = off_thread(move || tidy.tidy()).await;
+    tidied.context("cannot tidy the cache folder")?;
     let shared = Shared {
         worker_name: name.clone(),
         isa,
@@ -178,7 +197,7 @@ pub async fn work(config: Config, isa: Isa, outside: Outside) -> anyhow::Result<
         isa: isa.name().into(),
         worker_id: folder.worker_id.to_vec(),
         name,
-        cpu: cpu_name(),
+        cpu: clean_line(&cpu_name(), MAX_NAME_BYTES),
         n_slots: u32::try_from(n_slots).context("too many slots")?,
         local_index: config.local_index,
         ..JoinRequest::default()
@@ -209,22 +228,13 @@ fn default_name(local_index: Option<u32>) -> String {
     }
 }
 
+/// Most bytes of the last words of a worker.
+const MAX_ERROR_BYTES: usize = 4000;
+
 /// The last words of a worker. Unlike `eprintln!` this does not panic when nobody reads stderr.
 fn say_error(text: impl Display) {
+    let text = clean_lines(&text.to_string(), MAX_ERROR_BYTES);
     let _ = writeln!(io::stderr(), "error: {text}");
-}
-
-/// `RUST_LOG` decides what is told, else `level`. A log that is set up already stays. A line that
-/// stderr does not take is dropped: the subscriber's own word about it would panic.
-fn log_to_stderr(level: &str) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_target(false)
-        .log_internal_errors(false)
-        .with_ansi(io::stderr().is_terminal())
-        .with_writer(io::stderr)
-        .try_init();
 }
 
 /// On a plain thread and by a plain exit, so that nothing in this process can delay it. What is

@@ -1,32 +1,27 @@
 //! The spool: a worker's durable outbox. An outcome lies here from before it is reported until
 //! the coordinator has acknowledged it, so neither a kill nor a power cut loses it.
-//!
-//! The file is a row of entries: payload length (u32, little endian), SHA-256 of the payload, and
-//! the payload: state id (16 bytes), time of writing (u64, seconds since 1970), and the outcome as
-//! a `Finished` message. A torn last entry is what a crash leaves; reading ends there.
+
+mod record;
 
 use std::{
     fs::File,
-    io::{self, Read as _},
+    io,
     os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use prost::Message as _;
-use proto::{Finished, Lease};
-use sha2::{Digest as _, Sha256};
-use tracing::warn;
+use proto::{Finished, Lease, finished::Outcome};
+use tracing::{error, warn};
 
+use self::record::Record;
 use crate::{
     agent::{Offer, StateId},
     faults, files,
+    hex::short_id,
+    upkeep::Upkeep,
 };
-
-const LENGTH_BYTES: usize = 4;
-const CHECKSUM_BYTES: usize = 32;
-const PREFIX_BYTES: usize = LENGTH_BYTES + CHECKSUM_BYTES;
-const STATE_AND_TIME_BYTES: usize = 16 + 8;
 
 /// Outcomes of a coordinator that never came back are dropped after this long.
 const KEPT_FOR: Duration = Duration::from_secs(14 * 24 * 60 * 60);
@@ -35,44 +30,96 @@ const KEPT_FOR: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 /// make up half of it.
 const REWRITE_ABOVE_BYTES: u64 = 4 * 1024 * 1024;
 
+/// With this much that nobody has acknowledged, no more work is asked for. It bounds what a
+/// coordinator that acknowledges nothing can make a worker keep.
+const MAX_LIVE_BYTES: u64 = 512 << 20;
+
+/// A file that is larger was not written by a worker.
+const MAX_FILE_BYTES: u64 = 2 << 30;
+
 pub(crate) struct Spool {
     path: PathBuf,
     file: File,
+    upkeep: Upkeep,
     /// Up to here the file is whole.
     n_bytes: u64,
     entries: Vec<Entry>,
+    /// The states whose outcomes this process has put in.
+    own_states: Vec<StateId>,
 }
 
 struct Entry {
-    state_id: StateId,
-    written_at_s: u64,
-    finished: Finished,
+    record: Record,
     /// `None` while the disk has refused it: it then lives in memory alone.
     n_bytes_on_disk: Option<u64>,
 }
 
 impl Spool {
     /// Opens or creates the spool. What a crash left behind its last whole entry is cut off.
-    pub(crate) fn open(path: &Path) -> io::Result<Self> {
-        let mut file =
-            File::options().read(true).write(true).create(true).truncate(false).open(path)?;
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes)?;
-        let (mut entries, n_whole) = read_entries(&bytes);
-        if n_whole < bytes.len() {
-            warn!(
-                "{}: dropped {} bytes of an outcome that was cut short; its trial is trained again",
-                path.display(),
-                bytes.len() - n_whole
-            );
-            file.set_len(n_whole as u64)?;
-        }
-        let now_s = unix_time_s();
-        entries.retain(|entry| now_s.saturating_sub(entry.written_at_s) <= KEPT_FOR.as_secs());
+    pub(crate) fn open(path: &Path, upkeep: &Upkeep) -> io::Result<Self> {
+        let bytes = files::read(path, MAX_FILE_BYTES)?.unwrap_or_default();
+        let mut options = File::options();
+        let file = files::open(path, options.read(true).write(true).create(true).truncate(false))?;
+        let contents = record::read(&bytes);
+        let entries = contents
+            .records
+            .into_iter()
+            .map(|(record, n_bytes)| Entry { record, n_bytes_on_disk: Some(n_bytes as u64) });
+        let mut spool = Self {
+            path: path.into(),
+            file,
+            upkeep: upkeep.clone(),
+            n_bytes: bytes.len() as u64,
+            entries: entries.collect(),
+            own_states: Vec::new(),
+        };
         files::sync_folder_of(path)?;
-        let mut spool = Self { path: path.into(), file, n_bytes: n_whole as u64, entries };
-        spool.give_room_back()?;
+        for damaged in &contents.damaged {
+            spool.tell_damage(damaged.start, damaged.end);
+        }
+        spool.drop_old();
+        for index in 0..spool.entries.len() {
+            spool.shrink(index);
+        }
+        // What cannot be mended now is read around the next time as well.
+        let is_whole = contents.damaged.is_empty() && !spool.has_unsaved();
+        let mended = if is_whole { Ok(()) } else { spool.rewrite() };
+        if let Err(error) = mended.and_then(|()| spool.give_room_back()) {
+            warn!("cannot shorten {}: {error}", path.display());
+        }
         Ok(spool)
+    }
+
+    fn tell_damage(&self, from: usize, to: usize) {
+        let (path, n_bytes) = (self.path.display(), to - from);
+        if to as u64 == self.n_bytes {
+            warn!(
+                "{path}: dropped {n_bytes} bytes of an outcome that was cut short; its trial is trained again"
+            );
+        } else {
+            warn!(
+                "{path}: {n_bytes} bytes from byte {from} on are damaged; the other outcomes are whole, and what stood there is trained again"
+            );
+        }
+    }
+
+    fn drop_old(&mut self) {
+        let n_before = self.entries.len();
+        let clock = self.upkeep.clock();
+        for entry in &mut self.entries {
+            if !clock.is_credible(entry.record.written_at_s) {
+                entry.record.written_at_s = clock.now_s();
+            }
+        }
+        self.entries.retain(|entry| clock.age(entry.record.written_at_s) <= KEPT_FOR);
+        let n_dropped = n_before - self.entries.len();
+        if n_dropped > 0 {
+            warn!(
+                "{}: dropped {n_dropped} outcomes that no coordinator has asked for in {} days",
+                self.path.display(),
+                KEPT_FOR.as_secs() / (24 * 60 * 60)
+            );
+        }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -83,22 +130,50 @@ impl Spool {
         self.entries.len()
     }
 
-    /// Whether the disk has refused an entry; `save` tries again.
+    /// Whether no more work should be asked for: the disk has refused an entry, which `save` tries
+    /// again, or more than enough waits to be acknowledged.
     pub(crate) fn is_full(&self) -> bool {
+        self.has_unsaved() || self.n_live_bytes() > MAX_LIVE_BYTES
+    }
+
+    fn has_unsaved(&self) -> bool {
         self.entries.iter().any(|entry| entry.n_bytes_on_disk.is_none())
     }
 
     /// Takes outcomes in and writes them in one go. Whatever the disk says they are kept, in
     /// memory if need be.
     pub(crate) fn append(&mut self, state_id: StateId, outcomes: Vec<Finished>) -> io::Result<()> {
-        let written_at_s = unix_time_s();
-        self.entries.extend(outcomes.into_iter().map(|finished| Entry {
-            state_id,
-            written_at_s,
-            finished,
-            n_bytes_on_disk: None,
-        }));
+        if !self.own_states.contains(&state_id) {
+            self.own_states.push(state_id);
+        }
+        let written_at_s = self.upkeep.clock().now_s();
+        for finished in outcomes {
+            let record = Record { state_id, written_at_s, finished };
+            self.entries.push(Entry { record, n_bytes_on_disk: None });
+            self.shrink(self.entries.len() - 1);
+        }
         self.save()
+    }
+
+    /// No message has room for an outcome this large, and it must not be in the way of the others
+    /// for ever: it is set aside, and its trial is told to have failed.
+    fn shrink(&mut self, index: usize) {
+        let entry = &mut self.entries[index];
+        let n_bytes = entry.record.finished.encoded_len();
+        if n_bytes <= proto::MAX_FINISHED_BYTES {
+            return;
+        }
+        let lease = entry.record.finished.lease.clone();
+        let trial = short_id(lease.as_ref().map_or(&[], |lease| &lease.trial_id));
+        let limit = proto::MAX_FINISHED_BYTES;
+        let text = format!("its outcome takes {n_bytes} bytes, expected at most {limit}");
+        match set_aside(self.upkeep.cache_dir(), &entry.record) {
+            Ok(path) => error!("trial {trial} failed: {text}; kept in {}", path.display()),
+            Err(error) => error!("trial {trial} failed: {text}; it could not be kept: {error}"),
+        }
+        let outcome = Some(Outcome::Failure(text));
+        entry.record.finished = Finished { lease, outcome, timings: vec![] };
+        entry.n_bytes_on_disk = None;
     }
 
     /// Writes what is in memory alone: one write, one sync. After an error the file is as before.
@@ -106,15 +181,32 @@ impl Spool {
         let mut bytes = Vec::new();
         let mut lengths = Vec::new();
         for entry in self.entries.iter().filter(|entry| entry.n_bytes_on_disk.is_none()) {
-            let encoded = entry.encode();
+            let encoded = entry.record.encode();
             lengths.push(encoded.len() as u64);
             bytes.extend(encoded);
         }
         if bytes.is_empty() {
             return Ok(());
         }
+        match self.write(&bytes) {
+            Err(error) if files::is_full(&error) => {
+                // An outcome is worth more than what is old. The disk's own word counts.
+                let _ = self.upkeep.make_room(bytes.len() as u64);
+                self.write(&bytes)?;
+            }
+            written => written?,
+        }
+        self.n_bytes += bytes.len() as u64;
+        let unsaved = self.entries.iter_mut().filter(|entry| entry.n_bytes_on_disk.is_none());
+        for (entry, length) in unsaved.zip(lengths) {
+            entry.n_bytes_on_disk = Some(length);
+        }
+        Ok(())
+    }
+
+    fn write(&self, bytes: &[u8]) -> io::Result<()> {
         faults::point("worker.spool.before");
-        let written = self.file.write_all_at(&bytes, self.n_bytes);
+        let written = self.file.write_all_at(bytes, self.n_bytes);
         faults::written(&self.file, self.n_bytes);
         faults::point("worker.spool.written");
         if let Err(error) = written.and_then(|()| self.sync()) {
@@ -122,11 +214,6 @@ impl Spool {
             return Err(error);
         }
         faults::point("worker.spool.synced");
-        self.n_bytes += bytes.len() as u64;
-        let unsaved = self.entries.iter_mut().filter(|entry| entry.n_bytes_on_disk.is_none());
-        for (entry, length) in unsaved.zip(lengths) {
-            entry.n_bytes_on_disk = Some(length);
-        }
         Ok(())
     }
 
@@ -144,7 +231,7 @@ impl Spool {
     pub(crate) fn offer(&self, state_id: &StateId, max_bytes: usize) -> Offer {
         let mut offer = Offer::default();
         let mut n_bytes = 0;
-        for Entry { finished, .. } in self.of_state(state_id) {
+        for finished in self.of_state(state_id) {
             n_bytes += finished.encoded_len();
             if n_bytes <= max_bytes || offer.finished.is_empty() {
                 offer.finished.push(finished.clone());
@@ -157,38 +244,44 @@ impl Spool {
 
     /// The leases of a state's outcomes.
     pub(crate) fn leases(&self, state_id: &StateId) -> Vec<Lease> {
-        self.of_state(state_id).filter_map(|entry| entry.finished.lease.clone()).collect()
+        self.of_state(state_id).filter_map(|finished| finished.lease.clone()).collect()
     }
 
     /// The state of the youngest outcome.
     pub(crate) fn youngest_state(&self) -> Option<StateId> {
-        self.entries.last().map(|entry| entry.state_id)
+        self.entries.last().map(|entry| entry.record.state_id)
     }
 
     pub(crate) fn has_any_of(&self, state_id: &StateId) -> bool {
         self.of_state(state_id).next().is_some()
     }
 
-    fn of_state(&self, state_id: &StateId) -> impl Iterator<Item = &Entry> {
-        self.entries.iter().filter(move |entry| entry.state_id == *state_id)
+    fn of_state(&self, state_id: &StateId) -> impl Iterator<Item = &Finished> {
+        let of_state = self.entries.iter().filter(move |it| it.record.state_id == *state_id);
+        of_state.map(|entry| &entry.record.finished)
     }
 
     /// Drops what the coordinator of this state has acknowledged.
     pub(crate) fn acknowledged(&mut self, state_id: &StateId, leases: &[Lease]) -> io::Result<()> {
-        self.retain(|entry| {
-            let lease = entry.finished.lease.as_ref();
-            entry.state_id != *state_id || !lease.is_some_and(|lease| leases.contains(lease))
+        self.retain(|record| {
+            let lease = record.finished.lease.as_ref();
+            record.state_id != *state_id || !lease.is_some_and(|lease| leases.contains(lease))
         })
     }
 
-    /// Drops every outcome of a state that has all it needs.
-    pub(crate) fn forget(&mut self, state_id: &StateId) -> io::Result<()> {
-        self.retain(|entry| entry.state_id != *state_id)
+    /// Drops every outcome of a state that has all it needs; gives their number. Of a state that
+    /// this process has done nothing for, it keeps them: another process did, and knew better.
+    pub(crate) fn forget(&mut self, state_id: &StateId) -> io::Result<usize> {
+        let n_before = self.entries.len();
+        if self.own_states.contains(state_id) {
+            self.retain(|record| record.state_id != *state_id)?;
+        }
+        Ok(n_before - self.entries.len())
     }
 
-    fn retain(&mut self, keep: impl Fn(&Entry) -> bool) -> io::Result<()> {
+    fn retain(&mut self, keep: impl Fn(&Record) -> bool) -> io::Result<()> {
         let n_before = self.entries.len();
-        self.entries.retain(keep);
+        self.entries.retain(|entry| keep(&entry.record));
         if n_before <= self.entries.len() {
             return Ok(());
         }
@@ -226,10 +319,11 @@ impl Spool {
     }
 
     fn rewrite(&mut self) -> io::Result<()> {
-        let encoded: Vec<Vec<u8>> = self.entries.iter().map(Entry::encode).collect();
+        let encoded: Vec<Vec<u8>> =
+            self.entries.iter().map(|entry| entry.record.encode()).collect();
         let parts: Vec<&[u8]> = encoded.iter().map(Vec::as_slice).collect();
         files::replace(&self.path, &parts)?;
-        self.file = File::options().read(true).write(true).open(&self.path)?;
+        self.file = files::open(&self.path, File::options().read(true).write(true))?;
         self.n_bytes = parts.iter().map(|part| part.len() as u64).sum();
         for (entry, part) in self.entries.iter_mut().zip(&parts) {
             entry.n_bytes_on_disk = Some(part.len() as u64);
@@ -238,185 +332,15 @@ impl Spool {
     }
 }
 
-impl Entry {
-    fn encode(&self) -> Vec<u8> {
-        let mut payload = Vec::with_capacity(STATE_AND_TIME_BYTES + self.finished.encoded_len());
-        payload.extend(self.state_id);
-        payload.extend(self.written_at_s.to_le_bytes());
-        self.finished.encode_raw(&mut payload);
-        let length = u32::try_from(payload.len()).expect("an outcome is far below 4 GiB");
-        [&length.to_le_bytes()[..], &Sha256::digest(&payload), &payload].concat()
-    }
-
-    /// The first entry of `bytes` and its length; `None` unless it is whole and undamaged.
-    fn decode(bytes: &[u8]) -> Option<(Self, usize)> {
-        let (length, rest) = bytes.split_first_chunk::<LENGTH_BYTES>()?;
-        let (checksum, rest) = rest.split_first_chunk::<CHECKSUM_BYTES>()?;
-        let payload = rest.get(..usize::try_from(u32::from_le_bytes(*length)).ok()?)?;
-        if Sha256::digest(payload).as_slice() != checksum {
-            return None;
-        }
-        let (state_id, rest) = payload.split_first_chunk::<16>()?;
-        let (written_at_s, message) = rest.split_first_chunk::<8>()?;
-        let n_bytes = PREFIX_BYTES + payload.len();
-        let entry = Self {
-            state_id: *state_id,
-            written_at_s: u64::from_le_bytes(*written_at_s),
-            finished: Finished::decode(message).ok()?,
-            n_bytes_on_disk: Some(n_bytes as u64),
-        };
-        Some((entry, n_bytes))
-    }
-}
-
-/// All whole entries from the start, and how many bytes they take.
-fn read_entries(bytes: &[u8]) -> (Vec<Entry>, usize) {
-    let mut entries = Vec::new();
-    let mut offset = 0;
-    while let Some((entry, n_bytes)) = Entry::decode(&bytes[offset..]) {
-        entries.push(entry);
-        offset += n_bytes;
-    }
-    (entries, offset)
-}
-
-fn unix_time_s() -> u64 {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
+/// Keeps a record in a file of its own, which later workers leave alone.
+fn set_aside(cache_dir: &Path, record: &Record) -> io::Result<PathBuf> {
+    let folder = cache_dir.join("set-aside");
+    files::make_folder(&folder)?;
+    let trial = record.finished.lease.as_ref().map_or(&[][..], |lease| &lease.trial_id);
+    let path = files::beside(&folder.join(short_id(trial)), "outcome")?;
+    files::replace(&path, &[&record.encode()])?;
+    Ok(path)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proto::finished::Outcome;
-
-    const STATE: StateId = [1; 16];
-    const OTHER: StateId = [2; 16];
-
-    fn lease(trial: u8) -> Lease {
-        Lease { term: 1, trial_id: vec![trial; 32], attempt: 1, nonce: trial.into() }
-    }
-
-    fn outcome(trial: u8) -> Finished {
-        let failure = Outcome::Failure(format!("text of {trial}"));
-        Finished { lease: Some(lease(trial)), outcome: Some(failure), timings: vec![] }
-    }
-
-    fn offered(spool: &Spool, state_id: &StateId) -> Vec<u64> {
-        let offer = spool.offer(state_id, usize::MAX);
-        offer.finished.into_iter().map(|finished| finished.lease.unwrap().nonce).collect()
-    }
-
-    #[test]
-    fn outcomes_survive_until_acknowledged_and_only_their_state_sees_them() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("spool");
-        let mut spool = Spool::open(&path).unwrap();
-        spool.append(STATE, vec![outcome(1), outcome(2)]).unwrap();
-        spool.append(OTHER, vec![outcome(3)]).unwrap();
-        drop(spool);
-
-        let mut spool = Spool::open(&path).unwrap();
-        assert_eq!(offered(&spool, &STATE), [1, 2]);
-        assert_eq!(spool.offer(&STATE, usize::MAX).finished[1], outcome(2));
-        assert_eq!(spool.leases(&STATE), [lease(1), lease(2)]);
-        assert_eq!(spool.youngest_state(), Some(OTHER));
-        spool.acknowledged(&OTHER, &[lease(1), lease(2)]).unwrap();
-        assert_eq!(offered(&spool, &STATE), [1, 2], "another state's acknowledgement");
-        spool.acknowledged(&STATE, &[lease(1)]).unwrap();
-        assert_eq!(offered(&spool, &STATE), [2]);
-        spool.forget(&STATE).unwrap();
-        assert_eq!(offered(&spool, &OTHER), [3]);
-        spool.acknowledged(&OTHER, &[lease(3)]).unwrap();
-        assert_eq!(std::fs::metadata(&path).unwrap().len(), 0);
-        spool.append(STATE, vec![outcome(4)]).unwrap();
-        assert_eq!(offered(&Spool::open(&path).unwrap(), &STATE), [4]);
-    }
-
-    #[test]
-    fn a_tail_torn_at_any_byte_costs_the_last_entry_alone() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("spool");
-        let mut spool = Spool::open(&path).unwrap();
-        spool.append(STATE, vec![outcome(1)]).unwrap();
-        let n_first = spool.n_bytes as usize;
-        spool.append(STATE, vec![outcome(2)]).unwrap();
-        let whole = std::fs::read(&path).unwrap();
-        for n_bytes in n_first..whole.len() {
-            std::fs::write(&path, &whole[..n_bytes]).unwrap();
-            let mut spool = Spool::open(&path).unwrap();
-            assert_eq!(offered(&spool, &STATE), [1], "torn at {n_bytes}");
-            spool.append(STATE, vec![outcome(3)]).unwrap();
-            assert_eq!(offered(&Spool::open(&path).unwrap(), &STATE), [1, 3]);
-        }
-    }
-
-    #[test]
-    fn a_flipped_bit_is_noticed() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("spool");
-        Spool::open(&path).unwrap().append(STATE, vec![outcome(1)]).unwrap();
-        let whole = std::fs::read(&path).unwrap();
-        for index in 0..whole.len() {
-            let mut damaged = whole.clone();
-            damaged[index] ^= 4;
-            std::fs::write(&path, damaged).unwrap();
-            assert_eq!(Spool::open(&path).unwrap().len(), 0, "bit of byte {index}");
-        }
-    }
-
-    #[test]
-    fn an_offer_keeps_to_its_size_but_never_starves() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut spool = Spool::open(&folder.path().join("spool")).unwrap();
-        spool.append(STATE, (1..=9).map(outcome).collect()).unwrap();
-        let n_bytes = outcome(1).encoded_len();
-        let offer = spool.offer(&STATE, 3 * n_bytes);
-        assert_eq!((offer.finished.len(), offer.waiting.len()), (3, 6));
-        assert_eq!(offer.waiting[0], lease(4));
-        assert_eq!(spool.offer(&STATE, 0).finished.len(), 1);
-        assert_eq!(spool.offer(&OTHER, usize::MAX), Offer::default());
-    }
-
-    #[test]
-    fn room_is_given_back_though_another_state_keeps_an_entry() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("spool");
-        let mut spool = Spool::open(&path).unwrap();
-        spool.append(OTHER, vec![outcome(1)]).unwrap();
-        let large = Outcome::Failure("x".repeat(REWRITE_ABOVE_BYTES as usize));
-        let large = Finished { outcome: Some(large), ..outcome(2) };
-        spool.append(STATE, vec![large]).unwrap();
-        spool.acknowledged(&STATE, &[lease(2)]).unwrap();
-        assert!(std::fs::metadata(&path).unwrap().len() < 1000);
-        spool.append(STATE, vec![outcome(3)]).unwrap();
-        let spool = Spool::open(&path).unwrap();
-        assert_eq!((offered(&spool, &OTHER), offered(&spool, &STATE)), (vec![1], vec![3]));
-    }
-
-    #[test]
-    fn a_full_disk_leaves_the_outcome_in_memory_until_it_can_be_saved() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("spool");
-        let mut spool = Spool::open(&path).unwrap();
-        spool.file = File::open(&path).unwrap();
-        assert!(spool.append(STATE, vec![outcome(1)]).is_err());
-        assert!(spool.is_full());
-        assert_eq!(offered(&spool, &STATE), [1]);
-        spool.file = File::options().write(true).open(&path).unwrap();
-        spool.save().unwrap();
-        assert!(!spool.is_full());
-        assert_eq!(offered(&Spool::open(&path).unwrap(), &STATE), [1]);
-    }
-
-    #[test]
-    fn outcomes_nobody_asks_for_are_dropped_after_two_weeks() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("spool");
-        let mut spool = Spool::open(&path).unwrap();
-        spool.append(STATE, vec![outcome(1), outcome(2)]).unwrap();
-        spool.entries[0].written_at_s -= KEPT_FOR.as_secs() + 60;
-        let encoded: Vec<u8> = spool.entries.iter().flat_map(Entry::encode).collect();
-        std::fs::write(&path, encoded).unwrap();
-        assert_eq!(offered(&Spool::open(&path).unwrap(), &STATE), [2]);
-    }
-}
+mod tests;

@@ -3,19 +3,19 @@
 use std::sync::Arc;
 
 use tonic::transport::Channel;
-use trainer::{DataError, PreparedData};
+use trainer::PreparedData;
 
 use crate::{
     convert::DataSpec,
-    datasets::Datasets,
+    datasets::{DataRefusal, Datasets, Prepared},
     pending::{Pending, completed},
 };
 
 pub(crate) struct Supply {
     datasets: Datasets,
     wanted: Option<DataSpec>,
-    on_its_way: Option<Pending<Result<Arc<PreparedData>, DataError>>>,
-    ready: Option<Arc<PreparedData>>,
+    on_its_way: Option<Pending<Result<Prepared, DataRefusal>>>,
+    ready: Option<Prepared>,
 }
 
 impl Supply {
@@ -23,8 +23,8 @@ impl Supply {
         Self { datasets, wanted: None, on_its_way: None, ready: None }
     }
 
-    /// Sees to it that this data becomes ready; `channel` is where it comes from if the cache
-    /// lacks it. Data that is ready or on its way already is left alone.
+    /// Starts preparing this data unless it is ready or in flight; `channel` is where it comes from
+    /// if the cache lacks it.
     pub(crate) fn want(&mut self, spec: DataSpec, channel: impl FnOnce() -> Channel) {
         if self.wanted.as_ref() == Some(&spec) {
             return;
@@ -35,11 +35,11 @@ impl Supply {
     }
 
     pub(crate) fn ready(&self) -> Option<&Arc<PreparedData>> {
-        self.ready.as_ref()
+        self.ready.as_ref().map(|prepared| &prepared.data)
     }
 
     /// Waits until data has become ready; for ever if none is on its way.
-    pub(crate) async fn arrival(&mut self) -> Result<(), DataError> {
+    pub(crate) async fn arrival(&mut self) -> Result<(), DataRefusal> {
         self.ready = Some(completed(&mut self.on_its_way).await?);
         Ok(())
     }

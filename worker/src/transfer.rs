@@ -18,6 +18,7 @@ use crate::{
     checkpoints::{Checkpoints, Sealed},
     faults,
     hex::short_id,
+    link::explain,
     off_thread::off_thread,
 };
 
@@ -44,7 +45,7 @@ pub(crate) async fn publish(channel: Channel, checkpoints: Checkpoints, lease: L
             faults::point("worker.checkpoint.published");
         }
         Err(status) => {
-            info!("trial {trial}: its checkpoint was not published: {}", status.message());
+            info!("trial {trial}: its checkpoint was not published: {}", explain(&status));
         }
     }
 }
@@ -65,7 +66,7 @@ pub(crate) async fn fetch(
         let bytes = match get(&channel, &trial_id, &checkpoint).await {
             Ok(bytes) => bytes,
             Err(status) => {
-                warn!("trial {trial}: no checkpoint of epoch {epoch}: {}", status.message());
+                warn!("trial {trial}: no checkpoint of epoch {epoch}: {}", explain(&status));
                 continue;
             }
         };

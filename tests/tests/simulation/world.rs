@@ -159,6 +159,7 @@ fn add_worker(sim: &mut Sim<'_>, strings: &Rc<Strings>, index: usize, cache_dir:
         n_slots: N_SLOTS.try_into().ok(),
         name: Some(worker_name(index)),
         cache_dir,
+        disk_limits: worker::DiskLimits::default(),
         stay: false,
         lost_after: Duration::from_secs(1800),
         checkpoint_every: Duration::from_secs(1),

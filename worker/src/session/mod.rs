@@ -19,7 +19,7 @@ use self::{
     traffic::Traffic,
 };
 use crate::{
-    agent::{Agent, Start, Urgency},
+    agent::{Agent, Start, StateId, Urgency},
     backoff::Backoff,
     checkpoints::Checkpoints,
     convert,
@@ -64,6 +64,8 @@ pub(crate) struct Session {
     /// When the last answer came.
     heard_at: Instant,
     said_silence: bool,
+    /// The finished sweep after which a worker that stays has said that it waits.
+    said_finished: Option<StateId>,
     drain: Option<Drain>,
 }
 
@@ -105,6 +107,7 @@ impl Session {
             sync_deadline: SYNC_DEADLINE.1,
             heard_at: Instant::now(),
             said_silence: false,
+            said_finished: None,
             drain: None,
         }
     }
@@ -146,7 +149,7 @@ impl Session {
                 arrival = self.supply.arrival() => match arrival {
                     Ok(()) => self.agent.make_urgent(),
                     Err(error) => {
-                        return Ok(Ended::Refused(format!("the data set cannot be used: {error}")));
+                        return Ok(Ended::Refused(error.to_string()));
                     }
                 },
                 () = time::sleep_until(wake_at) => {}

@@ -72,6 +72,7 @@ impl Session {
         if reply.finished {
             return self.sweep_finished(&state_id);
         }
+        self.said_finished = None;
         let spec = match convert::data_spec(&reply.data.unwrap_or_default()) {
             Ok(spec) => spec,
             Err(text) => return Some(Ended::Refused(text)),
@@ -155,17 +156,39 @@ impl Session {
         }
     }
 
-    /// Every trial of the state has its outcome: what is left here are copies.
+    /// Every trial of the state has its outcome.
     fn sweep_finished(&mut self, state_id: &StateId) -> Option<Ended> {
-        if let Err(error) = self.spool.forget(state_id) {
-            warn!("cannot shorten {}: {error}", self.spool.path().display());
+        let is_told = self.said_finished.replace(*state_id) == Some(*state_id);
+        if !is_told {
+            self.clear_spool(state_id);
         }
         if !self.stay || self.drain.is_some() {
             return Some(Ended::Finished);
         }
-        info!("the sweep at {} is finished, waiting for the next one", self.link.url());
+        if !is_told {
+            info!("the sweep at {} is finished; waiting for the next one", self.link.url());
+        }
         self.look_for_next();
         None
+    }
+
+    /// What this process put into the spool for a sweep that is finished are copies. What another
+    /// process put there is kept, because this one cannot know.
+    fn clear_spool(&mut self, state_id: &StateId) {
+        match self.spool.forget(state_id) {
+            Err(error) => warn!("cannot shorten {}: {error}", self.spool.path().display()),
+            Ok(0) => {}
+            Ok(n) => {
+                warn!("dropped {n} outcomes that were not acknowledged: their sweep is finished")
+            }
+        }
+        let n_kept = self.spool.leases(state_id).len();
+        if n_kept > 0 {
+            warn!(
+                "the sweep is finished without {n_kept} outcomes that a former worker left; they are kept in {}",
+                self.spool.path().display()
+            );
+        }
     }
 
     pub(super) fn look_for_next(&mut self) {

@@ -6,12 +6,13 @@ use rustix::thread::CpuSet;
 use trainer::{Dataset, Scale, Split, Value};
 
 use super::*;
+use crate::upkeep::{DiskLimits, Upkeep};
 
 fn shared(folder: &Path, cores: Option<Cores>) -> Shared {
     Shared {
         worker_name: "test".into(),
         isa: Isa::choose(None).unwrap(),
-        checkpoints: Checkpoints::open(folder).unwrap(),
+        checkpoints: Checkpoints::open(&Upkeep::new(folder, DiskLimits::default())),
         checkpoint_every: Duration::from_secs(30),
         cores,
         n_busy: AtomicU32::new(0),

@@ -304,6 +304,7 @@ impl Server {
             n_slots: std::num::NonZeroUsize::new(1),
             name: Some("test".into()),
             cache_dir: cache_dir.into(),
+            disk_limits: worker::DiskLimits::default(),
             stay: false,
             lost_after: Duration::from_secs(30),
             checkpoint_every: worker::CHECKPOINT_EVERY,
