@@ -169,8 +169,10 @@ fn decode(bytes: &[u8]) -> Option<Checkpoint> {
 mod tests {
     use std::{fs, path::Path};
 
+    use proptest::prelude::*;
+
     use super::*;
-    use crate::upkeep::DiskLimits;
+    use crate::{properties::check, upkeep::DiskLimits};
 
     const TRIAL: TrialId = [0xab; 32];
 
@@ -255,5 +257,24 @@ mod tests {
         fs::remove_dir(&checkpoints.folder).unwrap();
         fs::write(&checkpoints.folder, "a file").unwrap();
         assert_eq!(open(cache.path()).load(&TRIAL), None, "nor does a file for a folder");
+    }
+
+    /// Neither a panic nor more than the bytes hold, even where a peer has made the hash right.
+    #[test]
+    fn made_up_checkpoints_are_none_or_what_they_say() {
+        let made_up = (proptest::collection::vec(any::<u8>(), 0..400), any::<bool>());
+        check(file!(), made_up, |(mut body, is_framed)| {
+            if is_framed {
+                let n_timings = (body.len() as u32).to_le_bytes();
+                body = [&n_timings[..], &body].concat();
+            }
+            prop_assert_eq!(decode(&body), None);
+            let hashed = [&Sha256::digest(&body)[..], &body].concat();
+            if let Some(checkpoint) = decode(&hashed) {
+                prop_assert!(body.ends_with(&checkpoint.trainer));
+                checkpoint.epoch();
+            }
+            Ok(())
+        });
     }
 }

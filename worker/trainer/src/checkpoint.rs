@@ -73,6 +73,9 @@ pub(crate) fn read(trainer: &mut Trainer, bytes: &[u8]) -> Result<(), TrainError
         *count = reader.u64()?;
     }
     trainer.work.restore(&counts);
+    if !trainer.work.is_of_epochs(n_epochs, trainer.data.n_train()) {
+        return Err(error("its counts are not those of its epochs"));
+    }
     reader.floats(&mut trainer.best.parameters)?;
     let mut numbers = vec![0.0; trainer.best.parameters.len()];
     reader.floats(&mut numbers)?;
@@ -171,6 +174,9 @@ impl Reader<'_> {
 }
 
 #[cfg(test)]
+mod properties;
+
+#[cfg(test)]
 mod tests {
     use std::sync::Arc;
     use std::sync::atomic::AtomicBool;
@@ -181,7 +187,7 @@ mod tests {
     use crate::isa::Isa;
     use crate::testing::{Generated, config};
 
-    fn checkpoint() -> (TrainConfig, Arc<PreparedData>, Vec<u8>) {
+    pub(super) fn checkpoint() -> (TrainConfig, Arc<PreparedData>, Vec<u8>) {
         let data = Generated::SPARSE.prepare(Scale::Unit);
         let config = config(OptimizerKind::Sls, &[("hidden", Value::Widths(vec![3]))]);
         let mut trainer = Trainer::new(config.clone(), Arc::clone(&data), Isa::Portable).unwrap();
@@ -231,6 +237,25 @@ mod tests {
             assert!(
                 Trainer::resume(config.clone(), Arc::clone(&data), Isa::Portable, &cut).is_err()
             );
+        }
+    }
+
+    /// They would overflow in what follows, or train with another step's random numbers.
+    #[test]
+    fn forged_counts_are_refused() {
+        let (config, data, bytes) = checkpoint();
+        let content = &bytes[..bytes.len() - 32];
+        let resumed = Trainer::resume(config.clone(), Arc::clone(&data), Isa::Portable, &bytes);
+        let counts = resumed.unwrap().work.counts();
+        let written: Vec<u8> = counts.iter().flat_map(|n| n.to_le_bytes()).collect();
+        let at = content.windows(written.len()).position(|window| window == written).unwrap();
+        for index in 0..counts.len() {
+            let mut changed = content.to_vec();
+            changed[at + 8 * index..][..8].copy_from_slice(&u64::MAX.to_le_bytes());
+            let changed = [&changed[..], &Sha256::digest(&changed)].concat();
+            let data = Arc::clone(&data);
+            let error = Trainer::resume(config.clone(), data, Isa::Portable, &changed).err();
+            assert!(error.unwrap().to_string().contains("counts"), "count {index}");
         }
     }
 

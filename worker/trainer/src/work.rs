@@ -6,6 +6,9 @@ use crate::network::{LayerShape, Search};
 use crate::reference::uses_gram_form;
 use crate::result::{Backtracks, Work};
 
+/// No trial does as much work: a core of 10^12 multiply-adds a second would take 53 days for it.
+const MAX_CREDIBLE: u64 = 1 << 62;
+
 /// Counts of the epoch under way.
 #[derive(Clone, Copy, Debug, PartialEq, Default)]
 pub(crate) struct EpochWork {
@@ -25,6 +28,7 @@ pub(crate) struct WorkCount {
     above: u64,
     first_width: u64,
     n_inputs: u64,
+    batch_size: usize,
     gram: bool,
 }
 
@@ -44,6 +48,7 @@ impl WorkCount {
             above: macs[1..].iter().sum(),
             first_width: shapes[0].n_out as u64,
             n_inputs: shapes[0].n_in as u64,
+            batch_size: config.batch_size as usize,
             gram: uses_gram_form(config.batch_size as usize, data.n_inputs()),
         }
     }
@@ -120,6 +125,23 @@ impl WorkCount {
             t.steps_without_step,
         ];
         totals.into_iter().chain(self.histogram.iter().copied()).collect()
+    }
+
+    /// Whether the counts can be those of this many whole epochs: the exact ones are, and the others
+    /// are far from where sums overflow.
+    pub(crate) fn is_of_epochs(&self, n_epochs: u32, n_train: usize) -> bool {
+        let n_epochs = u64::from(n_epochs);
+        let n_steps = n_epochs * n_train.div_ceil(self.batch_size) as u64;
+        let is_searching = !self.histogram.is_empty();
+        let are_credible = self.counts().iter().all(|&count| count <= MAX_CREDIBLE);
+        are_credible
+            && self.total.n_steps == n_steps
+            && self.total.grad_samples == n_epochs * n_train as u64
+            && (!is_searching || self.n_searches() == Some(n_steps))
+    }
+
+    fn n_searches(&self) -> Option<u64> {
+        self.histogram.iter().try_fold(0_u64, |sum, &n_steps| sum.checked_add(n_steps))
     }
 
     /// Takes what `counts` gave, of the same length.

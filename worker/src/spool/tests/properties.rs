@@ -1,37 +1,13 @@
 //! Properties of spool files that were cut, changed, spliced or filled with anything: reading never
 //! panics, takes no record that was not written, and finds every one that is whole.
 
-use std::{
-    env,
-    time::{Duration, Instant},
-};
-
-use proptest::{
-    collection::vec,
-    prelude::*,
-    test_runner::{TestCaseResult, TestRunner},
-};
+use proptest::{collection::vec, prelude::*};
 
 use super::*;
-use crate::spool::record::{Contents, read};
-
-/// A short run by default; with `SWEEP_PROPERTY_SECONDS` as long as that.
-fn check<S: Strategy>(strategy: S, property: impl Fn(S::Value) -> TestCaseResult) {
-    let config =
-        ProptestConfig { cases: 128, source_file: Some(file!()), ..ProptestConfig::default() };
-    let seconds = env::var("SWEEP_PROPERTY_SECONDS").ok().and_then(|text| text.parse().ok());
-    let budget = Duration::from_secs(seconds.unwrap_or(0));
-    let began = Instant::now();
-    let mut runner = TestRunner::new(config);
-    loop {
-        if let Err(error) = runner.run(&strategy, &property) {
-            panic!("{error}\n{runner}");
-        }
-        if began.elapsed() >= budget {
-            return;
-        }
-    }
-}
+use crate::{
+    properties::check,
+    spool::record::{Contents, read},
+};
 
 fn record() -> impl Strategy<Value = Record> {
     let text = prop_oneof!["\\PC{0,40}", "[\u{0}-\u{7f}]{0,300}"];
@@ -61,7 +37,7 @@ fn found(contents: &Contents) -> Vec<&Record> {
 
 #[test]
 fn what_was_written_is_read_again() {
-    check(records(), |records| {
+    check(file!(), records(), |records| {
         let contents = read(&records.iter().flat_map(encode).collect::<Vec<u8>>());
         prop_assert_eq!(found(&contents), records.iter().map(|it| &it.0).collect::<Vec<_>>());
         prop_assert!(contents.damaged.is_empty());
@@ -71,7 +47,7 @@ fn what_was_written_is_read_again() {
 
 #[test]
 fn anything_is_read_without_a_record_that_was_not_written() {
-    check(vec(any::<u8>(), 0..2000), |bytes| {
+    check(file!(), vec(any::<u8>(), 0..2000), |bytes| {
         prop_assert!(read(&bytes).records.is_empty());
         Ok(())
     });
@@ -98,7 +74,7 @@ fn harm() -> impl Strategy<Value = Harm> {
 #[test]
 fn every_whole_record_is_found_between_what_is_broken() {
     let records = vec((record(), any::<bool>(), proptest::option::weighted(0.4, harm())), 0..8);
-    check(records, |parts| {
+    check(file!(), records, |parts| {
         let (mut bytes, mut whole) = (Vec::new(), Vec::new());
         for (record, is_old, harm) in &parts {
             let mut encoded = encode(&(record.clone(), *is_old));
@@ -138,7 +114,7 @@ fn every_whole_record_is_found_between_what_is_broken() {
 #[test]
 fn a_spool_of_any_bytes_opens_and_takes_more() {
     let bytes = (records(), vec(any::<u8>(), 0..300), any::<prop::sample::Index>());
-    check(bytes, |(records, garbage, at)| {
+    check(file!(), bytes, |(records, garbage, at)| {
         // A time to come, which is taken for now: none is dropped for its age.
         let undated = |(record, is_old): &(Record, bool)| {
             encode(&(Record { written_at_s: 90_000_000_000, ..record.clone() }, *is_old))
