@@ -2,6 +2,7 @@
 //! what it decides is in `coordinator-core`, what it trains in `trainer`, what it tells in `report`.
 
 mod bench;
+mod building;
 pub mod cli;
 mod clock;
 mod committed;

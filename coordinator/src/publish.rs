@@ -13,6 +13,7 @@ use tokio::process::Command;
 use worker::faults;
 
 use crate::{
+    building::Building,
     facts::Facts,
     report_input,
     store::{Reader, database_in},
@@ -44,20 +45,19 @@ pub fn publish(state: &Path, out: &Path, partial_only: bool) -> anyhow::Result<P
     let input = report_input::input(&reader, &facts)?;
     let made = || format!("{}: cannot write the report", out.display());
     fs::create_dir_all(out).with_context(made)?;
-    clear_abandoned(out).with_context(made)?;
-    let building = out.join(format!("{BUILDING}{}", std::process::id()));
-    start_empty(&building).with_context(made)?;
-    let built = report::build(&input, &building);
+    let building = Building::begin(out).with_context(made)?;
+    let built = report::build(&input, building.path());
     faults::point("coordinator.report.built");
     let moved = built.map_err(anyhow::Error::from).and_then(|built| {
         let is_top = built.counts.is_settled() && !partial_only;
-        let folder =
-            if is_top { replace_top(&building, out) } else { replace_partial(&building, out) };
+        let folder = if is_top {
+            replace_top(building.path(), out)
+        } else {
+            replace_partial(building.path(), out)
+        };
         Ok((built, folder.with_context(made)?))
     });
-    if building.exists() {
-        fs::remove_dir_all(&building).with_context(made)?;
-    }
+    drop(building);
     let (built, folder) = moved?;
     Ok(Published {
         report: folder.join("report.md"),
@@ -69,25 +69,6 @@ pub fn publish(state: &Path, out: &Path, partial_only: bool) -> anyhow::Result<P
 }
 
 const MANIFEST: &str = "manifest.json";
-const BUILDING: &str = ".building-";
-
-/// Removes what builds left behind whose process is gone.
-fn clear_abandoned(out: &Path) -> io::Result<()> {
-    for name in file_names(out)? {
-        let Some(pid) = name.strip_prefix(BUILDING) else { continue };
-        if !Path::new("/proc").join(pid).exists() {
-            fs::remove_dir_all(out.join(name))?;
-        }
-    }
-    Ok(())
-}
-
-fn start_empty(folder: &Path) -> io::Result<()> {
-    if folder.exists() {
-        fs::remove_dir_all(folder)?;
-    }
-    fs::create_dir(folder)
-}
 
 /// Moves each new file over its former self, then removes what the former report had beyond it.
 fn replace_top(building: &Path, out: &Path) -> io::Result<PathBuf> {
