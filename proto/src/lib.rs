@@ -1,6 +1,8 @@
 //! The wire types and services of `sweep/v1/*.proto`, with the protocol's version, its size limits
 //! and the cleaning of foreign text. Each side converts to its own types in one file.
 
+pub mod codec;
+pub mod shape;
 pub mod text;
 
 #[expect(clippy::all, reason = "generated code")]
