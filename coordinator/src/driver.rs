@@ -260,6 +260,9 @@ impl Calls {
             Post::CheckpointOffered(lease, reply) => {
                 Event::CheckpointOffered { call: self.ticket(reply), lease }
             }
+            Post::TransferOffered(session, reply) => {
+                Event::TransferOffered { call: self.ticket(reply), session }
+            }
             Post::CheckpointPublished(lease, checkpoint, reply) => {
                 Event::CheckpointPublished { call: self.ticket(reply), lease, checkpoint }
             }

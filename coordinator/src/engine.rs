@@ -23,6 +23,7 @@ use crate::{
     confirm::Confirm,
     driver::Driver,
     facts::Facts,
+    local::LocalToken,
     mailbox::Mailbox,
     monitor::Monitor,
     prepare,
@@ -104,6 +105,8 @@ impl Engine {
             sync_every: run.sync_every,
             lease_ttl: run.lease_ttl,
             selftest_digest,
+            local_token: LocalToken::draw()
+                .map_err(|error| anyhow!("no random numbers: {error}"))?,
             local_joined: Arc::new(AtomicBool::new(false)),
         };
         Ok(Self { driver, restored, sweep, mailbox })

@@ -2,6 +2,7 @@
 //! standard input closes, so none outlives its coordinator, however that ends.
 
 use std::{
+    fmt::{self, Debug, Formatter},
     io,
     num::NonZeroUsize,
     path::PathBuf,
@@ -15,6 +16,7 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::{
+    io::AsyncWriteExt as _,
     process::{Child, Command},
     task::JoinSet,
 };
@@ -37,12 +39,38 @@ const RESTART_IS_USELESS: [Option<i32>; 2] = [Some(2), Some(4)];
 /// How long a worker may take to end once its pipe is closed.
 const END_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// What a coordinator hands to its child processes by a pipe that nobody else reads. A worker that
+/// shows it is one of them; others can only say so.
+#[derive(Clone, PartialEq, Eq)]
+pub struct LocalToken([u8; LocalToken::BYTES]);
+
+impl LocalToken {
+    pub const BYTES: usize = worker::LOCAL_TOKEN_BYTES;
+
+    pub fn draw() -> Result<Self, getrandom::Error> {
+        let mut bytes = [0; Self::BYTES];
+        getrandom::fill(&mut bytes).map(|()| Self(bytes))
+    }
+
+    pub fn is(&self, shown: &[u8]) -> bool {
+        self.0 == shown
+    }
+}
+
+impl Debug for LocalToken {
+    /// It is a secret.
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        formatter.write_str("LocalToken")
+    }
+}
+
 /// What to start.
 #[derive(Clone, Debug)]
 pub struct Spec {
     pub program: PathBuf,
     pub url: String,
     pub cache_dir: PathBuf,
+    pub token: LocalToken,
     /// Slots of each worker.
     pub slots: Vec<NonZeroUsize>,
 }
@@ -204,7 +232,11 @@ impl Keeper {
 
     /// Until the child is gone; says how it went.
     async fn watch(&self, mut child: Child) -> io::Result<ExitStatus> {
-        let pipe = child.stdin.take();
+        let mut pipe = child.stdin.take();
+        if let Some(pipe) = &mut pipe {
+            pipe.write_all(&self.spec.token.0).await?;
+            pipe.flush().await?;
+        }
         tokio::select! {
             status = child.wait() => return status,
             () = self.end.cancelled() => {}

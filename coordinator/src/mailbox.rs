@@ -4,7 +4,7 @@
 use coordinator_core::{
     checkpoints::Checkpoint,
     event::{Join, Reply, Sync},
-    lease::{Lease, TrialIndex},
+    lease::{Lease, SessionId, TrialIndex, WorkerId},
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -16,6 +16,7 @@ pub enum Post {
     Join(Join, oneshot::Sender<Reply>),
     Sync(Sync, oneshot::Sender<Reply>),
     CheckpointOffered(Lease, oneshot::Sender<Reply>),
+    TransferOffered(SessionId, oneshot::Sender<Reply>),
     CheckpointPublished(Lease, Checkpoint, oneshot::Sender<Reply>),
     CheckpointBroken { trial: TrialIndex, digest: [u8; 32] },
     LocalEnded { local_index: u32, expected: bool },
@@ -47,8 +48,23 @@ impl Mailbox {
         self.call(|reply| Post::Sync(sync, reply)).await
     }
 
-    pub async fn checkpoint_offered(&self, lease: Lease) -> Result<Reply, CallError> {
-        self.call(|reply| Post::CheckpointOffered(lease, reply)).await
+    /// The worker that may publish under the lease.
+    pub async fn checkpoint_offered(&self, lease: Lease) -> Result<Option<WorkerId>, CallError> {
+        match self.call(|reply| Post::CheckpointOffered(lease, reply)).await? {
+            Reply::CheckpointWanted(worker) => Ok(worker),
+            _ => unreachable!("not an offer's answer"),
+        }
+    }
+
+    /// The worker whose session it is.
+    pub async fn transfer_offered(
+        &self,
+        session: SessionId,
+    ) -> Result<Option<WorkerId>, CallError> {
+        match self.call(|reply| Post::TransferOffered(session, reply)).await? {
+            Reply::TransferAllowed(worker) => Ok(worker),
+            _ => unreachable!("not a transfer's answer"),
+        }
     }
 
     pub async fn checkpoint_published(

@@ -115,7 +115,7 @@ impl Session {
         )?;
         let Engine { driver, restored, sweep, mailbox } = engine;
         let (stopping, finished) = (driver.stopping.clone(), driver.finished.clone());
-        let joined = sweep.local_joined.clone();
+        let (joined, token) = (sweep.local_joined.clone(), sweep.local_token.clone());
         let serving = CancellationToken::new();
         let incoming = rpc::incoming(listener, rpc::Bounds::of_this_process());
         let serve = rpc::serve(incoming, Arc::new(sweep), mailbox.clone(), serving.clone());
@@ -125,6 +125,7 @@ impl Session {
             program: program.clone(),
             url: format!("http://{address}"),
             cache_dir: folder.worker_cache(),
+            token,
             slots: share_slots(run.local_workers, run.local_slots, worker::usable_cores()),
         };
         let local = LocalWorkers::start(&spec, &mailbox, &joined, &finished);

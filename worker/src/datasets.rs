@@ -13,7 +13,6 @@ use std::{
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 use tokio::time::{self, Instant};
-use tonic::transport::Channel;
 use tracing::{info, warn};
 use trainer::{DataError, Dataset, PreparedData};
 
@@ -24,7 +23,7 @@ use crate::{
     convert::DataSpec,
     faults, files,
     hex::{hex, short_id},
-    link::explain,
+    link::{Artifacts, explain},
     locks::{Lock, Mode},
     off_thread::off_thread,
     upkeep::{Upkeep, inventory::fetch_lock},
@@ -104,11 +103,11 @@ impl Datasets {
         Ok(Self { folder, upkeep: upkeep.clone() })
     }
 
-    /// The data ready to train on, from the cache or through `channel`, tried until it is there.
+    /// The data ready to train on, from the cache or through `artifacts`, tried until it is there.
     pub(crate) async fn prepare(
         self,
         spec: DataSpec,
-        channel: Channel,
+        artifacts: Artifacts,
     ) -> Result<Prepared, DataRefusal> {
         let max_bytes = self.upkeep.limits().max_dataset_bytes;
         if spec.n_bytes > max_bytes {
@@ -118,7 +117,7 @@ impl Datasets {
         let mut n_wrong = 0;
         let (began, mut told) = (Instant::now(), None::<Instant>);
         loop {
-            let trouble = match self.try_prepare(&spec, channel.clone()).await {
+            let trouble = match self.try_prepare(&spec, artifacts.clone()).await {
                 Ok(prepared) => return Ok(prepared),
                 Err(DataTrouble::Never(error)) => return Err(error.into()),
                 Err(trouble) => trouble,
@@ -139,11 +138,11 @@ impl Datasets {
     async fn try_prepare(
         &self,
         spec: &DataSpec,
-        channel: Channel,
+        artifacts: Artifacts,
     ) -> Result<Prepared, DataTrouble> {
         let (blob, in_use) = match self.cached(spec).await? {
             Some(blob) => blob,
-            None => self.fetch_or_wait(spec, channel).await?,
+            None => self.fetch_or_wait(spec, artifacts).await?,
         };
         let split = spec.split;
         blocking(move || {
@@ -181,14 +180,18 @@ impl Datasets {
     }
 
     /// One worker of this cache folder fetches a data set, the others wait for its file.
-    async fn fetch_or_wait(&self, spec: &DataSpec, channel: Channel) -> Result<Blob, DataTrouble> {
+    async fn fetch_or_wait(
+        &self,
+        spec: &DataSpec,
+        artifacts: Artifacts,
+    ) -> Result<Blob, DataTrouble> {
         let lock = self.fetching(spec).await;
         if lock.is_some()
             && let Some(blob) = self.cached(spec).await?
         {
             return Ok(blob);
         }
-        let fetched = self.fetch(spec, channel, lock.is_some()).await;
+        let fetched = self.fetch(spec, artifacts, lock.is_some()).await;
         if let Some(lock) = lock {
             let _ = lock.remove();
         }
@@ -233,13 +236,13 @@ impl Datasets {
     async fn fetch(
         &self,
         spec: &DataSpec,
-        channel: Channel,
+        artifacts: Artifacts,
         is_alone: bool,
     ) -> Result<Blob, DataTrouble> {
         let usual = self.part(spec);
         // Another worker may write to the usual one.
         let own = if is_alone { usual } else { files::beside(&self.path(spec), "part")? };
-        download(&self.upkeep, spec, channel, &own).await?;
+        download(&self.upkeep, spec, artifacts, &own).await?;
         let (path, spec, upkeep) = (self.path(spec), spec.clone(), self.upkeep.clone());
         let fetched = blocking(move || {
             let Some(bytes) = read_checked(&own, &spec)? else {

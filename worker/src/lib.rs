@@ -32,5 +32,5 @@ mod transfer;
 mod upkeep;
 
 pub use cpu::usable_cores;
-pub use run::{CHECKPOINT_EVERY, Config, Ended, main, run, run_to_exit_code};
+pub use run::{CHECKPOINT_EVERY, Config, Ended, LOCAL_TOKEN_BYTES, main, run, run_to_exit_code};
 pub use upkeep::DiskLimits;

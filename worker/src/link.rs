@@ -1,10 +1,17 @@
 //! The connection to the coordinator: calls with deadlines, and what their errors mean.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use anyhow::Context as _;
 use proto::{
-    JoinReply, JoinRequest, SyncReply, SyncRequest, session_client::SessionClient, text::clean_line,
+    JoinReply, JoinRequest, SyncReply, SyncRequest, artifacts_client::ArtifactsClient,
+    session_client::SessionClient, text::clean_line,
 };
 use thiserror::Error;
 use tokio::time;
@@ -72,7 +79,28 @@ pub(crate) struct Link {
     endpoint: Endpoint,
     dial: Dial,
     channel: Channel,
+    /// The latest session, which calls for large content show.
+    session: Arc<AtomicU64>,
     n_failures: u32,
+}
+
+/// A connection of its own for what is large, so that it delays no Sync.
+#[derive(Clone)]
+pub(crate) struct Artifacts {
+    channel: Channel,
+    session: Arc<AtomicU64>,
+}
+
+impl Artifacts {
+    pub(crate) fn client(&self) -> ArtifactsClient<Channel> {
+        ArtifactsClient::new(self.channel.clone())
+            .max_decoding_message_size(proto::MAX_MESSAGE_BYTES)
+    }
+
+    /// The session at this moment: a transfer may outlive the one that it began in.
+    pub(crate) fn session(&self) -> u64 {
+        self.session.load(Ordering::Relaxed)
+    }
 }
 
 impl Link {
@@ -86,16 +114,20 @@ impl Link {
             .tcp_nodelay(true);
         let endpoint = if planted("bug.no_deadline") { endpoint } else { keep_alive(endpoint) };
         let channel = dial(&endpoint);
-        Ok(Self { url: url.into(), endpoint, dial, channel, n_failures: 0 })
+        let session = Arc::default();
+        Ok(Self { url: url.into(), endpoint, dial, channel, session, n_failures: 0 })
     }
 
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
 
-    /// A connection of its own for what is large, so that it delays no Sync.
-    pub(crate) fn second_channel(&self) -> Channel {
-        (self.dial)(&self.endpoint)
+    pub(crate) fn artifacts(&self) -> Artifacts {
+        Artifacts { channel: (self.dial)(&self.endpoint), session: self.session.clone() }
+    }
+
+    pub(crate) fn joined(&self, session: u64) {
+        self.session.store(session, Ordering::Relaxed);
     }
 
     pub(crate) fn join(
@@ -129,7 +161,7 @@ impl Link {
         self.n_failures += 1;
         if self.n_failures >= RECONNECT_AFTER {
             self.n_failures = 0;
-            self.channel = self.second_channel();
+            self.channel = (self.dial)(&self.endpoint);
         }
     }
 }

@@ -48,6 +48,9 @@ const EXIT_REFUSED: u8 = 4;
 /// The usual time between two checkpoints of a trial.
 pub const CHECKPOINT_EVERY: Duration = Duration::from_secs(30);
 
+/// What a coordinator writes to the standard input of a worker that it starts itself.
+pub const LOCAL_TOKEN_BYTES: usize = 16;
+
 /// How a worker runs.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -72,7 +75,8 @@ pub struct Config {
     pub pin: bool,
     /// Set for the workers that a coordinator starts on its own machine.
     pub local_index: Option<u32>,
-    /// Exit at once when stdin ends: the process that held its other end is gone.
+    /// Read what proves that the coordinator started this worker from stdin, and exit at once when stdin
+    /// ends: the process that held its other end is gone.
     pub exit_on_stdin_eof: bool,
 }
 
@@ -131,7 +135,13 @@ pub fn run_to_exit_code(config: Config) -> ExitCode {
 ///
 /// The cache folder cannot be used, or the coordinator was lost for `lost_after`.
 pub fn run(config: Config, isa: Isa) -> anyhow::Result<Ended> {
+    let mut local_token = Vec::new();
     if config.exit_on_stdin_eof {
+        let mut token = [0; LOCAL_TOKEN_BYTES];
+        io::stdin()
+            .read_exact(&mut token)
+            .context("cannot read the coordinator's token from stdin")?;
+        local_token.extend(token);
         exit_on_stdin_eof().context("cannot watch stdin")?;
     }
     // One thread is enough: it waits for the network and the slots, and never trains.
@@ -145,6 +155,7 @@ pub fn run(config: Config, isa: Isa) -> anyhow::Result<Ended> {
             signals: StopSignals::new().context("cannot watch signals")?,
             selftest_digest: trainer::selftest_digest(isa),
             script: None,
+            local_token,
         };
         work(config, isa, outside).await
     });
@@ -161,6 +172,8 @@ pub struct Outside {
     pub selftest_digest: [u8; 32],
     /// Instead of training.
     pub script: Option<Script>,
+    /// From the coordinator that started this worker; empty if none did.
+    pub local_token: Vec<u8>,
 }
 
 /// A worker as a task: from its folder and its Join to its end.
@@ -200,6 +213,7 @@ pub async fn work(config: Config, isa: Isa, outside: Outside) -> anyhow::Result<
         cpu: clean_line(&cpu_name(), MAX_NAME_BYTES),
         n_slots: u32::try_from(n_slots).context("too many slots")?,
         local_index: config.local_index,
+        local_token: outside.local_token,
         ..JoinRequest::default()
     };
     info!("{n_slots} slots, {}, {}", isa.name(), introduction.cpu);

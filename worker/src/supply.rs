@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use tonic::transport::Channel;
 use trainer::PreparedData;
 
 use crate::{
     convert::DataSpec,
     datasets::{DataRefusal, Datasets, Prepared},
+    link::Artifacts,
     pending::{Pending, completed},
 };
 
@@ -23,14 +23,14 @@ impl Supply {
         Self { datasets, wanted: None, on_its_way: None, ready: None }
     }
 
-    /// Starts preparing this data unless it is ready or in flight; `channel` is where it comes from
+    /// Starts preparing this data unless it is ready or in flight; `artifacts` is where it comes from
     /// if the cache lacks it.
-    pub(crate) fn want(&mut self, spec: DataSpec, channel: impl FnOnce() -> Channel) {
+    pub(crate) fn want(&mut self, spec: DataSpec, artifacts: impl FnOnce() -> Artifacts) {
         if self.wanted.as_ref() == Some(&spec) {
             return;
         }
         self.ready = None;
-        self.on_its_way = Some(Box::pin(self.datasets.clone().prepare(spec.clone(), channel())));
+        self.on_its_way = Some(Box::pin(self.datasets.clone().prepare(spec.clone(), artifacts())));
         self.wanted = Some(spec);
     }
 

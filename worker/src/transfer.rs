@@ -6,10 +6,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use proto::{
     Announcement, Checkpoint, GetCheckpointRequest, Lease, PutCheckpointRequest,
-    artifacts_client::ArtifactsClient, put_checkpoint_request::Part,
+    put_checkpoint_request::Part,
 };
 use tokio::time;
-use tonic::{Code, Status, transport::Channel};
+use tonic::{Code, Status};
 use tracing::{debug, info, warn};
 
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
     checkpoints::{Checkpoints, Sealed},
     faults,
     hex::short_id,
-    link::explain,
+    link::{Artifacts, explain},
     off_thread::off_thread,
 };
 
@@ -29,7 +29,7 @@ const MAX_VAIN_CALLS: u32 = 5;
 const CALL_DEADLINE: Duration = Duration::from_secs(60);
 
 /// Publishes what there is of the lease's trial.
-pub(crate) async fn publish(channel: Channel, checkpoints: Checkpoints, lease: Lease) {
+pub(crate) async fn publish(artifacts: Artifacts, checkpoints: Checkpoints, lease: Lease) {
     let Ok(trial_id) = TrialId::try_from(lease.trial_id.as_slice()) else { return };
     let sealed = off_thread(move || checkpoints.sealed(&trial_id)).await;
     let Ok(Some(sealed)) = sealed else { return };
@@ -39,7 +39,7 @@ pub(crate) async fn publish(channel: Channel, checkpoints: Checkpoints, lease: L
     }
     let epoch = sealed.epoch;
     faults::point("worker.checkpoint.before_publish");
-    match put(&channel, &lease, &sealed).await {
+    match put(&artifacts, &lease, &sealed).await {
         Ok(()) => {
             info!("trial {trial}: published the checkpoint of epoch {epoch}");
             faults::point("worker.checkpoint.published");
@@ -53,7 +53,7 @@ pub(crate) async fn publish(channel: Channel, checkpoints: Checkpoints, lease: L
 /// Brings this worker's checkpoint of a trial up to the first of `published` that is whole,
 /// unless its own has come as far.
 pub(crate) async fn fetch(
-    channel: Channel,
+    artifacts: Artifacts,
     checkpoints: Checkpoints,
     trial_id: TrialId,
     published: Vec<Checkpoint>,
@@ -63,7 +63,7 @@ pub(crate) async fn fetch(
     let Ok(own_epoch) = off_thread(move || own.epoch(&trial_id)).await else { return };
     for checkpoint in published.into_iter().filter(|it| own_epoch < it.epoch) {
         let (own, epoch) = (checkpoints.clone(), checkpoint.epoch);
-        let bytes = match get(&channel, &trial_id, &checkpoint).await {
+        let bytes = match get(&artifacts, &trial_id, &checkpoint).await {
             Ok(bytes) => bytes,
             Err(status) => {
                 warn!("trial {trial}: no checkpoint of epoch {epoch}: {}", explain(&status));
@@ -83,10 +83,10 @@ pub(crate) async fn fetch(
     }
 }
 
-async fn put(channel: &Channel, lease: &Lease, sealed: &Sealed) -> Result<(), Status> {
+async fn put(artifacts: &Artifacts, lease: &Lease, sealed: &Sealed) -> Result<(), Status> {
     let (mut patience, mut n_there) = (Patience::new(), 0);
     loop {
-        match try_put(channel, lease, sealed, &mut n_there).await {
+        match try_put(artifacts, lease, sealed, &mut n_there).await {
             Ok(()) => return Ok(()),
             Err(status) => patience.after(status, n_there).await?,
         }
@@ -95,7 +95,7 @@ async fn put(channel: &Channel, lease: &Lease, sealed: &Sealed) -> Result<(), St
 
 /// Asks how much is there, and sends the rest.
 async fn try_put(
-    channel: &Channel,
+    artifacts: &Artifacts,
     lease: &Lease,
     sealed: &Sealed,
     n_there: &mut u64,
@@ -104,7 +104,7 @@ async fn try_put(
     let checkpoint = Checkpoint { digest: sealed.digest.to_vec(), n_bytes, epoch: sealed.epoch };
     let announcement =
         Announcement { lease: Some(lease.clone()), checkpoint: Some(checkpoint), offset: 0 };
-    let offset = send(channel, announcement.clone(), Bytes::new()).await?;
+    let offset = send(artifacts, announcement.clone(), Bytes::new()).await?;
     *n_there = offset;
     if offset == n_bytes {
         return Ok(());
@@ -112,14 +112,18 @@ async fn try_put(
     let at = usize::try_from(offset).ok().filter(|&at| at < sealed.bytes.len());
     let rest = at.map(|at| sealed.bytes.slice(at..));
     let rest = rest.ok_or_else(|| Status::aborted("more bytes are there than were sent"))?;
-    match send(channel, Announcement { offset, ..announcement }, rest).await? {
+    match send(artifacts, Announcement { offset, ..announcement }, rest).await? {
         there if there == n_bytes => Ok(()),
         there => Err(Status::aborted(format!("{there} of {n_bytes} bytes arrived"))),
     }
 }
 
 /// One call; gives how many bytes are there at its end.
-async fn send(channel: &Channel, announcement: Announcement, rest: Bytes) -> Result<u64, Status> {
+async fn send(
+    artifacts: &Artifacts,
+    announcement: Announcement,
+    rest: Bytes,
+) -> Result<u64, Status> {
     let message = |part| PutCheckpointRequest { part: Some(part) };
     let first = message(Part::Announcement(announcement));
     let n_chunks = rest.len().div_ceil(proto::CHUNK_BYTES);
@@ -129,19 +133,19 @@ async fn send(channel: &Channel, announcement: Announcement, rest: Bytes) -> Res
         message(Part::Bytes(rest[from..to].to_vec()))
     });
     let messages = tokio_stream::iter(std::iter::once(first).chain(chunks));
-    let mut client = client(channel);
+    let mut client = artifacts.client();
     Ok(in_time(client.put_checkpoint(messages)).await?.into_inner().n_bytes)
 }
 
 async fn get(
-    channel: &Channel,
+    artifacts: &Artifacts,
     trial_id: &TrialId,
     checkpoint: &Checkpoint,
 ) -> Result<Vec<u8>, Status> {
     let mut patience = Patience::new();
     let mut bytes = Vec::new();
     loop {
-        match in_time(try_get(channel, trial_id, checkpoint, &mut bytes)).await {
+        match in_time(try_get(artifacts, trial_id, checkpoint, &mut bytes)).await {
             Ok(()) => return Ok(bytes),
             Err(status) => patience.after(status, bytes.len() as u64).await?,
         }
@@ -150,7 +154,7 @@ async fn get(
 
 /// Adds what `bytes` lacks.
 async fn try_get(
-    channel: &Channel,
+    artifacts: &Artifacts,
     trial_id: &TrialId,
     checkpoint: &Checkpoint,
     bytes: &mut Vec<u8>,
@@ -160,8 +164,13 @@ async fn try_get(
         return Err(Status::invalid_argument(format!("{n_bytes} bytes are too many")));
     }
     let offset = bytes.len() as u64;
-    let request = GetCheckpointRequest { trial_id: trial_id.to_vec(), digest, offset };
-    let mut chunks = client(channel).get_checkpoint(request).await?.into_inner();
+    let request = GetCheckpointRequest {
+        trial_id: trial_id.to_vec(),
+        digest,
+        offset,
+        session: artifacts.session(),
+    };
+    let mut chunks = artifacts.client().get_checkpoint(request).await?.into_inner();
     while let Some(chunk) = chunks.message().await? {
         bytes.extend(chunk.bytes);
         if n_bytes < bytes.len() as u64 {
@@ -173,10 +182,6 @@ async fn try_get(
         there if there == n_bytes => Ok(()),
         there => Err(Status::aborted(format!("{there} of {n_bytes} bytes arrived"))),
     }
-}
-
-fn client(channel: &Channel) -> ArtifactsClient<Channel> {
-    ArtifactsClient::new(channel.clone()).max_decoding_message_size(proto::MAX_MESSAGE_BYTES)
 }
 
 async fn in_time<T>(call: impl Future<Output = Result<T, Status>>) -> Result<T, Status> {

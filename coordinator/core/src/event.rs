@@ -27,6 +27,11 @@ pub enum Event {
         call: Call,
         lease: Lease,
     },
+    /// A worker would fetch a data set or a checkpoint.
+    TransferOffered {
+        call: Call,
+        session: SessionId,
+    },
     /// A checkpoint of a running trial lies on the coordinator's disk.
     CheckpointPublished {
         call: Call,
@@ -138,8 +143,10 @@ pub enum Reply {
         finished: bool,
     },
     Synced(SyncReply),
-    /// Whether a checkpoint may be sent.
-    CheckpointWanted(bool),
+    /// Who may send the checkpoint: the lease's worker, if it is wanted of it.
+    CheckpointWanted(Option<WorkerId>),
+    /// Whose session it is, if there is one.
+    TransferAllowed(Option<WorkerId>),
     /// What is kept of the trial's checkpoints, the latest first; its other files may go.
     CheckpointsKept(Vec<Checkpoint>),
     /// A Join beyond the limit.

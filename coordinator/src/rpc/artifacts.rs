@@ -1,45 +1,49 @@
 //! The artifacts service: the sweep's data set and checkpoints, in chunks.
 
-use std::{pin::Pin, sync::Arc, time::Duration};
+use std::{io, pin::Pin, sync::Arc};
 
 use bytes::Bytes;
+use coordinator_core::lease::{SessionId, WorkerId};
 use proto::{
     Chunk, GetCheckpointRequest, GetDatasetRequest, PutCheckpointReply, PutCheckpointRequest,
 };
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
-    time::timeout,
-};
+use tokio::{sync::mpsc, time::timeout};
 use tokio_stream::{Stream, wrappers::ReceiverStream};
 use tonic::{Request, Response, Status, Streaming};
 
-use super::{Sweep, checkpoints, status::RpcError};
-use crate::mailbox::Mailbox;
-
-/// Checkpoints on their way at the same time; each may be held in memory as a whole.
-pub(super) const MAX_TRANSFERS: usize = 8;
-
-/// A checkpoint that is longer on its way is cut off, so that a slow or stalled peer keeps no other
-/// one out; the next call goes on from what has arrived. Workers wait a little longer, to hear why.
-const TRANSFER_TIME: Duration = Duration::from_secs(50);
+use super::{
+    Sweep,
+    admission::{Pace, Place, Places},
+    checkpoints::{self, off_thread},
+    status::RpcError,
+};
+use crate::{mailbox::Mailbox, store::WholeCheckpoint};
 
 #[derive(Debug)]
 pub(super) struct Artifacts {
     sweep: Arc<Sweep>,
     mailbox: Mailbox,
-    transfers: Arc<Semaphore>,
-    pub(super) transfer_time: Duration,
+    datasets: Places,
+    checkpoints_out: Places,
+    checkpoints_in: Places,
+    pub(super) pace: Pace,
 }
 
 impl Artifacts {
     pub(super) fn new(sweep: Arc<Sweep>, mailbox: Mailbox) -> Self {
-        let transfers = Arc::new(Semaphore::new(MAX_TRANSFERS));
-        Self { sweep, mailbox, transfers, transfer_time: TRANSFER_TIME }
+        Self {
+            sweep,
+            mailbox,
+            datasets: Places::of_datasets(),
+            checkpoints_out: Places::of_checkpoints_out(),
+            checkpoints_in: Places::of_checkpoints_in(),
+            pace: Pace::USUAL,
+        }
     }
 
-    /// A caller that finds none free tries again later.
-    fn transfer(&self) -> Result<OwnedSemaphorePermit, RpcError> {
-        self.transfers.clone().try_acquire_owned().map_err(|_| RpcError::Busy)
+    /// Whose session it is.
+    async fn worker_of(&self, session: u64) -> Result<WorkerId, RpcError> {
+        self.mailbox.transfer_offered(SessionId(session)).await?.ok_or(RpcError::UnknownSession)
     }
 }
 
@@ -54,27 +58,32 @@ impl proto::artifacts_server::Artifacts for Artifacts {
         &self,
         request: Request<GetDatasetRequest>,
     ) -> Result<Response<Self::GetDatasetStream>, Status> {
-        let GetDatasetRequest { digest, offset } = request.into_inner();
+        let GetDatasetRequest { digest, offset, session } = request.into_inner();
+        let worker = self.worker_of(session).await?;
         if digest != self.sweep.roster().plan.dataset_digest {
             let hex = digest.iter().take(32).map(|byte| format!("{byte:02x}")).collect();
             return Err(RpcError::UnknownDataset(hex).into());
         }
         let blob = self.sweep.blob.clone();
         let offset = usize::try_from(offset).unwrap_or(usize::MAX);
-        if blob.len() < offset {
+        if offset > blob.len() {
             let text = format!("offset {offset} lies behind the data set's {} bytes", blob.len());
             return Err(RpcError::Malformed(text).into());
         }
-        Ok(Response::new(Box::pin(tokio_stream::iter(chunks(blob.slice(offset..))))))
+        let place = self.datasets.take(worker, self.pace).await?;
+        Ok(Response::new(Box::pin(paced(Content::Memory(blob.slice(offset..)), self.pace, place))))
     }
 
     async fn put_checkpoint(
         &self,
         request: Request<Streaming<PutCheckpointRequest>>,
     ) -> Result<Response<PutCheckpointReply>, Status> {
-        let _transfer = self.transfer()?;
-        let put = checkpoints::put(&self.sweep, &self.mailbox, request.into_inner());
-        let put = timeout(self.transfer_time, put).await;
+        let (sweep, mailbox, pace) = (&self.sweep, &self.mailbox, self.pace);
+        let mut parts = request.into_inner();
+        let offer = checkpoints::offered(sweep, mailbox, &mut parts, pace).await?;
+        let _place = self.checkpoints_in.take(offer.worker, pace).await?;
+        let put = checkpoints::put(sweep, mailbox, offer, parts, pace);
+        let put = timeout(pace.whole, put).await;
         Ok(Response::new(put.map_err(|_| RpcError::Slow)??))
     }
 
@@ -82,45 +91,59 @@ impl proto::artifacts_server::Artifacts for Artifacts {
         &self,
         request: Request<GetCheckpointRequest>,
     ) -> Result<Response<Self::GetCheckpointStream>, Status> {
-        let transfer = self.transfer()?;
-        let bytes = checkpoints::get(&self.sweep, &self.mailbox, request.into_inner()).await?;
-        Ok(Response::new(Box::pin(timed(bytes, self.transfer_time, transfer))))
+        let request = request.into_inner();
+        let worker = self.worker_of(request.session).await?;
+        let place = self.checkpoints_out.take(worker, self.pace).await?;
+        let content = checkpoints::get(&self.sweep, &self.mailbox, request).await?;
+        Ok(Response::new(Box::pin(paced(content, self.pace, place))))
     }
 }
 
-/// The bytes in chunks, for as long as their time lasts. Nothing asks a stream whose reader does not
-/// read, so a task holds the permit and watches the time.
-fn timed(
-    bytes: Bytes,
-    transfer_time: Duration,
-    transfer: OwnedSemaphorePermit,
-) -> ReceiverStream<Result<Chunk, Status>> {
+/// What is sent, from where it goes on.
+pub(super) enum Content {
+    Memory(Bytes),
+    Disk { checkpoint: Arc<WholeCheckpoint>, offset: u64 },
+}
+
+impl Content {
+    /// The next chunk; `None` at the end.
+    async fn next(&mut self) -> Result<Option<Chunk>, RpcError> {
+        let bytes = match self {
+            Self::Memory(rest) => rest.split_to(proto::CHUNK_BYTES.min(rest.len())).to_vec(),
+            Self::Disk { checkpoint, offset } => {
+                let (checkpoint, from) = (checkpoint.clone(), *offset);
+                let read = move || checkpoint.read_at(from, proto::CHUNK_BYTES);
+                let bytes: Vec<u8> = off_thread(read).await?;
+                *offset += bytes.len() as u64;
+                bytes
+            }
+        };
+        Ok((!bytes.is_empty()).then_some(Chunk { bytes }))
+    }
+}
+
+/// The chunks, as long as their reader keeps the pace. Nothing asks a stream whose reader does not read,
+/// so a task holds the place and watches the time.
+fn paced(mut content: Content, pace: Pace, place: Place) -> ReceiverStream<Result<Chunk, Status>> {
     let (sender, receiver) = mpsc::channel(2);
     tokio::spawn(async move {
         let last_word = sender.clone().try_reserve_owned();
         let send_all = async {
-            for chunk in chunks(bytes) {
-                if sender.send(chunk).await.is_err() {
-                    return;
+            while let Some(chunk) = content.next().await? {
+                let sent = timeout(pace.chunk, sender.send(Ok(chunk))).await;
+                if sent.map_err(|_| RpcError::Slow)?.is_err() {
+                    return Err(RpcError::Disk(io::ErrorKind::BrokenPipe.into()));
                 }
             }
+            Ok(())
         };
-        if timeout(transfer_time, send_all).await.is_err()
+        let sent = timeout(pace.whole, send_all).await.unwrap_or(Err(RpcError::Slow));
+        if let Err(error) = sent
             && let Ok(last_word) = last_word
         {
-            last_word.send(Err(RpcError::Slow.into()));
+            last_word.send(Err(error.into()));
         }
-        drop(transfer);
+        drop(place);
     });
     ReceiverStream::new(receiver)
-}
-
-fn chunks(mut rest: Bytes) -> impl Iterator<Item = Result<Chunk, Status>> {
-    std::iter::from_fn(move || {
-        if rest.is_empty() {
-            return None;
-        }
-        let bytes = rest.split_to(proto::CHUNK_BYTES.min(rest.len()));
-        Some(Ok(Chunk { bytes: bytes.to_vec() }))
-    })
 }

@@ -1,37 +1,67 @@
 //! Checkpoints on their way in and out. Disk work is done off the threads that keep calls going.
 
-use std::io;
+use std::{io, sync::Arc};
 
-use bytes::Bytes;
-use coordinator_core::{checkpoints::Checkpoint, event::Reply, lease::Lease};
+use coordinator_core::{
+    checkpoints::Checkpoint,
+    event::Reply,
+    lease::{Lease, WorkerId},
+};
 use proto::{
     GetCheckpointRequest, PutCheckpointReply, PutCheckpointRequest, put_checkpoint_request::Part,
 };
+use tokio::time::timeout;
 use tonic::{Status, Streaming};
 use worker::{faults, parts};
 
-use super::{Sweep, convert, status::RpcError};
+use super::{Sweep, admission::Pace, artifacts::Content, convert, status::RpcError};
 use crate::{
     mailbox::{Mailbox, Post},
     store::Receiving,
 };
 
+/// A checkpoint that its worker may publish.
+#[derive(Debug)]
+pub(super) struct Offer {
+    pub(super) worker: WorkerId,
+    lease: Lease,
+    checkpoint: Checkpoint,
+    /// Where the bytes that follow belong.
+    offset: u64,
+}
+
+/// The offer that a call begins with, within the time for it. Whoever may not publish is told so, and
+/// has taken nothing until then.
+pub(super) async fn offered(
+    sweep: &Sweep,
+    mailbox: &Mailbox,
+    parts: &mut Streaming<PutCheckpointRequest>,
+    pace: Pace,
+) -> Result<Offer, Status> {
+    let first = timeout(pace.first, parts.message()).await.map_err(|_| RpcError::Slow)??;
+    let Some(PutCheckpointRequest { part: Some(Part::Announcement(announcement)) }) = first else {
+        return Err(RpcError::Malformed("a checkpoint begins with its announcement".into()).into());
+    };
+    let (lease, checkpoint) = convert::announcement(&announcement, &sweep.roster())?;
+    let worker = mailbox.checkpoint_offered(lease).await.map_err(RpcError::from)?;
+    let worker = worker.ok_or(RpcError::StaleLease)?;
+    Ok(Offer { worker, lease, checkpoint, offset: announcement.offset })
+}
+
 /// Takes a checkpoint in as far as it comes; what is there when a call breaks stays there.
 pub(super) async fn put(
     sweep: &Sweep,
     mailbox: &Mailbox,
+    offer: Offer,
     mut parts: Streaming<PutCheckpointRequest>,
+    pace: Pace,
 ) -> Result<PutCheckpointReply, Status> {
-    let Some(PutCheckpointRequest { part: Some(Part::Announcement(announcement)) }) =
-        parts.message().await?
-    else {
-        return Err(RpcError::Malformed("a checkpoint begins with its announcement".into()).into());
-    };
-    let (lease, checkpoint) = convert::announcement(&announcement, &sweep.roster())?;
-    judge(mailbox, lease).await?;
+    let Offer { lease, checkpoint, offset, .. } = offer;
     let mut receiving = begin(sweep, lease, checkpoint).await?;
-    let goes_on = announcement.offset == receiving.n_bytes() && !receiving.is_whole();
-    while goes_on && let Some(PutCheckpointRequest { part }) = parts.message().await? {
+    let goes_on = offset == receiving.n_bytes() && !receiving.is_whole();
+    while goes_on {
+        let part = timeout(pace.chunk, parts.message()).await.map_err(|_| RpcError::Slow)??;
+        let Some(PutCheckpointRequest { part }) = part else { break };
         let Some(Part::Bytes(bytes)) = part else {
             return Err(RpcError::Malformed("bytes follow an announcement".into()).into());
         };
@@ -42,15 +72,6 @@ pub(super) async fn put(
         publish(sweep, mailbox, lease, checkpoint).await?;
     }
     Ok(PutCheckpointReply { n_bytes })
-}
-
-/// Nothing is written for whoever may not publish.
-async fn judge(mailbox: &Mailbox, lease: Lease) -> Result<(), RpcError> {
-    match mailbox.checkpoint_offered(lease).await? {
-        Reply::CheckpointWanted(true) => Ok(()),
-        Reply::CheckpointWanted(false) => Err(RpcError::StaleLease),
-        _ => unreachable!("not an offer's answer"),
-    }
 }
 
 async fn begin(sweep: &Sweep, lease: Lease, checkpoint: Checkpoint) -> Result<Receiving, RpcError> {
@@ -77,25 +98,27 @@ async fn publish(
     Ok(())
 }
 
-/// The bytes from an offset on. The core hears of a checkpoint that is damaged or gone.
+/// A checkpoint from an offset on. The core hears of one that is damaged or gone.
 pub(super) async fn get(
     sweep: &Sweep,
     mailbox: &Mailbox,
     request: GetCheckpointRequest,
-) -> Result<Bytes, RpcError> {
+) -> Result<Content, RpcError> {
     let (trial, digest) = convert::wanted_checkpoint(&request, &sweep.roster())?;
     let (files, id) = (sweep.checkpoints.clone(), sweep.trial_id(trial));
-    let Some(bytes) = off_thread(move || files.read(id, digest)).await? else {
+    let Some(checkpoint) = off_thread(move || files.open_whole(id, digest)).await? else {
         mailbox.tell(Post::CheckpointBroken { trial, digest }).await;
         return Err(RpcError::UnknownCheckpoint);
     };
-    let bytes = Bytes::from(bytes);
-    let offset = usize::try_from(request.offset).ok().filter(|&offset| offset <= bytes.len());
-    let behind = || RpcError::Malformed("the offset lies behind the checkpoint's end".into());
-    Ok(bytes.slice(offset.ok_or_else(behind)?..))
+    let offset = request.offset;
+    if offset > checkpoint.n_bytes() {
+        let text = "the offset lies behind the checkpoint's end";
+        return Err(RpcError::Malformed(text.into()));
+    }
+    Ok(Content::Disk { checkpoint: Arc::new(checkpoint), offset })
 }
 
-async fn off_thread<T: Send + 'static>(
+pub(super) async fn off_thread<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> Result<T, RpcError> {
     let done = parts::off_thread(work).await;

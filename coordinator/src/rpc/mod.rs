@@ -1,9 +1,11 @@
 //! The gRPC edge: services that turn wire messages into posts for the driver and replies back.
 
+mod admission;
 mod artifacts;
 mod checkpoints;
 mod connection;
 mod convert;
+mod intake;
 mod listener;
 mod session;
 mod status;
@@ -29,7 +31,7 @@ use tonic::transport::{Server, server::Connected};
 
 pub use listener::{Bounds, incoming, raise_file_limit};
 
-use crate::{mailbox::Mailbox, roster::Roster, store::CheckpointFiles};
+use crate::{local::LocalToken, mailbox::Mailbox, roster::Roster, store::CheckpointFiles};
 
 /// What every call needs to know of the sweep; but for the roster, fixed for its whole run.
 #[derive(Debug)]
@@ -45,6 +47,8 @@ pub struct Sweep {
     pub lease_ttl: Duration,
     /// What this build's self-test gives; a worker whose differs would train other bits.
     pub selftest_digest: [u8; 32],
+    /// What a child process of this coordinator was handed, to prove that it is one.
+    pub local_token: LocalToken,
     /// Turns true once one of this coordinator's own workers has joined.
     pub local_joined: Arc<AtomicBool>,
 }
@@ -99,6 +103,7 @@ where
         .http2_max_header_list_size(MAX_HEADER_BYTES)
         .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+        .layer(intake::Intake::default())
         .add_service(session)
         .add_service(artifacts)
         .serve_with_incoming(incoming);

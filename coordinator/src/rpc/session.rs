@@ -65,6 +65,11 @@ fn check_compatible(request: &JoinRequest, sweep: &Sweep) -> Result<(), RpcError
             "the worker speaks protocol {low} to {high}, the coordinator speaks {ours}: use the same release on both sides"
         )));
     }
+    if request.local_index.is_some() && !sweep.local_token.is(&request.local_token) {
+        return Err(RpcError::Refused(
+            "the worker says that this coordinator started it, which it did not: start it without a local index".into(),
+        ));
+    }
     if request.numerics_version != trainer::NUMERICS_VERSION {
         return Err(RpcError::Refused(format!(
             "the worker trains by numerics version {}, the coordinator records version {}: use the same release on both sides",

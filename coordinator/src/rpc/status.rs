@@ -23,8 +23,13 @@ pub(super) enum RpcError {
     UnknownCheckpoint,
     #[error("cannot keep or read the checkpoint: {0}")]
     Disk(#[from] io::Error),
-    #[error("the checkpoint was on its way for too long; go on from what has arrived")]
+    /// Only those that joined may fetch.
+    #[error("no worker has this session; join first")]
+    UnknownSession,
+    #[error("it was on its way for too long; go on from what has arrived")]
     Slow,
+    #[error("the message is longer than {0} bytes")]
+    TooLong(usize),
     #[error("the coordinator is busy; try again soon")]
     Busy,
     #[error("the coordinator is ending")]
@@ -50,6 +55,8 @@ impl From<RpcError> for Status {
             RpcError::UnknownDataset(_) => Self::not_found(text),
             RpcError::UnknownCheckpoint => Self::not_found(text),
             RpcError::Disk(_) => Self::aborted(text),
+            RpcError::UnknownSession => Self::unauthenticated(text),
+            RpcError::TooLong(_) => Self::out_of_range(text),
             RpcError::Slow => Self::deadline_exceeded(text),
             RpcError::Busy => Self::resource_exhausted(text),
             RpcError::Ending => Self::unavailable(text),

@@ -20,6 +20,7 @@ use tonic::{
 
 use super::{Bounds, Sweep, incoming, serve};
 use crate::{
+    local::LocalToken,
     mailbox::Mailbox,
     roster::Roster,
     store::{CheckpointFiles, tests::plan},
@@ -45,6 +46,7 @@ pub(super) fn sweep_in(state: &Path) -> Sweep {
         sync_every: Duration::from_secs(5),
         lease_ttl: Duration::from_secs(30),
         selftest_digest: [2; 32],
+        local_token: LocalToken::draw().unwrap(),
         local_joined: Arc::default(),
     }
 }

@@ -108,15 +108,16 @@ impl CheckpointFiles {
         Ok(Some(Receiving { path, part: Some(file), n_bytes, checkpoint, _turn: turn }))
     }
 
-    /// The bytes of a checkpoint; `None` if it is not there. A damaged one is removed.
-    pub fn read(&self, id: TrialId, digest: [u8; 32]) -> io::Result<Option<Vec<u8>>> {
+    /// A checkpoint whose bytes were compared with its digest; `None` if it is not there. A damaged one
+    /// is removed.
+    pub fn open_whole(&self, id: TrialId, digest: [u8; 32]) -> io::Result<Option<WholeCheckpoint>> {
         let has_digest = |file: &&PathBuf| parse(file).is_some_and(|it| it.digest == digest);
         let files = files_in(&self.folder_of(id))?;
         let Some(path) = files.iter().find(has_digest) else { return Ok(None) };
-        let bytes = fs::read(path)?;
-        let is_whole = Sha256::digest(&bytes).as_slice() == digest;
-        if is_whole || faults::planted("bug.damage_trusted") {
-            return Ok(Some(bytes));
+        let file = File::open(path)?;
+        let (found, n_bytes) = digest_of(&file)?;
+        if found == digest || faults::planted("bug.damage_trusted") {
+            return Ok(Some(WholeCheckpoint { file, n_bytes }));
         }
         tracing::warn!("{} is damaged: its trial goes on from before", path.display());
         remove(path)?;
@@ -144,6 +145,40 @@ impl CheckpointFiles {
 
     fn folder_of(&self, id: TrialId) -> PathBuf {
         self.folder.join(id.to_string())
+    }
+}
+
+/// A checkpoint to be read piece by piece, because it may be large.
+#[derive(Debug)]
+pub struct WholeCheckpoint {
+    file: File,
+    n_bytes: u64,
+}
+
+impl WholeCheckpoint {
+    pub fn n_bytes(&self) -> u64 {
+        self.n_bytes
+    }
+
+    /// At most `n_max` bytes from `offset` on; none at the end.
+    pub fn read_at(&self, offset: u64, n_max: usize) -> io::Result<Vec<u8>> {
+        let n_left = self.n_bytes.saturating_sub(offset);
+        let mut bytes = vec![0; usize::try_from(n_left).unwrap_or(usize::MAX).min(n_max)];
+        self.file.read_exact_at(&mut bytes, offset)?;
+        Ok(bytes)
+    }
+}
+
+/// SHA-256 of a file's bytes and their number, a piece at a time.
+fn digest_of(file: &File) -> io::Result<([u8; 32], u64)> {
+    let (mut hasher, mut n_bytes, mut piece) = (Sha256::new(), 0, vec![0; 64 * 1024]);
+    loop {
+        let n_read = file.read_at(&mut piece, n_bytes)?;
+        if n_read == 0 {
+            return Ok((hasher.finalize().into(), n_bytes));
+        }
+        hasher.update(&piece[..n_read]);
+        n_bytes += n_read as u64;
     }
 }
 
@@ -184,7 +219,8 @@ impl Receiving {
 
     fn seal(&mut self) -> io::Result<()> {
         let part_path = self.path.with_extension(PART);
-        if Sha256::digest(fs::read(&part_path)?).as_slice() != self.checkpoint.digest {
+        let found = self.part.as_ref().map(digest_of).transpose()?;
+        if found.is_none_or(|(digest, _)| digest != self.checkpoint.digest) {
             self.n_bytes = 0;
             remove(&part_path)?;
             let text = "the bytes have another SHA-256 than announced";

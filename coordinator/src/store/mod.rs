@@ -23,7 +23,7 @@ use std::{
 use rusqlite::{Connection, OpenFlags, config::DbConfig};
 use thiserror::Error;
 
-pub use checkpoints::{CheckpointFiles, Receiving};
+pub use checkpoints::{CheckpointFiles, Receiving, WholeCheckpoint};
 pub use folder::{StateFolder, database_in};
 pub use load::Recorded;
 use numbers::Numbers;

@@ -183,6 +183,7 @@ fn add_worker(sim: &mut Sim<'_>, strings: &Rc<Strings>, index: usize, cache_dir:
                 dial: net::dial,
                 signals: StopSignals::from_channel(asked),
                 selftest_digest: SELFTEST,
+                local_token: Vec::new(),
                 script: Some(Arc::new(script)),
             };
             match work(config, Isa::choose(None)?, outside).await? {

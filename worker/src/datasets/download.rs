@@ -8,12 +8,11 @@ use std::{
     time::Duration,
 };
 
-use proto::{GetDatasetRequest, artifacts_client::ArtifactsClient};
+use proto::GetDatasetRequest;
 use tokio::time::{self, Instant};
-use tonic::transport::Channel;
 
 use super::DataTrouble;
-use crate::{convert::DataSpec, files, upkeep::Upkeep};
+use crate::{convert::DataSpec, files, link::Artifacts, upkeep::Upkeep};
 
 /// A transfer that is silent for this long is given up and resumed later.
 const SILENCE: Duration = Duration::from_secs(30);
@@ -27,7 +26,7 @@ const LEAST_BYTES: u64 = 60 * 1024;
 pub(super) async fn download(
     upkeep: &Upkeep,
     spec: &DataSpec,
-    channel: Channel,
+    artifacts: Artifacts,
     part: &Path,
 ) -> Result<(), DataTrouble> {
     let mut file = files::open(part, File::options().create(true).append(true))?;
@@ -38,9 +37,8 @@ pub(super) async fn download(
     }
     if offset < spec.n_bytes {
         upkeep.make_room(spec.n_bytes - offset)?;
-        let mut client =
-            ArtifactsClient::new(channel).max_decoding_message_size(proto::MAX_MESSAGE_BYTES);
-        let request = GetDatasetRequest { digest: spec.digest.to_vec(), offset };
+        let (mut client, session) = (artifacts.client(), artifacts.session());
+        let request = GetDatasetRequest { digest: spec.digest.to_vec(), offset, session };
         let mut chunks = in_time(client.get_dataset(request)).await?.into_inner();
         let mut pace = Pace::new(Instant::now());
         while let Some(chunk) = in_time(chunks.message()).await? {

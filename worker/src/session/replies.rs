@@ -77,12 +77,13 @@ impl Session {
             Ok(spec) => spec,
             Err(text) => return Some(Ended::Refused(text)),
         };
+        self.link.joined(reply.session);
         let stop = self.agent.joined(reply.session, state_id, &reply.kept);
         self.stop(stop);
         let lease_ttl = Duration::from_millis(reply.lease_ttl_ms.into());
         self.backoff.set_lease_ttl(lease_ttl);
         self.sync_deadline = (lease_ttl / 3).clamp(SYNC_DEADLINE.0, SYNC_DEADLINE.1);
-        self.supply.want(spec, || self.link.second_channel());
+        self.supply.want(spec, || self.link.artifacts());
         self.next_call_at = Instant::now();
         let waiting = if self.spool.has_any_of(&state_id) { ", outcomes to hand in" } else { "" };
         let n_trials = self.agent.leases().len();

@@ -79,8 +79,8 @@ impl Session {
         if published.is_empty() {
             return self.slots.begin(task);
         }
-        let (job, channel) = (task.job, self.link.second_channel());
-        let fetch = transfer::fetch(channel, self.checkpoints.clone(), task.trial_id, published);
+        let (job, artifacts) = (task.job, self.link.artifacts());
+        let fetch = transfer::fetch(artifacts, self.checkpoints.clone(), task.trial_id, published);
         let handle = self.traffic.fetching.spawn(async {
             fetch.await;
             task
@@ -117,8 +117,8 @@ impl Session {
                 self.published();
                 continue;
             };
-            let channel = self.link.second_channel();
-            let publish = transfer::publish(channel, self.checkpoints.clone(), lease);
+            let artifacts = self.link.artifacts();
+            let publish = transfer::publish(artifacts, self.checkpoints.clone(), lease);
             self.traffic.publishing = Some(Box::pin(publish));
         }
     }

@@ -445,7 +445,7 @@ impl Artifacts for Fake {
         request: Request<GetDatasetRequest>,
     ) -> Result<Response<Self::GetDatasetStream>, Status> {
         let mut state = self.state();
-        let GetDatasetRequest { digest, offset } = request.into_inner();
+        let GetDatasetRequest { digest, offset, .. } = request.into_inner();
         if digest != state.digest {
             return Err(Status::not_found("no such data set"));
         }
@@ -475,7 +475,7 @@ impl Artifacts for Fake {
         &self,
         request: Request<GetCheckpointRequest>,
     ) -> Result<Response<Self::GetCheckpointStream>, Status> {
-        let GetCheckpointRequest { trial_id, digest, offset } = request.into_inner();
+        let GetCheckpointRequest { trial_id, digest, offset, .. } = request.into_inner();
         let mut state = self.state();
         let published = &state.published[&trial_id[0]];
         let at = published.iter().position(|(known, _)| known.digest == digest).unwrap();

@@ -4,20 +4,22 @@ use crate::{
     checkpoints::Checkpoint,
     event::{Action, Call, Reply},
     faults::Bug,
-    lease::{Lease, TrialIndex},
+    lease::{Lease, TrialIndex, WorkerId},
     machine::Core,
 };
 
 impl Core {
     /// Nothing is to be kept for a stale lease or of a trial that has its outcome.
     pub(super) fn checkpoint_offered(&mut self, call: Call, lease: Lease, out: &mut Vec<Action>) {
-        let is_wanted =
-            self.may_publish(&lease) && !self.trials[lease.trial.at()].status.is_terminal();
-        out.push(Action::Reply(call, Reply::CheckpointWanted(is_wanted)));
+        let is_over = self.trials[lease.trial.at()].status.is_terminal();
+        let worker = self.publisher(&lease).filter(|_| !is_over);
+        out.push(Action::Reply(call, Reply::CheckpointWanted(worker)));
     }
 
-    fn may_publish(&self, lease: &Lease) -> bool {
-        self.fleet.open_lease(lease).is_some() || self.has_bug(Bug::StaleCheckpoint)
+    /// The worker that holds the lease.
+    fn publisher(&self, lease: &Lease) -> Option<WorkerId> {
+        let nobody = || self.has_bug(Bug::StaleCheckpoint).then_some(WorkerId([0; 16]));
+        self.fleet.open_lease(lease).map(|open| open.worker).or_else(nobody)
     }
 
     /// Answers what is kept of the trial, with the new one or, for a stale lease, without.
@@ -28,7 +30,7 @@ impl Core {
         checkpoint: Checkpoint,
         out: &mut Vec<Action>,
     ) {
-        if self.may_publish(&lease) {
+        if self.publisher(&lease).is_some() {
             self.checkpoint_found(lease.trial, checkpoint);
         }
         let kept = self.checkpoints.of(lease.trial).to_vec();

@@ -12,7 +12,7 @@ mod sync;
 use crate::{
     audits::Audits,
     checkpoints::Checkpoints,
-    event::{Action, CloseCause, Event, Record},
+    event::{Action, CloseCause, Event, Record, Reply},
     faults::{Bug, wall_clock},
     fleet::Fleet,
     lease::{Lease, OpenLease, TrialIndex, WorkerId},
@@ -165,6 +165,10 @@ impl Core {
             Event::Join { call, join } => self.join(now, call, join, out),
             Event::Sync { call, sync } => self.sync(now, call, sync, out),
             Event::CheckpointOffered { call, lease } => self.checkpoint_offered(call, lease, out),
+            Event::TransferOffered { call, session } => {
+                let worker = self.fleet.of_session(session);
+                out.push(Action::Reply(call, Reply::TransferAllowed(worker)));
+            }
             Event::CheckpointPublished { call, lease, checkpoint } => {
                 self.checkpoint_published(call, lease, checkpoint, out);
             }

@@ -3,10 +3,14 @@
 
 use std::{fs, net::SocketAddr, sync::Arc, time::Duration};
 
-use coordinator_core::event::Reply;
+use coordinator_core::{
+    event::Reply,
+    lease::{SessionId, WorkerId},
+};
 use proto::{
-    Announcement, GetCheckpointRequest, PutCheckpointRequest, artifacts_client::ArtifactsClient,
-    artifacts_server::ArtifactsServer, put_checkpoint_request::Part,
+    Announcement, GetCheckpointRequest, GetDatasetRequest, PutCheckpointRequest,
+    artifacts_client::ArtifactsClient, artifacts_server::ArtifactsServer,
+    put_checkpoint_request::Part,
 };
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
@@ -23,7 +27,8 @@ use tonic::{
 use crate::mailbox::{Mailbox, Post};
 use crate::rpc::{
     Bounds,
-    artifacts::{Artifacts, MAX_TRANSFERS},
+    admission::{MAX_CHECKPOINTS_IN, MAX_CHECKPOINTS_OUT, MAX_DATASETS, Pace},
+    artifacts::Artifacts,
     incoming,
     tests::{BOUNDS, PATIENCE, sweep_in},
 };
@@ -43,7 +48,11 @@ struct Served {
 }
 
 impl Served {
-    async fn start(transfer_time: Duration) -> Self {
+    async fn start(whole: Duration) -> Self {
+        Self::paced(Pace { whole, ..Pace::USUAL }).await
+    }
+
+    async fn paced(pace: Pace) -> Self {
         let state = tempfile::tempdir().unwrap();
         let sweep = sweep_in(state.path());
         let trials = sweep.roster().plan.trials.clone();
@@ -52,8 +61,16 @@ impl Served {
         tokio::spawn(async move {
             while let Some(post) = posts.recv().await {
                 let _ = match post {
+                    // Each trial is another worker's.
                     Post::CheckpointOffered(lease, reply) => {
-                        reply.send(Reply::CheckpointWanted(lease.attempt == CURRENT))
+                        let worker = WorkerId([lease.trial.0 as u8; 16]);
+                        let is_current = lease.attempt == CURRENT;
+                        reply.send(Reply::CheckpointWanted(is_current.then_some(worker)))
+                    }
+                    // Each session but the first is a worker's.
+                    Post::TransferOffered(SessionId(session), reply) => {
+                        let worker = (session > 0).then_some(WorkerId([session as u8; 16]));
+                        reply.send(Reply::TransferAllowed(worker))
                     }
                     Post::CheckpointPublished(_, checkpoint, reply) => {
                         reply.send(Reply::CheckpointsKept(vec![checkpoint]))
@@ -63,10 +80,10 @@ impl Served {
             }
         });
         let mut artifacts = Artifacts::new(Arc::new(sweep), mailbox);
-        artifacts.transfer_time = transfer_time;
+        artifacts.pace = pace;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let bounds = Bounds { n_connections: 4 * MAX_TRANSFERS, ..BOUNDS };
+        let bounds = Bounds { n_connections: 4 * MAX_DATASETS, ..BOUNDS };
         let server = Server::builder().add_service(ArtifactsServer::new(artifacts));
         tokio::spawn(server.serve_with_incoming(incoming(listener, bounds)));
         Self { address, state, trial_ids, bytes: (0..N_BYTES).map(|at| at as u8).collect() }
@@ -97,10 +114,10 @@ impl Served {
         Ok(reply.into_inner().n_bytes)
     }
 
-    async fn get(&self, trial: usize) -> Result<tonic::Streaming<proto::Chunk>, Status> {
+    async fn get(&self, session: u64) -> Result<tonic::Streaming<proto::Chunk>, Status> {
         let digest = Sha256::digest(&self.bytes).to_vec();
-        let trial_id = self.trial_ids[trial].clone();
-        let request = GetCheckpointRequest { trial_id, digest, offset: 0 };
+        let trial_id = self.trial_ids[0].clone();
+        let request = GetCheckpointRequest { trial_id, digest, offset: 0, session };
         Ok(self.client().get_checkpoint(request).await?.into_inner())
     }
 
@@ -125,7 +142,7 @@ async fn read(mut chunks: tonic::Streaming<proto::Chunk>) -> Result<Vec<u8>, Sta
 async fn what_is_published_under_a_current_lease_comes_back() {
     let served = Served::start(PATIENCE).await;
     assert_eq!(served.put(0, CURRENT).await.unwrap(), N_BYTES as u64);
-    assert_eq!(read(served.get(0).await.unwrap()).await.unwrap(), served.bytes);
+    assert_eq!(read(served.get(1).await.unwrap()).await.unwrap(), served.bytes);
 }
 
 #[tokio::test]
@@ -139,16 +156,28 @@ async fn without_a_current_lease_nothing_is_kept() {
 }
 
 #[tokio::test]
+async fn whoever_has_no_session_gets_nothing() {
+    let served = Served::start(PATIENCE).await;
+    served.put(0, CURRENT).await.unwrap();
+    let status = served.get(0).await.unwrap_err();
+    assert_eq!(status.code(), Code::Unauthenticated, "{status:?}");
+    let request = GetDatasetRequest { digest: vec![0; 32], offset: 0, session: 0 };
+    let status = served.client().get_dataset(request).await.unwrap_err();
+    assert_eq!(status.code(), Code::Unauthenticated, "{status:?}");
+}
+
+#[tokio::test]
 async fn readers_that_do_not_read_are_cut_off() {
-    let served = Served::start(Duration::from_secs(1)).await;
+    let pace = Pace { chunk: Duration::from_secs(1), ..Pace::USUAL };
+    let served = Served::paced(pace).await;
     served.put(0, CURRENT).await.unwrap();
     let mut stalled = Vec::new();
-    for _ in 0..MAX_TRANSFERS {
-        stalled.push(served.get(0).await.unwrap());
+    for session in 1..=MAX_CHECKPOINTS_OUT as u64 {
+        stalled.push(served.get(session).await.unwrap());
     }
     let whole = async {
         loop {
-            if let Ok(chunks) = served.get(0).await
+            if let Ok(chunks) = served.get(100).await
                 && let Ok(bytes) = read(chunks).await
             {
                 return bytes;
@@ -163,9 +192,42 @@ async fn readers_that_do_not_read_are_cut_off() {
 }
 
 #[tokio::test]
+async fn one_worker_does_not_take_all_places() {
+    let served = Served::start(PATIENCE).await;
+    served.put(0, CURRENT).await.unwrap();
+    let mut stalled = Vec::new();
+    let status = loop {
+        match served.get(1).await {
+            Ok(chunks) => stalled.push(chunks),
+            Err(status) => break status,
+        }
+    };
+    assert_eq!(status.code(), Code::ResourceExhausted, "{status:?}");
+    assert!(stalled.len() < MAX_CHECKPOINTS_OUT, "{} of one worker", stalled.len());
+    assert_eq!(read(served.get(2).await.unwrap()).await.unwrap(), served.bytes);
+}
+
+#[tokio::test]
+async fn silent_callers_keep_nobody_out() {
+    let served = Served::start(PATIENCE).await;
+    let silent = (0..2 * MAX_CHECKPOINTS_IN).map(|_| {
+        let mut client = served.client();
+        tokio::spawn(async move { client.put_checkpoint(tokio_stream::pending()).await })
+    });
+    let silent: Vec<_> = silent.collect();
+    assert_eq!(served.put(0, CURRENT).await.unwrap(), N_BYTES as u64);
+    for silent in silent {
+        let ended = timeout(PATIENCE, silent).await.expect("an end in time").unwrap();
+        let status = ended.unwrap_err();
+        assert_eq!(status.code(), Code::DeadlineExceeded, "{status:?}");
+    }
+}
+
+#[tokio::test]
 async fn writers_that_do_not_write_are_cut_off() {
-    let served = Served::start(Duration::from_secs(1)).await;
-    let stalled = (0..MAX_TRANSFERS).map(|trial| {
+    let pace = Pace { chunk: Duration::from_secs(1), ..Pace::USUAL };
+    let served = Served::paced(pace).await;
+    let stalled = (0..MAX_CHECKPOINTS_IN).map(|trial| {
         let first = tokio_stream::once(served.announcement(trial, CURRENT));
         let parts = first.chain(tokio_stream::pending());
         let mut client = served.client();
@@ -173,7 +235,7 @@ async fn writers_that_do_not_write_are_cut_off() {
     });
     let stalled: Vec<_> = stalled.collect();
     let all_began = async {
-        while served.n_trials_with_files() < MAX_TRANSFERS {
+        while served.n_trials_with_files() < MAX_CHECKPOINTS_IN {
             sleep(Duration::from_millis(1)).await;
         }
     };

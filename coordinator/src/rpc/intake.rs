@@ -1,0 +1,250 @@
+//! What calls may send before they are decoded: a message's length by its method, the time that it may
+//! take to arrive, and how much of all calls together is held in memory.
+
+use std::{
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+use tokio::time::{Sleep, sleep};
+use tonic::{
+    Status,
+    body::Body,
+    codegen::{BoxFuture, Service, http},
+};
+use tower::Layer;
+
+use super::status::RpcError;
+
+/// Bytes of all calls that have not been answered. A message is at most some twenty times as large once
+/// it is decoded (see `proto::shape`), so that calls take 320 MB at the most, whoever calls.
+pub(super) const MAX_PENDING_BYTES: usize = 16 * 1024 * 1024;
+
+/// The first bytes of a call are free: a worker that only tells that it is alive is never turned away
+/// because others send much.
+const FREE_BYTES: usize = 4 * 1024;
+
+/// A Join names what its worker holds: at most some thousand leases.
+const MAX_JOIN_BYTES: usize = 512 * 1024;
+
+/// A call for a data set or a checkpoint names it and nothing else.
+const MAX_GET_BYTES: usize = 1024;
+
+/// What belongs to one message must have arrived by then.
+const ARRIVAL_TIME: Duration = Duration::from_secs(10);
+
+/// Bytes of calls under way, of all connections together.
+#[derive(Clone, Debug)]
+pub(super) struct Intake {
+    n_pending: Arc<AtomicUsize>,
+    max_pending: usize,
+    arrival_time: Duration,
+}
+
+impl Default for Intake {
+    fn default() -> Self {
+        Self::new(MAX_PENDING_BYTES, ARRIVAL_TIME)
+    }
+}
+
+impl Intake {
+    pub(super) fn new(max_pending: usize, arrival_time: Duration) -> Self {
+        Self { n_pending: Arc::default(), max_pending, arrival_time }
+    }
+
+    fn charge(&self, path: &str) -> Arc<Charge> {
+        let is_stream = path.ends_with("/PutCheckpoint");
+        let limit = match path.rsplit('/').next() {
+            Some("Sync") => proto::MAX_MESSAGE_BYTES,
+            Some("Join") => MAX_JOIN_BYTES,
+            Some("PutCheckpoint") => 2 * proto::CHUNK_BYTES,
+            _ => MAX_GET_BYTES,
+        };
+        let n_bytes = AtomicUsize::new(0);
+        Arc::new(Charge { intake: self.clone(), limit, is_stream, n_bytes })
+    }
+}
+
+/// What one call has sent; given back when the call is answered or gone.
+#[derive(Debug)]
+struct Charge {
+    intake: Intake,
+    /// Most bytes of a message, its frame's head apart.
+    limit: usize,
+    /// Its messages are taken one by one, so that no more than one is held.
+    is_stream: bool,
+    n_bytes: AtomicUsize,
+}
+
+/// The head of a message in gRPC.
+const FRAME_BYTES: usize = 5;
+
+impl Charge {
+    fn add(&self, n_more: usize) -> Result<(), RpcError> {
+        let limit = self.limit + FRAME_BYTES;
+        let n_before = self.n_bytes.load(Ordering::Relaxed);
+        let mut n_after = n_before.saturating_add(n_more);
+        if n_after > limit {
+            if !self.is_stream {
+                return Err(RpcError::TooLong(self.limit));
+            }
+            n_after = limit;
+        }
+        let cost = |n_bytes: usize| n_bytes.saturating_sub(FREE_BYTES);
+        let cost = cost(n_after) - cost(n_before);
+        let n_pending = self.intake.n_pending.fetch_add(cost, Ordering::Relaxed) + cost;
+        if cost > 0 && n_pending > self.intake.max_pending {
+            self.intake.n_pending.fetch_sub(cost, Ordering::Relaxed);
+            return Err(RpcError::Busy);
+        }
+        self.n_bytes.store(n_after, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        let n_bytes = self.n_bytes.load(Ordering::Relaxed);
+        self.intake.n_pending.fetch_sub(n_bytes.saturating_sub(FREE_BYTES), Ordering::Relaxed);
+    }
+}
+
+impl<S> Layer<S> for Intake {
+    type Service = Measured<S>;
+
+    fn layer(&self, inner: S) -> Measured<S> {
+        Measured { inner, intake: self.clone() }
+    }
+}
+
+/// A service whose calls are measured.
+#[derive(Clone, Debug)]
+pub(super) struct Measured<S> {
+    inner: S,
+    intake: Intake,
+}
+
+impl<S, R> Service<http::Request<Body>> for Measured<S>
+where
+    S: Service<http::Request<Body>, Response = http::Response<R>>,
+    S::Future: Send + 'static,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = BoxFuture<S::Response, S::Error>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        let charge = self.intake.charge(request.uri().path());
+        let time = (!charge.is_stream).then(|| Box::pin(sleep(self.intake.arrival_time)));
+        let of_body = charge.clone();
+        let request = request.map(|inner| Body::new(MeasuredBody { inner, charge: of_body, time }));
+        let answer = self.inner.call(request);
+        Box::pin(async move {
+            let answer = answer.await;
+            drop(charge);
+            answer
+        })
+    }
+}
+
+struct MeasuredBody {
+    inner: Body,
+    charge: Arc<Charge>,
+    /// Runs until the whole message is there; streams keep a pace instead.
+    time: Option<Pin<Box<Sleep>>>,
+}
+
+impl http_body::Body for MeasuredBody {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        match Pin::new(&mut self.inner).poll_frame(context) {
+            Poll::Ready(Some(Ok(frame))) => {
+                let n_bytes = frame.data_ref().map_or(0, Bytes::len);
+                Poll::Ready(Some(self.charge.add(n_bytes).map(|()| frame).map_err(Status::from)))
+            }
+            Poll::Pending => match self.time.as_mut().map(|time| time.as_mut().poll(context)) {
+                Some(Poll::Ready(())) => {
+                    self.time = None;
+                    Poll::Ready(Some(Err(RpcError::Slow.into())))
+                }
+                _ => Poll::Pending,
+            },
+            ended => ended,
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn intake(max_pending: usize) -> Intake {
+        Intake::new(max_pending, ARRIVAL_TIME)
+    }
+
+    #[test]
+    fn a_call_is_bounded_by_its_method() {
+        let intake = Intake::default();
+        for (path, limit) in [
+            ("/sweep.v1.Session/Join", MAX_JOIN_BYTES),
+            ("/sweep.v1.Session/Sync", proto::MAX_MESSAGE_BYTES),
+            ("/sweep.v1.Artifacts/GetDataset", MAX_GET_BYTES),
+            ("/nobody.knows/This", MAX_GET_BYTES),
+        ] {
+            let charge = intake.charge(path);
+            assert!(charge.add(limit).is_ok() && charge.add(FRAME_BYTES).is_ok(), "{path}");
+            assert!(matches!(charge.add(1), Err(RpcError::TooLong(of)) if of == limit), "{path}");
+        }
+        assert_eq!(intake.n_pending.load(Ordering::Relaxed), 0, "all of it is given back");
+    }
+
+    #[test]
+    fn all_calls_share_one_bound_but_for_their_first_bytes() {
+        let intake = intake(100_000);
+        let sync = || intake.charge("/sweep.v1.Session/Sync");
+        let large = sync();
+        large.add(FREE_BYTES + 100_000).unwrap();
+        let (small, next) = (sync(), sync());
+        small.add(FREE_BYTES).unwrap();
+        assert!(matches!(next.add(FREE_BYTES + 1), Err(RpcError::Busy)));
+        drop(large);
+        next.add(FREE_BYTES + 1).unwrap();
+        drop((small, next));
+        assert_eq!(intake.n_pending.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn a_stream_is_charged_for_one_message() {
+        let intake = Intake::default();
+        let charge = intake.charge("/sweep.v1.Artifacts/PutCheckpoint");
+        for _ in 0..1000 {
+            charge.add(proto::CHUNK_BYTES).unwrap();
+        }
+        let limit = 2 * proto::CHUNK_BYTES + FRAME_BYTES;
+        assert_eq!(intake.n_pending.load(Ordering::Relaxed), limit - FREE_BYTES);
+    }
+}
