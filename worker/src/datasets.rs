@@ -4,7 +4,8 @@
 mod download;
 
 use std::{
-    fs, io,
+    fs::{self, File},
+    io,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -237,8 +238,9 @@ impl Datasets {
         is_alone: bool,
     ) -> Result<Blob, DataTrouble> {
         let usual = self.part(spec);
-        // Another worker may write to the usual one.
-        let own = if is_alone { usual } else { files::beside(&self.path(spec), "part")? };
+        // Another worker may write to the usual one, or something else may be in its place.
+        let is_ours = is_alone && (fs::symlink_metadata(&usual).is_err() || is_writable(&usual));
+        let own = if is_ours { usual } else { files::beside(&self.path(spec), "part")? };
         download(&self.upkeep, spec, channel, &own).await?;
         let (path, spec, upkeep) = (self.path(spec), spec.clone(), self.upkeep.clone());
         let fetched = blocking(move || {
@@ -255,6 +257,10 @@ impl Datasets {
         info!("fetched the data set, {} bytes", blob.0.len());
         Ok(blob)
     }
+}
+
+fn is_writable(path: &Path) -> bool {
+    files::open(path, File::options().append(true)).is_ok()
 }
 
 /// Gives a data set its name in the cache. Without it, it has to be fetched the next time as well.
