@@ -4,10 +4,11 @@
 mod download;
 
 use std::{
+    collections::BTreeSet,
     fs::{self, File},
     io,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -96,13 +97,15 @@ type Blob = (Vec<u8>, Option<Lock>);
 pub(crate) struct Datasets {
     folder: PathBuf,
     upkeep: Upkeep,
+    /// What was told of the folder and need not be told with every try.
+    told: Arc<Mutex<BTreeSet<String>>>,
 }
 
 impl Datasets {
     pub(crate) fn open(upkeep: &Upkeep) -> io::Result<Self> {
         let folder = upkeep.cache_dir().join("datasets");
         files::make_folder(&folder)?;
-        Ok(Self { folder, upkeep: upkeep.clone() })
+        Ok(Self { folder, upkeep: upkeep.clone(), told: Arc::default() })
     }
 
     /// The data ready to train on, from the cache or through `channel`, tried until it is there.
@@ -162,7 +165,7 @@ impl Datasets {
 
     /// The data set if the cache has it whole. What cannot be read is as if it was not there.
     async fn cached(&self, spec: &DataSpec) -> Result<Option<Blob>, DataTrouble> {
-        let (path, spec, upkeep) = (self.path(spec), spec.clone(), self.upkeep.clone());
+        let (path, spec, datasets) = (self.path(spec), spec.clone(), self.clone());
         blocking(move || {
             if path.symlink_metadata().is_err() {
                 return Ok(None);
@@ -170,11 +173,14 @@ impl Datasets {
             let in_use = Lock::try_take_existing(&path, Mode::Shared).ok().flatten();
             match read_checked(&path, &spec) {
                 Ok(Some(bytes)) => {
-                    upkeep.touch(&path);
+                    datasets.upkeep.touch(&path);
                     return Ok(Some((bytes, in_use)));
                 }
-                Ok(None) => warn!("{} is damaged: the data set is fetched again", path.display()),
-                Err(error) => warn!("cannot use a data set of the cache folder: {error}"),
+                Ok(None) => {
+                    warn!("{} is damaged: the data set is fetched again", path.display());
+                    files::remove(&path)?;
+                }
+                Err(error) => datasets.tell_once(format!("a data set is fetched again: {error}")),
             }
             Ok(None)
         })
@@ -206,7 +212,7 @@ impl Datasets {
                 Ok(Some(lock)) => return Some(lock),
                 Ok(None) => {}
                 Err(error) => {
-                    warn!("the data set is fetched whether or not other workers do: {error}");
+                    self.tell_once(format!("other workers may fetch the data set too: {error}"));
                     return None;
                 }
             }
@@ -224,6 +230,14 @@ impl Datasets {
                 );
             }
             time::sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    fn tell_once(&self, text: String) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if !told.contains(&text) {
+            warn!("{text}");
+            told.insert(text);
         }
     }
 
