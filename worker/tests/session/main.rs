@@ -3,6 +3,7 @@
 mod ahead;
 mod cache;
 mod checkpoints;
+mod dataset;
 mod fake;
 mod hostile;
 mod program;
