@@ -2,6 +2,7 @@
 //! is missing or damaged is fetched from the coordinator, from where a broken transfer stopped.
 
 mod download;
+mod stillness;
 
 use std::{
     collections::BTreeSet,
@@ -19,7 +20,7 @@ use tonic::transport::Channel;
 use tracing::{info, warn};
 use trainer::{DataError, Dataset, PreparedData};
 
-use self::download::download;
+use self::{download::download, stillness::Stillness};
 use crate::{
     backoff::{Backoff, random},
     cli::size_text,
@@ -203,10 +204,11 @@ impl Datasets {
     }
 
     /// The right to fetch a data set, once no other worker has it; `None` where the folder has no
-    /// locks, or is another user's.
+    /// locks or is another user's, and where the other worker stands still.
     async fn fetching(&self, spec: &DataSpec) -> Option<Lock> {
         let path = fetch_lock(&self.path(spec));
         let (began, mut tell_after) = (Instant::now(), WAIT_UNTOLD);
+        let mut stillness = Stillness::new(began);
         loop {
             match Lock::try_take(&path, Mode::Exclusive) {
                 Ok(Some(lock)) => return Some(lock),
@@ -217,9 +219,16 @@ impl Datasets {
                 }
             }
             let waited = began.elapsed();
+            let n_there = fs::metadata(self.part(spec)).map_or(0, |it| it.len());
+            if stillness.is_too_long(n_there, Instant::now()) {
+                let path = path.display();
+                self.tell_once(format!(
+                    "not waiting any longer for the worker that holds {path}: nothing moves"
+                ));
+                return None;
+            }
             if waited >= tell_after {
                 tell_after += TELL_EVERY;
-                let n_there = fs::metadata(self.part(spec)).map_or(0, |it| it.len());
                 info!(
                     "waiting for {} s until another worker has fetched data set {}: {} of {} are there ({})",
                     waited.as_secs(),
