@@ -2,11 +2,14 @@
 //! is missing or damaged is fetched from the coordinator, from where a broken transfer stopped.
 
 mod download;
+mod stillness;
 
 use std::{
-    fs, io,
+    collections::BTreeSet,
+    fs::{self, File},
+    io,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -16,7 +19,7 @@ use tokio::time::{self, Instant};
 use tracing::{info, warn};
 use trainer::{DataError, Dataset, PreparedData};
 
-use self::download::download;
+use self::{download::download, stillness::Stillness};
 use crate::{
     backoff::{Backoff, random},
     cli::size_text,
@@ -94,13 +97,15 @@ type Blob = (Vec<u8>, Option<Lock>);
 pub(crate) struct Datasets {
     folder: PathBuf,
     upkeep: Upkeep,
+    /// What was told of the folder and need not be told with every try.
+    told: Arc<Mutex<BTreeSet<String>>>,
 }
 
 impl Datasets {
     pub(crate) fn open(upkeep: &Upkeep) -> io::Result<Self> {
         let folder = upkeep.cache_dir().join("datasets");
         files::make_folder(&folder)?;
-        Ok(Self { folder, upkeep: upkeep.clone() })
+        Ok(Self { folder, upkeep: upkeep.clone(), told: Arc::default() })
     }
 
     /// The data ready to train on, from the cache or through `artifacts`, tried until it is there.
@@ -160,7 +165,7 @@ impl Datasets {
 
     /// The data set if the cache has it whole. What cannot be read is as if it was not there.
     async fn cached(&self, spec: &DataSpec) -> Result<Option<Blob>, DataTrouble> {
-        let (path, spec, upkeep) = (self.path(spec), spec.clone(), self.upkeep.clone());
+        let (path, spec, datasets) = (self.path(spec), spec.clone(), self.clone());
         blocking(move || {
             if path.symlink_metadata().is_err() {
                 return Ok(None);
@@ -168,11 +173,14 @@ impl Datasets {
             let in_use = Lock::try_take_existing(&path, Mode::Shared).ok().flatten();
             match read_checked(&path, &spec) {
                 Ok(Some(bytes)) => {
-                    upkeep.touch(&path);
+                    datasets.upkeep.touch(&path);
                     return Ok(Some((bytes, in_use)));
                 }
-                Ok(None) => warn!("{} is damaged: the data set is fetched again", path.display()),
-                Err(error) => warn!("cannot use a data set of the cache folder: {error}"),
+                Ok(None) => {
+                    warn!("{} is damaged: the data set is fetched again", path.display());
+                    files::remove(&path)?;
+                }
+                Err(error) => datasets.tell_once(format!("a data set is fetched again: {error}")),
             }
             Ok(None)
         })
@@ -199,23 +207,31 @@ impl Datasets {
     }
 
     /// The right to fetch a data set, once no other worker has it; `None` where the folder has no
-    /// locks, or is another user's.
+    /// locks or is another user's, and where the other worker stands still.
     async fn fetching(&self, spec: &DataSpec) -> Option<Lock> {
         let path = fetch_lock(&self.path(spec));
         let (began, mut tell_after) = (Instant::now(), WAIT_UNTOLD);
+        let mut stillness = Stillness::new(began);
         loop {
             match Lock::try_take(&path, Mode::Exclusive) {
                 Ok(Some(lock)) => return Some(lock),
                 Ok(None) => {}
                 Err(error) => {
-                    warn!("the data set is fetched whether or not other workers do: {error}");
+                    self.tell_once(format!("other workers may fetch the data set too: {error}"));
                     return None;
                 }
             }
             let waited = began.elapsed();
+            let n_there = fs::metadata(self.part(spec)).map_or(0, |it| it.len());
+            if stillness.is_too_long(n_there, Instant::now()) {
+                let path = path.display();
+                self.tell_once(format!(
+                    "not waiting any longer for the worker that holds {path}: nothing moves"
+                ));
+                return None;
+            }
             if waited >= tell_after {
                 tell_after += TELL_EVERY;
-                let n_there = fs::metadata(self.part(spec)).map_or(0, |it| it.len());
                 info!(
                     "waiting for {} s until another worker has fetched data set {}: {} of {} are there ({})",
                     waited.as_secs(),
@@ -226,6 +242,14 @@ impl Datasets {
                 );
             }
             time::sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    fn tell_once(&self, text: String) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if !told.contains(&text) {
+            warn!("{text}");
+            told.insert(text);
         }
     }
 
@@ -240,8 +264,9 @@ impl Datasets {
         is_alone: bool,
     ) -> Result<Blob, DataTrouble> {
         let usual = self.part(spec);
-        // Another worker may write to the usual one.
-        let own = if is_alone { usual } else { files::beside(&self.path(spec), "part")? };
+        // Another worker may write to the usual one, or something else may be in its place.
+        let is_ours = is_alone && (fs::symlink_metadata(&usual).is_err() || is_writable(&usual));
+        let own = if is_ours { usual } else { files::beside(&self.path(spec), "part")? };
         download(&self.upkeep, spec, artifacts, &own).await?;
         let (path, spec, upkeep) = (self.path(spec), spec.clone(), self.upkeep.clone());
         let fetched = blocking(move || {
@@ -258,6 +283,10 @@ impl Datasets {
         info!("fetched the data set, {} bytes", blob.0.len());
         Ok(blob)
     }
+}
+
+fn is_writable(path: &Path) -> bool {
+    files::open(path, File::options().append(true)).is_ok()
 }
 
 /// Gives a data set its name in the cache. Without it, it has to be fetched the next time as well.

@@ -58,6 +58,10 @@ pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
     }
     match fs::create_dir(path) {
         Err(_) if path.is_dir() => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            let text = format!("{}: expected a folder, found something else", path.display());
+            Err(io::Error::new(error.kind(), text))
+        }
         Err(error) => Err(naming(path, error)),
         Ok(()) => sync_folder_of(path),
     }
@@ -101,7 +105,7 @@ pub(crate) fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
 /// The bytes of a file that has at most `max_bytes`; `None` if it is not there.
 pub(crate) fn read(path: &Path, max_bytes: u64) -> io::Result<Option<Vec<u8>>> {
     let mut file = match open(path, File::options().read(true)) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if is_absent(&error) => return Ok(None),
         opened => opened?,
     };
     let n_bytes = file.metadata()?.len();
@@ -127,9 +131,14 @@ pub(crate) fn is_full(error: &io::Error) -> bool {
 /// Removes a file; it is no error that it was not there.
 pub(crate) fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Err(error) if !is_absent(&error) => Err(error),
         _ => Ok(()),
     }
+}
+
+/// Nothing is there, or not even the folder that it would be in.
+fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 #[cfg(test)]

@@ -63,7 +63,14 @@ impl Session {
                 "cannot write {}: {error}; outcomes stay in memory and no work is asked for until it can",
                 self.spool.path().display()
             ),
-            Ok(()) if was_full => info!("the spool can be written again"),
+            Ok(()) if was_full && !self.spool.is_full() => {
+                info!("the spool can be written again");
+            }
+            Ok(()) if !was_full && self.spool.is_full() => warn!(
+                "{} outcomes wait in {}, which is enough; no work is asked for until some are acknowledged",
+                self.spool.len(),
+                self.spool.path().display()
+            ),
             _ => {}
         }
     }

@@ -82,8 +82,11 @@ pub(crate) fn fetch_lock(path: &Path) -> PathBuf {
     path.with_file_name(format!("{digest}.lock"))
 }
 
+/// What a file of this name is in its folder.
+type KindOf = fn(&str) -> Option<Kind>;
+
 pub(super) fn inventory(cache_dir: &Path) -> Vec<Item> {
-    let kinds: [(&str, fn(&str) -> Option<Kind>); 3] = [
+    let kinds: [(&str, KindOf); 3] = [
         ("datasets", kind_of_dataset),
         ("checkpoints", |name| kind_of(name, Kind::Checkpoint)),
         ("set-aside", |name| name.ends_with(".outcome").then_some(Kind::SetAside)),

@@ -21,33 +21,8 @@ use proto::{
 use tokio::{net::TcpListener, runtime::Runtime};
 use tokio_stream::{Iter, wrappers::TcpListenerStream};
 use tonic::{Request, Response, Status, Streaming};
-use trainer::{Dataset, Scale, Split};
 
-pub const N_TRAIN: u32 = 400;
-pub const N_VALID: u32 = 100;
-
-/// Images of 4 x 4 pixels whose bright half tells their class.
-pub fn dataset() -> Dataset {
-    let file = |n: u32| {
-        let mut images = [0x0803, n, 4, 4].map(u32::to_be_bytes).concat();
-        let mut labels = [0x0801, n].map(u32::to_be_bytes).concat();
-        for index in 0..n {
-            let label = (index % 2) as u8;
-            labels.push(label);
-            images.extend((0..16).map(|pixel: u32| {
-                let noise = (index * 31 + pixel * 17) % 97;
-                (noise + if pixel / 8 == u32::from(label) { 150 } else { 0 }) as u8
-            }));
-        }
-        (images, labels)
-    };
-    let (train, test) = (file(N_TRAIN + N_VALID), file(50));
-    Dataset::from_idx(&train.0, &train.1, &test.0, &test.1).unwrap()
-}
-
-pub fn split() -> Split {
-    Split { n_train: N_TRAIN, n_valid: N_VALID, scale: Scale::Unit }
-}
+pub use super::dataset::{N_TRAIN, dataset, split};
 
 pub fn hyperparameters(epochs: u64, batch_size: u64, hidden: &[u32]) -> Vec<Hyperparameter> {
     let values = [
@@ -112,6 +87,14 @@ pub struct State {
     stop: Vec<Lease>,
     withdraw: Vec<Lease>,
     pub refusal: Option<Status>,
+    /// Said of the data instead of the truth.
+    pub announced: Option<Data>,
+    /// Data sets, as many as this, arrive with a byte changed.
+    pub n_datasets_to_damage: usize,
+    /// Data sets, as many as this, go on after their end.
+    pub n_datasets_to_prolong: usize,
+    /// Joins are answered that no trial is left.
+    pub is_finished: bool,
     blob: Vec<u8>,
     digest: [u8; 32],
     sessions: u64,
@@ -148,6 +131,18 @@ impl State {
         let trials = self.trials.values().filter(|trial| trial.granted_in.is_some());
         let open: Vec<&Lease> = trials.filter_map(|trial| trial.grant.lease.as_ref()).collect();
         held.iter().filter(|lease| open.contains(lease)).cloned().collect()
+    }
+
+    /// What all trials are trained on.
+    pub fn data(&self) -> Data {
+        let split = split();
+        Data {
+            digest: self.digest.to_vec(),
+            n_bytes: self.blob.len() as u64,
+            n_train: split.n_train,
+            n_valid: split.n_valid,
+            scale: proto::Scale::Unit.into(),
+        }
     }
 
     fn is_deaf(&self) -> bool {
@@ -255,6 +250,10 @@ impl Fake {
             stop: vec![],
             withdraw: vec![],
             refusal: None,
+            announced: None,
+            n_datasets_to_damage: 0,
+            n_datasets_to_prolong: 0,
+            is_finished: false,
             blob: dataset.encode(),
             digest: dataset.digest(),
             sessions: 0,
@@ -337,14 +336,7 @@ impl Session for Fake {
             }
         }
         state.joins.push(request);
-        let split = split();
-        let data = Data {
-            digest: state.digest.to_vec(),
-            n_bytes: state.blob.len() as u64,
-            n_train: split.n_train,
-            n_valid: split.n_valid,
-            scale: proto::Scale::Unit.into(),
-        };
+        let data = state.announced.clone().unwrap_or_else(|| state.data());
         Ok(Response::new(JoinReply {
             session: state.sessions,
             protocol: proto::PROTOCOL_VERSION,
@@ -354,7 +346,7 @@ impl Session for Fake {
             lease_ttl_ms: state.lease_ttl_ms,
             data: Some(data),
             kept,
-            finished: false,
+            finished: state.is_finished,
         }))
     }
 
@@ -450,7 +442,15 @@ impl Artifacts for Fake {
             return Err(Status::not_found("no such data set"));
         }
         state.dataset_offsets.push(offset);
-        let rest = state.blob[offset as usize..].to_vec();
+        let mut rest = state.blob[offset as usize..].to_vec();
+        if state.n_datasets_to_damage > 0 {
+            state.n_datasets_to_damage -= 1;
+            rest[100] ^= 1;
+        }
+        if state.n_datasets_to_prolong > 0 {
+            state.n_datasets_to_prolong -= 1;
+            rest.extend([7; 100_000]);
+        }
         Ok(Response::new(chunks(&rest, &mut state.n_transfers_to_break)))
     }
 

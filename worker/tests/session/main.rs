@@ -1,10 +1,14 @@
 //! Whole workers against a fake coordinator that loses replies, goes away, drains and refuses.
 
 mod ahead;
+mod cache;
 mod checkpoints;
+mod dataset;
 mod fake;
+mod hostile;
 mod program;
 mod rejoin;
+mod signals;
 
 use std::{
     collections::BTreeMap,

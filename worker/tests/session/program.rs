@@ -14,7 +14,7 @@ use super::{
     n_epochs_told,
 };
 
-fn worker(url: &str, cache: &Path) -> Command {
+pub fn worker(url: &str, cache: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_worker"));
     command.args(["--coordinator", url, "--slots", "1", "--lost-after", "300ms", "--cache-dir"]);
     command.arg(cache).env_remove("RUST_LOG").env_remove("SWEEP_ISA").stderr(Stdio::piped());
@@ -22,12 +22,12 @@ fn worker(url: &str, cache: &Path) -> Command {
 }
 
 /// The exit code and what was said on stderr.
-fn outcome(command: &mut Command) -> (Option<i32>, String) {
+pub fn outcome(command: &mut Command) -> (Option<i32>, String) {
     let output = command.output().unwrap();
     (output.status.code(), String::from_utf8(output.stderr).unwrap())
 }
 
-fn wait_for(mut child: Child) -> ExitStatus {
+pub fn wait_for(mut child: Child) -> ExitStatus {
     let began = Instant::now();
     loop {
         if let Some(status) = child.try_wait().unwrap() {
@@ -41,7 +41,7 @@ fn wait_for(mut child: Child) -> ExitStatus {
     }
 }
 
-fn serve(fake: &Fake, epochs: u64) -> Server {
+pub fn serve(fake: &Fake, epochs: u64) -> Server {
     fake.state().add(1, 1, hyperparameters(epochs, 1, &[64, 64]));
     fake.serve()
 }
