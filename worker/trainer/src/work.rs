@@ -90,6 +90,13 @@ impl WorkCount {
         self.total.steps_without_step += u64::from(search.accepted.is_none());
     }
 
+    /// Whether as many steps are counted everywhere; counts of a checkpoint may say anything.
+    pub(crate) fn has_steps(&self, n_steps: u64) -> bool {
+        let by_backtracks: u128 = self.histogram.iter().map(|&n| u128::from(n)).sum();
+        let is_line_search = !self.histogram.is_empty();
+        self.total.n_steps == n_steps && (!is_line_search || by_backtracks == n_steps.into())
+    }
+
     /// With the backtracks' statistics.
     pub(crate) fn total(&self) -> Work {
         Work { backtracks: self.backtracks(), ..self.total }
