@@ -78,6 +78,7 @@ impl Engine {
         let checkpoints = open_checkpoints(folder, &roster, &mut core, clock.now(), &mut restored)?;
         let state_path = folder.path().to_path_buf();
         let monitor = Monitor::new(plan, &recorded, progress, state_path, worker_command);
+        let repeats = monitor.repeats();
         let (mailbox, posts) = Mailbox::new();
         let (roster, roster_seen) = watch::channel(roster);
         let driver = Driver {
@@ -104,6 +105,8 @@ impl Engine {
             sync_every: run.sync_every,
             lease_ttl: run.lease_ttl,
             selftest_digest,
+            largest_valid_share: facts.data.largest_class_share,
+            repeats,
             local_joined: Arc::new(AtomicBool::new(false)),
         };
         Ok(Self { driver, restored, sweep, mailbox })

@@ -45,6 +45,8 @@ pub(super) fn sweep_in(state: &Path) -> Sweep {
         sync_every: Duration::from_secs(5),
         lease_ttl: Duration::from_secs(30),
         selftest_digest: [2; 32],
+        largest_valid_share: 0.4,
+        repeats: Arc::default(),
         local_joined: Arc::default(),
     }
 }
