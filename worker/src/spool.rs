@@ -21,6 +21,7 @@ use tracing::warn;
 use crate::{
     agent::{Offer, StateId},
     faults, files,
+    fit::fit,
 };
 
 const LENGTH_BYTES: usize = 4;
@@ -69,6 +70,8 @@ impl Spool {
         }
         let now_s = unix_time_s();
         entries.retain(|entry| now_s.saturating_sub(entry.written_at_s) <= KEPT_FOR.as_secs());
+        // What other builds left may be larger than a call.
+        entries.iter_mut().for_each(|entry| fit(&mut entry.finished));
         files::sync_folder_of(path)?;
         let mut spool = Self { path: path.into(), file, n_bytes: n_whole as u64, entries };
         spool.give_room_back()?;
