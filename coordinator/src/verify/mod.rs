@@ -1,8 +1,13 @@
 //! `verify`: whether a report's files are what was recorded. It changes nothing; every finding is
 //! one line.
 
+mod checkpoints;
 mod files;
+mod manifest;
+mod pages;
 mod state;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 
