@@ -6,7 +6,8 @@ use pulldown_cmark_escape::escape_html_body_text;
 
 /// The first heading or cell of the Markdown that the page does not show in its place.
 pub fn html_lacks(markdown: &str, html: &str) -> Option<String> {
-    let mut rest = html.split_once("<main>").map_or(html, |(_, main)| main);
+    let text = text_of(html.split_once("<main>").map_or(html, |(_, main)| main));
+    let mut rest = text.as_str();
     let mut is_compared = false;
     for event in Parser::new_ext(markdown, Options::ENABLE_TABLES) {
         match event {
@@ -23,6 +24,26 @@ pub fn html_lacks(markdown: &str, html: &str) -> Option<String> {
         }
     }
     None
+}
+
+/// What stands between the tags, with a line break for each of them.
+fn text_of(html: &str) -> String {
+    let mut text = String::new();
+    let (mut is_tag, mut quote) = (false, None);
+    for c in html.chars() {
+        match c {
+            '"' | '\'' if is_tag && quote.is_none() => quote = Some(c),
+            c if is_tag && quote == Some(c) => quote = None,
+            '>' if is_tag && quote.is_none() => is_tag = false,
+            '<' if !is_tag => {
+                is_tag = true;
+                text.push('\n');
+            }
+            c if !is_tag => text.push(c),
+            _ => {}
+        }
+    }
+    text
 }
 
 #[cfg(test)]
