@@ -3,7 +3,10 @@
 use std::{collections::HashMap, fs, path::Path};
 
 use anyhow::{Context, anyhow, bail};
-use coordinator_core::sweep::{self, DatasetFacts, Outcome, Plan, Score, TrialId};
+use coordinator_core::{
+    sweep::{self, DatasetFacts, Outcome, Plan, Score, TrialId},
+    timing,
+};
 use report::{
     Manifest,
     input::{Done, Ending, State, Trial},
@@ -19,11 +22,21 @@ pub struct Committed {
 }
 
 impl Committed {
+    /// # Errors
+    /// Also when a trial cannot have given what is told of it.
     pub fn open(folder: &Path) -> anyhow::Result<Self> {
-        Self::of(folder, &read_manifest(folder)?)
+        let manifest = read_manifest(folder)?;
+        let committed = Self::read(folder, &manifest)?;
+        match committed.breaches(&manifest).first() {
+            Some(breach) => {
+                bail!("{}: {breach}; `coordinator verify {0}` tells more", folder.display())
+            }
+            None => Ok(committed),
+        }
     }
 
-    pub fn of(folder: &Path, manifest: &Manifest) -> anyhow::Result<Self> {
+    /// Reads without asking whether the trials can have given these results.
+    pub fn read(folder: &Path, manifest: &Manifest) -> anyhow::Result<Self> {
         let mut plan = plan_grid(folder, manifest)?;
         let trials = report::read_trials(folder, manifest, &report_input::columns())?;
         if 0 < plan.n_confirm_seeds {
@@ -38,6 +51,27 @@ impl Committed {
             confirm::extend_by(&mut plan, &outcomes);
         }
         Ok(Self { plan, trials })
+    }
+
+    /// Results and times that no trial of the sweep gives, one line each.
+    pub fn breaches(&self, manifest: &Manifest) -> Vec<String> {
+        let shape = self.plan.data_shape(manifest.data.largest_valid_class_share);
+        let places = self.plan.trials.iter().zip(0..);
+        let places: HashMap<String, usize> =
+            places.map(|(trial, place)| (trial.id.to_string(), place)).collect();
+        let breach = |trial: &Trial| {
+            let State::Done(done) = &trial.state else { return None };
+            let place = *places.get(&trial.id)?;
+            let checked = report_input::result(done)
+                .and_then(|result| result.check(&self.plan.config(place), &shape))
+                // Which attempt brought the result is not told.
+                .and_then(|()| {
+                    let timings = report_input::timings(done);
+                    timing::check(&timings, done.history.len(), u32::MAX)
+                });
+            Some(format!("trial {}: {}", trial.id, checked.err()?))
+        };
+        self.trials.iter().filter_map(breach).collect()
     }
 }
 

@@ -79,6 +79,7 @@ impl Engine {
         let checkpoints = open_checkpoints(folder, &roster, &mut core, clock.now(), &mut restored)?;
         let state_path = folder.path().to_path_buf();
         let monitor = Monitor::new(plan, &recorded, progress, state_path, worker_command);
+        let repeats = monitor.repeats();
         let (mailbox, posts) = Mailbox::new();
         let (roster, roster_seen) = watch::channel(roster);
         let driver = Driver {
@@ -107,6 +108,8 @@ impl Engine {
             selftest_digest,
             local_token: LocalToken::draw()
                 .map_err(|error| anyhow!("no random numbers: {error}"))?,
+            largest_valid_share: facts.data.largest_class_share,
+            repeats,
             local_joined: Arc::new(AtomicBool::new(false)),
         };
         Ok(Self { driver, restored, sweep, mailbox })

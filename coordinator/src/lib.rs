@@ -21,6 +21,7 @@ pub mod parts;
 mod prepare;
 pub mod progress;
 mod publish;
+mod repeats;
 mod replay;
 mod report_input;
 mod roster;
@@ -28,6 +29,8 @@ mod rpc;
 mod run;
 mod store;
 pub mod terminal;
+#[cfg(test)]
+mod testing;
 mod values;
 mod verbs;
 mod verify;

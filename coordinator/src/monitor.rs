@@ -1,6 +1,7 @@
 //! What people see of a running sweep: learns from records and notices, and paints snapshots.
 
 use std::{
+    collections::BTreeSet,
     path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
@@ -17,6 +18,7 @@ use trainer::{Ending, TrialResult};
 
 use crate::{
     progress::{Best, EndedTrial, Eta, Progress, RunningTrial, Snapshot, WorkerLoad, say},
+    repeats::Repeats,
     store::Recorded,
     values::label,
 };
@@ -30,6 +32,9 @@ const ETA_MIN: Duration = Duration::from_secs(1);
 /// Running trials that a snapshot names.
 const MAX_RUNNING_SHOWN: usize = 64;
 
+/// Trials whose first conflict gets a line of its own.
+const MAX_CONFLICTS_TOLD: usize = 20;
+
 pub struct Monitor {
     plan: Arc<Plan>,
     progress: Progress,
@@ -42,6 +47,8 @@ pub struct Monitor {
     worker_command: String,
     lonely_since: Option<Instant>,
     was_told_lonely: bool,
+    repeats: Arc<Repeats>,
+    conflicts_told: BTreeSet<TrialIndex>,
 }
 
 impl std::fmt::Debug for Monitor {
@@ -70,6 +77,8 @@ impl Monitor {
             worker_command,
             lonely_since: None,
             was_told_lonely: false,
+            repeats: Arc::default(),
+            conflicts_told: BTreeSet::new(),
         };
         monitor.regard(plan, recorded);
         monitor
@@ -120,12 +129,16 @@ impl Monitor {
     }
 
     fn completed(&mut self, trial: TrialIndex, result: &TrialResult, timings: &[Timing]) {
+        // Times that no clock gives were dropped.
+        let is_timed = !timings.is_empty();
         let wall_s: f64 = timings.iter().map(|timing| timing.wall_s).sum();
         let cost = self.cost(trial);
         self.cost_left -= cost;
         let (outcome, accuracy) = match result.ending {
             Ending::Completed { best_epoch, .. } => {
-                self.eta.learn(cost, wall_s);
+                if is_timed {
+                    self.eta.learn(cost, wall_s);
+                }
                 let best = result.history.iter().find(|epoch| epoch.epoch == best_epoch);
                 ("completed", best.map(|epoch| epoch.valid_accuracy))
             }
@@ -138,7 +151,7 @@ impl Monitor {
         if let Some(valid_accuracy) = accuracy {
             self.learn_best(trial, valid_accuracy);
         }
-        self.ended(trial, outcome, accuracy, Some(wall_s), None);
+        self.ended(trial, outcome, accuracy, is_timed.then_some(wall_s), None);
     }
 
     fn learn_best(&mut self, trial: TrialIndex, valid_accuracy: f64) {
@@ -165,7 +178,7 @@ impl Monitor {
         self.progress.trial_done(&ended);
     }
 
-    pub fn noticed(&self, notice: &Notice) {
+    pub fn noticed(&mut self, notice: &Notice) {
         match notice {
             Notice::WorkerJoined { name } => tracing::info!(worker = name, "worker joined"),
             Notice::WorkerLost { name, n_trials } => {
@@ -178,10 +191,15 @@ impl Monitor {
                     "a trial failed; trying it again"
                 );
             }
-            Notice::Conflict { trial } => say(&format!(
-                "conflict: two workers trained {} and got other bits; a machine or a build is broken (the first result stays)",
-                self.label(*trial)
-            )),
+            Notice::Conflict { trial } => self.conflict(*trial),
+            Notice::Rejected { name, lease } => {
+                let id = self.plan.trials[lease.trial.at()].id;
+                let (attempt, term) = (lease.attempt, lease.term);
+                self.repeats.warn(
+                    "rejected outcomes",
+                    format!("rejected an outcome of worker {name}: attempt {attempt} at trial {id} was not granted in term {term} with this nonce"),
+                );
+            }
             Notice::WorkerHeldBack { name, ms } => {
                 let pause_s = ms / 1000;
                 tracing::warn!(
@@ -206,6 +224,24 @@ impl Monitor {
         }
     }
 
+    fn conflict(&mut self, trial: TrialIndex) {
+        let text = format!(
+            "conflict: two workers trained {} and got other bits; a machine or a build is broken (the first result stays)",
+            self.label(trial)
+        );
+        let is_told_apart = self.conflicts_told.len() < MAX_CONFLICTS_TOLD;
+        if is_told_apart && self.conflicts_told.insert(trial) {
+            say(&text);
+        } else {
+            self.repeats.warn("conflicts", text);
+        }
+    }
+
+    /// Where what a worker may repeat for ever is told.
+    pub fn repeats(&self) -> Arc<Repeats> {
+        self.repeats.clone()
+    }
+
     pub fn disk_full(&self, pause: Duration) {
         let free = rustix::fs::statvfs(&self.state).map_or(0, |fs| fs.f_bavail * fs.f_frsize);
         say(&format!(
@@ -222,6 +258,7 @@ impl Monitor {
             self.progress.update(&snapshot);
         }
         self.watch_loneliness(core);
+        self.repeats.refresh();
     }
 
     fn watch_loneliness(&mut self, core: &Core) {
@@ -295,6 +332,7 @@ impl Monitor {
 
     /// Takes the bars away.
     pub fn finish(self) {
+        self.repeats.finish();
         self.progress.finish();
     }
 }

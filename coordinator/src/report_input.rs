@@ -2,13 +2,13 @@
 
 use coordinator_core::{
     event::Timing,
-    sweep::{self, Filter, Plan},
+    sweep::{self, Filter, Plan, TrialId},
 };
 use report::input::{
     Axis, Cell, Column, Compare, DataFacts, Done, Ending, Epoch, HeatmapSpec, Hypothesis, Input,
     Metric, Phase, Provenance, State, Trial, Value, Work, WorkerFacts,
 };
-use trainer::{EpochRecord, KEYS, Key, Scale, TrialResult};
+use trainer::{Breach, EpochRecord, KEYS, Key, Scale, TrialResult};
 
 use crate::{
     facts::Facts,
@@ -197,6 +197,69 @@ fn timing(timing: Timing) -> report::input::Timing {
         attempt: timing.attempt,
         slots_in_use: timing.n_slots_in_use,
     }
+}
+
+/// What a report tells of a trial as the result that it was made from. The error says what of it
+/// cannot be one.
+pub fn result(done: &Done) -> Result<TrialResult, Breach> {
+    let Ok(TrialId(digest)) = done.digest.parse() else {
+        let (field, found) = ("digest".into(), format!("{:?}", done.digest));
+        return Err(Breach { field, found, expected: "64 hex digits".into() });
+    };
+    let work = &done.work;
+    let backtracks = |(mean, p95, max)| trainer::Backtracks { mean, p95, max };
+    Ok(TrialResult {
+        ending: match done.ending {
+            Ending::Completed { best_epoch, test_accuracy, collapsed } => {
+                trainer::Ending::Completed { best_epoch, test_accuracy, collapsed }
+            }
+            Ending::Diverged { step, last_finite_loss } => {
+                trainer::Ending::Diverged { step, last_finite_loss }
+            }
+        },
+        history: done.history.iter().map(epoch_record).collect(),
+        work: trainer::Work {
+            n_steps: work.n_steps,
+            grad_samples: work.grad_samples,
+            probe_samples: work.probe_samples,
+            macs_textbook: work.macs_textbook,
+            macs_executed: work.macs_executed,
+            backtracks: work.backtracks.map(backtracks),
+            steps_without_step: work.steps_without_step,
+        },
+        digest,
+    })
+}
+
+fn epoch_record(epoch: &Epoch) -> EpochRecord {
+    let steps = |(min, median, max)| trainer::StepSizes { min, median, max };
+    EpochRecord {
+        epoch: epoch.epoch,
+        train_loss: epoch.train_loss,
+        train_accuracy: epoch.train_accuracy,
+        valid_loss: epoch.valid_loss,
+        valid_accuracy: epoch.valid_accuracy,
+        learning_rate: epoch.learning_rate,
+        steps: epoch.steps.map(steps),
+        n_backtracks: epoch.n_backtracks,
+        gradient_norm: epoch.gradient_norm,
+        grad_samples: epoch.grad_samples,
+        probe_samples: epoch.probe_samples,
+    }
+}
+
+/// The times that a report tells of a trial.
+pub fn timings(done: &Done) -> Vec<Timing> {
+    let timing = |it: &report::input::Timing| Timing {
+        epoch: it.epoch,
+        wall_s: it.wall_s,
+        cpu_s: it.cpu_s,
+        worker: it.worker.clone(),
+        isa: it.isa.clone(),
+        attempt: it.attempt,
+        n_slots_in_use: it.slots_in_use,
+    };
+    done.timings.iter().map(timing).collect()
 }
 
 fn hex(bytes: &[u8]) -> String {

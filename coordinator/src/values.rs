@@ -1,5 +1,7 @@
 //! Hyperparameter values on their way out: to JSON for SQL users and to the report's columns.
 
+use std::collections::BTreeMap;
+
 use coordinator_core::sweep::{Plan, display};
 use serde_json::{Map, json};
 use trainer::{Kind, TrainConfig, Value};
@@ -16,6 +18,29 @@ pub fn hyperparameters_json(config: &TrainConfig) -> String {
         (key.to_string(), value)
     });
     serde_json::Value::Object(pairs.collect::<Map<_, _>>()).to_string()
+}
+
+/// The inverse: the configuration that such an object and a seed are of. The error says why there is
+/// none.
+pub fn config_of_json(json: &str, seed: u32) -> Result<TrainConfig, String> {
+    let object: Map<String, serde_json::Value> =
+        serde_json::from_str(json).map_err(|error| error.to_string())?;
+    let mut values = BTreeMap::new();
+    for (name, value) in object {
+        let key = trainer::key(&name).ok_or_else(|| format!("{name} is not a hyperparameter"))?;
+        let value = match key.kind {
+            Kind::Text(_) => value.as_str().map(|text| Value::Text(text.into())),
+            Kind::Number => value.as_f64().map(Value::Number),
+            Kind::Count => value.as_u64().map(Value::Count),
+            Kind::Widths => serde_json::from_value(value).ok().map(Value::Widths),
+        };
+        values.insert(name, value.ok_or_else(|| format!("expected {}", key.expected))?);
+    }
+    let config = TrainConfig::from_values(&values, seed).map_err(|error| error.to_string())?;
+    match values.keys().find(|name| config.value(name).is_none()) {
+        Some(name) => Err(format!("{name} has a value that its optimizer does not use")),
+        None => Ok(config),
+    }
 }
 
 pub fn to_report(value: &Value) -> report::input::Value {

@@ -22,6 +22,10 @@ pub const MAX_MESSAGE_BYTES: usize = 4 * 1024 * 1024;
 /// Outcomes of one Sync; more of them wait for the next.
 pub const MAX_FINISHED_BYTES: usize = 2 * 1024 * 1024;
 
+/// Largest outcome of one trial: that of the most epochs with all their times, and room beside it in
+/// the message for everything else that a Sync says.
+pub const MAX_OUTCOME_BYTES: usize = MAX_MESSAGE_BYTES - 256 * 1024;
+
 /// Bytes in one chunk of an artifact.
 pub const CHUNK_BYTES: usize = 256 * 1024;
 

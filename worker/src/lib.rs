@@ -12,6 +12,7 @@ mod cpu;
 mod datasets;
 pub mod faults;
 mod files;
+mod fit;
 mod folder;
 mod hex;
 mod link;

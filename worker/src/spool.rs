@@ -19,6 +19,7 @@ use self::record::Record;
 use crate::{
     agent::{Offer, StateId},
     faults, files,
+    fit::fit,
     hex::short_id,
     upkeep::Upkeep,
 };
@@ -159,13 +160,14 @@ impl Spool {
     /// for ever: it is set aside, and its trial is told to have failed.
     fn shrink(&mut self, index: usize) {
         let entry = &mut self.entries[index];
+        fit(&mut entry.record.finished);
         let n_bytes = entry.record.finished.encoded_len();
-        if n_bytes <= proto::MAX_FINISHED_BYTES {
+        if n_bytes <= proto::MAX_OUTCOME_BYTES {
             return;
         }
         let lease = entry.record.finished.lease.clone();
         let trial = short_id(lease.as_ref().map_or(&[], |lease| &lease.trial_id));
-        let limit = proto::MAX_FINISHED_BYTES;
+        let limit = proto::MAX_OUTCOME_BYTES;
         let text = format!("its outcome takes {n_bytes} bytes, expected at most {limit}");
         match set_aside(self.upkeep.cache_dir(), &entry.record) {
             Ok(path) => error!("trial {trial} failed: {text}; kept in {}", path.display()),

@@ -3,6 +3,7 @@
 
 use trainer::TrialResult;
 
+pub use crate::timing::Timing;
 use crate::{
     checkpoints::Checkpoint,
     lease::{Lease, OpenLease, SessionId, TrialIndex, WorkerId},
@@ -112,18 +113,6 @@ pub struct Finished {
     pub lease: Lease,
     pub outcome: Result<Box<TrialResult>, String>,
     pub timings: Vec<Timing>,
-}
-
-/// How long an epoch took and on what; may differ between runs of the same trial.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Timing {
-    pub epoch: u32,
-    pub wall_s: f64,
-    pub cpu_s: f64,
-    pub worker: String,
-    pub isa: String,
-    pub attempt: u32,
-    pub n_slots_in_use: u32,
 }
 
 #[derive(Clone, Debug)]
@@ -270,6 +259,11 @@ pub enum Notice {
     },
     Conflict {
         trial: TrialIndex,
+    },
+    /// A worker handed in what it was never granted.
+    Rejected {
+        name: String,
+        lease: Lease,
     },
     /// Nothing is granted to the worker for a while.
     WorkerHeldBack {

@@ -16,5 +16,6 @@ pub mod pace;
 pub mod queue;
 pub mod sweep;
 pub mod time;
+pub mod timing;
 pub mod trial;
 pub mod worker;

@@ -18,6 +18,10 @@ pub enum ReportError {
     Read { path: PathBuf, source: std::io::Error },
     #[error("{path}: cannot be read as Parquet", path = path.display())]
     Parquet { path: PathBuf, source: polars::error::PolarsError },
+    #[error("{path}: SHA-256 is {found}, manifest.json says {expected}: it was changed or damaged since the report was written", path = path.display())]
+    Changed { path: PathBuf, found: String, expected: String },
+    #[error("{path}: damaged: the reader of Parquet gave up ({cause}); restore the file, or build the report again", path = path.display())]
+    Damaged { path: PathBuf, cause: String },
     #[error("{path}: row {row} of the column {column} is empty or out of range", path = path.display())]
     Empty { path: PathBuf, column: &'static str, row: usize },
     #[error("{path}:1: there is no column {column}", path = path.display())]

@@ -18,8 +18,9 @@ use std::path::{Path, PathBuf};
 
 pub use analysis::Counts;
 pub use error::ReportError;
-pub use manifest::{Counts as ManifestCounts, Data as ManifestData, Manifest};
-pub use recorded::{read_results, read_trials, results_csv};
+pub use html::html_lacks;
+pub use manifest::{Counts as ManifestCounts, Data as ManifestData, Manifest, SCHEMA_VERSION};
+pub use recorded::{differing_tables, read_results, read_trials, results_csv};
 pub use summary::Best;
 pub use text::shown;
 
@@ -83,9 +84,9 @@ fn write_tables(
     let csv = tables::csv_bytes(&results, "results")?;
     out.write(&format!("{name}.csv"), &csv)?;
     out.write(&format!("{name}.parquet"), &tables::parquet_bytes(&mut results, "results")?)?;
-    let mut history = tables::history(input)?;
+    let mut history = tables::history(&input.trials)?;
     out.write("history.parquet", &tables::parquet_bytes(&mut history, "history")?)?;
-    let mut timings = tables::timings(input)?;
+    let mut timings = tables::timings(&input.trials)?;
     out.write("timings.parquet", &tables::parquet_bytes(&mut timings, "timings")?)?;
     Ok(counts.is_complete().then(|| sha256(&csv)))
 }

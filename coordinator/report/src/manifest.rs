@@ -8,7 +8,7 @@ use crate::analysis;
 use crate::input::Input;
 
 /// Raised when a column of a table changes its name, meaning or place.
-const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 1;
 
 // Fields stand in alphabetical order, since they are written in the order they are declared.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -5,8 +5,9 @@ use std::{collections::VecDeque, time::Duration};
 
 use anyhow::{Context, bail};
 use proto::{
-    Completed, Epoch, Finished, JoinRequest, Lease, Order, Running, SyncReply, SyncRequest, Timing,
-    TrialResult, Work, finished, session_client::SessionClient, trial_result,
+    Completed, Epoch, Finished, Grant, Hyperparameter, JoinRequest, Lease, Order, Running,
+    SyncReply, SyncRequest, Timing, TrialResult, Work, finished, hyperparameter,
+    session_client::SessionClient, trial_result,
 };
 use tokio::{
     sync::mpsc,
@@ -66,6 +67,7 @@ pub(super) struct FakeWorker {
 #[derive(Debug)]
 struct Held {
     lease: Lease,
+    learning_rate: f64,
     /// Once it has a slot.
     ends_at: Option<Instant>,
 }
@@ -173,7 +175,7 @@ impl FakeWorker {
                 held.ends_at.get_or_insert(now + self.behaviour.trial_time);
             }
             if held.ends_at.is_some_and(|at| at <= now) && self.finished.len() < n_most {
-                self.finished.push(self.outcome(held.lease));
+                self.finished.push(self.outcome(held.lease, held.learning_rate));
             } else {
                 n_running += usize::from(held.ends_at.is_some());
                 waiting.push_back(held);
@@ -233,13 +235,16 @@ impl FakeWorker {
             |held: &Held| held.ends_at.is_none() && reply.withdraw.contains(&held.lease);
         // What it no longer lists, it has given back.
         self.held.retain(|held| !reply.stop.contains(&held.lease) && !is_withdrawn(held));
-        let granted = reply.grants.into_iter().filter_map(|grant| grant.lease);
-        self.held.extend(granted.map(|lease| Held { lease, ends_at: None }));
+        let held = |grant: Grant| {
+            let learning_rate = learning_rate(&grant);
+            Some(Held { lease: grant.lease?, learning_rate, ends_at: None })
+        };
+        self.held.extend(reply.grants.into_iter().filter_map(held));
         let beat = Duration::from_millis(reply.sync_within_ms.into());
         self.next_beat = now + beat.mul_f64(0.8 + 0.4 * random());
     }
 
-    fn outcome(&self, lease: Lease) -> Finished {
+    fn outcome(&self, lease: Lease, learning_rate: f64) -> Finished {
         let trial_s = self.behaviour.trial_time.max(LEAST_TRIAL_TIME).as_secs_f64();
         let wall_s = trial_s / f64::from(self.behaviour.n_epochs);
         let timing = |epoch| Timing {
@@ -252,7 +257,9 @@ impl FakeWorker {
             ..Timing::default()
         };
         let timings = (1..=self.behaviour.n_epochs).map(timing).collect();
-        let outcome = finished::Outcome::Result(self.result.clone());
+        let mut result = self.result.clone();
+        result.history.iter_mut().for_each(|epoch| epoch.learning_rate = learning_rate);
+        let outcome = finished::Outcome::Result(result);
         Finished { lease: Some(lease), outcome: Some(outcome), timings }
     }
 }
@@ -282,6 +289,14 @@ fn result_bytes(n_epochs: u32) -> usize {
     EPOCH_BYTES * usize::try_from(n_epochs).unwrap_or(usize::MAX).saturating_add(1)
 }
 
+/// Of MNIST's default split, in batches of 32 through eight hidden units.
+const N_TRAIN: u64 = 50_000;
+const N_BATCHES: u64 = N_TRAIN.div_ceil(32);
+const WEIGHTS_FIRST: u64 = 784 * 8;
+const WEIGHTS_ABOVE: u64 = 8 * 10;
+
+/// Such as a trial of the sweep could give, since the coordinator refuses anything else; the learning
+/// rate is the grant's.
 fn made_up_result(n_epochs: u32) -> TrialResult {
     let epoch = |epoch| Epoch {
         epoch,
@@ -289,16 +304,32 @@ fn made_up_result(n_epochs: u32) -> TrialResult {
         train_accuracy: 0.9,
         valid_loss: 0.25,
         valid_accuracy: 0.9,
-        learning_rate: 0.1,
         gradient_norm: 0.5,
-        grad_samples: 50_000,
+        grad_samples: N_TRAIN,
         ..Epoch::default()
     };
     let completed = Completed { best_epoch: 1, test_accuracy: Some(0.9), collapsed: false };
+    let grad_samples = u64::from(n_epochs) * N_TRAIN;
+    let macs = grad_samples * (2 * WEIGHTS_FIRST + 3 * WEIGHTS_ABOVE);
+    let work = Work {
+        n_steps: u64::from(n_epochs) * N_BATCHES,
+        grad_samples,
+        macs_textbook: macs,
+        macs_executed: macs,
+        ..Work::default()
+    };
     TrialResult {
         ending: Some(trial_result::Ending::Completed(completed)),
         history: (1..=n_epochs).map(epoch).collect(),
-        work: Some(Work { n_steps: 1, grad_samples: 50_000, ..Work::default() }),
+        work: Some(work),
         digest: vec![0; 32],
+    }
+}
+
+fn learning_rate(grant: &Grant) -> f64 {
+    let is_rate = |it: &&Hyperparameter| it.key == "learning_rate";
+    match grant.hyperparameters.iter().find(is_rate).and_then(|it| it.value.as_ref()) {
+        Some(hyperparameter::Value::Number(rate)) => *rate,
+        _ => 0.0,
     }
 }

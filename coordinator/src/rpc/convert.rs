@@ -1,16 +1,21 @@
 //! Wire types to domain types and back; the only file of the coordinator that knows both. What a
 //! worker sends is checked here against every limit before it goes further.
 
+mod results;
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
 use coordinator_core::{
     checkpoints::Checkpoint,
-    event::{self, Finished, Grant, Join, Order, Running, Sync, Verdict, WorkerFacts},
+    event::{self, Grant, Join, Order, Running, Sync, Verdict, WorkerFacts},
     lease::{Lease, SessionId, TrialIndex, WorkerId},
     sweep::TrialId,
+    timing::MAX_SLOTS,
 };
-use proto::text::{clean_line, clean_lines};
-use trainer::{Backtracks, Ending, EpochRecord, Scale, StepSizes, TrialResult, Value, Work};
+use proto::text::clean_line;
+use trainer::{Scale, Value};
 
 use super::{Sweep, status::RpcError};
 use crate::roster::Roster;
@@ -18,7 +23,6 @@ use crate::roster::Roster;
 /// Longest text of a worker that is kept; the rest is cut.
 const MAX_TEXT_BYTES: usize = 4_000;
 const MAX_NAME_BYTES: usize = 200;
-const MAX_SLOTS: u32 = 4_096;
 /// Leases in one Sync: far above what a worker's slots can hold.
 const MAX_LEASES: usize = 8_192;
 /// When a worker is to call again while the next trials are being chosen.
@@ -107,18 +111,27 @@ pub(super) fn unknown_leases(request: &proto::SyncRequest, roster: &Roster) -> U
     }
 }
 
-pub(super) fn sync(request: proto::SyncRequest, roster: &Roster) -> Result<Sync, RpcError> {
+/// `sweep` says what results are held against, and where what is wrong is told.
+pub(super) fn sync(
+    request: proto::SyncRequest,
+    roster: &Roster,
+    sweep: &Sweep,
+) -> Result<Sync, RpcError> {
     bounded(request.running.len())?;
     bounded(request.finished.len())?;
     bounded(request.released.len())?;
     let running = request.running.iter().filter_map(|wire| {
+        let lease = lease(wire.lease.as_ref()?, roster)?;
+        // For display: nonsense shows as the nearest sense.
+        let is_share = (0.0..=1.0).contains(&wire.valid_accuracy);
         Some(Running {
-            lease: lease(wire.lease.as_ref()?, roster)?,
+            lease,
             started: wire.started,
-            n_epochs_done: wire.n_epochs_done,
-            valid_accuracy: wire.valid_accuracy,
+            n_epochs_done: wire.n_epochs_done.min(roster.plan.n_epochs(lease.trial.at())),
+            valid_accuracy: if is_share { wire.valid_accuracy } else { 0.0 },
         })
     });
+    let finished = request.finished.into_iter();
     Ok(Sync {
         session: SessionId(request.session),
         seq: request.seq,
@@ -127,7 +140,7 @@ pub(super) fn sync(request: proto::SyncRequest, roster: &Roster) -> Result<Sync,
         n_queue_places: request.n_queue_places.min(proto::MAX_QUEUE_PLACES),
         draining: request.draining,
         running: running.collect(),
-        finished: request.finished.into_iter().filter_map(|wire| finished(wire, roster)).collect(),
+        finished: finished.filter_map(|wire| results::finished(wire, roster, sweep)).collect(),
         released: request.released.iter().filter_map(|wire| lease(wire, roster)).collect(),
     })
 }
@@ -144,6 +157,14 @@ pub(super) fn sync_reply(
         lease: Some(lease_to_wire(lease, &roster)),
         verdict: verdict_to_wire(*verdict).into(),
     });
+    if let Some(lease) = unknown.finished.first() {
+        let id = hex(&lease.trial_id);
+        let n = unknown.finished.len();
+        sweep.repeats.warn(
+            "outcomes of unknown trials",
+            format!("rejected {n} outcomes of trials that the sweep file does not name, among them attempt {} at {id}", lease.attempt),
+        );
+    }
     let rejected = unknown
         .finished
         .into_iter()
@@ -249,101 +270,6 @@ fn lease_to_wire(lease: &Lease, roster: &Roster) -> proto::Lease {
     }
 }
 
-/// `None` for a trial that the plan does not name.
-fn finished(wire: proto::Finished, roster: &Roster) -> Option<Finished> {
-    use proto::finished::Outcome;
-    let lease = lease(wire.lease.as_ref()?, roster)?;
-    let outcome = match wire.outcome {
-        // A result that breaks a rule counts as a failure of its attempt: refusing the whole call
-        // would only bring it back with the next one.
-        Some(Outcome::Result(result)) => {
-            let n_epochs = roster.plan.n_epochs(lease.trial.at());
-            let result = trial_result(result, n_epochs).map(Box::new);
-            result.map_err(|error| format!("the worker's result breaks a rule: {error}"))
-        }
-        Some(Outcome::Failure(text)) => Err(clean_lines(&text, MAX_TEXT_BYTES)),
-        None => Err("the worker handed in neither a result nor a cause".into()),
-    };
-    let timings = wire.timings.into_iter().map(|timing| event::Timing {
-        epoch: timing.epoch,
-        wall_s: finite_or_zero(timing.wall_s),
-        cpu_s: finite_or_zero(timing.cpu_s),
-        worker: clean_line(&timing.worker, MAX_NAME_BYTES),
-        isa: clean_line(&timing.isa, MAX_NAME_BYTES),
-        attempt: timing.attempt,
-        n_slots_in_use: timing.n_slots_in_use,
-    });
-    Some(Finished { lease, outcome, timings: timings.collect() })
-}
-
-fn trial_result(wire: proto::TrialResult, n_epochs: u32) -> Result<TrialResult, RpcError> {
-    use proto::trial_result::Ending as Wire;
-    let ending = match wire.ending.ok_or_else(|| missing("result.ending"))? {
-        Wire::Completed(completed) => Ending::Completed {
-            best_epoch: completed.best_epoch,
-            test_accuracy: completed.test_accuracy.map(finite).transpose()?,
-            collapsed: completed.collapsed,
-        },
-        Wire::Diverged(diverged) => Ending::Diverged {
-            step: count(diverged.step)?,
-            last_finite_loss: diverged.last_finite_loss.map(finite).transpose()?,
-        },
-    };
-    let history = wire.history.into_iter().map(epoch).collect::<Result<Vec<_>, _>>()?;
-    let is_in_order = (1..).zip(&history).all(|(epoch, record): (u32, _)| record.epoch == epoch);
-    let n_recorded = u32::try_from(history.len()).unwrap_or(u32::MAX);
-    let best_is_there = match ending {
-        Ending::Completed { best_epoch, .. } => (1..=n_recorded).contains(&best_epoch),
-        Ending::Diverged { .. } => true,
-    };
-    if !is_in_order || n_epochs < n_recorded || !best_is_there {
-        let text = format!("a history of {n_recorded} epochs does not fit a trial of {n_epochs}");
-        return Err(RpcError::Malformed(text));
-    }
-    let work = work(wire.work.ok_or_else(|| missing("result.work"))?)?;
-    Ok(TrialResult { ending, history, work, digest: array(&wire.digest, "result.digest")? })
-}
-
-fn epoch(wire: proto::Epoch) -> Result<EpochRecord, RpcError> {
-    let steps = match wire.steps {
-        None => None,
-        Some(steps) => Some(StepSizes {
-            min: finite(steps.min)?,
-            median: finite(steps.median)?,
-            max: finite(steps.max)?,
-        }),
-    };
-    Ok(EpochRecord {
-        epoch: wire.epoch,
-        train_loss: finite(wire.train_loss)?,
-        train_accuracy: finite(wire.train_accuracy)?,
-        valid_loss: finite(wire.valid_loss)?,
-        valid_accuracy: finite(wire.valid_accuracy)?,
-        learning_rate: finite(wire.learning_rate)?,
-        steps,
-        n_backtracks: count(wire.n_backtracks)?,
-        gradient_norm: finite(wire.gradient_norm)?,
-        grad_samples: count(wire.grad_samples)?,
-        probe_samples: count(wire.probe_samples)?,
-    })
-}
-
-fn work(wire: proto::Work) -> Result<Work, RpcError> {
-    let backtracks = match wire.backtracks {
-        None => None,
-        Some(b) => Some(Backtracks { mean: finite(b.mean)?, p95: b.p95, max: b.max }),
-    };
-    Ok(Work {
-        n_steps: count(wire.n_steps)?,
-        grad_samples: count(wire.grad_samples)?,
-        probe_samples: count(wire.probe_samples)?,
-        macs_textbook: count(wire.macs_textbook)?,
-        macs_executed: count(wire.macs_executed)?,
-        backtracks,
-        steps_without_step: count(wire.steps_without_step)?,
-    })
-}
-
 fn array<const N: usize>(bytes: &[u8], field: &str) -> Result<[u8; N], RpcError> {
     let text = || format!("{field} has {} bytes, expected {N}", bytes.len());
     bytes.try_into().map_err(|_| RpcError::Malformed(text()))
@@ -358,24 +284,9 @@ fn bounded(n_leases: usize) -> Result<(), RpcError> {
     )))
 }
 
-/// Results hold no NaN and no infinity; a trial that left the finite range is `Diverged`.
-fn finite(number: f64) -> Result<f64, RpcError> {
-    if number.is_finite() {
-        return Ok(number);
-    }
-    Err(RpcError::Malformed(format!("a result holds {number}, expected finite numbers")))
-}
-
-fn finite_or_zero(number: f64) -> f64 {
-    if number.is_finite() { number } else { 0.0 }
-}
-
-/// Counts are stored as signed 64 bit.
-fn count(number: u64) -> Result<u64, RpcError> {
-    if number <= i64::MAX.cast_unsigned() {
-        return Ok(number);
-    }
-    Err(RpcError::Malformed(format!("a count of {number} is out of range")))
+/// Of foreign bytes, which may be too many.
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().take(32).map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn missing(field: &str) -> RpcError {
@@ -384,27 +295,4 @@ fn missing(field: &str) -> RpcError {
 
 fn millis(duration: Duration) -> u32 {
     u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn results_with_other_numbers_than_finite_ones_are_refused() {
-        assert!(finite(f64::NAN).is_err());
-        assert!(finite(f64::NEG_INFINITY).is_err());
-        assert_eq!(finite(-0.5).unwrap(), -0.5);
-        assert!(count(u64::MAX).is_err());
-        let diverged_at = |step| {
-            let diverged = proto::Diverged { step, last_finite_loss: None };
-            let ending = Some(proto::trial_result::Ending::Diverged(diverged));
-            let work = Some(proto::Work::default());
-            let digest = vec![0; 32];
-            let result = proto::TrialResult { ending, work, digest, ..Default::default() };
-            trial_result(result, 1)
-        };
-        assert!(diverged_at(7).is_ok());
-        assert!(diverged_at(1 << 63).is_err(), "the store has no room for it");
-    }
 }

@@ -31,7 +31,9 @@ use tonic::transport::{Server, server::Connected};
 
 pub use listener::{Bounds, incoming, raise_file_limit};
 
-use crate::{local::LocalToken, mailbox::Mailbox, roster::Roster, store::CheckpointFiles};
+use crate::{
+    local::LocalToken, mailbox::Mailbox, repeats::Repeats, roster::Roster, store::CheckpointFiles,
+};
 
 /// What every call needs to know of the sweep; but for the roster, fixed for its whole run.
 #[derive(Debug)]
@@ -49,6 +51,10 @@ pub struct Sweep {
     pub selftest_digest: [u8; 32],
     /// What a child process of this coordinator was handed, to prove that it is one.
     pub local_token: LocalToken,
+    /// Share of the most frequent class among the rows that validate, from 0 to 1.
+    pub largest_valid_share: f64,
+    /// Where what workers do wrong is told.
+    pub repeats: Arc<Repeats>,
     /// Turns true once one of this coordinator's own workers has joined.
     pub local_joined: Arc<AtomicBool>,
 }

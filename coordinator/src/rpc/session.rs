@@ -34,10 +34,18 @@ impl Session {
         }
     }
 
+    /// Who is sent away learns why, and so does whoever reads this side's log.
+    fn tell<T>(&self, answer: Result<T, RpcError>) -> Result<T, RpcError> {
+        if let Err(error @ (RpcError::Refused(_) | RpcError::Malformed(_))) = &answer {
+            self.sweep.repeats.warn("refused calls", format!("refused a worker's call: {error}"));
+        }
+        answer
+    }
+
     async fn sync(&self, request: SyncRequest) -> Result<SyncReply, RpcError> {
         let roster = self.sweep.roster();
         let unknown = convert::unknown_leases(&request, &roster);
-        let sync = convert::sync(request, &roster)?;
+        let sync = convert::sync(request, &roster, &self.sweep)?;
         match self.mailbox.sync(sync).await? {
             Reply::Synced(reply) => Ok(convert::sync_reply(reply, unknown, &self.sweep)),
             _ => unreachable!("not a Sync's answer"),
@@ -48,11 +56,11 @@ impl Session {
 #[tonic::async_trait]
 impl proto::session_server::Session for Session {
     async fn join(&self, request: Request<JoinRequest>) -> Result<Response<JoinReply>, Status> {
-        Ok(Response::new(self.join(request.into_inner()).await?))
+        Ok(Response::new(self.tell(self.join(request.into_inner()).await)?))
     }
 
     async fn sync(&self, request: Request<SyncRequest>) -> Result<Response<SyncReply>, Status> {
-        Ok(Response::new(self.sync(request.into_inner()).await?))
+        Ok(Response::new(self.tell(self.sync(request.into_inner()).await)?))
     }
 }
 

@@ -47,6 +47,8 @@ pub(super) fn sweep_in(state: &Path) -> Sweep {
         lease_ttl: Duration::from_secs(30),
         selftest_digest: [2; 32],
         local_token: LocalToken::draw().unwrap(),
+        largest_valid_share: 0.4,
+        repeats: Arc::default(),
         local_joined: Arc::default(),
     }
 }

@@ -1,6 +1,7 @@
 //! What must hold in every state, asked of SQLite: one line per finding.
 
-use super::{Reader, StoreError};
+use super::{Reader, StoreError, ranges};
+use proto::text::clean_line;
 use rusqlite::types::Value;
 
 /// Rows shown of each rule that is broken.
@@ -12,7 +13,7 @@ struct Rule {
     sql: &'static str,
 }
 
-const RULES: [Rule; 10] = [
+const RULES: [Rule; 22] = [
     Rule {
         broken: "is recorded under several numbers; their count",
         sql: "SELECT trial, count(*) AS shown FROM trials GROUP BY trial_id HAVING 1 < count(*)",
@@ -59,6 +60,78 @@ const RULES: [Rule; 10] = [
               GROUP BY trial",
     },
     Rule {
+        broken: "was granted to a worker that never joined; attempt",
+        sql: "SELECT trial, attempt AS shown FROM attempts
+              WHERE worker_id NOT IN (SELECT worker_id FROM workers)",
+    },
+    Rule {
+        broken: "has an attempt that failed without a cause, or a cause without a failure; attempt",
+        sql: "SELECT trial, attempt AS shown FROM attempts
+              WHERE (coalesce(closed, '') = 'failed') <> (detail IS NOT NULL)",
+    },
+    Rule {
+        broken: "has an outcome and is not among the trials; outcome",
+        sql: "SELECT trial, outcome AS shown FROM outcomes
+              WHERE trial NOT IN (SELECT trial FROM trials)",
+    },
+    Rule {
+        broken: "failed without a cause, or has a cause without a failure; outcome",
+        sql: "SELECT trial, outcome AS shown FROM outcomes
+              WHERE (outcome = 'failed') <> (cause IS NOT NULL)",
+    },
+    Rule {
+        broken: "has a result without its counts; outcome",
+        sql: "SELECT trial, outcome AS shown FROM outcomes
+              WHERE outcome IN ('completed', 'diverged')
+              AND (attempt IS NULL OR n_steps IS NULL OR grad_samples IS NULL OR probe_samples IS NULL
+                   OR macs_textbook IS NULL OR macs_executed IS NULL OR steps_without_step IS NULL)",
+    },
+    Rule {
+        broken: "has no result, and numbers of one; outcome",
+        sql: "SELECT trial, outcome AS shown FROM outcomes WHERE outcome IN ('failed', 'cancelled')
+              AND coalesce(attempt, digest, best_epoch, test_accuracy, collapsed, diverged_step,
+                           last_finite_loss, n_steps, grad_samples, probe_samples, macs_textbook,
+                           macs_executed, backtracks_mean, backtracks_p95, backtracks_max,
+                           steps_without_step) IS NOT NULL",
+    },
+    Rule {
+        broken: "lacks what its ending has, or has what it lacks; outcome",
+        sql: "SELECT trial, outcome AS shown FROM outcomes
+              WHERE (outcome = 'completed') <> (best_epoch IS NOT NULL)
+              OR (outcome = 'completed') <> (collapsed IS NOT NULL)
+              OR (outcome = 'diverged') <> (diverged_step IS NOT NULL)
+              OR (outcome <> 'completed' AND test_accuracy IS NOT NULL)
+              OR (outcome <> 'diverged' AND last_finite_loss IS NOT NULL)",
+    },
+    Rule {
+        broken: "has only some of the numbers of its backtracks; outcome",
+        sql: "SELECT trial, outcome AS shown FROM outcomes
+              WHERE (backtracks_mean IS NULL) <> (backtracks_p95 IS NULL)
+              OR (backtracks_mean IS NULL) <> (backtracks_max IS NULL)",
+    },
+    Rule {
+        broken: "has only some of the step sizes of an epoch; epoch",
+        sql: "SELECT trial, epoch AS shown FROM epochs
+              WHERE (step_min IS NULL) <> (step_median IS NULL)
+              OR (step_min IS NULL) <> (step_max IS NULL)",
+    },
+    Rule {
+        broken: "has times of no epoch that it has; epoch",
+        sql: "SELECT t.trial, t.epoch AS shown FROM timings t
+              LEFT JOIN epochs e USING (trial, epoch) WHERE e.epoch IS NULL",
+    },
+    Rule {
+        broken: "has times of a later attempt than brought its result; attempt",
+        sql: "SELECT t.trial, t.attempt AS shown FROM timings t JOIN outcomes o USING (trial)
+              WHERE t.attempt > o.attempt",
+    },
+    Rule {
+        broken: "has a conflict of an attempt that was never granted, or with its own digest; attempt",
+        sql: "SELECT c.trial, c.attempt AS shown FROM conflicts c
+              LEFT JOIN attempts a USING (trial, attempt) LEFT JOIN outcomes o USING (trial)
+              WHERE a.attempt IS NULL OR o.digest = c.digest",
+    },
+    Rule {
         broken: "gave two different digests, so some worker's arithmetic cannot be trusted; attempt",
         sql: "SELECT trial, attempt AS shown FROM conflicts",
     },
@@ -82,11 +155,19 @@ impl Reader {
         }
         // Queries on broken pages would only repeat it in other words.
         if findings.is_empty() {
+            findings = ranges::broken(&self.connection)?;
             for rule in &RULES {
                 self.apply(rule, &mut findings)?;
             }
         }
         Ok(findings)
+    }
+
+    /// The latest start of a coordinator that granted anything; 0 before the first.
+    pub fn last_term(&self) -> Result<u64, StoreError> {
+        let sql = "SELECT coalesce(max(term), 0) FROM attempts WHERE term >= 0";
+        let read = || self.connection.query_row(sql, [], |row| row.get(0));
+        read().map_err(|source| StoreError::Read { source })
     }
 
     fn apply(&self, rule: &Rule, findings: &mut Vec<String>) -> rusqlite::Result<()> {
@@ -105,7 +186,7 @@ impl Reader {
                 let shown = match row.get(1)? {
                     Value::Null => "none".into(),
                     Value::Integer(n) => n.to_string(),
-                    Value::Text(text) => text,
+                    Value::Text(text) => clean_line(&text, 100),
                     other => format!("{other:?}"),
                 };
                 findings.push(format!("trial {trial} {}: {shown}", rule.broken));

@@ -8,6 +8,7 @@ mod folder;
 mod load;
 mod migrate;
 mod numbers;
+mod ranges;
 mod read;
 #[cfg(test)]
 pub mod tests;

@@ -89,17 +89,26 @@ fn completed(trial: u32, attempt: u32, ending: Ending) -> Record {
     Record::Completed { trial, attempt, worker, result, timings: vec![timing()] }
 }
 
-/// A history that uses every record and every cause.
-pub fn history() -> Vec<Record> {
-    let facts = WorkerFacts {
+fn facts() -> WorkerFacts {
+    WorkerFacts {
         name: "w".into(),
         isa: "portable".into(),
         cpu: "model".into(),
         n_slots: 2,
         local_index: None,
-    };
+    }
+}
+
+/// A history that uses every record and every cause.
+pub fn history() -> Vec<Record> {
+    let joined = |id| Record::WorkerJoined { worker: WorkerId([id; 16]), facts: facts() };
     vec![
-        Record::WorkerJoined { worker: WorkerId([9; 16]), facts },
+        joined(1),
+        joined(2),
+        joined(3),
+        joined(4),
+        joined(5),
+        joined(9),
         grant(0, 1, false),
         grant(1, 1, false),
         grant(2, 1, false),
@@ -232,7 +241,14 @@ fn each_broken_rule_is_found() {
     let plan = plan(1);
     let mut store = Store::open(&path).unwrap();
     let ending = Ending::Completed { best_epoch: 1, test_accuracy: None, collapsed: false };
-    let grants = [grant(0, 1, false), close(0, 1, CloseCause::Lost), grant(0, 2, false)];
+    let joined = |id| Record::WorkerJoined { worker: WorkerId([id; 16]), facts: facts() };
+    let grants = [
+        joined(1),
+        joined(2),
+        grant(0, 1, false),
+        close(0, 1, CloseCause::Lost),
+        grant(0, 2, false),
+    ];
     store
         .commit(&plan, &[&grants[..], &[completed(0, 2, ending), grant(1, 1, false)]].concat())
         .unwrap();

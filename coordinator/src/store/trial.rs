@@ -15,6 +15,14 @@ pub struct TrialReader<'a> {
     numbers: HashMap<[u8; 32], u32>,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrialForm {
+    pub phase: String,
+    pub seed: u32,
+    /// JSON.
+    pub hyperparameters: String,
+}
+
 impl<'a> TrialReader<'a> {
     pub fn new(reader: &'a Reader) -> Result<Self, StoreError> {
         let read = || {
@@ -32,15 +40,26 @@ impl<'a> TrialReader<'a> {
         self.numbers.get(id).map(read).transpose()
     }
 
-    /// Seed and hyperparameters (JSON) of a trial, as they were first recorded.
-    pub fn config(&self, id: &[u8; 32]) -> Result<Option<(u32, String)>, StoreError> {
-        let sql = "SELECT seed, hyperparameters FROM trials WHERE trial = ?1";
+    /// What a trial was first recorded as.
+    pub fn form(&self, id: &[u8; 32]) -> Result<Option<TrialForm>, StoreError> {
+        let sql = "SELECT phase, seed, hyperparameters FROM trials WHERE trial = ?1";
         let read = |number| {
             let mut statement = self.reader.connection.prepare_cached(sql)?;
-            statement.query_row([number], |row| Ok((row.get(0)?, row.get(1)?)))
+            statement.query_row([number], |row| {
+                Ok(TrialForm {
+                    phase: row.get(0)?,
+                    seed: row.get(1)?,
+                    hyperparameters: row.get(2)?,
+                })
+            })
         };
         let found = self.numbers.get(id).map(read).transpose();
         found.map_err(|source| StoreError::Read { source })
+    }
+
+    /// Of all trials that anything is recorded of.
+    pub fn ids(&self) -> impl Iterator<Item = &[u8; 32]> {
+        self.numbers.keys()
     }
 
     fn read(&self, number: u32) -> rusqlite::Result<TrialRow> {

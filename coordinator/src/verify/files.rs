@@ -9,13 +9,13 @@ use std::{
 
 use coordinator_core::sweep::{self, Plan, TrialId};
 use report::{
-    Manifest, ManifestCounts,
-    input::{Column, Ending, State, Trial},
+    Manifest,
+    input::{Column, Trial},
 };
 use sha2::{Digest, Sha256};
 use trainer::TrainConfig;
 
-use super::Findings;
+use super::{Findings, manifest, pages};
 use crate::{
     committed::{Committed, plan_grid, read_manifest},
     report_input,
@@ -26,52 +26,55 @@ use crate::{
 /// that they can be relied on.
 pub fn check(folder: &Path, findings: &mut Findings) -> anyhow::Result<Option<Committed>> {
     let manifest = read_manifest(folder)?;
-    let is_intact = digests(folder, &manifest, findings);
+    let is_intact = manifest::digests(folder, &manifest, findings);
+    manifest::strangers(folder, &manifest, findings);
+    manifest::partial(folder, findings);
     let columns = report_input::columns();
     let plan = plan_grid(folder, &manifest)?;
+    manifest::sweep(&manifest, &plan, findings);
     let rows = report::read_results(folder, &manifest, &columns)?;
     let table = manifest.results_csv();
     ids(table, &plan, &columns, &rows, findings);
-    counts(&manifest, &rows, findings);
+    manifest::counts(&manifest, &rows, findings);
     // A damaged Parquet file is not worth reading: its digest has told.
     if !is_intact {
         let of_grid = rows.iter().filter(|row| row.phase == report::input::Phase::Grid);
         order(table, plan.grid().iter(), of_grid, findings);
         return Ok(None);
     }
-    let committed = Committed::of(folder, &manifest)?;
+    let committed = Committed::read(folder, &manifest)?;
     let planned = committed.plan.table_order().into_iter();
     let are_planned = order(table, planned, rows.iter(), findings);
+    tables(folder, &manifest, &committed, findings)?;
+    let breaches = committed.breaches(&manifest);
+    findings.wrong_alike(breaches.into_iter().map(|it| format!("the report: {it}")).collect());
+    findings.checked(format!("{} results by the rules of their trials", committed.trials.len()));
+    manifest::best(&manifest, &committed.plan, &committed.trials, findings);
+    pages::check(folder, &manifest, findings)?;
+    Ok(are_planned.then_some(committed))
+}
+
+/// The tables against each other: each is what the trials that are read from all of them give.
+fn tables(
+    folder: &Path,
+    manifest: &Manifest,
+    committed: &Committed,
+    findings: &mut Findings,
+) -> anyhow::Result<()> {
+    let (table, columns) = (manifest.results_csv(), report_input::columns());
     let csv = report::results_csv(&columns, &committed.trials)?;
     if csv != fs::read(folder.join(table))? {
         findings
             .wrong(format!("{table}: its best and last epochs are not those of history.parquet"));
     }
-    findings.checked(format!("{table} against history.parquet"));
-    Ok(are_planned.then_some(committed))
+    for name in report::differing_tables(folder, manifest, &columns, &committed.trials)? {
+        findings.wrong(format!("{name}: other rows, columns or order than the other tables have"));
+    }
+    findings.checked(format!("{table} against the Parquet files"));
+    Ok(())
 }
 
-/// Whether every file is the one that the manifest lists.
-fn digests(folder: &Path, manifest: &Manifest, findings: &mut Findings) -> bool {
-    let mut is_intact = true;
-    for (name, expected) in &manifest.files {
-        let problem = match sha256_of(&folder.join(name)) {
-            Ok(found) if found == *expected => continue,
-            Ok(found) => format!("{name}: SHA-256 is {found}, manifest.json says {expected}"),
-            Err(error) => format!("{name}: cannot be read ({error}), manifest.json lists it"),
-        };
-        findings.wrong(problem);
-        is_intact = false;
-    }
-    if manifest.files.get("results.csv") != manifest.results_sha256.as_ref() {
-        findings
-            .wrong("manifest.json: results_sha256 is not the digest of results.csv in its list");
-    }
-    findings.checked(format!("SHA-256 of {} files", manifest.files.len()));
-    is_intact
-}
-
-fn sha256_of(path: &Path) -> io::Result<String> {
+pub fn sha256_of(path: &Path) -> io::Result<String> {
     let mut file = BufReader::with_capacity(1 << 20, File::open(path)?);
     let mut hasher = Sha256::new();
     loop {
@@ -141,38 +144,4 @@ fn order<'a>(
     findings.wrong_alike(wrong);
     findings.checked(format!("{} trials of sweep.toml against the rows", planned.len()));
     are_planned
-}
-
-fn counts(manifest: &Manifest, rows: &[Trial], findings: &mut Findings) {
-    let table = manifest.results_csv();
-    let mut counts = ManifestCounts { trials: rows.len(), ..ManifestCounts::default() };
-    for row in rows {
-        match &row.state {
-            State::Open => counts.open += 1,
-            State::Failed { .. } => counts.failed += 1,
-            State::Cancelled => counts.cancelled += 1,
-            State::Done(done) => match done.ending {
-                Ending::Completed { collapsed, .. } => {
-                    counts.completed += 1;
-                    counts.collapsed += usize::from(collapsed);
-                }
-                Ending::Diverged { .. } => counts.diverged += 1,
-            },
-        }
-    }
-    if counts != manifest.counts {
-        let expected = &manifest.counts;
-        findings.wrong(format!("{table} has {counts:?}, manifest.json says {expected:?}"));
-    }
-    let is_complete = counts.completed + counts.diverged == counts.trials;
-    if is_complete != manifest.results_sha256.is_some() {
-        findings.wrong(
-            "manifest.json: there must be a results_sha256 when all trials have a result, and only then",
-        );
-    }
-    let best = manifest.best_trial_id.as_ref();
-    if let Some(best) = best.filter(|best| !rows.iter().any(|row| row.id == **best)) {
-        findings.wrong(format!("manifest.json: best_trial_id {best} has no row in {table}"));
-    }
-    findings.checked("counts of the outcomes");
 }

@@ -1,10 +1,15 @@
 //! `verify`: whether a report's files are what was recorded. It changes nothing; every finding is
 //! one line.
 
+mod checkpoints;
 mod files;
+mod manifest;
+mod pages;
 mod state;
+#[cfg(test)]
+mod tests;
 
-use std::fmt;
+use std::{fmt, path::Path};
 
 use anyhow::bail;
 
@@ -62,6 +67,16 @@ pub fn verify(arguments: &cli::ReportFolder) -> anyhow::Result<()> {
     if !has_state && arguments.state.is_some() {
         bail!("{}: no recorded state", state.display());
     }
+    let findings = look(folder, has_report, has_state.then_some(state.as_path()));
+    say(&findings.to_string())?;
+    match findings.wrong.len() {
+        0 => say(&format!("{}: all is well\n", folder.display())),
+        1 => bail!("{}: 1 finding", folder.display()),
+        n => bail!("{}: {n} findings", folder.display()),
+    }
+}
+
+fn look(folder: &Path, has_report: bool, state: Option<&Path>) -> Findings {
     let mut findings = Findings::default();
     let mut reported = None;
     if has_report {
@@ -70,14 +85,10 @@ pub fn verify(arguments: &cli::ReportFolder) -> anyhow::Result<()> {
             Err(error) => findings.wrong(format!("{error:#}")),
         }
     }
-    if has_state && let Err(error) = state::check(folder, &state, reported.as_ref(), &mut findings)
+    if let Some(state) = state
+        && let Err(error) = state::check(folder, state, reported.as_ref(), &mut findings)
     {
         findings.wrong(format!("{error:#}"));
     }
-    say(&findings.to_string())?;
-    match findings.wrong.len() {
-        0 => say(&format!("{}: all is well\n", folder.display())),
-        1 => bail!("{}: 1 finding", folder.display()),
-        n => bail!("{}: {n} findings", folder.display()),
-    }
+    findings
 }

@@ -3,16 +3,23 @@
 use std::{collections::HashSet, fs, path::Path};
 
 use anyhow::Context;
-use coordinator_core::sweep::Plan;
-use report::input::{State, Trial};
+use coordinator_core::{
+    sweep::{Plan, TrialId},
+    timing,
+};
+use report::{
+    Manifest,
+    input::{State, Trial},
+};
+use trainer::{DataShape, TrainConfig};
 
-use super::Findings;
+use super::{Findings, checkpoints};
 use crate::{
-    committed::Committed,
+    committed::{Committed, read_manifest},
     facts::Facts,
     report_input,
-    store::{Reader, TrialReader, TrialState, database_in},
-    values::hyperparameters_json,
+    store::{Reader, TrialReader, TrialRow, TrialState, database_in},
+    values::{config_of_json, hyperparameters_json},
 };
 
 pub fn check(
@@ -22,16 +29,29 @@ pub fn check(
     findings: &mut Findings,
 ) -> anyhow::Result<()> {
     let reader = Reader::open(&database_in(state))?;
-    for finding in reader.check()? {
+    let broken = reader.check()?;
+    let is_sound = broken.is_empty();
+    for finding in broken {
         findings.wrong(format!("state: {finding}"));
     }
-    findings.checked("the state's integrity, attempts and epochs");
+    findings.checked("the state's integrity, its tables by their rules");
     let facts = Facts::of_reader(&reader)?
         .with_context(|| format!("{}: no sweep was started on this state", state.display()))?;
-    let plan = facts.plan(&reader)?;
+    findings.wrong_alike(broken_facts(&facts, &reader)?);
+    let plan = match facts.plan(&reader) {
+        // Values that cannot be read have been told, with their place.
+        Err(_) if !is_sound => return Ok(()),
+        plan => plan?,
+    };
+    checkpoints::check(state, &plan, findings)?;
     let reader = TrialReader::new(&reader)?;
-    let done = recorded(&reader, &plan, findings)?;
+    let done = match recorded(&reader, &plan, &facts, findings) {
+        Err(_) if !is_sound => return Ok(()),
+        done => done?,
+    };
     let Some(reported) = reported else { return Ok(()) };
+    let manifest = read_manifest(folder)?;
+    findings.wrong_alike(other_facts(&facts, &manifest));
     compare(&reader, reported, findings)?;
     let has_result = |trial: &&Trial| matches!(trial.state, State::Done(_));
     let of_report: HashSet<&str> =
@@ -48,31 +68,129 @@ pub fn check(
     Ok(())
 }
 
-/// The ids of the plan's trials that have a result; each must have been granted with the
-/// configuration that its id is the hash of.
+/// What the state says of its sweep, as far as it can be told to be wrong.
+fn broken_facts(facts: &Facts, reader: &Reader) -> anyhow::Result<Vec<String>> {
+    let mut wrong = Vec::new();
+    let data = &facts.data;
+    if facts.numerics_version != trainer::NUMERICS_VERSION {
+        wrong.push(format!(
+            "state: numerics version {}, this build knows {}",
+            facts.numerics_version,
+            trainer::NUMERICS_VERSION
+        ));
+    }
+    if !(facts.wall_s.is_finite() && facts.wall_s >= 0.0) {
+        wrong.push(format!("state: ran for {} s, expected 0 or more", facts.wall_s));
+    }
+    for (name, share) in
+        [("nonzero_share", data.nonzero_share), ("largest_class_share", data.largest_class_share)]
+    {
+        if !(0.0..=1.0).contains(&share) {
+            wrong.push(format!("state: {name} of its data is {share}, expected 0 to 1"));
+        }
+    }
+    let last = reader.last_term()?;
+    if facts.term < last {
+        let term = facts.term;
+        wrong.push(format!("state: started {term} times, and has attempts of start {last}"));
+    }
+    Ok(wrong)
+}
+
+/// What state and manifest both tell of the sweep.
+fn other_facts(facts: &Facts, manifest: &Manifest) -> Vec<String> {
+    let (data, told) = (&facts.data, &manifest.data);
+    let digest = TrialId(data.digest).to_string();
+    let pairs = [
+        ("digest", digest, told.digest.clone()),
+        ("name", data.name.clone(), told.name.clone()),
+        ("n_test", data.n_test_rows.to_string(), told.n_test.to_string()),
+        ("n_inputs", data.n_inputs.to_string(), told.n_inputs.to_string()),
+        ("n_classes", data.n_classes.to_string(), told.n_classes.to_string()),
+        (
+            "largest_valid_class_share",
+            Some(data.largest_class_share).map_or(String::new(), |share| share.to_string()),
+            told.largest_valid_class_share.unwrap_or(data.largest_class_share).to_string(),
+        ),
+    ];
+    let differs = pairs.into_iter().filter(|(_, ours, theirs)| ours != theirs);
+    let line = |(name, ours, theirs): (&str, String, String)| {
+        format!("manifest.json: {name} of the data is {theirs:?}, the state has {ours:?}")
+    };
+    differs.map(line).collect()
+}
+
+/// The ids of the plan's trials that have a result. Every trial must have been granted with the
+/// configuration that its id is the hash of, and have given what such a trial can give.
 fn recorded(
     reader: &TrialReader<'_>,
     plan: &Plan,
+    facts: &Facts,
     findings: &mut Findings,
 ) -> anyhow::Result<Vec<String>> {
+    let shape = plan.data_shape(Some(facts.data.largest_class_share));
     let (mut done, mut wrong) = (Vec::new(), Vec::new());
+    let mut planned_ids = HashSet::new();
     for (index, planned) in plan.trials.iter().enumerate() {
+        planned_ids.insert(planned.id);
         let config = plan.config(index);
         let expected = (planned.seed, hyperparameters_json(&config));
-        if reader.config(&planned.id.0)?.is_some_and(|granted| granted != expected) {
+        let form = reader.form(&planned.id.0)?;
+        if form.is_some_and(|form| (form.seed, form.hyperparameters) != expected) {
             wrong.push(format!(
                 "state: trial {}: its seed and hyperparameters are not those of its id",
                 planned.id
             ));
         }
-        let row = reader.trial(&planned.id.0)?;
-        if matches!(row.map(|row| row.state), Some(TrialState::Done { .. })) {
+        let Some(row) = reader.trial(&planned.id.0)? else { continue };
+        if matches!(row.state, TrialState::Done { .. }) {
             done.push(planned.id.to_string());
         }
+        wrong.extend(breach(&planned.id, &row, &config, &shape));
+    }
+    let mut n_outside = 0;
+    for id in reader.ids().map(|id| TrialId(*id)).filter(|id| !planned_ids.contains(id)) {
+        n_outside += 1;
+        wrong.extend(outside(reader, id, plan, &shape, &planned_ids)?);
     }
     findings.wrong_alike(wrong);
-    findings.checked(format!("{} results of the state against their ids", done.len()));
+    findings.checked(format!("{} results of the state against their ids and rules", done.len()));
+    if n_outside > 0 {
+        findings.checked(format!("{n_outside} trials of the state that sweep.toml does not name"));
+    }
     Ok(done)
+}
+
+/// A trial that the sweep file does not name any more. Of another split or data set its id cannot be
+/// computed again.
+fn outside(
+    reader: &TrialReader<'_>,
+    id: TrialId,
+    plan: &Plan,
+    shape: &DataShape,
+    planned: &HashSet<TrialId>,
+) -> anyhow::Result<Option<String>> {
+    let Some(form) = reader.form(&id.0)? else { return Ok(None) };
+    let config = match config_of_json(&form.hyperparameters, form.seed) {
+        Ok(config) => config,
+        Err(problem) => return Ok(Some(format!("state: trial {id}: {problem}"))),
+    };
+    let now = TrialId::of(&config, &plan.dataset_digest, plan.split);
+    if now == id {
+        let row = reader.trial(&id.0)?;
+        return Ok(row.and_then(|row| breach(&id, &row, &config, shape)));
+    }
+    let is_planned = planned.contains(&now);
+    Ok(is_planned.then(|| format!("state: trial {id}: its seed and hyperparameters give {now}")))
+}
+
+/// What of a stored result or of its times no such trial gives.
+fn breach(id: &TrialId, row: &TrialRow, config: &TrainConfig, shape: &DataShape) -> Option<String> {
+    let TrialState::Done { result, timings } = &row.state else { return None };
+    let checked = result
+        .check(config, shape)
+        .and_then(|()| timing::check(timings, result.history.len(), row.n_attempts));
+    Some(format!("state: trial {id}: {}", checked.err()?))
 }
 
 fn compare(

@@ -39,14 +39,19 @@ const PROGRAMS: Programs = Programs {
 
 const SWEEP: Sweep = Sweep {
     name: "simulated",
-    optimizers: r#"["sgd", "momentum"]"#,
-    learning_rates: "[0.05, 0.1, 0.2, 0.4]",
+    optimizers: r#"["sgd", "momentum", "nesterov", "adam", "adamw", "rmsprop", "lion"]"#,
+    learning_rates: "[0.1]",
     batch_sizes: "[16]",
     depths: "[1]",
     epochs: script::N_EPOCHS,
-    n_seeds: 5,
+    n_seeds: 6,
     ..Sweep::SHORT
 };
+
+/// Trials of this sweep may end before all epochs are done.
+fn sweep_file() -> String {
+    SWEEP.to_toml().replace("[train]\n", "[train]\npatience = 1\n")
+}
 
 const N_SEEDS: u64 = 300;
 
@@ -87,7 +92,7 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let env = Env::new(PROGRAMS);
-    let sweep = env.write("simulated.toml", SWEEP.to_toml());
+    let sweep = env.write("simulated.toml", sweep_file());
     let folder = memory_or_disk().join(format!("sweep-simulation-{}", std::process::id()));
     let site = Site { sweep, n_trials: SWEEP.n_trials(), folder: folder.clone() };
     take_over_clocks_and_chance();

@@ -3,21 +3,32 @@
 
 use std::time::Duration;
 
-use trainer::{Ending, EpochRecord, TrialResult, Work};
+use trainer::{Ending, EpochRecord, TrialResult, Work, diverged_digest};
 use worker::parts::Scripted;
 
 /// As the sweep file says.
 pub const N_EPOCHS: u32 = 12;
+pub const RATE: f64 = 0.1;
+
+/// Of the generated data: its split, and what follows from batches of 16 and 32 hidden units.
+const N_TRAIN: u64 = 500;
+const N_VALID: u32 = 100;
+const N_TEST: u32 = 200;
+const BATCH: u64 = 16;
+const N_BATCHES: u64 = 32;
+const WEIGHTS_FIRST: u64 = 144 * 32;
+const WEIGHTS_ABOVE: u64 = 32 * 4;
 
 /// Most trials are short, some have many epochs and so checkpoints, some diverge, and some fail at
 /// their first attempt.
 pub fn scripted(trial_id: &[u8; 32], attempt: u32) -> Scripted {
     let length = trial_id[1];
     let fails = fails_once(trial_id) && attempt == 1;
+    let result = result(trial_id);
     Scripted {
-        n_epochs: n_epochs(trial_id),
+        n_epochs: u32::try_from(result.history.len()).expect("few epochs"),
         epoch: Duration::from_millis(200 + 2 * u64::from(length)),
-        result: if fails { Err("out of luck".into()) } else { Ok(result(trial_id)) },
+        result: if fails { Err("out of luck".into()) } else { Ok(result) },
     }
 }
 
@@ -26,23 +37,52 @@ pub fn fails_once(trial_id: &[u8; 32]) -> bool {
     trial_id[0] % 16 == 7
 }
 
-/// What is to be recorded of a trial, whatever happened to its attempts.
+/// What is to be recorded of a trial, whatever happened to its attempts: as a trial could give it,
+/// since the coordinator refuses anything else.
 pub fn result(trial_id: &[u8; 32]) -> TrialResult {
     let n_epochs = n_epochs(trial_id);
-    let ending = if trial_id[2] % 8 == 3 {
-        Ending::Diverged { step: 1 + u64::from(trial_id[3]), last_finite_loss: Some(9.5) }
-    } else {
-        Ending::Completed { best_epoch: n_epochs, test_accuracy: Some(0.25), collapsed: false }
-    };
+    if trial_id[2] % 8 == 3 {
+        // In the epoch that would have been the last.
+        return diverged(trial_id, n_epochs - 1);
+    }
+    let mut history: Vec<_> = (1..=n_epochs).map(|epoch| record(trial_id, epoch)).collect();
+    let last = &mut history[n_epochs as usize - 1];
+    let mut best_epoch = n_epochs;
+    if n_epochs < N_EPOCHS {
+        // Nothing became better, which is why it ends here.
+        best_epoch -= 1;
+        last.valid_accuracy = f64::from(80 + best_epoch) / f64::from(N_VALID);
+        last.valid_loss = 2.0;
+    }
+    let test_accuracy = Some(50.0 / f64::from(N_TEST));
+    let ending = Ending::Completed { best_epoch, test_accuracy, collapsed: false };
+    let n_steps = u64::from(n_epochs) * N_BATCHES;
+    let work = work(n_steps, u64::from(n_epochs) * N_TRAIN);
     let mut digest = *trial_id;
     digest.reverse();
-    let history = (1..=n_epochs).map(|epoch| record(trial_id, epoch)).collect();
-    TrialResult { ending, history, work: Work { n_steps: 7, ..Work::default() }, digest }
+    TrialResult { ending, history, work, digest }
 }
 
+fn diverged(trial_id: &[u8; 32], n_epochs: u32) -> TrialResult {
+    let history: Vec<_> = (1..=n_epochs).map(|epoch| record(trial_id, epoch)).collect();
+    let n_extra = u64::from(trial_id[3]) % N_BATCHES;
+    let n_steps = u64::from(n_epochs) * N_BATCHES + n_extra;
+    let (step, last_finite_loss) = (n_steps + 1, Some(9.5));
+    let digest = diverged_digest(step, last_finite_loss, &history);
+    let work = work(n_steps, u64::from(n_epochs) * N_TRAIN + n_extra * BATCH);
+    TrialResult { ending: Ending::Diverged { step, last_finite_loss }, history, work, digest }
+}
+
+/// As if no input were zero.
+fn work(n_steps: u64, grad_samples: u64) -> Work {
+    let macs = grad_samples * (2 * WEIGHTS_FIRST + 3 * WEIGHTS_ABOVE);
+    Work { n_steps, grad_samples, macs_textbook: macs, macs_executed: macs, ..Work::default() }
+}
+
+/// With a patience of one epoch a trial that ends early has two.
 fn n_epochs(trial_id: &[u8; 32]) -> u32 {
     let [kind, length, ..] = *trial_id;
-    if kind < 160 { 1 + u32::from(length) % 3 } else { N_EPOCHS }
+    if kind < 160 { 2 + u32::from(length) % 3 } else { N_EPOCHS }
 }
 
 fn record(trial_id: &[u8; 32], epoch: u32) -> EpochRecord {
@@ -52,12 +92,12 @@ fn record(trial_id: &[u8; 32], epoch: u32) -> EpochRecord {
         train_loss: loss,
         train_accuracy: 0.5,
         valid_loss: loss,
-        valid_accuracy: 0.5,
-        learning_rate: 0.1,
+        valid_accuracy: f64::from(80 + epoch) / f64::from(N_VALID),
+        learning_rate: RATE,
         steps: None,
         n_backtracks: 0,
         gradient_norm: 1.0,
-        grad_samples: 500,
+        grad_samples: N_TRAIN,
         probe_samples: 0,
     }
 }

@@ -9,6 +9,7 @@ use super::{COLLECT_FOR, Session};
 use crate::{
     agent::{Job, Urgency},
     convert, faults,
+    fit::fit,
     hex::short_id,
     slot::Outcome,
 };
@@ -31,7 +32,8 @@ impl Session {
             Err(text) => finished::Outcome::Failure(text),
         };
         faults::point("worker.outcome.fresh");
-        let finished = Finished { lease: Some(lease), outcome: Some(outcome), timings };
+        let mut finished = Finished { lease: Some(lease), outcome: Some(outcome), timings };
+        fit(&mut finished);
         self.fresh.outcomes.push(finished);
         self.fresh.since.get_or_insert_with(Instant::now);
     }

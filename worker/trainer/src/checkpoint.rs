@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use crate::config::{NUMERICS_VERSION, Value};
 use crate::data::Scale;
 use crate::digest::{float_bytes, record_bytes};
-use crate::result::{EpochRecord, StepSizes};
+use crate::result::{EpochRecord, StepSizes, check_history};
 use crate::trainer::{TrainError, Trainer};
 
 const MAGIC: &[u8; 8] = b"SWEEPCKP";
@@ -59,9 +59,13 @@ pub(crate) fn read(trainer: &mut Trainer, bytes: &[u8]) -> Result<(), TrainError
         return Err(error("has more epochs than the trial"));
     }
     trainer.history = (1..=n_epochs).map(|epoch| reader.record(epoch)).collect::<Result<_, _>>()?;
+    // What another machine made must be what a trial can come to, or its result would be refused.
+    let shape = trainer.data.shape();
+    let standing = check_history(&trainer.history, &trainer.config, &shape)
+        .map_err(|breach| error(&breach.to_string()))?;
     trainer.best.epoch = u32::from_le_bytes(reader.take()?);
-    if trainer.best.epoch > n_epochs || (trainer.best.epoch == 0) != (n_epochs == 0) {
-        return Err(error("its best epoch is not in its history"));
+    if trainer.best.epoch != standing.best_epoch() {
+        return Err(error("its best epoch is not the best of its history"));
     }
     let has_loss = reader.flag()?;
     let loss = reader.f64()?;
@@ -76,6 +80,9 @@ pub(crate) fn read(trainer: &mut Trainer, bytes: &[u8]) -> Result<(), TrainError
     if !trainer.work.is_of_epochs(n_epochs, trainer.data.n_train()) {
         return Err(error("its counts are not those of its epochs"));
     }
+    let work = trainer.work.total();
+    work.check_so_far(&trainer.history, &trainer.config, &shape)
+        .map_err(|breach| error(&breach.to_string()))?;
     reader.floats(&mut trainer.best.parameters)?;
     let mut numbers = vec![0.0; trainer.best.parameters.len()];
     reader.floats(&mut numbers)?;

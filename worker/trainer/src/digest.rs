@@ -31,6 +31,15 @@ pub(crate) fn trial_digest(
     hash.finalize().into()
 }
 
+/// The digest of a trial that diverged: nothing but its result goes into it.
+pub fn diverged_digest(
+    step: u64,
+    last_finite_loss: Option<f64>,
+    history: &[EpochRecord],
+) -> [u8; 32] {
+    trial_digest(&Ending::Diverged { step, last_finite_loss }, &[], &[], history)
+}
+
 pub(crate) fn float_bytes(numbers: &[f32]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(size_of_val(numbers));
     numbers.iter().for_each(|x| bytes.extend_from_slice(&x.to_le_bytes()));

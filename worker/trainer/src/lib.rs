@@ -28,6 +28,7 @@ mod work;
 
 pub use config::*;
 pub use data::{DataError, Dataset, MAX_CLASSES, MAX_INPUTS, PreparedData, Scale, Split};
+pub use digest::diverged_digest;
 pub use isa::{Isa, IsaError};
 pub use measure::{Workload, peak_gflops, workloads};
 pub use result::*;

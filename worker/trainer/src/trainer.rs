@@ -20,7 +20,7 @@ use crate::network::{
 };
 use crate::optimizers::{OptimizerState, n_states};
 use crate::reference::PlainNetwork;
-use crate::result::{Ending, EpochRecord, StepSizes, TrialResult};
+use crate::result::{Ending, EpochRecord, Standing, StepSizes, TrialResult};
 use crate::rng::shuffle;
 use crate::work::WorkCount;
 
@@ -28,8 +28,6 @@ use crate::work::WorkCount;
 const STEPS_PER_LOOK: usize = 16;
 /// A gigabyte of weights, and as much of one layer's activations.
 const MAX_ELEMENTS: usize = 1 << 28;
-/// A best accuracy up to this many times the largest class's share is that of dead units.
-const COLLAPSED_SHARE: f64 = 1.5;
 
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum TrainError {
@@ -207,22 +205,15 @@ impl Trainer {
             grad_samples: self.work.epoch().grad_samples,
             probe_samples: self.work.epoch().probe_samples,
         });
-        if !has_valid || self.is_best(valid) {
+        if self.standing().best_epoch() == epoch {
             self.best.epoch = epoch;
             self.best.parameters.copy_from_slice(&self.parameters);
         }
         if self.has_ended() { EpochEnd::Ends } else { EpochEnd::Continues }
     }
 
-    /// Higher accuracy, then lower loss, then the earlier epoch.
-    fn is_best(&self, valid: Evaluation) -> bool {
-        let Some(best) = self.best_record() else { return true };
-        valid.accuracy > best.valid_accuracy
-            || valid.accuracy == best.valid_accuracy && valid.loss < best.valid_loss
-    }
-
-    fn best_record(&self) -> Option<&EpochRecord> {
-        self.history.get((self.best.epoch as usize).checked_sub(1)?)
+    fn standing(&self) -> Standing {
+        Standing::of(&self.history, self.data.n_valid() > 0)
     }
 
     fn diverge(&mut self, step: u64) {
@@ -230,20 +221,8 @@ impl Trainer {
     }
 
     fn has_ended(&self) -> bool {
-        let n_epochs = self.history.len() as u32;
-        self.divergence.is_some() || n_epochs >= self.config.epochs || self.lost_patience(n_epochs)
-    }
-
-    /// `patience` epochs went by without a higher validation accuracy.
-    fn lost_patience(&self, n_epochs: u32) -> bool {
-        let Some(patience) = self.config.patience else { return false };
-        let mut highest: Option<&EpochRecord> = None;
-        for record in &self.history {
-            if highest.is_none_or(|highest| record.valid_accuracy > highest.valid_accuracy) {
-                highest = Some(record);
-            }
-        }
-        self.data.n_valid() > 0 && highest.is_some_and(|h| n_epochs - h.epoch >= patience)
+        let has_valid = self.data.n_valid() > 0;
+        self.divergence.is_some() || self.standing().has_ended(&self.config, has_valid)
     }
 
     pub fn history(&self) -> &[EpochRecord] {
@@ -288,9 +267,8 @@ impl Trainer {
         self.network.read_parameters(&mut self.parameters);
         self.network.write_parameters(&self.best.parameters);
         let test_accuracy = self.test_accuracy();
-        let best_accuracy = self.best_record().map_or(0.0, |best| best.valid_accuracy);
-        let dead = COLLAPSED_SHARE * self.data.largest_valid_share();
-        let collapsed = self.data.n_valid() > 0 && best_accuracy <= dead;
+        let (share, has_valid) = (self.data.largest_valid_share(), self.data.n_valid() > 0);
+        let collapsed = self.standing().is_collapsed(share, has_valid);
         Ending::Completed { best_epoch: self.best.epoch, test_accuracy, collapsed }
     }
 

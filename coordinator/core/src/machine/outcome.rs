@@ -22,6 +22,8 @@ impl Core {
     ) -> Verdict {
         let Finished { lease, outcome, timings } = finished;
         if !self.was_granted(lease) {
+            let name = self.fleet.worker(id).name();
+            out.push(Action::Publish(Notice::Rejected { name, lease }));
             return Verdict::Rejected;
         }
         let mut open = self.fleet.open_lease(&lease);

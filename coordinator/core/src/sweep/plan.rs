@@ -1,7 +1,7 @@
 //! The plan: a sweep file expanded against its data set into distinct points and trials, in the
 //! order of the result tables.
 
-use trainer::{Split, TrainConfig, Value};
+use trainer::{DataShape, Split, TrainConfig, Value};
 
 use super::domain::DEPTH;
 use super::expand::{Copies, Expansion, expand, n_combinations};
@@ -177,6 +177,19 @@ impl Plan {
         match epochs {
             Some(&Value::Count(n)) => u32::try_from(n).expect("planning checked its range"),
             _ => unreachable!("every point has a number of epochs"),
+        }
+    }
+
+    /// What results are held against. `largest_valid_share` is that of the most frequent class among
+    /// the rows that validate, which planning does not need to know.
+    pub fn data_shape(&self, largest_valid_share: Option<f64>) -> DataShape {
+        DataShape {
+            n_train: self.split.n_train,
+            n_valid: self.split.n_valid,
+            n_test: self.facts.n_test_rows,
+            n_inputs: self.facts.n_inputs,
+            n_classes: self.facts.n_classes,
+            largest_valid_share,
         }
     }
 

@@ -1,10 +1,14 @@
 //! `report.html`: the Markdown page as one file that needs no other, no script and no network.
 
+mod compare;
+
 use std::collections::BTreeMap;
 use std::iter::once;
 
 use pulldown_cmark::{CowStr, Event, HeadingLevel, LinkType, Options, Parser, Tag, TagEnd, html};
 use pulldown_cmark_escape::escape_html;
+
+pub use compare::html_lacks;
 
 use crate::figures::Figure;
 use crate::text;

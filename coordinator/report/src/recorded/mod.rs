@@ -7,13 +7,14 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use crate::input::{Column, Done, Ending, Phase, State, Trial, Work};
-use crate::{Manifest, ReportError};
-use parquet::{histories, timings};
+use crate::{Manifest, ReportError, tables};
+use parquet::{Table, histories, timings};
 use rows::{Row, Rows};
 
 /// Reads the results, `history.parquet` and `timings.parquet` of the report with this manifest; the
 /// trials come in the order of the results. `columns` are the hyperparameters, as in
-/// `Input::columns`. Why a trial failed and its attempts are in no table.
+/// `Input::columns`. Why a trial failed and its attempts are in no table; rows of other trials are
+/// left out, which [`differing_tables`] tells.
 ///
 /// # Errors
 /// A file that cannot be read, and a cell that is not what its column holds, by file and line.
@@ -23,8 +24,9 @@ pub fn read_trials(
     columns: &[Column],
 ) -> Result<Vec<Trial>, ReportError> {
     let mut trials = read_results(folder, manifest, columns)?;
-    let mut histories = histories(&folder.join("history.parquet"))?;
-    let mut timings = timings(&folder.join("timings.parquet"))?;
+    let [history, timing] = ["history.parquet", "timings.parquet"].map(|name| folder.join(name));
+    let mut histories = histories(&Table::read(&history, manifest)?)?;
+    let mut timings = timings(&Table::read(&timing, manifest)?)?;
     for trial in &mut trials {
         if let State::Done(done) = &mut trial.state {
             done.history = histories.remove(&trial.id).unwrap_or_default();
@@ -54,7 +56,34 @@ pub fn read_results(
 /// # Errors
 /// When the table cannot be shaped.
 pub fn results_csv(columns: &[Column], trials: &[Trial]) -> Result<Vec<u8>, ReportError> {
-    crate::tables::csv_bytes(&crate::tables::results(columns, trials)?, "results")
+    tables::csv_bytes(&tables::results(columns, trials)?, "results")
+}
+
+/// Tables of the report, by file name, that are not what these trials give: other rows, another
+/// order, other columns.
+///
+/// # Errors
+/// A file that cannot be read as Parquet.
+pub fn differing_tables(
+    folder: &Path,
+    manifest: &Manifest,
+    columns: &[Column],
+    trials: &[Trial],
+) -> Result<Vec<String>, ReportError> {
+    let results = manifest.results_csv().replace(".csv", ".parquet");
+    let frames = [
+        (results, "results", tables::results(columns, trials)?),
+        ("history.parquet".into(), "history", tables::history(trials)?),
+        ("timings.parquet".into(), "timings", tables::timings(trials)?),
+    ];
+    let mut differing = Vec::new();
+    for (name, table, expected) in frames {
+        let found = Table::read(&folder.join(&name), manifest)?;
+        if found.csv(table)? != tables::csv_bytes(&expected, table)? {
+            differing.push(name);
+        }
+    }
+    Ok(differing)
 }
 
 fn trial(row: &Row<'_>, columns: &[Column]) -> Result<Trial, ReportError> {

@@ -1,6 +1,9 @@
 //! `history.parquet` and `timings.parquet` read back, grouped by trial.
 
-use std::fs::File;
+use std::ffi::OsStr;
+use std::fs;
+use std::io::Cursor;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use polars::prelude::{Column, DataFrame, PolarsResult};
@@ -8,19 +11,19 @@ use polars_io::SerReader;
 use polars_io::parquet::read::{ParallelStrategy, ParquetReader};
 
 use super::ByTrial;
-use crate::ReportError;
+use crate::folder::sha256;
 use crate::input::{Epoch, Timing};
+use crate::tables::csv_bytes;
+use crate::{Manifest, ReportError, shown};
 
-pub(super) fn histories(path: &Path) -> Result<ByTrial<Epoch>, ReportError> {
-    let table = Table::read(path)?;
+pub(super) fn histories(table: &Table) -> Result<ByTrial<Epoch>, ReportError> {
     let steps = |row| -> Result<_, ReportError> {
         let step = |name| table.number(name, row);
-        Ok(match step("step_min")? {
-            Some(min) => {
-                step("step_median")?.zip(step("step_max")?).map(|(mid, max)| (min, mid, max))
-            }
-            None => None,
-        })
+        match (step("step_min")?, step("step_median")?, step("step_max")?) {
+            (Some(min), Some(median), Some(max)) => Ok(Some((min, median, max))),
+            (None, None, None) => Ok(None),
+            _ => Err(table.empty("step_median", row)),
+        }
     };
     table.by_trial(|row| {
         let number = |name| table.number(name, row)?.ok_or_else(|| table.empty(name, row));
@@ -40,8 +43,7 @@ pub(super) fn histories(path: &Path) -> Result<ByTrial<Epoch>, ReportError> {
     })
 }
 
-pub(super) fn timings(path: &Path) -> Result<ByTrial<Timing>, ReportError> {
-    let table = Table::read(path)?;
+pub(super) fn timings(table: &Table) -> Result<ByTrial<Timing>, ReportError> {
     table.by_trial(|row| {
         let number = |name| table.number(name, row)?.ok_or_else(|| table.empty(name, row));
         Ok(Timing {
@@ -56,20 +58,46 @@ pub(super) fn timings(path: &Path) -> Result<ByTrial<Timing>, ReportError> {
     })
 }
 
+/// A file that was made to look right may still break the reader, which then panics.
+fn frame(path: &Path, bytes: Vec<u8>) -> Result<DataFrame, ReportError> {
+    let read = || {
+        let reader = ParquetReader::new(Cursor::new(bytes)).read_parallel(ParallelStrategy::None);
+        reader.set_rechunk(true).finish()
+    };
+    match catch_unwind(AssertUnwindSafe(read)) {
+        Ok(frame) => frame.map_err(|source| ReportError::Parquet { path: path.into(), source }),
+        Err(panic) => {
+            let text = panic.downcast_ref::<String>().map(String::as_str);
+            let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+            let cause = shown(text.unwrap_or("it panicked"));
+            Err(ReportError::Damaged { path: path.into(), cause })
+        }
+    }
+}
+
 /// A Parquet file in memory, read cell by cell.
-struct Table {
+pub(super) struct Table {
     path: PathBuf,
     frame: DataFrame,
 }
 
 impl Table {
-    fn read(path: &Path) -> Result<Self, ReportError> {
-        let file =
-            File::open(path).map_err(|source| ReportError::Read { path: path.into(), source })?;
-        let reader = ParquetReader::new(file).read_parallel(ParallelStrategy::None);
-        let frame = reader.set_rechunk(true).finish();
-        let frame = frame.map_err(|source| ReportError::Parquet { path: path.into(), source })?;
-        Ok(Self { path: path.into(), frame })
+    /// Reads the file that the manifest lists: one that was damaged since does not reach the reader
+    /// of Parquet, which trusts what it reads.
+    pub(super) fn read(path: &Path, manifest: &Manifest) -> Result<Self, ReportError> {
+        let bytes =
+            fs::read(path).map_err(|source| ReportError::Read { path: path.into(), source })?;
+        let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
+        let (found, expected) = (sha256(&bytes), manifest.files.get(name));
+        if expected != Some(&found) {
+            let expected = expected.cloned().unwrap_or_else(|| "nothing of it".into());
+            return Err(ReportError::Changed { path: path.into(), found, expected });
+        }
+        Ok(Self { path: path.into(), frame: frame(path, bytes)? })
+    }
+
+    pub(super) fn csv(&self, table: &'static str) -> Result<Vec<u8>, ReportError> {
+        csv_bytes(&self.frame, table)
     }
 
     fn by_trial<T>(

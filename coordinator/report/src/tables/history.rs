@@ -4,13 +4,13 @@ use polars::prelude::DataFrame;
 
 use super::columns::Columns;
 use crate::ReportError;
-use crate::input::{Done, Epoch, Input, State, Timing};
+use crate::input::{Done, Epoch, State, Timing, Trial};
 
 type EpochField = fn(&Epoch) -> Option<f64>;
 
 /// Everything measured per epoch; the same for every run of the same sweep.
-pub(crate) fn history(input: &Input) -> Result<DataFrame, ReportError> {
-    let rows: Vec<(&str, &Epoch)> = done_trials(input)
+pub(crate) fn history(trials: &[Trial]) -> Result<DataFrame, ReportError> {
+    let rows: Vec<(&str, &Epoch)> = done_trials(trials)
         .flat_map(|(id, done)| done.history.iter().map(move |e| (id, e)))
         .collect();
     let mut columns = Columns::new(rows.len());
@@ -39,8 +39,8 @@ pub(crate) fn history(input: &Input) -> Result<DataFrame, ReportError> {
 }
 
 /// How long each epoch took, and where; may differ between runs.
-pub(crate) fn timings(input: &Input) -> Result<DataFrame, ReportError> {
-    let rows: Vec<(&str, &Timing)> = done_trials(input)
+pub(crate) fn timings(trials: &[Trial]) -> Result<DataFrame, ReportError> {
+    let rows: Vec<(&str, &Timing)> = done_trials(trials)
         .flat_map(|(id, done)| done.timings.iter().map(move |t| (id, t)))
         .collect();
     let mut columns = Columns::new(rows.len());
@@ -55,8 +55,8 @@ pub(crate) fn timings(input: &Input) -> Result<DataFrame, ReportError> {
     columns.frame().map_err(|source| ReportError::Table { table: "timings", source })
 }
 
-fn done_trials(input: &Input) -> impl Iterator<Item = (&str, &Done)> {
-    input.trials.iter().filter_map(|trial| match &trial.state {
+fn done_trials(trials: &[Trial]) -> impl Iterator<Item = (&str, &Done)> {
+    trials.iter().filter_map(|trial| match &trial.state {
         State::Done(done) => Some((trial.id.as_str(), &**done)),
         _ => None,
     })

@@ -71,5 +71,5 @@ fn damage_is_told_with_its_place() {
     std::fs::write(&path, good).unwrap();
     std::fs::write(folder.path().join("history.parquet"), "no table").unwrap();
     let error = read_trials(folder.path(), &manifest, &input.columns).unwrap_err();
-    assert!(matches!(error, ReportError::Parquet { .. }), "{error}");
+    assert!(matches!(error, ReportError::Changed { .. }), "{error}");
 }

@@ -2,6 +2,7 @@
 
 use super::{DataError, Dataset, Samples, largest_share};
 use crate::kernels::{CompressedRows, vec_in_huge_pages};
+use crate::result::DataShape;
 
 /// How u8 inputs become f32.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,6 +134,20 @@ impl PreparedData {
             part.values = Values::Dense(all);
         }
         self
+    }
+
+    /// What a result of a trial on this data must fit.
+    pub fn shape(&self) -> DataShape {
+        let small =
+            |n: usize| u32::try_from(n).expect("data sets are below 2^32 samples and inputs");
+        DataShape {
+            n_train: small(self.n_train()),
+            n_valid: small(self.n_valid()),
+            n_test: small(self.n_test()),
+            n_inputs: small(self.n_inputs),
+            n_classes: small(self.n_classes),
+            largest_valid_share: Some(self.largest_valid_share()),
+        }
     }
 
     pub fn split(&self) -> Split {
