@@ -20,6 +20,7 @@ mod reference;
 mod result;
 mod rng;
 mod selftest;
+mod size;
 mod sum;
 #[cfg(test)]
 mod testing;
@@ -32,4 +33,5 @@ pub use isa::{Isa, IsaError};
 pub use measure::{Workload, peak_gflops, workloads};
 pub use result::*;
 pub use selftest::selftest_digest;
+pub use size::{Elements, MAX_ELEMENTS, TooLarge, check_size, slot_bytes};
 pub use trainer::{EpochEnd, LayerWeights, TrainError, Trainer};
