@@ -18,6 +18,8 @@ pub struct SweepFile {
     pub(super) scale: Scale,
     /// What `depth` takes the first of.
     pub(super) widths: Vec<u32>,
+    /// `None` if the file has none.
+    pub(super) widths_span: Option<Span>,
     /// Hyperparameters that are the same for all trials that no axis says otherwise for.
     pub(super) fixed: Vec<Setting>,
     /// Never empty.
@@ -49,7 +51,9 @@ pub(super) const SCALE_NAMES: [&str; 2] = ["unit", "standard"];
 pub(super) struct Setting {
     pub(super) name: &'static str,
     pub(super) value: Value,
+    /// Of the value.
     pub(super) span: Span,
+    pub(super) key_span: Span,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -64,6 +68,8 @@ pub(super) struct Grid {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct GridAxis {
     pub(super) name: &'static str,
+    /// Of the name.
+    pub(super) span: Span,
     pub(super) values: Vec<Spanned<Value>>,
 }
 
