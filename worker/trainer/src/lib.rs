@@ -28,7 +28,10 @@ mod trainer;
 mod work;
 
 pub use config::*;
-pub use data::{DataError, Dataset, MAX_CLASSES, MAX_INPUTS, PreparedData, Scale, Split};
+pub use data::{
+    DataError, Dataset, IdxHeader, MAX_CLASSES, MAX_IDX_HEADER_BYTES, MAX_INPUTS, PreparedData,
+    Scale, Split, idx_header,
+};
 pub use isa::{Isa, IsaError};
 pub use measure::{Workload, peak_gflops, workloads};
 pub use result::*;
