@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     confirm,
-    datasets::LoadedDataset,
+    datasets::{ClassCounts, LoadedDataset},
     store::{Reader, Store, StoreError},
 };
 
@@ -35,7 +35,16 @@ pub struct Data {
     pub nonzero_share: f64,
     /// Of the validation rows.
     pub largest_class_share: f64,
+    /// Rows that validate; states of older builds do not tell.
+    #[serde(default)]
+    pub n_valid: Option<u32>,
+    /// Empty in states of older builds.
+    #[serde(default)]
+    pub classes: ClassCounts,
 }
+
+/// Rows that validated by default when states did not tell their number.
+const FORMER_DEFAULT_N_VALID: u32 = 10_000;
 
 const KEY: &str = "sweep";
 
@@ -60,7 +69,8 @@ impl Facts {
             StoreError::Damaged(format!("its sweep file cannot be read again: {text}"))
         };
         let file = sweep::parse(&self.sweep_toml).map_err(damaged)?;
-        let mut plan = sweep::plan(&file, &self.data.to_core()).map_err(damaged)?;
+        let (data, n_valid) = (self.data.to_core(), self.data.n_valid());
+        let mut plan = sweep::plan_recorded(&file, &data, n_valid).map_err(damaged)?;
         confirm::extend(&mut plan, reader, self.data.chance())?;
         Ok(plan)
     }
@@ -79,7 +89,14 @@ impl Data {
             n_classes: facts.n_classes,
             nonzero_share: facts.nonzero_share,
             largest_class_share: loaded.dataset.largest_class_share(valid),
+            n_valid: Some(plan.split.n_valid),
+            classes: ClassCounts::of(&loaded.dataset, plan.split),
         }
+    }
+
+    /// Rows that validated when this was recorded, where the sweep file says nothing.
+    pub fn n_valid(&self) -> u32 {
+        self.n_valid.unwrap_or(FORMER_DEFAULT_N_VALID)
     }
 
     /// What a diverged trial counts as.

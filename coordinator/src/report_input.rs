@@ -67,6 +67,7 @@ fn data(facts: &Facts, plan: &Plan) -> DataFacts {
             Scale::Unit => "unit".into(),
             Scale::Standard => "standard".into(),
         },
+        warnings: data.classes.warnings(),
     }
 }
 

@@ -35,6 +35,13 @@ pub struct SweepFile {
     pub(super) hypotheses: Vec<HypothesisDeclaration>,
 }
 
+impl SweepFile {
+    /// Whether it says how many rows train or validate.
+    pub fn has_split(&self) -> bool {
+        self.n_train.is_some() || self.n_valid.is_some()
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DatasetSource {
     /// A data set inside the binary.

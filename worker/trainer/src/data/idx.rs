@@ -114,8 +114,8 @@ impl Type {
         if let Some(x) = values().find(|x| !x.is_finite()) {
             return Err(format!("expected finite pixels, got {x}"));
         }
-        let low = values().fold(f64::INFINITY, f64::min);
-        let high = values().fold(f64::NEG_INFINITY, f64::max);
+        let low = values().fold(f64::INFINITY, |low, x| if x < low { x } else { low });
+        let high = values().fold(f64::NEG_INFINITY, |high, x| if x > high { x } else { high });
         let unit = if self.is_whole() || high > 1.0 { 1.0 } else { 255.0 };
         let pixel = |x: f64| {
             let byte = (unit * x).round();
@@ -124,10 +124,16 @@ impl Type {
             (is_byte && (unit * x - byte).abs() <= (unit - 1.0) * 1e-6).then_some(byte as u8)
         };
         values().map(pixel).collect::<Option<Vec<u8>>>().ok_or_else(|| {
+            let [low, high] = [low, high].map(|x| self.shown(x));
             format!(
                 "its pixels, from {low} to {high}, are not bytes: expected whole numbers from 0 to 255, or floats k/255 from 0 to 1"
             )
         })
+    }
+
+    /// As a person would write it.
+    fn shown(self, x: f64) -> String {
+        if self == Self::F32 { (x as f32).to_string() } else { x.to_string() }
     }
 
     /// The first column as labels, or the first that is none, with its row.

@@ -4,6 +4,7 @@ mod confirm;
 mod expansion;
 mod grid_refusals;
 mod identity;
+mod mutations;
 mod properties;
 mod refusals;
 mod schema;
