@@ -136,7 +136,7 @@ pub fn open_state(run: &cli::Run, planned: &mut Planned) -> Result<Opened, Refus
     let former = Facts::of_store(&store)?;
     let facts = next_facts(former.as_ref(), run, planned)?;
     news.extend(facts.data.classes.warnings().iter().map(|text| format!("warning: {text}")));
-    news.extend(planned.plan.copies_dropped.iter().map(|copies| format!("dropped: {copies}")));
+    news.extend(planned.plan.dropped().iter().map(|text| format!("dropped: {text}")));
     let confirm = Confirm {
         database: folder.database(),
         chance: facts.data.chance(),

@@ -72,12 +72,12 @@ impl ClassCounts {
                 "have no row that trains, but others that validate or test: no trial can learn them",
             ),
             (
-                classes(&|class| is_missed(train, valid, class)),
+                missed(train, valid),
                 "trains, but has no row that validates: nothing that is selected by validation knows it",
                 "train, but have no row that validates: nothing that is selected by validation knows them",
             ),
             (
-                classes(&|class| is_missed(train, test, class)),
+                missed(train, test),
                 "trains, but has no row that tests",
                 "train, but have no row that tests",
             ),
@@ -101,12 +101,20 @@ impl ClassCounts {
     }
 }
 
-/// Whether a part of some size lacks a class that trains, though chance would hardly leave it out.
-fn is_missed(train: &[u32], part: &[u32], class: usize) -> bool {
-    let n_part = total(part);
-    let share = f64::from(train[class]) / total(train).max(1.0);
-    let by_chance = libm::pow(1.0 - share, n_part) * train.len() as f64;
-    n_part > 0.0 && part[class] == 0 && train[class] > 0 && by_chance < FALSE_ALARMS
+/// Classes that train and that a part lacks, unless chance may have left them out: `n` rows lack
+/// classes with a share `s` of the rows with a probability of (1 - s)^n, and there are as many sets of
+/// so many classes as the binomial coefficient says.
+fn missed(train: &[u32], part: &[u32]) -> Vec<usize> {
+    let is_missed = |class: &usize| train[*class] > 0 && part[*class] == 0;
+    let classes: Vec<usize> = (0..train.len()).filter(is_missed).collect();
+    let (n_train, n_part) = (total(train), total(part));
+    let n_others: f64 = n_train - classes.iter().map(|class| f64::from(train[*class])).sum::<f64>();
+    let log_factorial = |n: usize| libm::lgamma(n as f64 + 1.0);
+    let log_sets = log_factorial(train.len())
+        - log_factorial(classes.len())
+        - log_factorial(train.len() - classes.len());
+    let log_chance = n_part * libm::log(n_others / n_train) + log_sets;
+    if n_part > 0.0 && log_chance < libm::log(FALSE_ALARMS) { classes } else { Vec::new() }
 }
 
 fn total(part: &[u32]) -> f64 {

@@ -125,8 +125,8 @@ fn axes(plan: &Plan) -> String {
 /// What the file names but does not run; empty if it runs all.
 fn dropped(plan: &Plan) -> String {
     let mut text = String::new();
-    for copies in &plan.copies_dropped {
-        text += &format!(" {copies}\n");
+    for sentence in plan.dropped() {
+        text += &format!(" {sentence}\n");
     }
     if plan.n_excluded > 0 {
         text += &format!(" left out by [[grid.exclude]]: {}\n", grouped(plan.n_excluded));

@@ -54,7 +54,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 /// Labels in an order that is not sorted.
 fn mixed(n: usize, classes: std::ops::Range<u8>) -> Vec<u8> {
     let n_classes = usize::from(classes.end - classes.start);
-    (0..n).map(|i| classes.start + ((i * 7 + i / 11) % n_classes) as u8).collect()
+    (0..n).map(|i| classes.start + (i * 7 % n_classes) as u8).collect()
 }
 
 fn sweep(split: &str) -> String {

@@ -7,7 +7,7 @@ use super::domain::DEPTH;
 use super::expand::{Copies, Expansion, expand, n_combinations};
 use super::file::{Cell, HeatmapSpec, Hypothesis, Metric, SweepFile};
 use super::identity::{Identity, TrialId};
-use super::points::{Configs, Points, order};
+use super::points::{Configs, Points, column_of, order};
 use super::problem::{Problem, Problems};
 use super::size;
 use super::split::{default_n_valid, split};
@@ -41,6 +41,8 @@ pub struct Plan {
     /// trials that are known.
     pub trials: Vec<Trial>,
     pub copies_dropped: Vec<Copies>,
+    /// Keys of `[train]` that every grid has an axis of, which overrides them.
+    pub overridden: Vec<&'static str>,
     /// Combinations that `[[grid.exclude]]` left out.
     pub n_excluded: u64,
     /// Axes as the file names them, in its order.
@@ -147,6 +149,7 @@ fn plan_by(rules: &Rules, file: &SweepFile, facts: &DatasetFacts) -> Result<Plan
         points: expansion.points,
         trials,
         copies_dropped: expansion.copies,
+        overridden: overridden(file),
         n_excluded: expansion.n_excluded,
         report: ReportSpec { metric: file.metric, heatmaps: heatmaps(file, &axes) },
         axes,
@@ -180,6 +183,14 @@ pub fn check_without_data(file: &SweepFile) -> Vec<Problem> {
 }
 
 impl Plan {
+    /// What the file says and does not run, in sentences.
+    pub fn dropped(&self) -> Vec<String> {
+        let overridden = self.overridden.iter();
+        let overridden =
+            overridden.map(|name| format!("{name} of [train]: every grid has an axis of it"));
+        self.copies_dropped.iter().map(ToString::to_string).chain(overridden).collect()
+    }
+
     /// The trials of the grid.
     pub fn grid(&self) -> &[Trial] {
         &self.trials[..self.points.len() * self.seeds.len()]
@@ -297,6 +308,15 @@ fn trials(
         }
     }
     trials
+}
+
+fn overridden(file: &SweepFile) -> Vec<&'static str> {
+    let names = file.fixed.iter().map(|setting| setting.name);
+    let is_overridden = |name: &&str| {
+        let column = column_of(name);
+        file.grids.iter().all(|grid| grid.axes.iter().any(|axis| column_of(axis.name) == column))
+    };
+    names.filter(is_overridden).collect()
 }
 
 /// The axes of all grids, in the order in which the file first names them.
