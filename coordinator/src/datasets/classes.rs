@@ -230,7 +230,7 @@ mod tests {
         let mut state = 1_u32;
         let mut below = |n: u32| {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            (u64::from(state) * u64::from(n) >> 32) as usize
+            ((u64::from(state) * u64::from(n)) >> 32) as usize
         };
         let mut n_alarms = 0;
         for round in 0..2_000 {

@@ -13,21 +13,39 @@ use std::path::{Path, PathBuf};
 /// A folder or file that is missing, unreadable, damaged or too large, two files of one role that
 /// differ, and several data sets in one folder.
 pub(super) fn read(folder: &Path) -> Result<(Files, [PathBuf; 4]), DatasetError> {
-    if !folder.is_dir() {
-        return Err(no_folder(folder));
-    }
-    let found = names::find(folder).map_err(|error| DatasetError {
-        message: format!("the data set's folder {} cannot be read: {error}", folder.display()),
-        expected: "a folder of four IDX files".to_owned(),
-        help: "check its permissions and the disk".to_owned(),
-    })?;
-    let candidates = choose(folder, found)?;
+    let candidates = if folder.is_dir() {
+        choose(folder, find(folder)?)?
+    } else {
+        behind_prefix(folder)?.ok_or_else(|| no_folder(folder))?
+    };
     let mut files = Files::default();
     for (file, candidates) in files.iter_mut().zip(&candidates) {
         *file = read_file(&candidates[0])?;
         check_same(file, candidates)?;
     }
     Ok((files, candidates.map(|candidates| candidates[0].clone())))
+}
+
+fn find(folder: &Path) -> Result<Found, DatasetError> {
+    names::find(folder).map_err(|error| DatasetError {
+        message: format!("the data set's folder {} cannot be read: {error}", folder.display()),
+        expected: "a folder of four IDX files".to_owned(),
+        help: "check its permissions and the disk".to_owned(),
+    })
+}
+
+/// The files of a path such as `gzip/emnist-letters`: those with this prefix in the folder `gzip`.
+fn behind_prefix(path: &Path) -> Result<Option<[Vec<PathBuf>; 4]>, DatasetError> {
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return Ok(None) };
+    // The parent of a bare name is empty.
+    let folder = if folder == Path::new("") { Path::new(".") } else { folder };
+    if path.exists() || !folder.is_dir() {
+        return Ok(None);
+    }
+    let prefix = name.to_string_lossy().to_lowercase().replace(['.', '_'], "-");
+    let Some(files) = find(folder)?.remove(prefix.trim_end_matches('-')) else { return Ok(None) };
+    let found = Found::from([(prefix.trim_end_matches('-').to_owned(), files)]);
+    choose(folder, found).map(Some)
 }
 
 /// The files of the one data set, at least one for each role: those without a prefix, or those of
@@ -54,8 +72,10 @@ fn choose(folder: &Path, mut found: Found) -> Result<[Vec<PathBuf>; 4], DatasetE
                     names.join(", ")
                 ),
                 expected: "the four files of one data set".to_owned(),
-                help: "put the four files of the one that you mean into a folder of their own"
-                    .to_owned(),
+                help: format!(
+                    "name the one that you mean: path = \".../{}\"",
+                    names.first().expect("there are several")
+                ),
             })
         }
     }

@@ -21,6 +21,9 @@ pub(super) fn find(folder: &Path) -> std::io::Result<Found> {
                 inner.is_file() && parse(inner).is_some_and(|(_, other)| other == role)
             };
             sorted_entries(&path)?.into_iter().filter(is_same).collect()
+        } else if path.metadata().is_ok_and(|facts| !facts.is_file()) {
+            // Reading a pipe or a device may never end.
+            continue;
         } else {
             vec![path]
         };

@@ -170,7 +170,15 @@ fn several_data_sets_in_one_folder_are_named() {
     }
     let error = load_idx(folder.path()).err().expect("a refusal");
     assert!(error.message.contains("several data sets: emnist-digits, emnist-letters"), "{error}");
+    assert!(error.help.contains("/emnist-digits\""), "{error}");
+    for prefix in ["emnist-digits", "EMNIST-Letters-"] {
+        assert!(load_idx(&folder.path().join(prefix)).is_ok(), "{prefix}");
+    }
+    let error = load_idx(&folder.path().join("emnist")).err().expect("a refusal");
+    assert!(error.message.contains("cannot be opened"), "{error}");
     fs::remove_file(folder.path().join(format!("emnist-digits-{}", PLAIN[3]))).expect("ours");
+    let error = load_idx(&folder.path().join("emnist-digits")).err().expect("a refusal");
+    assert!(error.message.contains("lacks emnist-digits-t10k-labels"), "{error}");
     assert!(load_idx(folder.path()).is_ok(), "one is whole");
     fs::remove_file(folder.path().join(format!("emnist-letters-{}", PLAIN[0]))).expect("ours");
     fs::remove_file(folder.path().join(format!("emnist-digits-{}", PLAIN[0]))).expect("ours");

@@ -215,6 +215,21 @@ mod tests {
         assert!(matches!(unpack(&flipped[..], 9_999), Err(UnpackError::Gzip(_))));
     }
 
+    /// Whatever bit of an archive is wrong, no more is unpacked than was announced, and nothing panics.
+    #[test]
+    fn any_flipped_bit_is_an_error_or_another_file() {
+        let whole = [gzip(&idx(300)[..150]), vec![0; 3], gzip(&idx(300)[150..])].concat();
+        for bit in 0..8 * whole.len() {
+            let mut flipped = whole.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            if let Ok(bytes) = unpack(&flipped[..], 400) {
+                assert!(bytes.len() <= 400, "bit {bit}");
+            }
+            let cut = bit % whole.len();
+            let _ = unpack(&flipped[..cut], 400);
+        }
+    }
+
     #[test]
     fn other_files_are_called_what_they_are() {
         for (bytes, words) in [
