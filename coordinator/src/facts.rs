@@ -120,3 +120,32 @@ fn parse(json: &str) -> Result<Facts, StoreError> {
     serde_json::from_str(json)
         .map_err(|error| StoreError::Damaged(format!("its description cannot be read ({error})")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Such a state says nothing of its split, which was by another default then.
+    #[test]
+    fn a_state_of_an_older_build_keeps_its_split() {
+        let text = "name = \"t\"\n[dataset]\nname = \"mnist\"\n[train]\nmomentum = 0.9\n[[grid]]\n\
+                    optimizer = [\"sgd\"]\nlearning_rate = [0.1]\nbatch_size = [10]\nhidden = [[4]]\n";
+        let data = serde_json::json!({
+            "name": "mnist", "digest": vec![7_u8; 32], "n_train_rows": 12_000, "n_test_rows": 10,
+            "n_inputs": 9, "n_classes": 3, "nonzero_share": 0.2, "largest_class_share": 0.4,
+        });
+        let json = serde_json::json!({
+            "sweep_toml": text, "sweep_path": "t.toml", "state_id": vec![1_u8; 16], "term": 1,
+            "numerics_version": 2, "wall_s": 0.0, "data": data,
+        });
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("sweep.db");
+        let facts = parse(&json.to_string()).expect("as it was written");
+        facts.save(&mut Store::open(&path).expect("a state")).expect("it is saved");
+        let plan = facts.plan(&Reader::open(&path).expect("a reader")).expect("as it was planned");
+        assert_eq!((plan.split.n_train, plan.split.n_valid), (2_000, 10_000));
+        assert!(facts.data.classes.warnings().is_empty());
+        let now = sweep::plan(&sweep::parse(text).expect("TOML"), &facts.data.to_core());
+        assert!(now.is_err(), "today the unused key is refused");
+    }
+}

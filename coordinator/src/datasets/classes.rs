@@ -43,6 +43,10 @@ impl ClassCounts {
     /// Sentences, the gravest first; none for a sound split.
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
+        // States of older builds did not count.
+        if self.train.is_empty() {
+            return warnings;
+        }
         if self.is_sorted {
             warnings.push(
                 "the rows of the training file are sorted by label, and the split takes them in their order: shuffle images and labels alike"
@@ -87,9 +91,12 @@ impl ClassCounts {
                 "have no row at all: the network has an output for each label from 0 to the largest",
             ),
         ];
+        // As EMNIST's letters do.
+        let begins_with_1 = "has no row at all, the labels begin with 1: the network has an output for each label from 0 to the largest";
         let sentence = |(classes, one, several): (Vec<usize>, &str, &str)| match classes.as_slice()
         {
             [] => None,
+            [0] if is_nowhere(0) => Some(format!("class 0 {begins_with_1}")),
             [class] => Some(format!("class {class} {one}")),
             _ => Some(format!("classes {} {several}", listed(&classes))),
         };

@@ -158,6 +158,12 @@ fn content_error(error: &DataError, place: impl Fn(Role) -> PathBuf) -> DatasetE
                 ),
             }
         }
+        DataError::OneClass { label } => DatasetError {
+            message: format!("{}: every label is {label}", path("train labels").display()),
+            expected: "at least two classes".to_owned(),
+            help: "there is nothing to tell apart; check that these are the labels of the images"
+                .to_owned(),
+        },
         DataError::File { file, problem } => {
             files_do_not_match(format!("{}: {problem}", path(file).display()))
         }
@@ -168,9 +174,10 @@ fn content_error(error: &DataError, place: impl Fn(Role) -> PathBuf) -> DatasetE
 fn files_do_not_match(message: String) -> DatasetError {
     DatasetError {
         message,
-        expected: "four IDX files whose counts and image sizes match, of two classes or more"
-            .to_owned(),
-        help: "replace the file by an intact copy of the same data set as the others".to_owned(),
+        expected: "four IDX files whose counts and image sizes match".to_owned(),
+        help:
+            "correct the file, or replace it by an intact copy of the same data set as the others"
+                .to_owned(),
     }
 }
 

@@ -25,6 +25,8 @@ pub const MAX_CLASSES: usize = 1000;
 pub enum DataError {
     #[error("{file}: {problem}")]
     File { file: &'static str, problem: String },
+    #[error("train labels: expected at least two classes, but every label is {label}")]
+    OneClass { label: u16 },
     /// Images whose pixels are no bytes.
     #[error("{file}: {problem}")]
     Pixels { file: &'static str, problem: String },
@@ -74,8 +76,7 @@ impl Dataset {
         if let [first, rest @ ..] = &train.labels[..]
             && rest.iter().all(|label| label == first)
         {
-            let problem = format!("expected at least two classes, but every label is {first}");
-            return Err(DataError::File { file: "train labels", problem });
+            return Err(DataError::OneClass { label: *first });
         }
         Self::checked(dims, train, test)
     }
