@@ -9,7 +9,7 @@ use super::super::{DatasetFacts, check_without_data, draft};
 use super::{BASE, mnist, plan, plan_recorded};
 
 /// Cases of each property where no time is given.
-const N_CASES: u32 = 400;
+const N_CASES: u32 = 1_000;
 
 /// Everything that a sweep file can say, in a file that is fine.
 const WHOLE: &str = r#"name = "whole"
@@ -177,6 +177,8 @@ fn places(source: &str) -> Vec<usize> {
 enum Change {
     /// Puts a slip in place of the text between two edges of words.
     Replace(prop::sample::Index, usize, String),
+    /// Puts a slip in place of a key's whole value.
+    Value(prop::sample::Index, String),
     RepeatLine(prop::sample::Index),
     MoveLine(prop::sample::Index, prop::sample::Index),
     Cut(prop::sample::Index),
@@ -187,6 +189,7 @@ fn change() -> impl Strategy<Value = Change> {
     let index = any::<prop::sample::Index>;
     prop_oneof![
         8 => (index(), 0..4_usize, slip()).prop_map(|(at, n, slip)| Change::Replace(at, n, slip)),
+        8 => (index(), slip()).prop_map(|(at, slip)| Change::Value(at, slip)),
         2 => index().prop_map(Change::RepeatLine),
         2 => (index(), index()).prop_map(|(from, to)| Change::MoveLine(from, to)),
         1 => index().prop_map(Change::Cut),
@@ -205,6 +208,12 @@ fn changed(source: &str, change: &Change) -> String {
             let from = at.index(places.len());
             let to = (from + n).min(places.len() - 1);
             format!("{}{slip}{}", &source[..places[from]], &source[places[to]..])
+        }
+        Change::Value(at, slip) => {
+            let at = at.index(lines.len());
+            let line = lines[at].split_once('=').map(|(key, _)| format!("{key}= {slip}\n"));
+            let (before, after) = (lines[..at].concat(), lines[at + 1..].concat());
+            format!("{before}{}{after}", line.as_deref().unwrap_or(lines[at]))
         }
         Change::RepeatLine(at) => {
             let at = at.index(lines.len());
