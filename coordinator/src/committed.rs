@@ -146,5 +146,5 @@ fn plan(path: &Path, manifest: &Manifest) -> anyhow::Result<Plan> {
         // Only the estimated cost depends on it.
         nonzero_share: 1.0,
     };
-    sweep::plan(&file, &facts).map_err(refuse)
+    sweep::plan_recorded(&file, &facts, data.n_valid).map_err(refuse)
 }

@@ -98,6 +98,7 @@ mod tests {
 
     use super::*;
     use crate::{
+        datasets::ClassCounts,
         facts::{Data, Facts},
         report_input,
         store::Store,
@@ -124,6 +125,8 @@ mod tests {
                 n_classes: 3,
                 nonzero_share: 0.2,
                 largest_class_share: 0.8,
+                n_valid: None,
+                classes: ClassCounts::default(),
             },
         }
     }

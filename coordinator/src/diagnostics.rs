@@ -101,7 +101,9 @@ fn not_utf8(path: &Path, error: &std::string::FromUtf8Error) -> String {
     let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
     let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
     let shown = path.display();
-    format!("{shown}:{line}: the file is not UTF-8 text; expected a sweep file in TOML")
+    let is_utf16 = matches!(error.as_bytes(), [0xff, 0xfe, ..] | [0xfe, 0xff, ..]);
+    let help = if is_utf16 { " (it looks like UTF-16: save it as UTF-8)" } else { "" };
+    format!("{shown}:{line}: the file is not UTF-8 text; expected a sweep file in TOML{help}")
 }
 
 /// Names the sweep files beside a path that is not there.
@@ -226,6 +228,9 @@ error: `[dataset]` is missing
         std::fs::write(&path, b"name = \"a\"\n\xff\xfe").expect("a file");
         let error = SweepText::read(&path).expect_err("not UTF-8");
         assert!(error.contains("a.toml:2: ") && error.contains("not UTF-8"), "{error}");
+        std::fs::write(&path, b"\xff\xfen\0a\0").expect("a file");
+        let error = SweepText::read(&path).expect_err("UTF-16");
+        assert!(error.contains("a.toml:1: ") && error.contains("save it as UTF-8"), "{error}");
         let large = "#".repeat(usize::try_from(MAX_SWEEP_FILE_BYTES).expect("small") + 1);
         std::fs::write(&path, large).expect("a file");
         assert!(SweepText::read(&path).expect_err("too large").contains("the limit"));

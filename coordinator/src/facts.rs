@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     confirm,
-    datasets::LoadedDataset,
+    datasets::{ClassCounts, LoadedDataset},
     store::{Reader, Store, StoreError},
 };
 
@@ -35,7 +35,16 @@ pub struct Data {
     pub nonzero_share: f64,
     /// Of the validation rows.
     pub largest_class_share: f64,
+    /// Rows that validate; states of older builds do not tell.
+    #[serde(default)]
+    pub n_valid: Option<u32>,
+    /// Empty in states of older builds.
+    #[serde(default)]
+    pub classes: ClassCounts,
 }
+
+/// Rows that validated by default when states did not tell their number.
+const FORMER_DEFAULT_N_VALID: u32 = 10_000;
 
 const KEY: &str = "sweep";
 
@@ -60,7 +69,8 @@ impl Facts {
             StoreError::Damaged(format!("its sweep file cannot be read again: {text}"))
         };
         let file = sweep::parse(&self.sweep_toml).map_err(damaged)?;
-        let mut plan = sweep::plan(&file, &self.data.to_core()).map_err(damaged)?;
+        let (data, n_valid) = (self.data.to_core(), self.data.n_valid());
+        let mut plan = sweep::plan_recorded(&file, &data, n_valid).map_err(damaged)?;
         confirm::extend(&mut plan, reader, self.data.chance())?;
         Ok(plan)
     }
@@ -79,7 +89,14 @@ impl Data {
             n_classes: facts.n_classes,
             nonzero_share: facts.nonzero_share,
             largest_class_share: loaded.dataset.largest_class_share(valid),
+            n_valid: Some(plan.split.n_valid),
+            classes: ClassCounts::of(&loaded.dataset, plan.split),
         }
+    }
+
+    /// Rows that validated when this was recorded, where the sweep file says nothing.
+    pub fn n_valid(&self) -> u32 {
+        self.n_valid.unwrap_or(FORMER_DEFAULT_N_VALID)
     }
 
     /// What a diverged trial counts as.
@@ -102,4 +119,33 @@ impl Data {
 fn parse(json: &str) -> Result<Facts, StoreError> {
     serde_json::from_str(json)
         .map_err(|error| StoreError::Damaged(format!("its description cannot be read ({error})")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Such a state says nothing of its split, which was by another default then.
+    #[test]
+    fn a_state_of_an_older_build_keeps_its_split() {
+        let text = "name = \"t\"\n[dataset]\nname = \"mnist\"\n[train]\nmomentum = 0.9\n[[grid]]\n\
+                    optimizer = [\"sgd\"]\nlearning_rate = [0.1]\nbatch_size = [10]\nhidden = [[4]]\n";
+        let data = serde_json::json!({
+            "name": "mnist", "digest": vec![7_u8; 32], "n_train_rows": 12_000, "n_test_rows": 10,
+            "n_inputs": 9, "n_classes": 3, "nonzero_share": 0.2, "largest_class_share": 0.4,
+        });
+        let json = serde_json::json!({
+            "sweep_toml": text, "sweep_path": "t.toml", "state_id": vec![1_u8; 16], "term": 1,
+            "numerics_version": 2, "wall_s": 0.0, "data": data,
+        });
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("sweep.db");
+        let facts = parse(&json.to_string()).expect("as it was written");
+        facts.save(&mut Store::open(&path).expect("a state")).expect("it is saved");
+        let plan = facts.plan(&Reader::open(&path).expect("a reader")).expect("as it was planned");
+        assert_eq!((plan.split.n_train, plan.split.n_valid), (2_000, 10_000));
+        assert!(facts.data.classes.warnings().is_empty());
+        let now = sweep::plan(&sweep::parse(text).expect("TOML"), &facts.data.to_core());
+        assert!(now.is_err(), "today the unused key is refused");
+    }
 }

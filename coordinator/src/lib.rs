@@ -16,6 +16,7 @@ mod exports;
 mod facts;
 mod local;
 mod mailbox;
+mod memory;
 mod monitor;
 pub mod parts;
 mod prepare;

@@ -12,7 +12,7 @@ use coordinator_core::{
     event::{Action, Record},
     lease::TrialIndex,
     ledger::Ledger,
-    sweep::{self, Draft, Plan, SweepFile},
+    sweep::{self, DatasetFacts, Draft, Plan, SweepFile},
 };
 use trainer::Isa;
 use worker::faults;
@@ -51,6 +51,24 @@ pub struct Planned {
 /// Reads and expands a sweep file; its problems are printed. `data_folder` is what the data set's
 /// path counts from, if not the file's own folder.
 pub fn plan_file(path: &Path, data_folder: Option<&Path>) -> Result<Planned, Refusal> {
+    plan_file_by(sweep::plan, path, data_folder)
+}
+
+/// The same for the file of a report, of which `n_valid` rows validated.
+pub fn plan_recorded_file(
+    path: &Path,
+    data_folder: Option<&Path>,
+    n_valid: u32,
+) -> Result<Planned, Refusal> {
+    let plan = |file: &SweepFile, facts: &DatasetFacts| sweep::plan_recorded(file, facts, n_valid);
+    plan_file_by(plan, path, data_folder)
+}
+
+fn plan_file_by(
+    plan: impl Fn(&SweepFile, &DatasetFacts) -> Result<Plan, Vec<sweep::Problem>>,
+    path: &Path,
+    data_folder: Option<&Path>,
+) -> Result<Planned, Refusal> {
     let source = SweepText::read(path).map_err(Refusal::Usage)?;
     let refuse = |problems: Vec<sweep::Problem>| {
         source.print(&problems);
@@ -58,7 +76,7 @@ pub fn plan_file(path: &Path, data_folder: Option<&Path>) -> Result<Planned, Ref
     };
     let Draft { file, mut problems } = sweep::draft(&source.text);
     let Some(file) = file else { return Err(refuse(problems)) };
-    match load_and_plan(&file, data_folder.unwrap_or(source.folder())) {
+    match load_and_plan(plan, &file, data_folder.unwrap_or(source.folder())) {
         Ok((loaded, plan)) if problems.is_empty() => {
             return Ok(Planned { text: source.text, loaded, plan });
         }
@@ -71,6 +89,7 @@ pub fn plan_file(path: &Path, data_folder: Option<&Path>) -> Result<Planned, Ref
 
 /// Where the data cannot be had, what is wrong with the file beside is told all the same.
 fn load_and_plan(
+    plan: impl Fn(&SweepFile, &DatasetFacts) -> Result<Plan, Vec<sweep::Problem>>,
     file: &SweepFile,
     folder: &Path,
 ) -> Result<(LoadedDataset, Plan), Vec<sweep::Problem>> {
@@ -79,7 +98,7 @@ fn load_and_plan(
         problems.push(error.into_problem(file.dataset_span.clone()));
         problems
     })?;
-    let plan = sweep::plan(file, &loaded.facts)?;
+    let plan = plan(file, &loaded.facts)?;
     Ok((loaded, plan))
 }
 
@@ -116,6 +135,8 @@ pub fn open_state(run: &cli::Run, planned: &mut Planned) -> Result<Opened, Refus
     let mut store = Store::open(&folder.database())?;
     let former = Facts::of_store(&store)?;
     let facts = next_facts(former.as_ref(), run, planned)?;
+    news.extend(facts.data.classes.warnings().iter().map(|text| format!("warning: {text}")));
+    news.extend(planned.plan.dropped().iter().map(|text| format!("dropped: {text}")));
     let confirm = Confirm {
         database: folder.database(),
         chance: facts.data.chance(),
@@ -124,8 +145,8 @@ pub fn open_state(run: &cli::Run, planned: &mut Planned) -> Result<Opened, Refus
     };
     confirm.extend(&mut planned.plan)?;
     let recorded = store.load(&planned.plan)?;
-    check_same_sweep(former.as_ref(), &recorded, &planned.plan)?;
-    news.extend(describe(former.as_ref(), &recorded, &planned.plan));
+    check_same_sweep(former.as_ref(), &recorded, planned)?;
+    news.extend(describe(run, former.as_ref(), &recorded, &planned.plan));
     faults::point("coordinator.term.before");
     facts.save(&mut store)?;
     faults::point("coordinator.term.saved");
@@ -156,7 +177,7 @@ fn confirm_fresh(run: &cli::Run, state: &Path) -> Result<(), Refusal> {
 fn check_same_sweep(
     former: Option<&Facts>,
     recorded: &Recorded,
-    plan: &Plan,
+    planned: &Planned,
 ) -> Result<(), Refusal> {
     let n_kept = n_recorded(&recorded.ledger);
     let n_outside = recorded.outside.n_recorded;
@@ -166,17 +187,42 @@ fn check_same_sweep(
     if !is_same_numerics || n_kept != 0 || n_outside == 0 {
         return Ok(());
     }
+    let other_split = former.and_then(|former| describe_split(former, planned)).unwrap_or_default();
     Err(Refusal::Usage(format!(
         "the state of the sweep `{}` holds {n_outside} recorded trials, and none of them is in this file; \
-         give this sweep another `name`, or set the former state aside with --fresh",
-        plan.name
+         {other_split}give this sweep another `name`, or set the former state aside with --fresh",
+        planned.plan.name
     )))
 }
 
-fn describe(former: Option<&Facts>, recorded: &Recorded, plan: &Plan) -> Vec<String> {
+/// What to write for the split of the recorded trials, where the file leaves it to a default that
+/// has changed.
+fn describe_split(former: &Facts, planned: &Planned) -> Option<String> {
+    let file = sweep::parse(&planned.text).ok()?;
+    let facts = &planned.loaded.facts;
+    let (n_rows, n_valid) = (facts.n_train_rows, former.data.n_valid());
+    let is_same_data = former.data.digest == planned.loaded.digest;
+    if file.has_split() || !is_same_data || n_valid == planned.plan.split.n_valid {
+        return None;
+    }
+    let n_train = n_rows.checked_sub(n_valid)?;
+    Some(format!(
+        "they validated on {n_valid} of its {n_rows} training rows, and this build by default on {}: \
+         to go on with them write `train = {n_train}` and `valid = {n_valid}` under [dataset]; or else ",
+        planned.plan.split.n_valid
+    ))
+}
+
+fn describe(
+    run: &cli::Run,
+    former: Option<&Facts>,
+    recorded: &Recorded,
+    plan: &Plan,
+) -> Vec<String> {
     let Some(former) = former else { return Vec::new() };
     let n_kept = n_recorded(&recorded.ledger);
     let n_trials = plan.trials.len();
+    let (n_failed, n_cancelled) = n_again(&recorded.ledger, run.retry_failed);
     let mut news = Vec::new();
     if former.numerics_version != trainer::NUMERICS_VERSION {
         news.push(format!(
@@ -187,8 +233,14 @@ fn describe(former: Option<&Facts>, recorded: &Recorded, plan: &Plan) -> Vec<Str
     }
     if 0 < n_kept {
         news.push(format!(
-            "resuming: {n_kept} of {n_trials} trials are recorded, {} to run",
-            n_trials - n_kept
+            "resuming: {n_kept} of {n_trials} trials are recorded, {} to run{}",
+            n_trials - n_kept + n_failed + n_cancelled,
+            match (n_failed, n_cancelled) {
+                (0, 0) => String::new(),
+                (n_failed, 0) => format!(", {n_failed} of them failed before"),
+                (0, n_cancelled) => format!(", {n_cancelled} of them cancelled before"),
+                _ => format!(", {n_failed} of them failed and {n_cancelled} cancelled before"),
+            }
         ));
     }
     // They count again if their point is still the best when the grid is done.
@@ -206,6 +258,14 @@ fn describe(former: Option<&Facts>, recorded: &Recorded, plan: &Plan) -> Vec<Str
         ));
     }
     news
+}
+
+/// Failed and cancelled trials that run again.
+fn n_again(ledger: &Ledger, failed_too: bool) -> (usize, usize) {
+    use coordinator_core::trial::Status;
+    let n_with = |status| ledger.trials.iter().filter(|trial| trial.status == status).count();
+    let n_failed = if failed_too { n_with(Status::Failed) } else { 0 };
+    (n_failed, n_with(Status::Cancelled))
 }
 
 fn n_recorded(ledger: &Ledger) -> usize {

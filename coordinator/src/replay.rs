@@ -41,7 +41,8 @@ pub fn replay(arguments: &cli::Replay) -> Result<(), Refusal> {
     let rows = report::read_results(folder, &manifest, &report_input::columns())
         .map_err(anyhow::Error::from)?;
     let data_folder = arguments.from.as_deref();
-    let planned = prepare::plan_file(&folder.join("sweep.toml"), data_folder)?;
+    let path = folder.join("sweep.toml");
+    let planned = prepare::plan_recorded_file(&path, data_folder, manifest.data.n_valid)?;
     let id = find(&arguments.trial, &rows, &manifest)?;
     let plan = &planned.plan;
     let of_grid = plan.grid().iter().find(|trial| trial.id == id).copied();

@@ -34,7 +34,7 @@ pub fn input(reader: &Reader, facts: &Facts) -> Result<Input, StoreError> {
         hypotheses: plan.hypotheses.iter().map(hypothesis).collect(),
         confirm_seeds: plan.confirm_seeds().collect(),
         trials,
-        notes_on_copies: plan.copies_dropped.iter().map(ToString::to_string).collect(),
+        notes_on_copies: plan.dropped(),
         provenance: provenance(reader, facts)?,
     })
 }
@@ -67,6 +67,7 @@ fn data(facts: &Facts, plan: &Plan) -> DataFacts {
             Scale::Unit => "unit".into(),
             Scale::Standard => "standard".into(),
         },
+        warnings: data.classes.warnings(),
     }
 }
 

@@ -13,7 +13,9 @@ use trainer::Ending;
 
 use crate::{
     cli,
+    datasets::ClassCounts,
     facts::Facts,
+    memory,
     prepare::{self, Refusal},
     publish::publish,
     store::{Reader, StateFolder, TrialState, database_in},
@@ -23,7 +25,10 @@ use crate::{
 
 pub fn plan(arguments: &cli::Plan) -> Result<(), Refusal> {
     let planned = prepare::plan_file(&arguments.file, None)?;
-    say(&terminal::plan(&planned.plan, worker::usable_cores()))?;
+    let machine =
+        terminal::Machine { n_slots: worker::usable_cores(), memory_bytes: memory::of_machine() };
+    let classes = ClassCounts::of(&planned.loaded.dataset, planned.plan.split);
+    say(&terminal::plan(&planned.plan, &machine, &classes.warnings()))?;
     Ok(())
 }
 

@@ -95,6 +95,20 @@ fn more_than_a_million_trials() {
 }
 
 #[test]
+fn a_network_or_a_batch_that_no_trainer_would_train() {
+    let words = ["the network is too large to train", "539295744 weights", "268435456"];
+    let env = env();
+    let text = Sweep { widths: "[16384, 16384, 16384]", ..Sweep::SHORT }.to_toml();
+    env.write("bad.toml", text.replace("depth = [1, 2]", "depth = [1, 3]"));
+    let ended = env.coordinator(&["--sweep", "bad.toml"]).expect(2);
+    assert_words(&ended, &[&["bad.toml:19:13"][..], &words].concat());
+    assert!(!env.path("reports").exists());
+    env.write("short.toml", Sweep::SHORT.to_toml());
+    let plan = env.coordinator(&["plan", "short.toml"]).expect(0).stdout_text();
+    assert!(plan.contains(" memory: up to ") && plan.contains("this machine has "), "{plan}");
+}
+
+#[test]
 fn all_problems_are_told_at_once() {
     let env = env();
     let text = Sweep::SHORT.to_toml().replace("depth =", "dept =").replace("\"sgd\"", "\"sdg\"");

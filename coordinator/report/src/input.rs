@@ -42,6 +42,8 @@ pub struct DataFacts {
     pub largest_valid_class_share: f64,
     /// "unit" or "standard".
     pub scale: String,
+    /// Sentences on what makes the split unsound, such as classes that never train.
+    pub warnings: Vec<String>,
 }
 
 #[derive(Clone, Debug)]

@@ -1,16 +1,21 @@
 //! Data sets: finds the one that a sweep file names, checks it, and holds it ready to be served to
 //! workers by its SHA-256.
 
+mod classes;
+mod convert;
 mod embedded;
 mod folder;
+mod names;
 mod unpack;
 
 use coordinator_core::sweep::{DatasetFacts, DatasetSource, Problem};
 use sha2::{Digest, Sha256};
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use trainer::{DataError, Dataset};
+
+pub use classes::ClassCounts;
 
 /// Most bytes of one unpacked file, so that a small archive cannot fill the memory.
 pub const MAX_FILE_BYTES: u64 = 2 << 30;
@@ -74,13 +79,13 @@ impl Role {
         }
     }
 
-    /// The first part and the rest of the canonical file name; `-` or `.` stands between them.
-    fn file_name_parts(self) -> (&'static str, &'static str) {
+    /// The canonical one.
+    fn file_name(self) -> &'static str {
         match self {
-            Self::TrainImages => ("train-images", "idx3-ubyte"),
-            Self::TrainLabels => ("train-labels", "idx1-ubyte"),
-            Self::TestImages => ("t10k-images", "idx3-ubyte"),
-            Self::TestLabels => ("t10k-labels", "idx1-ubyte"),
+            Self::TrainImages => "train-images-idx3-ubyte",
+            Self::TrainLabels => "train-labels-idx1-ubyte",
+            Self::TestImages => "t10k-images-idx3-ubyte",
+            Self::TestLabels => "t10k-labels-idx1-ubyte",
         }
     }
 }
@@ -97,12 +102,12 @@ pub fn load(source: &DatasetSource, sweep_folder: &Path) -> Result<LoadedDataset
     match source {
         DatasetSource::Embedded { name } => {
             let files = embedded::unpack_files(name)?;
-            let place = |role: Role| format!("embedded {name}, {}", role.name());
+            let place = |role: Role| PathBuf::from(format!("embedded {name}, {}", role.name()));
             finish(name.clone(), &files, place)
         }
         DatasetSource::Idx { path } => {
             let (files, paths) = folder::read(&sweep_folder.join(path))?;
-            let place = |role: Role| paths[role as usize].display().to_string();
+            let place = |role: Role| paths[role as usize].clone();
             finish(path.clone(), &files, place)
         }
     }
@@ -112,18 +117,18 @@ pub fn load(source: &DatasetSource, sweep_folder: &Path) -> Result<LoadedDataset
 fn finish(
     name: String,
     files: &Files,
-    place: impl Fn(Role) -> String,
+    place: impl Fn(Role) -> PathBuf,
 ) -> Result<LoadedDataset, DatasetError> {
     let [train_images, train_labels, test_images, test_labels] = files;
     let dataset = Dataset::from_idx(train_images, train_labels, test_images, test_labels)
         .map_err(|error| content_error(&error, place))?;
     let blob: Arc<[u8]> = dataset.encode().into();
     let digest = Sha256::digest(&blob).into();
-    let facts = facts(&dataset, digest, nonzero_share(train_images));
+    let facts = facts(&dataset, digest);
     Ok(LoadedDataset { dataset, blob, digest, name, facts })
 }
 
-fn facts(dataset: &Dataset, digest: [u8; 32], nonzero_share: f64) -> DatasetFacts {
+fn facts(dataset: &Dataset, digest: [u8; 32]) -> DatasetFacts {
     let count = |n: usize| u32::try_from(n).expect("IDX files count by 32 bits");
     DatasetFacts {
         digest,
@@ -131,31 +136,48 @@ fn facts(dataset: &Dataset, digest: [u8; 32], nonzero_share: f64) -> DatasetFact
         n_test_rows: count(dataset.n_test()),
         n_inputs: count(dataset.n_inputs()),
         n_classes: count(dataset.n_classes()),
-        nonzero_share,
+        nonzero_share: dataset.nonzero_share(),
     }
 }
 
-/// Share of an image file's pixels that are not zero, from 0 to 1. The file is known to be valid: a
-/// four-byte magic that ends with the number of dimensions, these by four bytes each, the pixels.
-fn nonzero_share(images: &[u8]) -> f64 {
-    let pixels = &images[4 + 4 * usize::from(images[3])..];
-    let n_nonzero = pixels.iter().filter(|pixel| **pixel != 0).count();
-    n_nonzero as f64 / pixels.len() as f64
+/// Puts the file's path where the trainer, which never sees it, names the file's role.
+fn content_error(error: &DataError, place: impl Fn(Role) -> PathBuf) -> DatasetError {
+    let path = |file: &str| {
+        let role = Role::ALL.into_iter().find(|role| role.name() == file);
+        role.map_or_else(|| file.into(), &place)
+    };
+    match error {
+        DataError::Pixels { file, problem } => {
+            let path = path(file);
+            DatasetError {
+                message: format!("{}: {problem}", path.display()),
+                expected: "images of bytes".to_owned(),
+                help: format!(
+                    "this writes a folder beside it, with -bytes in its name, whose pixels go from 0 to 255: {}",
+                    convert::command(&path)
+                ),
+            }
+        }
+        DataError::OneClass { label } => DatasetError {
+            message: format!("{}: every label is {label}", path("train labels").display()),
+            expected: "at least two classes".to_owned(),
+            help: "there is nothing to tell apart; check that these are the labels of the images"
+                .to_owned(),
+        },
+        DataError::File { file, problem } => {
+            files_do_not_match(format!("{}: {problem}", path(file).display()))
+        }
+        other => files_do_not_match(other.to_string()),
+    }
 }
 
-/// Puts the file's path where the trainer, which never sees it, names the file's role.
-fn content_error(error: &DataError, place: impl Fn(Role) -> String) -> DatasetError {
-    let message = match error {
-        DataError::File { file, problem } => {
-            let role = Role::ALL.into_iter().find(|role| role.name() == *file);
-            format!("{}: {problem}", role.map_or_else(|| (*file).to_owned(), place))
-        }
-        other => other.to_string(),
-    };
+fn files_do_not_match(message: String) -> DatasetError {
     DatasetError {
         message,
         expected: "four IDX files whose counts and image sizes match".to_owned(),
-        help: "replace the file by an intact copy of the same data set as the others".to_owned(),
+        help:
+            "correct the file, or replace it by an intact copy of the same data set as the others"
+                .to_owned(),
     }
 }
 

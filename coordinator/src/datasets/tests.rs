@@ -76,6 +76,8 @@ fn every_spelling_of_a_folder_is_the_same_data_set() {
     let files = files();
     let zipped = files.each_ref().map(|file| gzip(file));
     let mixed = [files[0].clone(), zipped[1].clone(), zipped[2].clone(), files[3].clone()];
+    let prefixed = PLAIN.map(|name| format!("emnist-letters-{}", name.replace("t10k", "test")));
+    let upper = PLAIN.map(|name| format!("{}.GZ", name.to_uppercase()));
     let dotted = PLAIN.map(|name| name.replace("-idx", ".idx"));
     let with_gz = PLAIN.map(|name| format!("{name}.gz"));
     let mixed_names = [&with_gz[0], &dotted[1], PLAIN[2], &format!("{}.gz", dotted[3])];
@@ -85,6 +87,8 @@ fn every_spelling_of_a_folder_is_the_same_data_set() {
         folder_of(with_gz.each_ref().map(String::as_str), &zipped),
         folder_of(dotted.each_ref().map(String::as_str), &files),
         folder_of(mixed_names, &mixed),
+        folder_of(prefixed.each_ref().map(String::as_str), &files),
+        folder_of(upper.each_ref().map(String::as_str), &zipped),
     ]
     .iter()
     .map(|folder| load_idx(folder.path()).expect("a data set").digest)
@@ -128,6 +132,90 @@ fn a_file_in_place_of_the_folder_is_named() {
 fn missing_files_are_named_together() {
     let error = error_of([PLAIN[0], "labels", PLAIN[2], "more-labels"], &files());
     assert!(error.message.contains("lacks train-labels-idx1-ubyte, t10k-labels-idx1-ubyte"));
+}
+
+#[test]
+fn a_file_that_lies_in_a_folder_of_its_name_is_found() {
+    let folder = folder_of(PLAIN, &files());
+    let digest = load_idx(folder.path()).expect("a data set").digest;
+    let path = folder.path().join(PLAIN[0]);
+    let bytes = fs::read(&path).expect("it is there");
+    fs::remove_file(&path).expect("it is ours");
+    fs::create_dir(&path).expect("a folder");
+    fs::write(path.join("train-images.idx3-ubyte"), bytes).expect("a file");
+    assert_eq!(load_idx(folder.path()).expect("a data set").digest, digest);
+}
+
+#[test]
+fn a_file_that_is_there_twice_must_be_the_same() {
+    let files = files();
+    let folder = folder_of(PLAIN, &files);
+    let packed = folder.path().join(format!("{}.gz", PLAIN[1]));
+    fs::write(&packed, gzip(&files[1])).expect("a file");
+    let digest = load_idx(folder.path()).expect("the same twice").digest;
+    fs::write(&packed, gzip(&idx(&[6], &[0, 1, 2, 0, 1, 1]))).expect("a file");
+    let error = load_idx(folder.path()).err().expect("a refusal");
+    assert!(error.message.contains(".gz differ"), "{error}");
+    fs::write(&packed, &gzip(&files[1])[..9]).expect("a file");
+    assert_eq!(load_idx(folder.path()).expect("the intact one").digest, digest);
+}
+
+#[test]
+fn several_data_sets_in_one_folder_are_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for prefix in ["emnist-digits", "emnist-letters"] {
+        for (name, bytes) in PLAIN.iter().zip(&files()) {
+            fs::write(folder.path().join(format!("{prefix}-{name}")), bytes).expect("a file");
+        }
+    }
+    let error = load_idx(folder.path()).err().expect("a refusal");
+    assert!(error.message.contains("several data sets: emnist-digits, emnist-letters"), "{error}");
+    assert!(error.help.contains("/emnist-digits\""), "{error}");
+    for prefix in ["emnist-digits", "EMNIST-Letters-"] {
+        assert!(load_idx(&folder.path().join(prefix)).is_ok(), "{prefix}");
+    }
+    let error = load_idx(&folder.path().join("emnist")).err().expect("a refusal");
+    assert!(error.message.contains("cannot be opened"), "{error}");
+    fs::remove_file(folder.path().join(format!("emnist-digits-{}", PLAIN[3]))).expect("ours");
+    let error = load_idx(&folder.path().join("emnist-digits")).err().expect("a refusal");
+    assert!(error.message.contains("lacks emnist-digits-t10k-labels"), "{error}");
+    assert!(load_idx(folder.path()).is_ok(), "one is whole");
+    fs::remove_file(folder.path().join(format!("emnist-letters-{}", PLAIN[0]))).expect("ours");
+    fs::remove_file(folder.path().join(format!("emnist-digits-{}", PLAIN[0]))).expect("ours");
+    let error = load_idx(folder.path()).err().expect("a refusal");
+    assert!(error.message.contains("lacks emnist-letters-train-images-idx3-ubyte"), "{error}");
+}
+
+/// The line that the refusal shows, pasted into a shell, gives a folder that is read.
+#[test]
+fn images_of_other_numbers_come_with_a_line_that_converts_them() {
+    let mut files = files();
+    let floats = |dims: &[u32], values: &[f32]| {
+        let mut file = idx(dims, &[]);
+        file[2] = 13;
+        values.iter().for_each(|x| file.extend(x.to_be_bytes()));
+        file
+    };
+    let values: Vec<f32> = (0..24_u8).map(|i| f32::from(i) / 10.0 - 1.0).collect();
+    files[0] = floats(&[6, 2, 2], &values);
+    files[2] = gzip(&floats(&[2, 2, 2], &values[..8]));
+    let root = tempfile::tempdir().expect("a folder");
+    let folder = root.path().join("it's data");
+    let names = PLAIN.map(|name| format!("{name}.gz"));
+    let unpacked = folder_of(names.each_ref().map(String::as_str), &files);
+    fs::rename(unpacked.keep(), &folder).expect("the same file system");
+    let error = load_idx(&folder).err().expect("a refusal");
+    assert!(error.message.contains("from -1 to 1.3"), "{error}");
+    let line = &error.help[error.help.find("python3").expect("a line")..];
+    let output = std::process::Command::new("sh").args(["-c", line]).output().expect("a shell");
+    assert!(output.status.success(), "{output:?}");
+    let loaded = load_idx(&root.path().join("it's data-bytes")).expect("converted");
+    let bytes = (0..24).map(|i| (255.0 * f64::from(i) / 23.0).round() as u8);
+    let expected = [idx(&[6, 2, 2], &bytes.collect::<Vec<u8>>()), super::tests::files()[1].clone()];
+    let test = idx(&[2, 2, 2], &expected[0][16..24]);
+    let by_hand =
+        folder_of(PLAIN, &[expected[0].clone(), expected[1].clone(), test, files[3].clone()]);
+    assert_eq!(loaded.digest, load_idx(by_hand.path()).expect("by hand").digest);
 }
 
 #[test]

@@ -4,7 +4,7 @@ mod plan;
 mod status;
 mod summary;
 
-pub use plan::plan;
+pub use plan::{Machine, plan};
 pub use status::{Status, WorkerSeen};
 pub use summary::Summary;
 

@@ -16,8 +16,17 @@ const N_FIRST_TRIALS: usize = 5;
 /// Values of an axis that are shown, and of the seeds.
 const N_VALUES_SHOWN: usize = 12;
 
-/// Trials, axes, what was dropped and why, cost and the first few trials; `n_slots` share the work.
-pub fn plan(plan: &Plan, n_slots: usize) -> String {
+/// This machine, as far as a plan is about it.
+pub struct Machine {
+    /// They share the work.
+    pub n_slots: usize,
+    /// `None` where the system does not tell.
+    pub memory_bytes: Option<u64>,
+}
+
+/// Trials, axes, what was dropped and why, cost and the first few trials. `warnings` are sentences on
+/// the data.
+pub fn plan(plan: &Plan, machine: &Machine, warnings: &[String]) -> String {
     let mut text = printable(&plan.name);
     if !plan.description.is_empty() {
         text += &format!(": {}", printable(&plan.description));
@@ -26,7 +35,8 @@ pub fn plan(plan: &Plan, n_slots: usize) -> String {
     text += &counts(plan);
     text += &format!("\naxes\n{}\n", axes(plan));
     text += &dropped(plan);
-    text += &format!("\ncost\n{}", cost(plan, n_slots));
+    text += &warned(warnings);
+    text += &format!("\ncost\n{}{}", cost(plan, machine.n_slots), memory(plan, machine));
     text += &format!("\nfirst trials\n{}\n", first_trials(plan));
     text
 }
@@ -43,6 +53,45 @@ fn counts(plan: &Plan) -> String {
         grouped(plan.split.n_train.into()),
         grouped(plan.split.n_valid.into()),
     )
+}
+
+fn warned(warnings: &[String]) -> String {
+    let lines = warnings.iter().map(|text| format!(" {}\n", printable(text)));
+    if warnings.is_empty() {
+        String::new()
+    } else {
+        format!("\nwarnings\n{}", lines.collect::<String>())
+    }
+}
+
+/// Estimated memory of a worker with all slots, beside what the machine has.
+fn memory(plan: &Plan, machine: &Machine) -> String {
+    let (slot, data) = (plan.slot_bytes(), plan.data_bytes());
+    let n_slots = machine.n_slots.max(1);
+    let all = data.saturating_add(slot.saturating_mul(n_slots as u64));
+    let mut text = format!(
+        " memory: up to {} a slot and {} for the data, {} in all for {}",
+        size(slot),
+        size(data),
+        size(all),
+        n_of(n_slots, "slot"),
+    );
+    if let Some(memory_bytes) = machine.memory_bytes {
+        text += &format!("; this machine has {}", size(memory_bytes));
+        if all > memory_bytes {
+            text += ", which is too little: use fewer slots (--local-slots), or larger machines";
+        }
+    }
+    text + "\n"
+}
+
+/// `12 MB`, `3.4 GB`.
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..1_000_000 => format!("{} kB", bytes.div_ceil(1_000)),
+        1_000_000..1_000_000_000 => format!("{} MB", bytes / 1_000_000),
+        _ => format!("{:.1} GB", bytes as f64 / 1e9),
+    }
 }
 
 /// What follows the grid; empty if nothing does.
@@ -76,8 +125,8 @@ fn axes(plan: &Plan) -> String {
 /// What the file names but does not run; empty if it runs all.
 fn dropped(plan: &Plan) -> String {
     let mut text = String::new();
-    for copies in &plan.copies_dropped {
-        text += &format!(" {copies}\n");
+    for sentence in plan.dropped() {
+        text += &format!(" {sentence}\n");
     }
     if plan.n_excluded > 0 {
         text += &format!(" left out by [[grid.exclude]]: {}\n", grouped(plan.n_excluded));
@@ -181,7 +230,8 @@ n = 14
 
     #[test]
     fn tells_all_that_would_run() {
-        let text = plan(&small(), 2);
+        let warnings = ["class 3 never trains".to_owned()];
+        let text = plan(&small(), &machine(), &warnings);
         for part in [
             "small: two optimizers\n",
             "112 trials: 8 points, each with 14 seeds (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, ..., 14)\n",
@@ -191,6 +241,8 @@ n = 14
             " left out by [[grid.exclude]]: 4\n",
             "multiply-adds; as a rough estimate",
             "on 2 slots",
+            "\nwarnings\n class 3 never trains\n",
+            " memory: up to 1 MB a slot and 175 MB for the data, 179 MB in all for 2 slots; this machine has 4.0 GB\n",
             "and 107 more",
         ] {
             assert!(text.contains(part), "`{part}` in:\n{text}");
@@ -198,14 +250,28 @@ n = 14
         assert!(text.lines().all(|line| line.chars().count() <= 120), "{text}");
     }
 
+    fn machine() -> Machine {
+        Machine { n_slots: 2, memory_bytes: Some(4_000_000_000) }
+    }
+
+    #[test]
+    fn too_little_memory_is_told() {
+        let little = Machine { n_slots: 2, memory_bytes: Some(20_000_000) };
+        let text = plan(&small(), &little, &[]);
+        assert!(text.contains("this machine has 20 MB, which is too little"), "{text}");
+        assert!(!text.contains("warnings"));
+        let unknown = plan(&small(), &Machine { n_slots: 1, memory_bytes: None }, &[]);
+        assert!(unknown.contains("in all for 1 slot\n"), "{unknown}");
+    }
+
     #[test]
     fn what_may_follow_the_grid_is_told_and_costs() {
         let confirmed = planned(&format!("{FILE}[confirm]\nseeds = 10\n"));
-        let text = plan(&confirmed, 2);
+        let text = plan(&confirmed, &machine(), &[]);
         let line = "then at most 20 confirm trials: the best points (2 or fewer), each with 10 fresh seeds \
                     (1000001 to 1000010)\n";
         assert!(text.contains(line), "{text}");
-        assert!(!plan(&small(), 2).contains("confirm"));
+        assert!(!plan(&small(), &machine(), &[]).contains("confirm"));
         // Two mean points with ten seeds beside eight points with fourteen.
         let share = confirm_cost_macs(&confirmed) / (cost_of_grid(&confirmed) / 112.0 * 20.0);
         assert!((share - 1.0).abs() < 1e-9, "{share}");

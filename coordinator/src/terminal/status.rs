@@ -47,18 +47,27 @@ pub struct WorkerSeen {
 }
 
 impl Status {
+    /// Trials with a result.
     fn n_done(&self) -> usize {
-        self.n_completed + self.n_diverged + self.n_failed + self.n_cancelled
+        self.n_completed + self.n_diverged
     }
 
     /// Trials without an outcome.
     fn n_open(&self) -> usize {
-        self.n_trials.saturating_sub(self.n_done())
+        self.n_trials.saturating_sub(self.n_done() + self.n_failed + self.n_cancelled)
+    }
+
+    /// `, 1 failed, 2 cancelled`; empty without any.
+    fn n_without_result(&self) -> String {
+        let counts = [(self.n_failed, "failed"), (self.n_cancelled, "cancelled")];
+        let some = counts.into_iter().filter(|(count, _)| *count > 0);
+        some.map(|(count, word)| format!(", {} {word}", grouped(count as u64))).collect()
     }
 
     fn phase(&self) -> &'static str {
         match (self.is_running, self.n_open()) {
             (true, _) => "running",
+            (false, 0) if self.n_failed > 0 => "ended; --retry-failed runs failed trials again",
             (false, 0) => "finished",
             (false, _) => "stopped; the same command resumes it",
         }
@@ -105,8 +114,9 @@ impl fmt::Display for Status {
         let (name, n_trials) = (printable(&self.name), n_of(self.n_trials, "trial"));
         writeln!(
             f,
-            "{name}: {} of {n_trials} done, {}",
+            "{name}: {} of {n_trials} done{}, {}",
             grouped(self.n_done() as u64),
+            self.n_without_result(),
             self.phase()
         )?;
         writeln!(f, "state: {}\n", self.state.display())?;
@@ -169,7 +179,7 @@ mod tests {
     #[test]
     fn a_stopped_sweep_reads_as_one() {
         let expected = "\
-full: 1,116 of 1,270 trials done, stopped; the same command resumes it
+full: 1,115 of 1,270 trials done, 1 failed, stopped; the same command resumes it
 state: reports/full/.state
 
  completed  1,100
@@ -197,7 +207,12 @@ failed
         status.is_running = true;
         assert_eq!(status.phase(), "running");
         status = Status { n_trials: 1_116, is_running: false, ..stopped() };
+        assert_eq!(status.phase(), "ended; --retry-failed runs failed trials again");
+        status = Status { n_trials: 1_115, n_failed: 0, ..status };
         assert_eq!(status.phase(), "finished");
+        let failed = Status { name: "one".into(), n_trials: 1, n_failed: 1, ..Status::default() };
+        let text = failed.to_string();
+        assert!(text.starts_with("one: 0 of 1 trial done, 1 failed, ended; --retry"), "{text}");
     }
 
     #[test]

@@ -69,7 +69,8 @@ impl Summary {
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !self.short_table.is_empty() {
+        // Without a row of results there is nothing under its header.
+        if self.short_table.len() > 1 {
             writeln!(f, "\n{}\n", table(self.short_table.iter().map(Vec::as_slice)))?;
         }
         let wall = Duration::try_from_secs_f64(self.wall_s).unwrap_or_default();
@@ -136,6 +137,14 @@ mod tests {
         let text = summary.to_string();
         assert!(text.contains("36 trials: 20 completed, 1 diverged, 2 failed, 13 open"), "{text}");
         assert!(text.ends_with("to go on: coordinator --sweep sweeps/quick.toml\n"), "{text}");
+    }
+
+    #[test]
+    fn a_table_without_rows_is_left_out() {
+        let mut summary = Summary { n_completed: 0, n_diverged: 0, n_failed: 36, ..finished() };
+        summary.short_table.truncate(1);
+        let text = summary.to_string();
+        assert!(text.starts_with("36 trials: 36 failed in 48s\n"), "{text}");
     }
 
     #[test]

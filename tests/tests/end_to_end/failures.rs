@@ -49,10 +49,20 @@ fn a_trial_that_kills_its_workers_is_given_up() {
     let refused = env.coordinator(&replay).expect(1).stderr_text();
     assert!(refused.contains("has no result to compare with"), "{refused}");
 
+    let status = env.coordinator(&["status", "reports/one"]).expect(0).stdout_text();
+    assert!(
+        status.starts_with("one: 0 of 1 trial done, 1 failed, ended; --retry-failed"),
+        "{status}"
+    );
     let again = env.start(&ONE_TRIAL, &FLAGS).wait().expect(3);
     assert!(trial_ids(&again).is_empty(), "a failed trial waits to be asked for");
     let retried = env.start(&ONE_TRIAL, &[&FLAGS[..], &["--retry-failed"]].concat());
     retried.url();
+    let told = retried.in_stderr("line on what is resumed", |lines| {
+        lines.iter().find(|line| line.starts_with("resuming")).cloned()
+    });
+    let expected = "resuming: 1 of 1 trials are recorded, 1 to run, 1 of them failed before";
+    assert_eq!(told, expected);
     wait_for(&env, |status| status.n_attempts == 4 && status.n_failed == 0);
     retried.kill();
     // The report still says failed, which was true when it was written.

@@ -80,3 +80,19 @@ fn another_sweep_of_the_same_name_is_refused_until_the_former_is_set_aside() {
     assert!(report.join(".state-1/sweep.db").exists());
     assert_ne!(canonical_files(&report), before);
 }
+
+/// The recorded trials validated on other rows than the default of today takes.
+#[test]
+fn a_state_with_another_split_says_what_to_write() {
+    let env = env();
+    env.run(&Sweep::SHORT, &[]);
+    let text = Sweep::SHORT.to_toml();
+    env.write("short.toml", text.replace("train = 500\n", ""));
+    let refused = env.start_file("short.toml", &[], &[]).wait().expect(2).stderr_text();
+    for words in ["they validated on 100 of its 600", "by default on 120", "--fresh"] {
+        assert!(refused.contains(words), "no {words:?} in {refused}");
+    }
+    assert!(refused.contains("write `train = 500` and `valid = 100` under [dataset]"), "{refused}");
+    env.write("short.toml", text.replace("train = 500\n", "train = 500\nvalid = 100\n"));
+    assert!(trial_ids(&env.start_file("short.toml", &[], &[]).wait().expect(0)).is_empty());
+}

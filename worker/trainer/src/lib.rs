@@ -20,6 +20,7 @@ mod reference;
 mod result;
 mod rng;
 mod selftest;
+mod size;
 mod sum;
 #[cfg(test)]
 mod testing;
@@ -27,10 +28,14 @@ mod trainer;
 mod work;
 
 pub use config::*;
-pub use data::{DataError, Dataset, MAX_CLASSES, MAX_INPUTS, PreparedData, Scale, Split};
+pub use data::{
+    DataError, Dataset, IdxHeader, MAX_CLASSES, MAX_IDX_HEADER_BYTES, MAX_INPUTS, PreparedData,
+    Scale, Split, idx_header,
+};
 pub use digest::diverged_digest;
 pub use isa::{Isa, IsaError};
 pub use measure::{Workload, peak_gflops, workloads};
 pub use result::*;
 pub use selftest::selftest_digest;
+pub use size::{Elements, MAX_ELEMENTS, TooLarge, check_size, slot_bytes};
 pub use trainer::{EpochEnd, LayerWeights, TrainError, Trainer};

@@ -24,9 +24,12 @@ impl LayerShape {
 
 /// The layers of a trial's network, input side first; the last one gives the logits.
 pub(crate) fn layer_shapes(config: &TrainConfig, data: &PreparedData) -> Vec<LayerShape> {
+    shapes(config, data.n_inputs(), data.n_classes())
+}
+
+pub(crate) fn shapes(config: &TrainConfig, n_inputs: usize, n_classes: usize) -> Vec<LayerShape> {
     let hidden = config.hidden.iter().map(|&width| width as usize);
-    let widths: Vec<usize> =
-        [data.n_inputs()].into_iter().chain(hidden).chain([data.n_classes()]).collect();
+    let widths: Vec<usize> = [n_inputs].into_iter().chain(hidden).chain([n_classes]).collect();
     widths.windows(2).map(|pair| LayerShape { n_in: pair[0], n_out: pair[1] }).collect()
 }
 

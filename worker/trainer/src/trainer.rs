@@ -22,19 +22,18 @@ use crate::optimizers::{OptimizerState, n_states};
 use crate::reference::PlainNetwork;
 use crate::result::{Ending, EpochRecord, Standing, StepSizes, TrialResult};
 use crate::rng::shuffle;
+use crate::size::{TooLarge, check_size};
 use crate::work::WorkCount;
 
 /// Steps between two looks at the stop flag.
 const STEPS_PER_LOOK: usize = 16;
-/// A gigabyte of weights, and as much of one layer's activations.
-const MAX_ELEMENTS: usize = 1 << 28;
 
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum TrainError {
     #[error("batch_size {batch_size} exceeds the training set of {n_train} samples")]
     BatchTooLarge { batch_size: u32, n_train: usize },
-    #[error("hidden: {n} numbers for the {what}, at most {MAX_ELEMENTS} are possible")]
-    TooLarge { what: &'static str, n: u128 },
+    #[error(transparent)]
+    TooLarge(#[from] TooLarge),
     #[error("checkpoint: {0}")]
     Checkpoint(String),
 }
@@ -331,16 +330,5 @@ fn check(config: &TrainConfig, data: &PreparedData) -> Result<(), TrainError> {
     if batch_size as usize > data.n_train() {
         return Err(TrainError::BatchTooLarge { batch_size, n_train: data.n_train() });
     }
-    let shapes = layer_shapes(config, data);
-    let widest = shapes.iter().map(|shape| shape.n_in.max(shape.n_out)).max().unwrap_or(0);
-    let rows = u128::from(batch_size);
-    for (what, n) in [
-        ("weights", shapes.iter().map(|s| s.n_in as u128 * s.n_out as u128).sum()),
-        ("activations of a batch", rows * widest as u128),
-    ] {
-        if n > MAX_ELEMENTS as u128 {
-            return Err(TrainError::TooLarge { what, n });
-        }
-    }
-    Ok(())
+    Ok(check_size(config, data.n_inputs(), data.n_classes())?)
 }

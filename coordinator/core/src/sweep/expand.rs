@@ -5,9 +5,10 @@ use std::fmt;
 
 use trainer::{KEYS, OptimizerKind, Value};
 
+use super::coverage::{Coverage, idle_values};
 use super::domain::DEPTH;
 use super::file::{Grid, GridAxis, SweepFile};
-use super::points::{CodeFilter, Column, Points, column_of};
+use super::points::{Column, Points, column_of};
 use super::problem::{Problem, Problems};
 
 /// Why combinations of axis values, or seeds, are the same as others.
@@ -59,6 +60,8 @@ pub(super) struct Expansion {
     pub(super) origins: Vec<Origin>,
     pub(super) copies: Vec<Copies>,
     pub(super) n_excluded: u64,
+    /// What the grids and their exclusions say to no effect.
+    pub(super) unused: Vec<Problem>,
 }
 
 /// Combinations of a grid's axis values; `None` beyond u64.
@@ -72,8 +75,9 @@ pub(super) fn expand(file: &SweepFile, problems: &mut Problems) -> Expansion {
     let mut named = Points::new(columns(file));
     let mut origins = Vec::new();
     let mut n_excluded = 0;
-    for (i, grid) in file.grids.iter().enumerate() {
-        n_excluded += expand_grid(file, i, grid, &mut named, &mut origins, problems);
+    let mut unused = Vec::new();
+    for i in 0..file.grids.len() {
+        n_excluded += expand_grid(file, i, &mut named, &mut origins, &mut unused, problems);
     }
     let mut order: Vec<u32> = (0..named.len() as u32).collect();
     // Stable, so the first of several copies is the first that the file names.
@@ -97,6 +101,7 @@ pub(super) fn expand(file: &SweepFile, problems: &mut Problems) -> Expansion {
         origins: kept.iter().map(|&point| origins[point as usize]).collect(),
         copies: copies.into_iter().map(|(reason, n_copies)| Copies { reason, n_copies }).collect(),
         n_excluded,
+        unused,
     }
 }
 
@@ -140,7 +145,7 @@ fn axis_value(file: &SweepFile, axis: &GridAxis, i: usize) -> Value {
 }
 
 /// The optimizers of a grid, one for each value of its axis, or the fixed one.
-fn optimizers(file: &SweepFile, grid: &Grid) -> Vec<OptimizerKind> {
+pub(super) fn optimizers(file: &SweepFile, grid: &Grid) -> Vec<OptimizerKind> {
     let axis = grid.axes.iter().find(|axis| axis.name == "optimizer");
     let names: Vec<&Value> = match axis {
         Some(axis) => axis.values.iter().map(|value| &value.value).collect(),
@@ -160,15 +165,15 @@ fn optimizer_of(value: &Value) -> Option<OptimizerKind> {
 fn expand_grid(
     file: &SweepFile,
     i_grid: usize,
-    grid: &Grid,
     named: &mut Points,
     origins: &mut Vec<Origin>,
+    unused: &mut Vec<Problem>,
     problems: &mut Problems,
 ) -> u64 {
+    let grid = &file.grids[i_grid];
     let codes = GridCodes::new(file, grid, named.columns());
-    let filter = |exclude: &_| CodeFilter::new(exclude, named.columns());
-    let excludes: Vec<CodeFilter> = grid.excludes.iter().map(|it| filter(&it.value)).collect();
-    let mut n_matched = vec![0u64; excludes.len()];
+    let mut excludes: Vec<Coverage> =
+        grid.excludes.iter().map(|it| Coverage::new(&it.value, named.columns())).collect();
     let mut n_excluded = 0;
     let mut positions = vec![0; grid.axes.len()];
     let mut row = Vec::new();
@@ -177,11 +182,8 @@ fn expand_grid(
         find_positions(grid, combination, &mut positions);
         codes.write_row(&positions, &mut row);
         let mut is_excluded = false;
-        for (exclude, n) in excludes.iter().zip(&mut n_matched) {
-            if exclude.matches(|column| row[column]) {
-                *n += 1;
-                is_excluded = true;
-            }
+        for exclude in &mut excludes {
+            is_excluded |= exclude.look(|column| row[column]);
         }
         if is_excluded {
             n_excluded += 1;
@@ -190,13 +192,34 @@ fn expand_grid(
             origins.push(Origin { grid: i_grid, combination });
         }
     }
-    for (exclude, _) in grid.excludes.iter().zip(n_matched).filter(|&(_, n)| n == 0) {
-        let message = "this exclusion leaves nothing out";
-        let label = format!("no point of this grid has {}", exclude.value);
-        let problem = Problem::at(exclude.span.clone(), message, label);
-        problems.push(problem.help("correct its values or remove it"));
+    check_excludes(grid, &excludes, named.columns(), unused, problems);
+    if n_excluded == n_combinations && file.grids.len() > 1 {
+        let label = "every combination is left out by its `[[grid.exclude]]`";
+        unused.push(Problem::at(grid.span.clone(), "this grid has no trials", label));
     }
     n_excluded
+}
+
+/// Notes exclusions that leave nothing out, and values of others that do not.
+fn check_excludes(
+    grid: &Grid,
+    excludes: &[Coverage],
+    columns: &[Column],
+    unused: &mut Vec<Problem>,
+    problems: &mut Problems,
+) {
+    for (exclude, coverage) in grid.excludes.iter().zip(excludes) {
+        if coverage.n_matching() == 0 {
+            let message = "this exclusion leaves nothing out";
+            let label = format!("no point of this grid has {}", exclude.value);
+            let problem = Problem::at(exclude.span.clone(), message, label);
+            problems.push(problem.help("correct its values or remove it"));
+            continue;
+        }
+        for condition in coverage.idle(columns) {
+            unused.push(idle_values(&exclude.span, "this grid", &exclude.value, condition));
+        }
+    }
 }
 
 /// A combination's place on each axis; the last group of axes turns fastest.
@@ -311,6 +334,7 @@ impl Origin {
         };
         let in_train = || file.fixed.iter().find(|setting| setting.name == key);
         on_axis(key)
+            .or_else(|| on_axis(DEPTH).filter(|_| key == "hidden"))
             .or_else(|| in_train().map(|setting| setting.span.clone()))
             .or_else(|| on_axis("optimizer"))
             .unwrap_or_else(|| grid.span.clone())

@@ -18,6 +18,8 @@ pub struct SweepFile {
     pub(super) scale: Scale,
     /// What `depth` takes the first of.
     pub(super) widths: Vec<u32>,
+    /// `None` if the file has none.
+    pub(super) widths_span: Option<Span>,
     /// Hyperparameters that are the same for all trials that no axis says otherwise for.
     pub(super) fixed: Vec<Setting>,
     /// Never empty.
@@ -31,6 +33,13 @@ pub struct SweepFile {
     /// `None`: the default.
     pub(super) heatmaps: Option<Vec<Spanned<HeatmapSpec>>>,
     pub(super) hypotheses: Vec<HypothesisDeclaration>,
+}
+
+impl SweepFile {
+    /// Whether it says how many rows train or validate.
+    pub fn has_split(&self) -> bool {
+        self.n_train.is_some() || self.n_valid.is_some()
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,7 +58,9 @@ pub(super) const SCALE_NAMES: [&str; 2] = ["unit", "standard"];
 pub(super) struct Setting {
     pub(super) name: &'static str,
     pub(super) value: Value,
+    /// Of the value.
     pub(super) span: Span,
+    pub(super) key_span: Span,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -64,6 +75,8 @@ pub(super) struct Grid {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct GridAxis {
     pub(super) name: &'static str,
+    /// Of the name.
+    pub(super) span: Span,
     pub(super) values: Vec<Spanned<Value>>,
 }
 

@@ -51,7 +51,7 @@ pub(super) fn read(table: &Table, around: &Surroundings, problems: &mut Problems
     let excludes = excludes(table, problems);
     let axes: Option<Vec<GridAxis>> = axes
         .into_iter()
-        .map(|axis| Some(GridAxis { name: axis.name, values: axis.values? }))
+        .map(|axis| Some(GridAxis { name: axis.name, span: axis.span, values: axis.values? }))
         .collect();
     Some(Grid { span: table.span.clone(), axes: axes?, groups, excludes })
 }

@@ -4,6 +4,7 @@
 mod agenda;
 mod confirm;
 mod cost;
+mod coverage;
 mod domain;
 mod expand;
 mod file;
@@ -19,6 +20,9 @@ mod questions;
 mod range;
 mod reader;
 mod schema;
+mod size;
+mod split;
+mod unused;
 
 pub use agenda::Agenda;
 pub use confirm::{FIRST_CONFIRM_SEED, Outcome, Score};
@@ -30,11 +34,12 @@ pub use hypothesis::Sides;
 pub use identity::{NoTrialId, PrefixError, TrialId};
 pub use parse::{Draft, draft, parse};
 pub use plan::{
-    Axis, DEFAULT_N_VALID, DatasetFacts, Phase, Plan, ReportSpec, Trial, check_without_data, plan,
+    Axis, DatasetFacts, Phase, Plan, ReportSpec, Trial, check_without_data, plan, plan_recorded,
 };
 pub use points::Points;
 pub use problem::{Problem, Span, Spanned, sort_by_place};
 pub use schema::schema;
+pub use split::{MAX_DEFAULT_N_VALID, default_n_valid};
 
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,7 @@ use super::confirm;
 use super::domain::{domain, domain_at, read_widths};
 use super::file::{DatasetSource, Grid, Metric, SCALE_NAMES, Setting, SweepFile};
 use super::grid::{self, Surroundings};
-use super::problem::{Problem, Problems, Spanned};
+use super::problem::{Problem, Problems, Span, Spanned};
 use super::questions;
 use super::reader::{Table, count, wrong_type};
 use crate::limits::MAX_TRIALS;
@@ -88,6 +88,8 @@ fn read(root: &Table, problems: &mut Problems) -> Option<SweepFile> {
     let n_elsewhere = problems.len();
     let dataset = dataset(root, problems);
     let (widths, mut fixed) = model(root, problems);
+    let widths_span = widths.as_ref().and_then(|(_, span)| span.clone());
+    let widths = widths.map(|(widths, _)| widths);
     fixed.extend(train(root, &fixed, problems));
     let around = Surroundings { fixed: &fixed, widths: widths.as_deref() };
     let grids = grids(root, &around, problems);
@@ -107,6 +109,7 @@ fn read(root: &Table, problems: &mut Problems) -> Option<SweepFile> {
         n_valid: dataset.n_valid,
         scale: dataset.scale,
         widths: widths.unwrap_or_default(),
+        widths_span,
         fixed,
         grids: grids?,
         seeds,
@@ -193,13 +196,16 @@ fn dataset_source(table: &Table, problems: &mut Problems) -> Option<Spanned<Data
     }
 }
 
+/// The widths, and where the file says them.
+type Widths = (Vec<u32>, Option<Span>);
+
 /// `[model]`: the widths that `depth` counts, and the activation as a setting.
-fn model(root: &Table, problems: &mut Problems) -> (Option<Vec<u32>>, Vec<Setting>) {
+fn model(root: &Table, problems: &mut Problems) -> (Option<Widths>, Vec<Setting>) {
     let Some(table) = root.section("model", "`[model]`", MODEL_KEYS, problems) else {
         return (None, Vec::new());
     };
     // Where something stands that is noted as wrong, `depth` needs no second complaint.
-    let stand_in = || vec![1; trainer::MAX_HIDDEN_LAYERS];
+    let stand_in = || (vec![1; trainer::MAX_HIDDEN_LAYERS], None);
     let mut widths = table.means("widths").then(stand_in);
     if let Some(item) = table.item("widths") {
         let hidden = domain("hidden").expect("`hidden` is a key");
@@ -213,15 +219,21 @@ fn model(root: &Table, problems: &mut Problems) -> (Option<Vec<u32>>, Vec<Settin
                 })
             });
         if let Some(Value::Widths(list)) = problems.ok(value) {
-            widths = Some(list);
+            let key = key_span(&table, "widths");
+            widths = Some((list, key));
         }
     }
     let activation = table.item("activation").and_then(|item| {
         let activation = domain("activation").expect("`activation` is a key");
         let value = problems.ok(activation.read(item))?;
-        Some(Setting { name: activation.name, value, span: item.span() })
+        let key_span = key_span(&table, activation.name)?;
+        Some(Setting { name: activation.name, value, span: item.span(), key_span })
     });
     (widths, activation.into_iter().collect())
+}
+
+fn key_span(table: &Table, wanted: &str) -> Option<Span> {
+    table.entries().into_iter().find(|(name, ..)| *name == wanted).map(|(_, span, _)| span)
 }
 
 /// `[train]`: hyperparameters that are the same for all trials.
@@ -240,14 +252,14 @@ fn train(root: &Table, already: &[Setting], problems: &mut Problems) -> Vec<Sett
             problems.push(Problem::at(span, message, "already set in `[model]`"));
             continue;
         }
-        let value = domain_at(name, span, table.title).and_then(|domain| {
+        let value = domain_at(name, span.clone(), table.title).and_then(|domain| {
             let value = domain.read(item).map_err(|problem| match item.get_ref() {
                 toml::de::DeValue::Array(_) => {
                     problem.help("to try several values, move the key to [[grid]]")
                 }
                 _ => problem,
             })?;
-            Ok(Setting { name: domain.name, value, span: item.span() })
+            Ok(Setting { name: domain.name, value, span: item.span(), key_span: span.clone() })
         });
         settings.extend(problems.ok(value));
     }

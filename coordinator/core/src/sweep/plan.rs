@@ -7,12 +7,12 @@ use super::domain::DEPTH;
 use super::expand::{Copies, Expansion, expand, n_combinations};
 use super::file::{Cell, HeatmapSpec, Hypothesis, Metric, SweepFile};
 use super::identity::{Identity, TrialId};
-use super::points::{Configs, Points, order};
+use super::points::{Configs, Points, column_of, order};
 use super::problem::{Problem, Problems};
+use super::size;
+use super::split::{default_n_valid, split};
+use super::unused;
 use crate::limits::MAX_TRIALS;
-
-/// Rows of the training file that validate when the file says nothing.
-pub const DEFAULT_N_VALID: u32 = 10_000;
 
 /// What planning must know of a data set.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,6 +41,8 @@ pub struct Plan {
     /// trials that are known.
     pub trials: Vec<Trial>,
     pub copies_dropped: Vec<Copies>,
+    /// Keys of `[train]` that every grid has an axis of, which overrides them.
+    pub overridden: Vec<&'static str>,
     /// Combinations that `[[grid.exclude]]` left out.
     pub n_excluded: u64,
     /// Axes as the file names them, in its order.
@@ -97,10 +99,33 @@ pub struct ReportSpec {
     pub heatmaps: Vec<HeatmapSpec>,
 }
 
+/// By which rules a file is planned.
+struct Rules {
+    /// Rows that validate where the file says nothing.
+    default_n_valid: u32,
+    /// Whether what has no effect and what no trainer would train is refused.
+    is_strict: bool,
+}
+
 /// Expands a sweep file. On failure the problems come in the order of the file.
 pub fn plan(file: &SweepFile, facts: &DatasetFacts) -> Result<Plan, Vec<Problem>> {
+    let default_n_valid = default_n_valid(facts.n_train_rows);
+    plan_by(&Rules { default_n_valid, is_strict: true }, file, facts)
+}
+
+/// Expands the file of a sweep that was recorded, perhaps by a build that refused less: what it
+/// recorded stays readable. `default_n_valid` rows validated if the file says nothing.
+pub fn plan_recorded(
+    file: &SweepFile,
+    facts: &DatasetFacts,
+    default_n_valid: u32,
+) -> Result<Plan, Vec<Problem>> {
+    plan_by(&Rules { default_n_valid, is_strict: false }, file, facts)
+}
+
+fn plan_by(rules: &Rules, file: &SweepFile, facts: &DatasetFacts) -> Result<Plan, Vec<Problem>> {
     let mut problems = Problems::default();
-    let split = split(file, facts, &mut problems);
+    let split = split(file, facts.n_train_rows, rules.default_n_valid, &mut problems);
     if let Some(split) = split {
         check_batches(file, split, &mut problems);
     }
@@ -110,7 +135,11 @@ pub fn plan(file: &SweepFile, facts: &DatasetFacts) -> Result<Plan, Vec<Problem>
     // Without one the problems of the points are told as well; the plan is refused anyway.
     let split = split.unwrap_or(Split { n_train: 1, n_valid: 1, scale: file.scale });
     let expansion = expand(file, &mut problems);
-    let trials = trials(file, facts, split, &expansion, &mut problems);
+    let trials = trials(rules, file, facts, split, &expansion, &mut problems);
+    if rules.is_strict {
+        expansion.unused.into_iter().for_each(|problem| problems.push(problem));
+        unused::check(file, &expansion.points, &mut problems);
+    }
     let axes = axes(file);
     let plan = Plan {
         name: file.name.clone(),
@@ -120,6 +149,7 @@ pub fn plan(file: &SweepFile, facts: &DatasetFacts) -> Result<Plan, Vec<Problem>
         points: expansion.points,
         trials,
         copies_dropped: expansion.copies,
+        overridden: overridden(file),
         n_excluded: expansion.n_excluded,
         report: ReportSpec { metric: file.metric, heatmaps: heatmaps(file, &axes) },
         axes,
@@ -153,6 +183,14 @@ pub fn check_without_data(file: &SweepFile) -> Vec<Problem> {
 }
 
 impl Plan {
+    /// What the file says and does not run, in sentences.
+    pub fn dropped(&self) -> Vec<String> {
+        let overridden = self.overridden.iter();
+        let overridden =
+            overridden.map(|name| format!("{name} of [train]: every grid has an axis of it"));
+        self.copies_dropped.iter().map(ToString::to_string).chain(overridden).collect()
+    }
+
     /// The trials of the grid.
     pub fn grid(&self) -> &[Trial] {
         &self.trials[..self.points.len() * self.seeds.len()]
@@ -208,41 +246,6 @@ impl Plan {
     }
 }
 
-/// The rows that train and those that validate.
-fn split(file: &SweepFile, facts: &DatasetFacts, problems: &mut Problems) -> Option<Split> {
-    let n_rows = facts.n_train_rows;
-    let written = |n: &Option<super::Spanned<u32>>| n.as_ref().map(|n| n.value);
-    let (n_train, n_valid) = match (written(&file.n_train), written(&file.n_valid)) {
-        (Some(n_train), Some(n_valid)) => (n_train, n_valid),
-        (Some(n_train), None) => (n_train, n_rows.saturating_sub(n_train)),
-        (None, n_valid) => {
-            let n_valid = n_valid.unwrap_or(DEFAULT_N_VALID);
-            (n_rows.saturating_sub(n_valid), n_valid)
-        }
-    };
-    let fits = n_train.checked_add(n_valid).is_some_and(|sum| sum <= n_rows);
-    if n_train > 0 && n_valid > 0 && fits {
-        return Some(Split { n_train, n_valid, scale: file.scale });
-    }
-    let written = file.n_valid.as_ref().or(file.n_train.as_ref());
-    let span = written.map_or(&file.dataset_span, |n| &n.span).clone();
-    let problem = match (&file.n_train, &file.n_valid) {
-        (None, None) => {
-            let label = format!("its training file has {n_rows} rows");
-            let message =
-                format!("the data set is too small to validate on {DEFAULT_N_VALID} rows");
-            Problem::at(span, message, label).help("set `train` and `valid` under [dataset]")
-        }
-        _ => {
-            let label = format!("{n_train} to train and {n_valid} to validate, of {n_rows} rows");
-            Problem::at(span, "the split does not fit the training file", label)
-                .help("at least one row must train and one must validate")
-        }
-    };
-    problems.push(problem);
-    None
-}
-
 fn check_batches(file: &SweepFile, split: Split, problems: &mut Problems) {
     let axes = file.grids.iter().flat_map(|grid| &grid.axes);
     let on_axes = axes.filter(|axis| axis.name == "batch_size").flat_map(|axis| &axis.values);
@@ -281,6 +284,7 @@ fn check_size(file: &SweepFile, problems: &mut Problems) -> bool {
 
 /// Every point's configuration, checked as a whole, and the ids of its trials.
 fn trials(
+    rules: &Rules,
     file: &SweepFile,
     facts: &DatasetFacts,
     split: Split,
@@ -294,6 +298,10 @@ fn trials(
     for point in 0..points.len() {
         match configs.config(point, file.seeds[0]) {
             Ok(config) => {
+                if rules.is_strict {
+                    let span = |key: &str| expansion.origins[point].span(file, key);
+                    problems.ok(size::check(&config, facts.n_inputs, facts.n_classes, span));
+                }
                 let texts = identity.texts(&config);
                 trials.extend(file.seeds.iter().map(|&seed| Trial {
                     id: texts.id(seed),
@@ -313,6 +321,15 @@ fn trials(
         }
     }
     trials
+}
+
+fn overridden(file: &SweepFile) -> Vec<&'static str> {
+    let names = file.fixed.iter().map(|setting| setting.name);
+    let is_overridden = |name: &&str| {
+        let column = column_of(name);
+        file.grids.iter().all(|grid| grid.axes.iter().any(|axis| column_of(axis.name) == column))
+    };
+    names.filter(is_overridden).collect()
 }
 
 /// The axes of all grids, in the order in which the file first names them.

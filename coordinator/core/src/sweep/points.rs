@@ -177,6 +177,11 @@ impl CodeFilter {
         Self(filter.conditions.iter().map(allowed).collect())
     }
 
+    /// The column of each condition, and which of its codes are allowed.
+    pub(super) fn conditions(&self) -> impl Iterator<Item = (usize, &[bool])> {
+        self.0.iter().map(|(column, allowed)| (*column, allowed.as_slice()))
+    }
+
     pub(super) fn matches(&self, code: impl Fn(usize) -> u32) -> bool {
         self.0.iter().all(|(column, allowed)| allowed[code(*column) as usize])
     }

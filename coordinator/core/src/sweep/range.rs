@@ -1,8 +1,9 @@
 //! A range: an axis written by its ends, `{ log = [1e-3, 1.0], n = 7 }`, `{ linear = [0, 1], n = 5 }`
 //! or `{ step = 32, from = 32, to = 128 }`. Computed in f64 by `libm`, so with the same bits
-//! everywhere, and rounded to 6 significant digits; the ends stay as written.
+//! everywhere, and rounded to 6 significant digits, or to as many more as keep fine steps apart; the
+//! ends stay as written.
 
-use super::problem::{Problem, Problems, Spanned};
+use super::problem::{Problem, Problems, Span, Spanned};
 use super::reader::{Item, Table, wrong_type};
 use crate::limits::MAX_AXIS_VALUES;
 
@@ -42,11 +43,17 @@ pub(super) fn read(item: Item, problems: &mut Problems) -> Option<Vec<f64>> {
 type Interpolate = fn(f64, f64, f64) -> f64;
 
 fn linear_value(low: f64, high: f64, share: f64) -> f64 {
-    low + (high - low) * share
+    let length = high - low;
+    if length.is_finite() { low + length * share } else { low * (1.0 - share) + high * share }
 }
 
 fn log_value(low: f64, high: f64, share: f64) -> f64 {
-    low * libm::pow(high / low, share)
+    let ratio = high / low;
+    if ratio.is_finite() {
+        low * libm::pow(ratio, share)
+    } else {
+        libm::pow(low, 1.0 - share) * libm::pow(high, share)
+    }
 }
 
 /// `{ name = [low, high], n = k }`.
@@ -70,12 +77,14 @@ fn between(
         return Some(Err(bad_ends(item, name)));
     }
     let last = n.value - 1;
-    let value = |i: u32| match i {
+    let exact = |i: u32| interpolate(low, high, f64::from(i) / f64::from(last));
+    let exact: Vec<f64> = (0..=last).map(exact).collect();
+    let written = |i: usize, x: f64| match i {
         0 => low,
-        i if i == last => high,
-        i => round(interpolate(low, high, f64::from(i) / f64::from(last))),
+        i if i == last as usize => high,
+        _ => x,
     };
-    Some(Ok((0..n.value).map(value).collect()))
+    Some(rounded(&exact, written).ok_or_else(|| too_fine(&table.span)))
 }
 
 fn bad_ends(item: Item, name: &str) -> Problem {
@@ -101,26 +110,59 @@ fn steps(step: Spanned<f64>, from: Spanned<f64>, to: Spanned<f64>) -> Result<Vec
     // A thousandth of a step forgives the rounding of decimal fractions.
     let n_steps = libm::floor((high - low) / step.value + 1e-3);
     if n_steps >= MAX_AXIS_VALUES as f64 {
+        let n = if n_steps < 1e15 { format!("{}", n_steps + 1.0) } else { "far more".into() };
         return Err(Problem::at(
             step.span,
             "the range has too many values",
-            format!("{} values, the limit is {MAX_AXIS_VALUES}", n_steps + 1.0),
+            format!("{n} values, the limit is {MAX_AXIS_VALUES}"),
         ));
     }
-    let value = |i: u32| {
-        let x = round(low + f64::from(i) * step.value);
-        match i {
-            0 => low,
-            _ if (x - high) / step.value > -1e-3 => high,
-            _ => x,
-        }
+    let exact: Vec<f64> = (0..=n_steps as u32).map(|i| low + f64::from(i) * step.value).collect();
+    let written = |i: usize, x: f64| match i {
+        0 => low,
+        _ if (x - high) / step.value > -1e-3 => high,
+        _ => x,
     };
-    Ok((0..=n_steps as u32).map(value).collect())
+    rounded(&exact, written).ok_or_else(|| too_fine(&step.span))
 }
 
-/// To 6 significant digits, the way a person would write the number.
-fn round(x: f64) -> f64 {
-    format!("{x:.5e}").parse::<f64>().expect("a formatted number parses") + 0.0
+fn too_fine(span: &Span) -> Problem {
+    let label = "expected values that a number of 17 digits tells apart";
+    let problem = Problem::at(span.clone(), "the range has too fine steps", label);
+    problem.help("take fewer values, or ends that lie further apart")
+}
+
+/// Significant digits of a range's values, and the most that f64 needs.
+const N_DIGITS: usize = 6;
+const MAX_DIGITS: usize = 17;
+
+/// Where more digits are needed, of a step this share may be rounded away.
+const MAX_ROUNDED: f64 = 1e-3;
+
+/// Ascending values as a person would write them: with the fewest digits, from 6 on, that keep them
+/// apart; `written` puts in the ends of the file. `None` if all digits do not.
+fn rounded(exact: &[f64], written: impl Fn(usize, f64) -> f64) -> Option<Vec<f64>> {
+    (N_DIGITS..=MAX_DIGITS).find_map(|n_digits| {
+        let value = |(i, &x): (usize, &f64)| written(i, round(x, n_digits));
+        let values: Vec<f64> = exact.iter().enumerate().map(value).collect();
+        keeps_apart(exact, &values, n_digits).then_some(values)
+    })
+}
+
+fn keeps_apart(exact: &[f64], values: &[f64], n_digits: usize) -> bool {
+    let is_close = |i: usize| {
+        let step = exact[i] - exact[i - 1];
+        n_digits == N_DIGITS
+            || n_digits == MAX_DIGITS
+            || (values[i] - exact[i]).abs() <= MAX_ROUNDED * step
+    };
+    (1..values.len()).all(|i| values[i - 1] < values[i] && is_close(i))
+}
+
+/// To this many significant digits, the way a person would write the number.
+fn round(x: f64, n_digits: usize) -> f64 {
+    let text = format!("{x:.*e}", n_digits - 1);
+    text.parse::<f64>().expect("a formatted number parses") + 0.0
 }
 
 #[cfg(test)]
@@ -161,6 +203,37 @@ mod tests {
     }
 
     #[test]
+    fn fine_steps_keep_as_many_digits_as_they_need() {
+        assert_eq!(
+            values("{ linear = [0.1, 0.1000003], n = 4 }").unwrap(),
+            [0.1, 0.1000001, 0.1000002, 0.1000003]
+        );
+        assert_eq!(
+            values("{ step = 1e-9, from = 0.5, to = 0.500000002 }").unwrap(),
+            [0.5, 0.500000001, 0.500000002]
+        );
+        let thirds = values("{ linear = [0.9999999, 1.0], n = 4 }").unwrap();
+        assert_eq!(thirds, [0.9999999, 0.99999993333, 0.99999996667, 1.0]);
+        let fine = values("{ log = [1.0, 1.0001], n = 10000 }").unwrap();
+        assert!(fine.windows(2).all(|pair| pair[0] < pair[1]));
+        for (i, x) in (0..).zip(&fine) {
+            let exact = libm::pow(1.0001, f64::from(i) / 9999.0);
+            assert!((x - exact).abs() <= 1.1e-11, "{x} for {exact}");
+        }
+        // Six digits keep these apart, so that their trials stay the same.
+        let kept = values("{ linear = [0.123456, 0.123459], n = 3 }").unwrap();
+        assert_eq!(kept, [0.123456, 0.123457, 0.123459]);
+    }
+
+    #[test]
+    fn huge_and_tiny_ends_are_ends() {
+        let huge = values("{ log = [1e-300, 1e300], n = 7 }").unwrap();
+        assert_eq!(huge, [1e-300, 1e-200, 1e-100, 1.0, 1e100, 1e200, 1e300]);
+        assert_eq!(values("{ linear = [-1e308, 1e308], n = 3 }").unwrap(), [-1e308, 0.0, 1e308]);
+        assert_eq!(values("{ log = [5e-324, 1e-323], n = 2 }").unwrap(), [5e-324, 1e-323]);
+    }
+
+    #[test]
     fn impossible_ranges_are_refused() {
         for (range, label) in [
             ("{ log = [0.0, 1.0], n = 3 }", "both above 0"),
@@ -176,6 +249,9 @@ mod tests {
             ("{ step = 0, from = 0, to = 1 }", "above 0"),
             ("{ step = nan, from = 0, to = 1 }", "above 0"),
             ("{ step = 1, from = 1, to = 1 }", "above `from`"),
+            ("{ step = 1, from = 0, to = 1e300 }", "far more values, the limit is 10000"),
+            ("{ log = [5e-324, 1e-323], n = 3 }", "a number of 17 digits tells apart"),
+            ("{ linear = [1.0, 1.0000000000000002], n = 3 }", "17 digits"),
             ("{ lin = [0, 1], n = 2 }", "not a key of a range"),
         ] {
             let found = values(range).unwrap_err();

@@ -4,6 +4,7 @@
 use std::ops::RangeInclusive;
 
 use toml::de::{DeArray, DeInteger, DeTable, DeValue};
+use trainer::OptimizerKind;
 
 use super::problem::{Problem, Problems, Span, Spanned, did_you_mean, suggest};
 
@@ -126,7 +127,7 @@ impl<'a> Table<'a> {
                         format!("unknown key `{name}`"),
                         format!("not a key of {}", self.title),
                     )
-                    .help(did_you_mean(name, known, "known keys")),
+                    .help(what_was_meant(name, known)),
                 );
             }
         }
@@ -223,6 +224,16 @@ impl<'a> Table<'a> {
             problem.span = None;
         }
         problems.push(problem);
+    }
+}
+
+fn what_was_meant(name: &str, known: &[&str]) -> String {
+    match OptimizerKind::from_name(&name.to_lowercase()) {
+        Some(kind) => {
+            let name = kind.name();
+            format!("`{name}` is an optimizer: write `optimizer = [\"{name}\"]` in [[grid]]")
+        }
+        None => did_you_mean(name, known, "known keys"),
     }
 }
 

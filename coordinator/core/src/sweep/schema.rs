@@ -9,7 +9,7 @@ use super::domain::{Domain, domain, names};
 use super::file::{Cell, Compare, Metric, SCALE_NAMES};
 use super::grid;
 use super::parse::{MAX_NAME_BYTES, MODEL_KEYS, SEEDS_KEYS};
-use super::plan::DEFAULT_N_VALID;
+use super::split::MAX_DEFAULT_N_VALID;
 use crate::limits::{MAX_AXIS_VALUES, MAX_TRIALS};
 
 pub fn schema() -> Json {
@@ -94,8 +94,8 @@ fn dataset() -> Json {
             ("name", string("An embedded data set, such as \"mnist\".")),
             ("format", json!({ "enum": ["idx"], "description": "The format of the files at `path`." })),
             ("path", string("The folder of the four IDX files, relative to the sweep file.")),
-            ("train", n_rows(&format!("Rows that train: the first of the training file. Default: all but the last {DEFAULT_N_VALID}."))),
-            ("valid", n_rows("Rows after them that validate. Default: the rest.")),
+            ("train", n_rows("Rows that train: the first of the training file. Default: all that do not validate.")),
+            ("valid", n_rows(&format!("Rows after them that validate. Default: the rest, or without `train` a fifth of the rows, {MAX_DEFAULT_N_VALID} at most."))),
             ("scale", words("unit: inputs from 0 to 1. standard: mean 0 and deviation 1 over the training rows.", &SCALE_NAMES)),
         ],
     )

@@ -13,7 +13,11 @@ const MAX_FAILED: usize = 20;
 
 pub(crate) fn write(page: &mut Page, sweep: &Sweep<'_>) {
     page.heading(2, "8. Experiment notes");
-    page.block(&[data(sweep), budget(sweep), outcomes(sweep)].join("\n"));
+    let warnings = sweep.input.data.warnings.iter();
+    let warnings = warnings.map(|text| format!("- **Warning:** {}.", escape(text)));
+    let lines = [data(sweep)].into_iter().chain(warnings);
+    let lines: Vec<String> = lines.chain([budget(sweep), outcomes(sweep)]).collect();
+    page.block(&lines.join("\n"));
     if !sweep.input.notes_on_copies.is_empty() {
         let notes =
             sweep.input.notes_on_copies.iter().map(|note| format!("- Dropped: {}", escape(note)));

@@ -1,106 +1,201 @@
-//! IDX files: two zero bytes, the element type (8 = u8, 11 = i16, 12 = i32), the rank, the dimensions
-//! as big-endian u32, then the elements, big-endian. Images are u8; labels may be any of these.
+//! IDX files: two zero bytes, the element type (8 = u8, 9 = i8, 11 = i16, 12 = i32, 13 = f32,
+//! 14 = f64), the rank, the dimensions as big-endian u32, then the elements, big-endian. Pixels of
+//! any type are read if they are bytes in another dress: whole numbers from 0 to 255, or for floats
+//! 255ths from 0 to 1. Labels are whole numbers of any type but floats.
 
 use super::{DataError, MAX_CLASSES, Samples};
 
 const RANK_MAX: u8 = 4;
+
+/// Columns of QMNIST's label files, whose first one is the class.
+const QMNIST_COLUMNS: u32 = 8;
 
 /// One image and one label file that belong together; the dimensions are those of one image.
 pub(super) fn samples(
     (images_name, images): (&'static str, &[u8]),
     (labels_name, labels): (&'static str, &[u8]),
 ) -> Result<(Vec<u32>, Samples), DataError> {
-    let (image_dims, inputs, image_type) = parse(images_name, images)?;
+    let (image_dims, pixels, image_type) = parse(images_name, images)?;
     let (label_dims, labels, label_type) = parse(labels_name, labels)?;
     let at = |file, problem| Err(DataError::File { file, problem });
     let [n_images, dims @ ..] = &image_dims[..] else { unreachable!("a rank is at least 1") };
-    if image_type != Type::U8 {
-        return at(images_name, "expected images of bytes (00 00 08 and the rank)".into());
-    }
     if dims.is_empty() {
         return at(images_name, "expected rank 2 to 4, got 1 (a label file?)".into());
     }
-    let [n_labels] = label_dims[..] else {
-        return at(labels_name, format!("expected rank 1, got {} (images?)", label_dims.len()));
+    let (n_labels, n_columns) = match label_dims[..] {
+        [n] => (n, 1),
+        [n, columns @ (1 | QMNIST_COLUMNS)] if label_type.is_whole() => (n, columns),
+        [_, columns] => {
+            let problem = format!(
+                "expected one label a row, or the {QMNIST_COLUMNS} columns of QMNIST, got {columns} columns"
+            );
+            return at(labels_name, problem);
+        }
+        _ => {
+            return at(labels_name, format!("expected rank 1, got {} (images?)", label_dims.len()));
+        }
     };
     if *n_images != n_labels {
         let problem = format!("expected {n_images} labels as in {images_name}, got {n_labels}");
         return at(labels_name, problem);
     }
-    let labels = label_type.labels(labels).map_err(|(row, label)| DataError::File {
-        file: labels_name,
-        problem: format!("expected labels from 0 to {}, got {label} in row {row}", MAX_CLASSES - 1),
+    let inputs = image_type.pixels(pixels).map_err(|problem| {
+        let file = images_name;
+        DataError::Pixels { file, problem }
     })?;
-    Ok((dims.to_vec(), Samples { inputs: inputs.to_vec(), labels }))
+    if !label_type.is_whole() {
+        return at(labels_name, "expected whole numbers as labels, got floats".into());
+    }
+    let labels = label_type.labels(labels, n_columns as usize).map_err(|(row, label)| {
+        let file = labels_name;
+        let largest = MAX_CLASSES - 1;
+        let problem = format!("expected labels from 0 to {largest}, got {label} in row {row}");
+        DataError::File { file, problem }
+    })?;
+    Ok((dims.to_vec(), Samples { inputs, labels }))
 }
 
 /// Of the elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Type {
     U8,
+    I8,
     I16,
     I32,
+    F32,
+    F64,
 }
 
 impl Type {
     fn of(code: u8) -> Option<Self> {
         Some(match code {
             8 => Self::U8,
+            9 => Self::I8,
             11 => Self::I16,
             12 => Self::I32,
+            13 => Self::F32,
+            14 => Self::F64,
             _ => return None,
         })
     }
 
     fn n_bytes(self) -> usize {
         match self {
-            Self::U8 => 1,
+            Self::U8 | Self::I8 => 1,
             Self::I16 => 2,
-            Self::I32 => 4,
+            Self::I32 | Self::F32 => 4,
+            Self::F64 => 8,
         }
     }
 
-    /// The elements as labels, or the first that is none, with its row.
-    fn labels(self, bytes: &[u8]) -> Result<Vec<u16>, (usize, i64)> {
-        let value = |b: &[u8]| match *b {
-            [a] => i64::from(a),
-            [a, b] => i16::from_be_bytes([a, b]).into(),
-            [a, b, c, d] => i32::from_be_bytes([a, b, c, d]).into(),
-            _ => unreachable!("elements have 1, 2 or 4 bytes"),
+    fn is_whole(self) -> bool {
+        !matches!(self, Self::F32 | Self::F64)
+    }
+
+    /// One element, exactly.
+    fn value(self, bytes: &[u8]) -> f64 {
+        let b = |i: usize| bytes[i];
+        match self {
+            Self::U8 => b(0).into(),
+            Self::I8 => i8::from_be_bytes([b(0)]).into(),
+            Self::I16 => i16::from_be_bytes([b(0), b(1)]).into(),
+            Self::I32 => i32::from_be_bytes([b(0), b(1), b(2), b(3)]).into(),
+            Self::F32 => f32::from_be_bytes([b(0), b(1), b(2), b(3)]).into(),
+            Self::F64 => f64::from_be_bytes(std::array::from_fn(b)),
+        }
+    }
+
+    /// The elements as the bytes that they stand for, or why they stand for none.
+    fn pixels(self, bytes: &[u8]) -> Result<Vec<u8>, String> {
+        if self == Self::U8 {
+            return Ok(bytes.to_vec());
+        }
+        let values = || bytes.chunks_exact(self.n_bytes()).map(|element| self.value(element));
+        if let Some(x) = values().find(|x| !x.is_finite()) {
+            return Err(format!("expected finite pixels, got {x}"));
+        }
+        let low = values().fold(f64::INFINITY, |low, x| if x < low { x } else { low });
+        let high = values().fold(f64::NEG_INFINITY, |high, x| if x > high { x } else { high });
+        let unit = if self.is_whole() || high > 1.0 { 1.0 } else { 255.0 };
+        let pixel = |x: f64| {
+            let byte = (unit * x).round();
+            let is_byte = (0.0..=255.0).contains(&byte);
+            // Of f32, 255ths have an error of 1e-5 at the most.
+            (is_byte && (unit * x - byte).abs() <= (unit - 1.0) * 1e-6).then_some(byte as u8)
         };
-        let values = bytes.chunks_exact(self.n_bytes()).map(value).enumerate();
-        let label = |(row, value)| match u16::try_from(value) {
-            Ok(label) if usize::from(label) < MAX_CLASSES => Ok(label),
-            _ => Err((row, value)),
+        values().map(pixel).collect::<Option<Vec<u8>>>().ok_or_else(|| {
+            let [low, high] = [low, high].map(|x| self.shown(x));
+            format!(
+                "its pixels, from {low} to {high}, are not bytes: expected whole numbers from 0 to 255, or floats k/255 from 0 to 1"
+            )
+        })
+    }
+
+    /// As a person would write it.
+    fn shown(self, x: f64) -> String {
+        if self == Self::F32 { (x as f32).to_string() } else { x.to_string() }
+    }
+
+    /// The first column as labels, or the first that is none, with its row.
+    fn labels(self, bytes: &[u8], n_columns: usize) -> Result<Vec<u16>, (usize, f64)> {
+        let rows = bytes.chunks_exact(self.n_bytes() * n_columns);
+        let label = |(row, element)| {
+            let value = self.value(element);
+            let is_label = (0.0..MAX_CLASSES as f64).contains(&value);
+            if is_label { Ok(value as u16) } else { Err((row, value)) }
         };
-        values.map(label).collect()
+        rows.enumerate().map(label).collect()
     }
 }
 
-fn parse<'a>(file: &'static str, bytes: &'a [u8]) -> Result<(Vec<u32>, &'a [u8], Type), DataError> {
-    let at = |problem| DataError::File { file, problem };
+/// What the header of an IDX file says, as far as its first bytes are there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdxHeader {
+    pub dims: Vec<u32>,
+    /// Of the whole file, the header included; `None` beyond u64.
+    pub n_bytes: Option<u64>,
+}
+
+/// The longest header: magic and four dimensions.
+pub const MAX_IDX_HEADER_BYTES: usize = 4 + 4 * RANK_MAX as usize;
+
+/// Reads the header of an IDX file from its first `MAX_IDX_HEADER_BYTES` bytes, or all if it is
+/// shorter.
+pub fn idx_header(bytes: &[u8]) -> Result<IdxHeader, String> {
+    header(bytes).map(|(header, ..)| header)
+}
+
+fn header(bytes: &[u8]) -> Result<(IdxHeader, Type, &[u8]), String> {
     let (element_type, rank, rest) = match bytes {
         [0, 0, code, rank @ 1..=RANK_MAX, rest @ ..] => (Type::of(*code), rank, rest),
         _ => (None, &0, bytes),
     };
     let Some(element_type) = element_type else {
         let start = &bytes[..bytes.len().min(4)];
-        return Err(at(format!(
-            "expected an unpacked IDX file of bytes (it starts with 00 00 08 and the rank), got {start:02x?}"
-        )));
+        return Err(format!(
+            "expected an IDX file (it starts with 00 00, the type of its elements such as 08 for bytes, and the rank), got {start:02x?}"
+        ));
     };
     let n_dim_bytes = usize::from(*rank) * 4;
     let Some((dim_bytes, elements)) = rest.split_at_checked(n_dim_bytes) else {
-        return Err(at(format!("ends within its header of {} bytes", 4 + n_dim_bytes)));
+        return Err(format!("ends within its header of {} bytes", 4 + n_dim_bytes));
     };
     let dims: Vec<u32> =
         dim_bytes.chunks_exact(4).map(|b| u32::from_be_bytes([b[0], b[1], b[2], b[3]])).collect();
-    let expected = dims.iter().try_fold(1_u64, |n, &dim| n.checked_mul(dim.into()));
-    let n_bytes = element_type.n_bytes();
-    let expected = expected.and_then(|n| n.checked_mul(n_bytes as u64));
-    if expected != Some(elements.len() as u64) {
+    let n_elements = dims.iter().try_fold(1_u64, |n, &dim| n.checked_mul(dim.into()));
+    let n_bytes = n_elements
+        .and_then(|n| n.checked_mul(element_type.n_bytes() as u64))
+        .and_then(|n| n.checked_add(4 + n_dim_bytes as u64));
+    Ok((IdxHeader { dims, n_bytes }, element_type, elements))
+}
+
+fn parse<'a>(file: &'static str, bytes: &'a [u8]) -> Result<(Vec<u32>, &'a [u8], Type), DataError> {
+    let at = |problem| DataError::File { file, problem };
+    let (IdxHeader { dims, n_bytes }, element_type, elements) = header(bytes).map_err(at)?;
+    if n_bytes != Some(bytes.len() as u64) {
         return Err(at(format!(
-            "expected {dims:?} elements of {n_bytes} bytes after the header, got {} bytes",
+            "expected {dims:?} elements of {} bytes after the header, got {} bytes",
+            element_type.n_bytes(),
             elements.len()
         )));
     }

@@ -4,12 +4,15 @@
 mod blob;
 mod idx;
 mod prepared;
+#[cfg(test)]
+mod properties;
 
 use std::ops::Range;
 
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
+pub use idx::{IdxHeader, MAX_IDX_HEADER_BYTES, idx_header};
 pub(crate) use prepared::{Part, Values};
 pub use prepared::{PreparedData, Scale, Split};
 
@@ -22,6 +25,11 @@ pub const MAX_CLASSES: usize = 1000;
 pub enum DataError {
     #[error("{file}: {problem}")]
     File { file: &'static str, problem: String },
+    #[error("train labels: expected at least two classes, but every label is {label}")]
+    OneClass { label: u16 },
+    /// Images whose pixels are no bytes.
+    #[error("{file}: {problem}")]
+    Pixels { file: &'static str, problem: String },
     #[error("data set blob: {0}")]
     Blob(String),
     #[error("split of {n_train} + {n_valid} samples: {problem}")]
@@ -48,7 +56,8 @@ pub struct Dataset {
 
 impl Dataset {
     /// Reads four unpacked IDX files (<http://yann.lecun.com/exdb/mnist/>). The classes are the
-    /// largest label + 1 (2 to 1000), the inputs the product of the image's dimensions.
+    /// largest label + 1 (2 to 1000), the inputs the product of the image's dimensions. Labels that
+    /// begin with 1, as EMNIST's letters do, stay as they are: class 0 then never occurs.
     pub fn from_idx(
         train_images: &[u8],
         train_labels: &[u8],
@@ -63,6 +72,11 @@ impl Dataset {
             let problem =
                 format!("expected images of {dims:?} as in train images, got {test_dims:?}");
             return Err(DataError::File { file: "test images", problem });
+        }
+        if let [first, rest @ ..] = &train.labels[..]
+            && rest.iter().all(|label| label == first)
+        {
+            return Err(DataError::OneClass { label: *first });
         }
         Self::checked(dims, train, test)
     }
@@ -134,6 +148,21 @@ impl Dataset {
 
     pub fn n_classes(&self) -> usize {
         self.n_classes
+    }
+
+    /// Of the rows of the train file, in their order.
+    pub fn train_labels(&self) -> &[u16] {
+        &self.train.labels
+    }
+
+    pub fn test_labels(&self) -> &[u16] {
+        &self.test.labels
+    }
+
+    /// Share of the training inputs that are not zero, from 0 to 1.
+    pub fn nonzero_share(&self) -> f64 {
+        let inputs = &self.train.inputs;
+        inputs.iter().filter(|input| **input != 0).count() as f64 / inputs.len() as f64
     }
 
     /// Share (0 to 1) of the most frequent label among these rows of the train file: what always
@@ -212,6 +241,48 @@ mod tests {
         assert!(
             Dataset::from_idx(&shorts([0, 1]), &shorts([0, 1]), &images, &shorts([0, 1])).is_err()
         );
+    }
+
+    #[test]
+    fn labels_of_qmnist_are_the_first_of_eight_columns() {
+        let images = idx_images(&[2, 1, 1], &[1, 2]);
+        let row = |class: i32| [class, 9, 9, 9, 9, 9, 9, 9].map(i32::to_be_bytes).concat();
+        let columns = [&[0, 0, 12, 2, 0, 0, 0, 2, 0, 0, 0, 8][..], &row(1), &row(0)].concat();
+        let narrow = idx_images(&[2], &[1, 0]);
+        let read = |labels: &[u8]| Dataset::from_idx(&images, labels, &images, &narrow);
+        assert_eq!(read(&columns).unwrap(), read(&narrow).unwrap());
+        let error = read(&idx_images(&[2, 3], &[0; 6])).unwrap_err().to_string();
+        assert!(error.contains("the 8 columns of QMNIST, got 3"), "{error}");
+    }
+
+    #[test]
+    fn labels_that_begin_with_1_leave_class_0_empty() {
+        let images = idx_images(&[3, 1, 1], &[1, 2, 3]);
+        let labels = idx_images(&[3], &[1, 26, 2]);
+        let set = Dataset::from_idx(&images, &labels, &images, &labels).unwrap();
+        assert_eq!((set.n_classes(), set.train_labels()), (27, &[1, 26, 2][..]));
+        let alike = idx_images(&[3], &[5, 5, 5]);
+        let error = Dataset::from_idx(&images, &alike, &images, &labels).unwrap_err().to_string();
+        assert_eq!(error, "train labels: expected at least two classes, but every label is 5");
+    }
+
+    #[test]
+    fn floats_are_read_if_they_are_bytes_and_refused_otherwise() {
+        let labels = idx_images(&[2], &[0, 1]);
+        let floats = |pixels: [f32; 2]| {
+            let bytes = pixels.map(f32::to_be_bytes).concat();
+            [&[0, 0, 13, 2, 0, 0, 0, 2, 0, 0, 0, 1][..], &bytes].concat()
+        };
+        let read = |pixels| {
+            let images = floats(pixels);
+            Dataset::from_idx(&images, &labels, &images, &labels)
+        };
+        assert_eq!(read([0.0, 1.0]).unwrap().train.inputs, [0, 255]);
+        assert_eq!(read([128.0 / 255.0, 1.0 / 255.0]).unwrap().train.inputs, [128, 1]);
+        assert_eq!(read([0.0, 254.0]).unwrap().train.inputs, [0, 254]);
+        for bad in [[-1.0, 1.0], [0.5, 0.25], [0.5, 3.0], [0.0, 256.0], [f32::NAN, 0.0]] {
+            assert!(matches!(read(bad), Err(DataError::Pixels { .. })), "{bad:?}");
+        }
     }
 
     #[test]

@@ -46,6 +46,7 @@ fn axes_are_crossed_and_points_come_in_the_order_of_the_tables() {
 fn numbers_are_sorted_by_value_and_layers_one_by_one() {
     let source = base_with("learning_rate", "learning_rate = [2, 0.05, 10, 0.5]");
     let source = source.replace("depth = [1, 2]", "hidden = [[64, 8], [128], [64], [8, 8]]");
+    let source = source.replace("widths = [256, 128, 64]\n", "");
     let plan = planned(&source.replace("\"sgd\", ", ""));
     let rows = rows(&plan, &["learning_rate", "hidden"]);
     assert_eq!(&rows[..4], ["0.05 8-8", "0.05 64", "0.05 64-8", "0.05 128"]);
@@ -134,7 +135,7 @@ fn zipped_axes_go_in_step() {
 
 #[test]
 fn exclusions_leave_out_points_that_have_all_their_values() {
-    let exclude = "[[grid.exclude]]\noptimizer = \"sgd\"\ndepth = [2, 3]\n[[grid.exclude]]\nlearning_rate = 0.1\nhidden = [256]";
+    let exclude = "[[grid.exclude]]\noptimizer = \"sgd\"\ndepth = [2]\n[[grid.exclude]]\nlearning_rate = 0.1\nhidden = [256]";
     let plan = planned(&base_and(exclude));
     assert_eq!(
         rows(&plan, &["optimizer", "learning_rate", "depth"]),
@@ -155,14 +156,17 @@ fn an_exclusion_sees_defaults_but_not_keys_that_the_point_does_not_use() {
 fn fixed_values_hold_for_all_trials_until_an_axis_overrides_them() {
     let source =
         base_with("epochs", "epochs = 3\nlearning_rate = 0.7\nhidden = [8]\ndropout = 0.2");
-    let plan = planned(&source.replace("depth = [1, 2]", ""));
+    let by_hidden = source.replace("depth = [1, 2]", "").replace("widths = [256, 128, 64]\n", "");
+    let plan = planned(&by_hidden);
     let config = plan.config(0);
     assert_eq!((config.epochs, config.dropout, config.hidden), (3, 0.2, vec![8]));
     assert_eq!(plan.points.len(), 4);
     assert_eq!(plan.config(0).learning_rate, 0.01);
+    assert_eq!(plan.dropped(), ["learning_rate of [train]: every grid has an axis of it"]);
     let plan = planned(&source.replace("learning_rate = [0.01, 0.1]\n", ""));
     assert!(rows(&plan, &["learning_rate"]).iter().all(|row| row == "0.7"));
     assert_eq!(plan.config(1).hidden, [256, 128], "the axis depth overrides hidden");
+    assert_eq!(plan.overridden, ["hidden"]);
 }
 
 #[test]
@@ -188,6 +192,15 @@ fn a_split_fills_in_what_the_file_leaves_open() {
     assert_eq!(split("train = 40_000"), (40_000, 20_000));
     assert_eq!(split("valid = 5_000"), (55_000, 5_000));
     assert_eq!(split("train = 100\nvalid = 50"), (100, 50));
+    let of_rows = |n_train_rows| {
+        let facts = DatasetFacts { n_train_rows, ..mnist() };
+        let plan = super::plan(&parse(BASE).unwrap(), &facts).unwrap();
+        (plan.split.n_train, plan.split.n_valid)
+    };
+    assert_eq!(of_rows(12_000), (9_600, 2_400), "a fifth");
+    assert_eq!(of_rows(49_999), (40_000, 9_999));
+    assert_eq!(of_rows(124_800), (114_800, 10_000), "10,000 at most");
+    assert_eq!(of_rows(41), (33, 8));
 }
 
 #[test]
@@ -218,6 +231,7 @@ fn an_axis_that_one_side_does_not_use_matches_any_value() {
 #[test]
 fn a_hypothesis_about_depth_matches_layers_named_as_hidden() {
     let source = base_with("depth", "hidden = [[8], [16], [8, 8]]");
+    let source = source.replace("widths = [256, 128, 64]\n", "");
     let claim = "[[hypothesis]]\nclaim = \"d\"\nbetter = { depth = 2 }\nthan = { depth = 1 }\ncompare = \"matched\"";
     let plan = planned(&format!("{source}{claim}\n"));
     let matched = plan.sides(&plan.hypotheses[0]).matched;

@@ -4,11 +4,14 @@ mod confirm;
 mod expansion;
 mod grid_refusals;
 mod identity;
+mod mutations;
 mod properties;
 mod refusals;
 mod schema;
+mod sizes;
+mod unused;
 
-use super::{DatasetFacts, Plan, Problem, parse, plan};
+use super::{DatasetFacts, Plan, Problem, parse, plan, plan_recorded};
 
 /// A small sweep that tests change line by line: 2 x 2 x 1 x 2 points.
 const BASE: &str = r#"name = "base"

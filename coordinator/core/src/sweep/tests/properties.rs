@@ -29,12 +29,18 @@ fn ids(source: &str) -> Vec<TrialId> {
     planned(source).trials.iter().map(|trial| trial.id).collect()
 }
 
-/// Each axis with some of its values, never none, in any order.
+/// Each axis with some of its values, never none, in any order. The optimizer `momentum` is always
+/// among them, because the axis of its name would be refused without it.
 fn axes() -> impl Strategy<Value = Vec<(&'static str, Vec<&'static str>)>> {
     let axis = |(name, values): (&'static str, &'static [&'static str])| {
-        proptest::sample::subsequence(values, 1..=values.len())
-            .prop_shuffle()
-            .prop_map(move |values| (name, values))
+        proptest::sample::subsequence(values, 1..=values.len()).prop_shuffle().prop_map(
+            move |mut values| {
+                if name == "optimizer" && !values.contains(&"\"momentum\"") {
+                    values.push("\"momentum\"");
+                }
+                (name, values)
+            },
+        )
     };
     AXES.map(axis).to_vec()
 }

@@ -220,13 +220,13 @@ fn model_and_fixed_hyperparameters() {
 }
 
 #[test]
-fn the_default_split_needs_enough_rows() {
+fn the_default_split_needs_two_rows() {
     let source = BASE;
-    let facts = DatasetFacts { n_train_rows: 600, ..mnist() };
+    let facts = DatasetFacts { n_train_rows: 1, ..mnist() };
     let problems = plan(&parse(source).unwrap(), &facts).unwrap_err();
     assert_eq!(
         render(source, &problems),
-        "3:8 the data set is too small to validate on 10000 rows | its training file has 600 rows | set `train` and `valid` under [dataset]"
+        "3:8 the data set is too small to train and to validate | its training file has 1 row | at least one row must train and one must validate"
     );
 }
 

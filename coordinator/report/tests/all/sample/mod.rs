@@ -77,6 +77,7 @@ fn data() -> DataFacts {
         n_inputs: 784,
         n_classes: 10,
         largest_valid_class_share: 0.1135,
+        warnings: Vec::new(),
         scale: "unit".into(),
     }
 }
