@@ -27,6 +27,7 @@ mod rpc;
 mod run;
 mod store;
 pub mod terminal;
+mod troubles;
 mod values;
 mod verbs;
 mod verify;

@@ -7,10 +7,11 @@ use std::{
 };
 
 use coordinator_core::{
-    event::{Notice, Record, Timing},
+    event::{Notice, Record, Remedy, Timing},
     lease::TrialIndex,
     machine::Core,
     sweep::Plan,
+    time::Millis,
     worker::{HeldLease, Worker},
 };
 use trainer::{Ending, TrialResult};
@@ -18,6 +19,7 @@ use trainer::{Ending, TrialResult};
 use crate::{
     progress::{Best, EndedTrial, Eta, Progress, RunningTrial, Snapshot, WorkerLoad, say},
     store::Recorded,
+    troubles::Troubles,
     values::label,
 };
 
@@ -42,6 +44,7 @@ pub struct Monitor {
     worker_command: String,
     lonely_since: Option<Instant>,
     was_told_lonely: bool,
+    troubles: Troubles,
 }
 
 impl std::fmt::Debug for Monitor {
@@ -66,6 +69,7 @@ impl Monitor {
             best: None,
             n_diverged: 0,
             cost_left: 0.0,
+            troubles: Troubles::new(&state),
             state,
             worker_command,
             lonely_since: None,
@@ -182,6 +186,19 @@ impl Monitor {
                 "conflict: two workers trained {} and got other bits; a machine or a build is broken (the first result stays)",
                 self.label(*trial)
             )),
+            Notice::TakenOver { worker, trial, remedy, trained_ms, silent_ms } => {
+                let what = match remedy {
+                    Remedy::Speculate => "a second attempt begins in an idle slot",
+                    Remedy::TakeBack => "it is taken back for an idle slot",
+                };
+                tracing::warn!(
+                    worker,
+                    trial = self.label(*trial),
+                    trained_s = trained_ms / 1000,
+                    silent_s = silent_ms / 1000,
+                    "a trial does not get on; {what}"
+                );
+            }
             Notice::WorkerHeldBack { name, ms } => {
                 let pause_s = ms / 1000;
                 tracing::warn!(
@@ -216,12 +233,21 @@ impl Monitor {
     }
 
     /// Paints, unless it was painted just now.
-    pub fn refresh(&mut self, core: &Core) {
+    pub fn refresh(&mut self, core: &Core, now: Millis) {
         if self.progress.is_due() {
+            self.watch_troubles(core, now);
             let snapshot = self.snapshot(core);
             self.progress.update(&snapshot);
         }
         self.watch_loneliness(core);
+    }
+
+    fn watch_troubles(&mut self, core: &Core, now: Millis) {
+        let plan = self.plan.clone();
+        let label = |trial| trial_label(&plan, trial);
+        for trouble in self.troubles.look(core, now, label, &self.worker_command) {
+            self.progress.trouble(&trouble);
+        }
     }
 
     fn watch_loneliness(&mut self, core: &Core) {
@@ -264,6 +290,7 @@ impl Monitor {
                 .take(MAX_RUNNING_SHOWN)
                 .map(|held| self.running_trial(held))
                 .collect(),
+            troubles: self.troubles.seen().to_vec(),
         }
     }
 
@@ -295,6 +322,7 @@ impl Monitor {
 
     /// Takes the bars away.
     pub fn finish(self) {
+        self.troubles.finish();
         self.progress.finish();
     }
 }

@@ -23,6 +23,7 @@ use crate::{
     faults, files,
     hex::hex,
     off_thread::off_thread,
+    troubles::{Kind, Troubles},
 };
 
 /// A transfer that is silent for this long is given up and resumed later.
@@ -69,16 +70,20 @@ impl Datasets {
         self,
         spec: DataSpec,
         channel: Channel,
+        troubles: Troubles,
     ) -> Result<Arc<PreparedData>, DataError> {
         let mut backoff = Backoff::new();
         loop {
             match self.try_prepare(&spec, channel.clone()).await {
-                Ok(prepared) => return Ok(Arc::new(prepared)),
+                Ok(prepared) => {
+                    troubles.is_over(Kind::DataSet);
+                    return Ok(Arc::new(prepared));
+                }
                 Err(DataTrouble::Never(error)) => return Err(error),
                 Err(DataTrouble::Later(text)) => {
-                    if backoff.n_failures() == 0 {
-                        warn!("the data set is not here yet, trying on: {text}");
-                    }
+                    let folder = self.folder.display();
+                    let text = format!("the data set is not in {folder} yet; retrying: {text}");
+                    troubles.note(Kind::DataSet, &text);
                     time::sleep(backoff.failed(random())).await;
                 }
             }

@@ -24,6 +24,7 @@ mod slot;
 mod spool;
 mod supply;
 mod transfer;
+mod troubles;
 
 pub use cpu::usable_cores;
 pub use run::{CHECKPOINT_EVERY, Config, Ended, main, run, run_to_exit_code};

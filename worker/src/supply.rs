@@ -9,18 +9,20 @@ use crate::{
     convert::DataSpec,
     datasets::Datasets,
     pending::{Pending, completed},
+    troubles::Troubles,
 };
 
 pub(crate) struct Supply {
     datasets: Datasets,
+    troubles: Troubles,
     wanted: Option<DataSpec>,
     on_its_way: Option<Pending<Result<Arc<PreparedData>, DataError>>>,
     ready: Option<Arc<PreparedData>>,
 }
 
 impl Supply {
-    pub(crate) fn new(datasets: Datasets) -> Self {
-        Self { datasets, wanted: None, on_its_way: None, ready: None }
+    pub(crate) fn new(datasets: Datasets, troubles: Troubles) -> Self {
+        Self { datasets, troubles, wanted: None, on_its_way: None, ready: None }
     }
 
     /// Sees to it that this data becomes ready; `channel` is where it comes from if the cache
@@ -30,7 +32,9 @@ impl Supply {
             return;
         }
         self.ready = None;
-        self.on_its_way = Some(Box::pin(self.datasets.clone().prepare(spec.clone(), channel())));
+        let (datasets, troubles) = (self.datasets.clone(), self.troubles.clone());
+        let prepared = datasets.prepare(spec.clone(), channel(), troubles);
+        self.on_its_way = Some(Box::pin(prepared));
         self.wanted = Some(spec);
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use coordinator_core::{
     checkpoints::Checkpoint,
-    event::{self, Finished, Grant, Join, Order, Running, Sync, Verdict, WorkerFacts},
+    event::{self, Finished, Grant, Join, Order, Running, Sync, Trouble, Verdict, WorkerFacts},
     lease::{Lease, SessionId, TrialIndex, WorkerId},
     sweep::TrialId,
 };
@@ -117,6 +117,8 @@ pub(super) fn sync(request: proto::SyncRequest, roster: &Roster) -> Result<Sync,
             started: wire.started,
             n_epochs_done: wire.n_epochs_done,
             valid_accuracy: wire.valid_accuracy,
+            trained_ms: wire.trained_ms,
+            silent_ms: wire.silent_ms,
         })
     });
     Ok(Sync {
@@ -129,7 +131,13 @@ pub(super) fn sync(request: proto::SyncRequest, roster: &Roster) -> Result<Sync,
         running: running.collect(),
         finished: request.finished.into_iter().filter_map(|wire| finished(wire, roster)).collect(),
         released: request.released.iter().filter_map(|wire| lease(wire, roster)).collect(),
+        troubles: request.troubles.iter().take(proto::MAX_TROUBLES).map(trouble).collect(),
     })
+}
+
+fn trouble(wire: &proto::Trouble) -> Trouble {
+    let text = clean_line(&wire.text, proto::MAX_TROUBLE_BYTES);
+    Trouble { text, for_ms: wire.for_ms }
 }
 
 pub(super) fn sync_reply(

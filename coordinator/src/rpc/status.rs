@@ -27,6 +27,8 @@ pub(super) enum RpcError {
     Slow,
     #[error("the coordinator is busy; try again soon")]
     Busy,
+    #[error("the coordinator has {0} workers and takes no more until one has ended")]
+    Full(usize),
     #[error("the coordinator is ending")]
     Ending,
 }
@@ -51,7 +53,7 @@ impl From<RpcError> for Status {
             RpcError::UnknownCheckpoint => Self::not_found(text),
             RpcError::Disk(_) => Self::aborted(text),
             RpcError::Slow => Self::deadline_exceeded(text),
-            RpcError::Busy => Self::resource_exhausted(text),
+            RpcError::Busy | RpcError::Full(_) => Self::resource_exhausted(text),
             RpcError::Ending => Self::unavailable(text),
         }
     }
