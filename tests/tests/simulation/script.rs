@@ -1,7 +1,7 @@
 //! What the simulated trials come to: a pure function of their ids, and so the table that a plain
 //! loop over them would give.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use trainer::{Ending, EpochRecord, TrialResult, Work};
 use worker::parts::Scripted;
@@ -17,6 +17,7 @@ pub fn scripted(trial_id: &[u8; 32], attempt: u32) -> Scripted {
     Scripted {
         n_epochs: n_epochs(trial_id),
         epoch: Duration::from_millis(200 + 2 * u64::from(length)),
+        hangs: Arc::default(),
         result: if fails { Err("out of luck".into()) } else { Ok(result(trial_id)) },
     }
 }
