@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tokio::time::Instant;
 use tonic::transport::Channel;
 use trainer::{DataError, PreparedData};
 
@@ -16,13 +17,21 @@ pub(crate) struct Supply {
     datasets: Datasets,
     troubles: Troubles,
     wanted: Option<DataSpec>,
+    wanted_since: Instant,
     on_its_way: Option<Pending<Result<Arc<PreparedData>, DataError>>>,
     ready: Option<Arc<PreparedData>>,
 }
 
 impl Supply {
     pub(crate) fn new(datasets: Datasets, troubles: Troubles) -> Self {
-        Self { datasets, troubles, wanted: None, on_its_way: None, ready: None }
+        Self {
+            datasets,
+            troubles,
+            wanted: None,
+            wanted_since: Instant::now(),
+            on_its_way: None,
+            ready: None,
+        }
     }
 
     /// Sees to it that this data becomes ready; `channel` is where it comes from if the cache
@@ -36,6 +45,13 @@ impl Supply {
         let prepared = datasets.prepare(spec.clone(), channel(), troubles);
         self.on_its_way = Some(Box::pin(prepared));
         self.wanted = Some(spec);
+        self.wanted_since = Instant::now();
+    }
+
+    /// Since when the data is wanted; `None` if it is there or nobody wants it.
+    pub(crate) fn waiting_since(&self) -> Option<Instant> {
+        let waits = self.wanted.is_some() && self.ready.is_none();
+        waits.then_some(self.wanted_since)
     }
 
     pub(crate) fn ready(&self) -> Option<&Arc<PreparedData>> {

@@ -18,7 +18,10 @@ const SAID_EVERY: Duration = Duration::from_secs(60);
 pub(crate) enum Kind {
     /// Nobody answers, so nobody is told.
     Coordinator,
+    /// It cannot be had, or what was tried was in vain.
     DataSet,
+    /// It takes long, and nothing went wrong that is known of.
+    Supply,
     Spool,
     Slots,
 }
@@ -72,6 +75,10 @@ impl Troubles {
         if lasted >= SAID_EVERY {
             info!("over after {}: {}", span(lasted), trouble.text);
         }
+    }
+
+    pub(crate) fn has(&self, kind: Kind) -> bool {
+        self.lock().contains_key(&kind)
     }
 
     /// What a Sync tells.

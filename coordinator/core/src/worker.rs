@@ -102,6 +102,11 @@ impl HeldLease {
         has_begun
     }
 
+    /// What was not seen of it was not its doing.
+    pub(crate) fn renew(&mut self, now: Millis) {
+        self.progressed = now;
+    }
+
     /// Its worker tells how long its slot has trained and been silent.
     pub fn is_told(&self) -> bool {
         self.trained_ms.is_some()

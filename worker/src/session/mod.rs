@@ -187,7 +187,7 @@ impl Session {
             return;
         }
         self.store();
-        self.watch_slots();
+        self.watch();
         let wants_work = self.supply.ready().is_some() && !self.spool.is_full();
         let state_id = self.agent.state_id().unwrap_or_default();
         let offer = || self.spool.offer(&state_id, proto::MAX_FINISHED_BYTES);

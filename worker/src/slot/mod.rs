@@ -72,6 +72,10 @@ pub(crate) struct Shared {
     pub(crate) n_busy: AtomicU32,
 }
 
+/// Between two looks at a slot no more than this counts as silence: a process that was stopped and
+/// goes on has not been silent.
+const LONGEST_UNSEEN: Duration = Duration::from_secs(6);
+
 /// At their end slots come to rest within a few steps; one that hangs is left behind after this long.
 const REST_WITHIN: Duration = Duration::from_secs(5);
 const LOOK_EVERY: Duration = Duration::from_millis(5);
@@ -94,9 +98,10 @@ struct Current {
     job: Job,
     wishes: Arc<Wishes>,
     began: Instant,
-    /// The pulse at the last look, and when it was first seen to be that.
+    /// The pulse at the last look, when that was, and for how long it has been the same.
     pulse: u64,
-    moved: Instant,
+    looked: Instant,
+    silent: Duration,
 }
 
 /// Sets to work on a task.
@@ -142,7 +147,8 @@ impl Slots {
             wishes: wishes.clone(),
             began: now,
             pulse: 0,
-            moved: now,
+            looked: now,
+            silent: Duration::ZERO,
         });
         let begin = slot.begin.as_mut().expect("taken by drop alone");
         begin(task, wishes);
@@ -198,11 +204,12 @@ impl Slots {
         let busy = self.slots.iter_mut().filter_map(|slot| slot.current.as_mut());
         let standing = |current: &mut Current| {
             let pulse = current.wishes.pulse.load(Ordering::Relaxed);
-            if pulse != current.pulse {
-                (current.pulse, current.moved) = (pulse, now);
-            }
+            let unseen = now.duration_since(current.looked).min(LONGEST_UNSEEN);
+            let has_moved = pulse != current.pulse;
+            current.silent = if has_moved { Duration::ZERO } else { current.silent + unseen };
+            (current.pulse, current.looked) = (pulse, now);
             let trained = now.duration_since(current.began);
-            (current.job, Standing { trained, silent: now.duration_since(current.moved) })
+            (current.job, Standing { trained, silent: current.silent })
         };
         busy.map(standing).collect()
     }

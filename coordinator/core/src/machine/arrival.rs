@@ -81,7 +81,10 @@ impl Core {
         let deadline = now + self.config.lease_ttl_ms;
         let ids: Vec<WorkerId> = self.fleet.iter().map(|(id, _)| *id).collect();
         for id in ids {
-            self.fleet.change(id, |worker| worker.deadline = deadline);
+            self.fleet.change(id, |worker| {
+                worker.deadline = deadline;
+                worker.leases.values_mut().for_each(|held| held.renew(now));
+            });
         }
     }
 

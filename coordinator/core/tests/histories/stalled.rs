@@ -72,6 +72,23 @@ fn an_idle_slot_takes_over_what_hangs_beside_it() {
     seconds_to_the_end(&mut world, &[1], BOUND_S);
 }
 
+/// Confirm trials follow the grid once it is done, though a slot still hangs.
+#[test]
+fn trials_that_follow_do_not_wait_for_what_hangs() {
+    let mut world = world(N_TRIALS, 0, 0, None);
+    warm_up(&mut world);
+    world.agent(1).hang();
+    for _ in 0..BOUND_S {
+        world.now = world.now + 1_000;
+        world.sync(1, true);
+        world.agent(1).finish(End::Well);
+        world.sync(1, true);
+        world.follow();
+    }
+    assert!(world.core.is_finished(), "{:?}", world.core.counts());
+    assert!(world.core.counts().n_completed > N_TRIALS);
+}
+
 #[test]
 fn the_first_trial_may_hang_before_any_pace_is_known() {
     for helper in [1, 2] {

@@ -143,6 +143,7 @@ impl World {
         let lease_ttl_ms = 2 * TTL_MS;
         let rules = Rules { lease_ttl_ms, crash_limit: 3, max_failed: None, n_queue_max: 3, facts };
         let mut world = Self::of(rules);
+        world.agent(1).tells = true;
         if is_late {
             world.join(1);
         }
