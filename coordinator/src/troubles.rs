@@ -173,7 +173,7 @@ mod tests {
         assert_eq!(told_in(state.path()), []);
         let trouble = Trouble { worker: "w".into(), text: "its disk is full".into(), for_s: 187 };
         troubles.keep(std::slice::from_ref(&trouble));
-        assert_eq!(told_in(state.path()), [trouble.clone()]);
+        assert_eq!(told_in(state.path()), std::slice::from_ref(&trouble));
         assert_eq!(trouble.line(), "worker w: its disk is full (for 3m07s now)");
         fs::write(state.path().join(FILE), "[{").unwrap();
         assert_eq!(told_in(state.path()), [], "half a file is none");

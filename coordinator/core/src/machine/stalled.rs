@@ -120,7 +120,7 @@ impl Core {
         }
         let trial = held.open.lease.trial;
         let expected_s = self.pace.expected_s(self.cost(trial))?;
-        let slow_s = expected_s + (SLOW_SHARE * expected_s).max(SLOW_S);
+        let slow_s = expected_s + longer(SLOW_SHARE * expected_s, SLOW_S);
         let trained_s = held.trained_ms(now) as f64 / 1e3;
         (slow_s * self.patience(trial) <= trained_s).then_some(Trouble::Slow)
     }
@@ -132,9 +132,9 @@ impl Core {
         let trial = held.open.lease.trial;
         let expected_s = self.pace.expected_s(self.cost(trial));
         let stalled_s = match (expected_s, held.is_told()) {
-            (Some(s), true) => (STALLED_SHARE * s).max(STALLED_S),
+            (Some(s), true) => longer(STALLED_SHARE * s, STALLED_S),
             (None, true) => STALLED_UNKNOWN_S,
-            (s, false) => (STALLED_UNTOLD_FACTOR * s.unwrap_or(0.0)).max(STALLED_UNTOLD_S),
+            (s, false) => longer(STALLED_UNTOLD_FACTOR * s.unwrap_or(0.0), STALLED_UNTOLD_S),
         };
         stalled_s * self.patience(trial) <= held.silent_ms(now) as f64 / 1e3
     }
@@ -142,7 +142,7 @@ impl Core {
     /// By how much longer a trial is waited for than at first.
     fn patience(&self, trial: TrialIndex) -> f64 {
         let n_doublings = self.n_stalls(trial).saturating_sub(PATIENT_AFTER);
-        f64::from(n_doublings.min(30)).exp2()
+        f64::from(1_u32 << n_doublings.min(30))
     }
 
     pub(super) fn n_stalls(&self, trial: TrialIndex) -> u32 {
@@ -200,4 +200,9 @@ impl Core {
         }
         self.take_back_ignored(now, out);
     }
+}
+
+/// Of two times that are numbers.
+fn longer(a_s: f64, b_s: f64) -> f64 {
+    if a_s > b_s { a_s } else { b_s }
 }
