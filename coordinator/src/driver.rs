@@ -99,10 +99,10 @@ impl Driver {
             let mut out = Vec::new();
             self.wake(&mut calls, &mut out);
             self.take_all(post, &mut calls, &mut out);
-            self.monitor.refresh(&self.core);
+            self.monitor.refresh(&self.core, self.clock.now());
             self.carry_out(out, &mut calls).await?;
         };
-        self.monitor.refresh(&self.core);
+        self.monitor.refresh(&self.core, self.clock.now());
         self.monitor.finish();
         Ok(ended)
     }
@@ -119,6 +119,7 @@ impl Driver {
         let n_before = self.core.trials().len();
         self.monitor.grown(plan.clone(), &recorded);
         self.roster.send_replace(Arc::new(Roster::new(plan)));
+        self.core.remember_closed(&recorded.ledger.closed);
         self.core.add_trials(&recorded.ledger.trials[n_before..], &facts[n_before..]);
         self.carry_out(actions, calls).await
     }

@@ -32,6 +32,7 @@ mod store;
 pub mod terminal;
 #[cfg(test)]
 mod testing;
+mod troubles;
 mod values;
 mod verbs;
 mod verify;

@@ -253,7 +253,9 @@ impl Keeper {
             Ok(status) => status,
             Err(_) => {
                 child.start_kill()?;
-                child.wait().await
+                // One whose file system does not answer cannot even be killed.
+                let gone = tokio::time::timeout(END_TIMEOUT, child.wait()).await;
+                gone.unwrap_or_else(|_| Err(io::Error::other("it hangs and cannot be killed")))
             }
         }
     }

@@ -8,10 +8,11 @@ use std::{
 };
 
 use coordinator_core::{
-    event::{Notice, Record, Timing},
+    event::{Notice, Record, Remedy, Timing},
     lease::TrialIndex,
     machine::Core,
     sweep::Plan,
+    time::Millis,
     worker::{HeldLease, Worker},
 };
 use trainer::{Ending, TrialResult};
@@ -20,6 +21,7 @@ use crate::{
     progress::{Best, EndedTrial, Eta, Progress, RunningTrial, Snapshot, WorkerLoad, say},
     repeats::Repeats,
     store::Recorded,
+    troubles::Troubles,
     values::label,
 };
 
@@ -49,6 +51,7 @@ pub struct Monitor {
     was_told_lonely: bool,
     repeats: Arc<Repeats>,
     conflicts_told: BTreeSet<TrialIndex>,
+    troubles: Troubles,
 }
 
 impl std::fmt::Debug for Monitor {
@@ -73,6 +76,7 @@ impl Monitor {
             best: None,
             n_diverged: 0,
             cost_left: 0.0,
+            troubles: Troubles::new(&state),
             state,
             worker_command,
             lonely_since: None,
@@ -200,6 +204,19 @@ impl Monitor {
                     format!("rejected an outcome of worker {name}: attempt {attempt} at trial {id} was not granted in term {term} with this nonce"),
                 );
             }
+            Notice::TakenOver { worker, trial, remedy, trained_ms, silent_ms } => {
+                let what = match remedy {
+                    Remedy::Speculate => "a second attempt begins in an idle slot",
+                    Remedy::TakeBack => "it is taken back for an idle slot",
+                };
+                tracing::warn!(
+                    worker,
+                    trial = self.label(*trial),
+                    trained_s = trained_ms / 1000,
+                    silent_s = silent_ms / 1000,
+                    "a trial does not get on; {what}"
+                );
+            }
             Notice::WorkerHeldBack { name, ms } => {
                 let pause_s = ms / 1000;
                 tracing::warn!(
@@ -252,13 +269,22 @@ impl Monitor {
     }
 
     /// Paints, unless it was painted just now.
-    pub fn refresh(&mut self, core: &Core) {
+    pub fn refresh(&mut self, core: &Core, now: Millis) {
         if self.progress.is_due() {
+            self.watch_troubles(core, now);
             let snapshot = self.snapshot(core);
             self.progress.update(&snapshot);
         }
         self.watch_loneliness(core);
         self.repeats.refresh();
+    }
+
+    fn watch_troubles(&mut self, core: &Core, now: Millis) {
+        let plan = self.plan.clone();
+        let label = |trial| trial_label(&plan, trial);
+        for trouble in self.troubles.look(core, now, label, &self.worker_command) {
+            self.progress.trouble(&trouble);
+        }
     }
 
     fn watch_loneliness(&mut self, core: &Core) {
@@ -301,6 +327,7 @@ impl Monitor {
                 .take(MAX_RUNNING_SHOWN)
                 .map(|held| self.running_trial(held))
                 .collect(),
+            troubles: self.troubles.seen().to_vec(),
         }
     }
 
@@ -333,6 +360,7 @@ impl Monitor {
     /// Takes the bars away.
     pub fn finish(self) {
         self.repeats.finish();
+        self.troubles.finish();
         self.progress.finish();
     }
 }

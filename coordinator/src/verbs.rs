@@ -3,7 +3,7 @@
 
 use std::{
     io::{self, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
     time::Duration,
 };
@@ -20,6 +20,7 @@ use crate::{
     publish::publish,
     store::{Reader, StateFolder, TrialState, database_in},
     terminal::{self, Status, WorkerSeen},
+    troubles::{Trouble, told_in},
     values::label,
 };
 
@@ -85,6 +86,14 @@ pub fn local_worker(arguments: cli::LocalWorker) -> ExitCode {
     })
 }
 
+/// Told by a coordinator that runs; what one that was killed has left behind is history.
+fn troubles(state: &Path) -> Vec<String> {
+    if !StateFolder::is_in_use(state) {
+        return Vec::new();
+    }
+    told_in(state).iter().map(Trouble::line).collect()
+}
+
 pub fn status(arguments: &cli::ReportFolder) -> anyhow::Result<()> {
     let state = state_of(arguments)?;
     let reader = Reader::open(&database_in(&state))?;
@@ -96,6 +105,7 @@ pub fn status(arguments: &cli::ReportFolder) -> anyhow::Result<()> {
     let mut status = Status {
         name: plan.name.clone(),
         is_running: StateFolder::is_in_use(&state),
+        troubles: troubles(&state),
         state,
         n_trials: plan.trials.len(),
         n_running: usize::try_from(counts.n_running)?,

@@ -32,5 +32,9 @@ pub const CHUNK_BYTES: usize = 256 * 1024;
 /// Largest checkpoint that is published; larger ones stay on their worker's machine.
 pub const MAX_CHECKPOINT_BYTES: u64 = 256 * 1024 * 1024;
 
+/// Troubles of one Sync that are told to people, and the longest text of one.
+pub const MAX_TROUBLES: usize = 8;
+pub const MAX_TROUBLE_BYTES: usize = 500;
+
 /// Grants that a worker holds beyond its slots, at the most.
 pub const MAX_QUEUE_PLACES: u32 = 256;

@@ -14,6 +14,8 @@ mod failures;
 mod full_disk;
 #[path = "end_to_end/hostile.rs"]
 mod hostile;
+#[path = "end_to_end/hung.rs"]
+mod hung;
 #[path = "end_to_end/kills.rs"]
 mod kills;
 #[path = "end_to_end/live.rs"]

@@ -21,9 +21,10 @@ impl Backoff {
         Self { limit: LONGEST_BEFORE_JOIN, n_failures: 0 }
     }
 
-    /// A worker that waits longer than half a lease may lose the lease by waiting alone.
+    /// A worker that waits longer than half a lease may lose the lease by waiting alone. No
+    /// coordinator makes it call without a pause.
     pub(crate) fn set_lease_ttl(&mut self, ttl: Duration) {
-        self.limit = (ttl / 2).min(LONGEST);
+        self.limit = (ttl / 2).clamp(FIRST, LONGEST);
     }
 
     pub(crate) fn n_failures(&self) -> u32 {
@@ -66,6 +67,14 @@ mod tests {
         assert_eq!(waits, [200, 400, 800, 1000, 1000]);
         backoff.succeeded();
         assert_eq!(backoff.failed(0.5), Duration::from_millis(100));
+    }
+
+    #[test]
+    fn a_lease_without_a_length_leaves_a_pause() {
+        let mut backoff = Backoff::new();
+        backoff.set_lease_ttl(Duration::ZERO);
+        assert_eq!(backoff.failed(1.0), FIRST);
+        assert_eq!(backoff.failed(1.0), FIRST);
     }
 
     #[test]

@@ -29,6 +29,7 @@ use crate::{
     link::{Artifacts, explain},
     locks::{Lock, Mode},
     off_thread::off_thread,
+    troubles::{Kind, Troubles},
     upkeep::{Upkeep, inventory::fetch_lock},
 };
 
@@ -113,6 +114,7 @@ impl Datasets {
         self,
         spec: DataSpec,
         artifacts: Artifacts,
+        troubles: Troubles,
     ) -> Result<Prepared, DataRefusal> {
         let max_bytes = self.upkeep.limits().max_dataset_bytes;
         if spec.n_bytes > max_bytes {
@@ -120,10 +122,12 @@ impl Datasets {
         }
         let mut backoff = Backoff::new();
         let mut n_wrong = 0;
-        let (began, mut told) = (Instant::now(), None::<Instant>);
         loop {
             let trouble = match self.try_prepare(&spec, artifacts.clone()).await {
-                Ok(prepared) => return Ok(prepared),
+                Ok(prepared) => {
+                    troubles.is_over(Kind::DataSet);
+                    return Ok(prepared);
+                }
                 Err(DataTrouble::Never(error)) => return Err(error.into()),
                 Err(trouble) => trouble,
             };
@@ -131,11 +135,9 @@ impl Datasets {
             if n_wrong >= MAX_WRONG {
                 return Err(DataRefusal::Wrong);
             }
-            if told.is_none_or(|told| told.elapsed() >= TELL_EVERY) {
-                told = Some(Instant::now());
-                let seconds = began.elapsed().as_secs();
-                warn!("no data set yet after {seconds} s; retrying: {trouble}");
-            }
+            let folder = self.folder.display();
+            let text = format!("the data set is not in {folder} yet; retrying: {trouble}");
+            troubles.note(Kind::DataSet, &text);
             time::sleep(backoff.failed(random())).await;
         }
     }

@@ -1,9 +1,9 @@
 //! Faults for tests, in builds with the feature `faults` alone: `SWEEP_FAULT` then lists, between
-//! commas, points with the hit at which the process is killed (`worker.spool.written:2`), and
-//! planted bugs that it is to have (`bug.spool_not_synced`). Other builds have none of this.
+//! commas, points with the hit at which the process is killed (`worker.spool.written:2`), places
+//! with the hit at which a thread hangs for ever (`hang.worker.slot:1`), and planted bugs that it is to have (`bug.spool_not_synced`). Other builds have none of this.
 
 #[cfg(feature = "faults")]
-pub use self::on::{planted, point, synced, written};
+pub use self::on::{hang, planted, point, synced, written};
 
 #[cfg(feature = "faults")]
 mod on;
@@ -56,6 +56,13 @@ pub const POINTS: [&str; 43] = [
     "coordinator.report.moved",
 ];
 
+/// Every place where a thread can hang.
+#[cfg(feature = "faults")]
+pub const HANGS: [&str; 1] = [
+    // A slot that has begun a trial, as one whose disk does not answer.
+    "hang.worker.slot",
+];
+
 /// Every bug that can be planted in a program; those of the core are its own.
 #[cfg(feature = "faults")]
 pub const BUGS: [&str; 8] = [
@@ -88,6 +95,11 @@ pub const NETWORK_BUGS: [&str; 1] = [
 #[cfg(not(feature = "faults"))]
 #[inline(always)]
 pub fn point(_name: &str) {}
+
+/// Hangs this thread for ever if it is told to hang here.
+#[cfg(not(feature = "faults"))]
+#[inline(always)]
+pub fn hang(_name: &str) {}
 
 /// Whether this process is to have a bug.
 #[cfg(not(feature = "faults"))]

@@ -102,8 +102,14 @@ mod tests {
         println!("{n_epochs} epochs: {n_bytes} bytes, {} an epoch", n_bytes / n_epochs as usize);
         // Beside it a call names what every slot and every place of the queue holds.
         let lease = finished.lease.clone();
-        let running =
-            proto::Running { lease, n_epochs_done: u32::MAX, valid_accuracy: 0.1, started: true };
+        let running = proto::Running {
+            lease,
+            n_epochs_done: u32::MAX,
+            valid_accuracy: 0.1,
+            started: true,
+            trained_ms: Some(u64::MAX),
+            silent_ms: u64::MAX,
+        };
         let n_running = 1024 + proto::MAX_QUEUE_PLACES as usize;
         let call = proto::SyncRequest {
             running: vec![running; n_running],

@@ -30,6 +30,7 @@ mod slot;
 mod spool;
 mod supply;
 mod transfer;
+mod troubles;
 mod upkeep;
 
 pub use cpu::usable_cores;

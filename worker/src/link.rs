@@ -38,19 +38,25 @@ pub(crate) enum CallError {
     /// Calling again would not help.
     #[error("{0}")]
     Refused(String),
-    /// The coordinator is not there, or not able to answer now.
+    /// The coordinator is not there, or does not answer in time.
     #[error("{0}")]
     Unanswered(String),
+    /// A coordinator is there and can not do it now, for the reason that it gives.
+    #[error("{0}")]
+    Busy(String),
 }
 
 impl From<Status> for CallError {
     fn from(status: Status) -> Self {
         let text = explain(&status);
+        // What a server said has no cause on this side.
+        let was_said = std::error::Error::source(&status).is_none();
         match status.code() {
             Code::Unauthenticated
             | Code::PermissionDenied
             | Code::FailedPrecondition
             | Code::InvalidArgument => Self::Refused(text),
+            Code::ResourceExhausted | Code::Unavailable if was_said => Self::Busy(text),
             _ => Self::Unanswered(text),
         }
     }
@@ -218,5 +224,15 @@ mod tests {
             assert!(text.starts_with("full [2J ERROR forged   x"), "{text}");
             assert_eq!(text.len(), MAX_TEXT_BYTES);
         }
+    }
+
+    #[test]
+    fn a_coordinator_that_is_there_and_busy_is_not_missing() {
+        let full = CallError::from(Status::resource_exhausted("10000 workers are here"));
+        assert!(matches!(full, CallError::Busy(_)));
+        let mut gone = Status::unavailable("");
+        gone.set_source(std::sync::Arc::new(std::io::Error::other("connection refused")));
+        let gone = CallError::from(gone);
+        assert!(matches!(&gone, CallError::Unanswered(text) if text == "connection refused"));
     }
 }

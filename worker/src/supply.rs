@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tokio::time::Instant;
 use trainer::PreparedData;
 
 use crate::{
@@ -9,18 +10,28 @@ use crate::{
     datasets::{DataRefusal, Datasets, Prepared},
     link::Artifacts,
     pending::{Pending, completed},
+    troubles::Troubles,
 };
 
 pub(crate) struct Supply {
     datasets: Datasets,
+    troubles: Troubles,
     wanted: Option<DataSpec>,
+    wanted_since: Instant,
     on_its_way: Option<Pending<Result<Prepared, DataRefusal>>>,
     ready: Option<Prepared>,
 }
 
 impl Supply {
-    pub(crate) fn new(datasets: Datasets) -> Self {
-        Self { datasets, wanted: None, on_its_way: None, ready: None }
+    pub(crate) fn new(datasets: Datasets, troubles: Troubles) -> Self {
+        Self {
+            datasets,
+            troubles,
+            wanted: None,
+            wanted_since: Instant::now(),
+            on_its_way: None,
+            ready: None,
+        }
     }
 
     /// Starts preparing this data unless it is ready or in flight; `artifacts` is where it comes from
@@ -30,8 +41,17 @@ impl Supply {
             return;
         }
         self.ready = None;
-        self.on_its_way = Some(Box::pin(self.datasets.clone().prepare(spec.clone(), artifacts())));
+        let (datasets, troubles) = (self.datasets.clone(), self.troubles.clone());
+        let prepared = datasets.prepare(spec.clone(), artifacts(), troubles);
+        self.on_its_way = Some(Box::pin(prepared));
         self.wanted = Some(spec);
+        self.wanted_since = Instant::now();
+    }
+
+    /// Since when the data is wanted; `None` if it is there or nobody wants it.
+    pub(crate) fn waiting_since(&self) -> Option<Instant> {
+        let waits = self.wanted.is_some() && self.ready.is_none();
+        waits.then_some(self.wanted_since)
     }
 
     pub(crate) fn ready(&self) -> Option<&Arc<PreparedData>> {

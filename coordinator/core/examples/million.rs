@@ -154,6 +154,8 @@ impl Dispatch {
             started: in_slots(place),
             n_epochs_done: 0,
             valid_accuracy: 0.0,
+            trained_ms: Some(0),
+            silent_ms: 0,
         });
         let n_held = worker.held.len();
         let n_ahead = n_held.saturating_sub(N_SLOTS as usize);
@@ -167,6 +169,7 @@ impl Dispatch {
             running: running.collect(),
             finished,
             released: Vec::new(),
+            troubles: Vec::new(),
         };
         let reply = match self.apply(Event::Sync { call: Call(0), sync }) {
             Reply::Synced(reply) => reply,

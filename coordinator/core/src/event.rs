@@ -96,6 +96,16 @@ pub struct Sync {
     pub running: Vec<Running>,
     pub finished: Vec<Finished>,
     pub released: Vec<Lease>,
+    /// What keeps it from working, for people.
+    pub troubles: Vec<Trouble>,
+}
+
+/// Something that keeps a worker from working, in its own words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    pub text: String,
+    /// How long it has gone on.
+    pub for_ms: u64,
 }
 
 /// A lease that the worker holds and has not finished.
@@ -106,6 +116,11 @@ pub struct Running {
     pub started: bool,
     pub n_epochs_done: u32,
     pub valid_accuracy: f64,
+    /// How long its slot has trained it, without the wait for data; `None` if the worker does not
+    /// tell.
+    pub trained_ms: Option<u64>,
+    /// For how long its slot has not done a step.
+    pub silent_ms: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -237,10 +252,21 @@ pub enum CloseCause {
     CoordinatorEnded,
     /// Another attempt brought the outcome first.
     Superseded,
+    /// Its slot did nothing for so long that another one was to begin anew.
+    Stalled,
     /// The trial had its outcome before, and this attempt's was compared with it.
     Checked,
     /// The trial could not be trained, in the worker's words.
     Failed(String),
+}
+
+/// What is done about an attempt that does not get on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remedy {
+    /// A speculative attempt runs beside it; the first outcome counts.
+    Speculate,
+    /// It is given up, and its trial waits for the idle slot.
+    TakeBack,
 }
 
 #[derive(Clone, Debug)]
@@ -264,6 +290,14 @@ pub enum Notice {
     Rejected {
         name: String,
         lease: Lease,
+    },
+    /// An attempt does not get on, and an idle slot takes its trial over.
+    TakenOver {
+        worker: String,
+        trial: TrialIndex,
+        remedy: Remedy,
+        trained_ms: u64,
+        silent_ms: u64,
     },
     /// Nothing is granted to the worker for a while.
     WorkerHeldBack {

@@ -174,11 +174,7 @@ impl Fleet {
         let trial = report.lease.trial;
         let worker = self.workers.get_mut(&id).expect("the caller found it");
         let held = worker.leases.get_mut(&trial).expect("the caller found it");
-        held.place = Place::Slot;
-        held.n_epochs_done = report.n_epochs_done;
-        held.valid_accuracy = report.valid_accuracy;
-        if held.started.is_none() {
-            held.started = Some(now);
+        if held.take_in(now, report) {
             self.started.insert((now, trial, id));
             self.withdrawn.remove(&(id, trial));
         }
@@ -192,6 +188,11 @@ impl Fleet {
     pub fn withdrawn_of(&self, id: WorkerId) -> impl Iterator<Item = TrialIndex> + '_ {
         let (first, last) = (TrialIndex(0), TrialIndex(u32::MAX));
         self.withdrawn.range((id, first)..=(id, last)).map(|(_, trial)| *trial)
+    }
+
+    /// All of them.
+    pub fn withdrawn(&self) -> impl Iterator<Item = &HeldLease> + '_ {
+        self.withdrawn.iter().map(|(id, trial)| &self.workers[id].leases[trial])
     }
 
     pub fn n_withdrawn(&self) -> usize {

@@ -29,6 +29,23 @@ pub struct Lease {
     pub nonce: u64,
 }
 
+impl Lease {
+    /// A fingerprint of the lease and its holder: what is remembered of an attempt that was closed,
+    /// so that nobody else hands in an outcome in its name.
+    pub fn seal(&self, holder: WorkerId) -> u64 {
+        let halves = u128::from_be_bytes(holder.0);
+        let parts = [self.nonce, self.term, halves as u64, (halves >> 64) as u64];
+        parts.into_iter().fold(0, |seal, part| mix(seal ^ part))
+    }
+}
+
+/// The last step of SplitMix64: each bit of the input changes half of the output's.
+pub(crate) fn mix(mut z: u64) -> u64 {
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
+}
+
 /// The coordinator's side of a lease that is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OpenLease {

@@ -1,6 +1,8 @@
 //! The ledger: what a history of records amounts to. The store computes the same from its tables;
 //! this is the definition that tests hold both the core and the store against.
 
+use std::collections::BTreeMap;
+
 use crate::{
     event::Record,
     lease::{OpenLease, TrialIndex},
@@ -13,11 +15,13 @@ pub struct Ledger {
     pub trials: Vec<Trial>,
     /// Attempts that were granted and not closed, by trial and attempt.
     pub open: Vec<OpenLease>,
+    /// The seals of attempts that were closed, with or without an outcome.
+    pub closed: BTreeMap<(TrialIndex, u32), u64>,
 }
 
 impl Ledger {
     pub fn empty(n_trials: usize) -> Self {
-        Self { trials: vec![Trial::default(); n_trials], open: Vec::new() }
+        Self { trials: vec![Trial::default(); n_trials], open: Vec::new(), closed: BTreeMap::new() }
     }
 
     pub fn book(&mut self, record: &Record) {
@@ -59,6 +63,9 @@ impl Ledger {
     }
 
     fn close(&mut self, trial: TrialIndex, attempt: u32) {
-        self.open.retain(|o| (o.lease.trial, o.lease.attempt) != (trial, attempt));
+        let is_this = |o: &mut OpenLease| (o.lease.trial, o.lease.attempt) == (trial, attempt);
+        for open in self.open.extract_if(.., is_this) {
+            self.closed.insert((trial, attempt), open.lease.seal(open.worker));
+        }
     }
 }

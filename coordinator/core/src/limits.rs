@@ -21,14 +21,33 @@ pub const MAX_WORKERS: usize = 10_000;
 pub const MAX_PREFETCH: usize = 256;
 pub const MAX_PREFETCH_S: f64 = 2.0;
 
-/// A trial is copied to an idle slot only if it is expected to take this long, and has taken this
-/// many times as long.
-pub const MIN_COPIED_S: f64 = 30.0;
-pub const STRAGGLING_FACTOR: f64 = 1.5;
-/// Slots of all workers for each copy that may run at once; one may run in any case.
+/// A trial is slow once it was trained for this share longer than such trials take, and for this
+/// much longer: an idle slot of another worker then gets a speculative attempt at it.
+pub const SLOW_SHARE: f64 = 0.5;
+pub const SLOW_S: f64 = 15.0;
+/// Slots of all workers for each speculative attempt at a slow trial that may run at once; one may
+/// run in any case. Stalled slots are not counted: whatever runs elsewhere takes their place.
 pub const SLOTS_PER_COPY: usize = 10;
 /// Of the trials that have run longest, how many are looked at.
 pub const MAX_STRAGGLERS_SEEN: usize = 64;
+
+/// A slot is stalled once it has not done a step for this share of what its trial is expected to
+/// take, and for this long;
+pub const STALLED_SHARE: f64 = 0.5;
+pub const STALLED_S: f64 = 10.0;
+/// for this long while nothing is known of how long trials take;
+pub const STALLED_UNKNOWN_S: f64 = 20.0;
+/// and for no less than this, and this many times the whole trial, if its worker tells of epochs
+/// alone.
+pub const STALLED_UNTOLD_S: f64 = 60.0;
+pub const STALLED_UNTOLD_FACTOR: f64 = 2.0;
+/// The first of a trial's attempts may stall without a consequence; each later one gets twice the
+/// time of the one before, so that a trial of very long steps comes to its end.
+pub const PATIENT_AFTER: u32 = 2;
+/// An audit that stalls this often is given up.
+pub const MAX_STALLED_AUDITS: u32 = 2;
+/// A trial that was asked back from a worker's queue is taken back after this long.
+pub const WITHDRAW_PATIENCE_MS: u64 = 60_000;
 
 /// With every worker in quarantine for this long the sweep is given up.
 pub const QUARANTINE_PATIENCE_MS: u64 = 60_000;

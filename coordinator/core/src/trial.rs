@@ -74,7 +74,10 @@ impl Trial {
             }
             CloseCause::Failed(_) => self.n_failures += 1,
             CloseCause::Checked => self.is_checked = true,
-            CloseCause::Released | CloseCause::CoordinatorEnded | CloseCause::Superseded => {}
+            CloseCause::Released
+            | CloseCause::CoordinatorEnded
+            | CloseCause::Superseded
+            | CloseCause::Stalled => {}
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    event::WorkerFacts,
+    event::{Running, Trouble, WorkerFacts},
     health::Health,
     lease::{Lease, OpenLease, SessionId, TrialIndex},
     limits::MAX_PREFETCH,
@@ -26,6 +26,8 @@ pub struct Worker {
     pub pace: Pace,
     /// The answer to its last Sync was `Finished`.
     pub was_told_finished: bool,
+    /// As of its last Sync.
+    pub troubles: Vec<Trouble>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -34,10 +36,16 @@ pub struct HeldLease {
     /// The reply that carried the grant; sent again until the worker has seen it.
     pub granted_in_seq: u64,
     pub place: Place,
+    pub granted: Millis,
     /// When the worker first said that it trains; `None` while the trial waits for a slot there.
     pub started: Option<Millis>,
     pub n_epochs_done: u32,
     pub valid_accuracy: f64,
+    /// As its worker last said; `None` if it does not tell.
+    trained_ms: Option<u64>,
+    silent_ms: u64,
+    /// When an epoch, or the whole, was last seen to begin.
+    progressed: Millis,
 }
 
 /// Where a granted trial is on its worker, as far as the coordinator can know.
@@ -64,9 +72,59 @@ pub struct Load {
 }
 
 impl HeldLease {
-    pub fn new(open: OpenLease, granted_in_seq: u64, place: Place) -> Self {
-        let (started, n_epochs_done, valid_accuracy) = (None, 0, 0.0);
-        Self { open, granted_in_seq, place, started, n_epochs_done, valid_accuracy }
+    pub fn new(open: OpenLease, granted_in_seq: u64, place: Place, granted: Millis) -> Self {
+        Self {
+            open,
+            granted_in_seq,
+            place,
+            granted,
+            started: None,
+            n_epochs_done: 0,
+            valid_accuracy: 0.0,
+            trained_ms: None,
+            silent_ms: 0,
+            progressed: granted,
+        }
+    }
+
+    /// Takes in what its worker says of it. True if it has begun just now.
+    pub(crate) fn take_in(&mut self, now: Millis, report: &Running) -> bool {
+        let has_begun = self.started.is_none();
+        if has_begun || report.n_epochs_done != self.n_epochs_done {
+            self.progressed = now;
+        }
+        self.started.get_or_insert(now);
+        self.place = Place::Slot;
+        self.n_epochs_done = report.n_epochs_done;
+        self.valid_accuracy = report.valid_accuracy;
+        self.trained_ms = report.trained_ms;
+        self.silent_ms = report.silent_ms;
+        has_begun
+    }
+
+    /// What was not seen of it was not its doing.
+    pub(crate) fn renew(&mut self, now: Millis) {
+        self.progressed = now;
+    }
+
+    /// Its worker tells how long its slot has trained and been silent.
+    pub fn is_told(&self) -> bool {
+        self.trained_ms.is_some()
+    }
+
+    /// How long it has been trained: in its worker's words, or since it was first said to run.
+    pub fn trained_ms(&self, now: Millis) -> u64 {
+        let seen_ms = self.started.map_or(0, |started| now.since(started));
+        self.trained_ms.unwrap_or(seen_ms)
+    }
+
+    /// How long its slot has not done a step, in its worker's words, or an epoch.
+    pub fn silent_ms(&self, now: Millis) -> u64 {
+        match (self.started, self.trained_ms) {
+            (None, _) => 0,
+            (Some(_), Some(_)) => self.silent_ms,
+            (Some(_), None) => now.since(self.progressed),
+        }
     }
 }
 
@@ -82,6 +140,7 @@ impl Worker {
             health: Health::default(),
             pace: Pace::default(),
             was_told_finished: false,
+            troubles: Vec::new(),
         }
     }
 

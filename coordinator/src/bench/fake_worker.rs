@@ -210,6 +210,7 @@ impl FakeWorker {
         let running = self.held.iter().map(|held| Running {
             lease: Some(held.lease.clone()),
             started: held.ends_at.is_some(),
+            trained_ms: Some(0),
             ..Running::default()
         });
         let n_held = u32::try_from(self.held.len()).unwrap_or(u32::MAX);

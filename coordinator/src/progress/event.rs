@@ -2,6 +2,7 @@
 
 use super::{EndedTrial, Snapshot};
 use crate::terminal::Summary;
+use crate::troubles::Trouble;
 use serde::Serialize;
 use std::io::Write;
 
@@ -10,6 +11,8 @@ use std::io::Write;
 pub enum Event<'a> {
     Progress(&'a Snapshot),
     Trial(&'a EndedTrial),
+    /// What keeps a worker from working: when it begins, and every minute.
+    Trouble(&'a Trouble),
     /// The last one.
     Finished(&'a Summary),
 }

@@ -50,6 +50,9 @@ pub(super) fn describe(snapshot: &Snapshot) -> String {
         parts.push(best);
     }
     parts.push(workers(snapshot));
+    if let Some(troubles) = troubles(snapshot) {
+        parts.push(troubles);
+    }
     parts.join("; ")
 }
 
@@ -81,6 +84,17 @@ pub(super) fn workers(snapshot: &Snapshot) -> String {
     format!("{n_workers} {noun}, {n_busy} of {n_slots} slots busy")
 }
 
+/// `1 of them in trouble: local-0`; the troubles themselves have lines of their own.
+pub(super) fn troubles(snapshot: &Snapshot) -> Option<String> {
+    let mut names: Vec<&str> = snapshot.troubles.iter().map(|it| it.worker.as_str()).collect();
+    names.dedup();
+    let first = printable(names.first()?);
+    Some(match names.len() {
+        1 => format!("in trouble: {first}"),
+        n => format!("in trouble: {first} and {} more", n - 1),
+    })
+}
+
 pub(super) fn failure(trial: &EndedTrial, cause: &str) -> String {
     let id = trial.trial_id.get(..8).unwrap_or(&trial.trial_id);
     format!("trial {id} failed ({}): {}", printable(&trial.label), printable(cause))
@@ -90,6 +104,7 @@ pub(super) fn failure(trial: &EndedTrial, cause: &str) -> String {
 mod tests {
     use super::super::{Best, WorkerLoad};
     use super::*;
+    use crate::troubles::Trouble;
 
     fn snapshot(n_done: usize) -> Snapshot {
         Snapshot { n_trials: 100, n_done, n_left: 100 - n_done, ..Snapshot::default() }
@@ -108,6 +123,7 @@ mod tests {
             best: Some(Best { valid_accuracy: 0.97812, label: "sgd 0.05 b32 [256,128]".into() }),
             workers: vec![WorkerLoad { name: "local-0".into(), n_busy: 2, n_slots: 2 }],
             running: vec![],
+            troubles: vec![],
         };
         assert_eq!(
             describe(&full),
@@ -115,6 +131,10 @@ mod tests {
              best trial 97.81 % with sgd 0.05 b32 [256,128]; 1 worker, 2 of 2 slots busy"
         );
         assert_eq!(describe(&snapshot(0)), "0 of 100 trials done; 0 running, 100 left; no worker");
+        let trouble = Trouble { worker: "w".into(), text: "its disk is full".into(), for_s: 7 };
+        let troubles = vec![trouble.clone(), Trouble { worker: "x".into(), ..trouble }];
+        let line = describe(&Snapshot { troubles, ..snapshot(0) });
+        assert!(line.ends_with("no worker; in trouble: w and 1 more"), "{line}");
     }
 
     #[test]

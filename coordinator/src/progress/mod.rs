@@ -13,6 +13,7 @@ pub use eta::Eta;
 pub use event::Event;
 
 use crate::cli::Output;
+use crate::troubles::Trouble;
 use bars::Bars;
 use lines::Lines;
 use serde::{Serialize, Serializer};
@@ -48,6 +49,9 @@ pub struct Snapshot {
     pub best: Option<Best>,
     pub workers: Vec<WorkerLoad>,
     pub running: Vec<RunningTrial>,
+    /// What keeps workers from working now.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub troubles: Vec<Trouble>,
 }
 
 /// The best trial so far.
@@ -157,6 +161,14 @@ impl Progress {
                 _ => {}
             }
         }
+    }
+
+    /// Tells of what keeps a worker from working.
+    pub fn trouble(&mut self, trouble: &Trouble) {
+        if matches!(self.view, View::Json(_)) {
+            Event::Trouble(trouble).print();
+        }
+        say(&trouble.line());
     }
 
     /// Takes the bars away.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use coordinator_core::{
     checkpoints::Checkpoint,
-    event::{self, Grant, Join, Order, Running, Sync, Verdict, WorkerFacts},
+    event::{self, Grant, Join, Order, Running, Sync, Trouble, Verdict, WorkerFacts},
     lease::{Lease, SessionId, TrialIndex, WorkerId},
     sweep::TrialId,
     timing::MAX_SLOTS,
@@ -129,6 +129,8 @@ pub(super) fn sync(
             started: wire.started,
             n_epochs_done: wire.n_epochs_done.min(roster.plan.n_epochs(lease.trial.at())),
             valid_accuracy: if is_share { wire.valid_accuracy } else { 0.0 },
+            trained_ms: wire.trained_ms,
+            silent_ms: wire.silent_ms,
         })
     });
     let finished = request.finished.into_iter();
@@ -142,7 +144,13 @@ pub(super) fn sync(
         running: running.collect(),
         finished: finished.filter_map(|wire| results::finished(wire, roster, sweep)).collect(),
         released: request.released.iter().filter_map(|wire| lease(wire, roster)).collect(),
+        troubles: request.troubles.iter().take(proto::MAX_TROUBLES).map(trouble).collect(),
     })
+}
+
+fn trouble(wire: &proto::Trouble) -> Trouble {
+    let text = clean_line(&wire.text, proto::MAX_TROUBLE_BYTES);
+    Trouble { text, for_ms: wire.for_ms }
 }
 
 pub(super) fn sync_reply(

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, atomic::Ordering};
 
-use coordinator_core::event::Reply;
+use coordinator_core::{event::Reply, limits::MAX_WORKERS};
 use proto::{JoinReply, JoinRequest, SyncReply, SyncRequest};
 use tonic::{Request, Response, Status};
 
@@ -29,7 +29,7 @@ impl Session {
                 self.sweep.local_joined.fetch_or(is_local, Ordering::Relaxed);
                 Ok(convert::join_reply(session, &kept, finished, &self.sweep))
             }
-            Reply::TooManyWorkers => Err(RpcError::Busy),
+            Reply::TooManyWorkers => Err(RpcError::Full(MAX_WORKERS)),
             _ => unreachable!("not a Join's answer"),
         }
     }

@@ -32,6 +32,8 @@ pub(super) enum RpcError {
     TooLong(usize),
     #[error("the coordinator is busy; try again soon")]
     Busy,
+    #[error("the coordinator has {0} workers and takes no more until one has ended")]
+    Full(usize),
     #[error("the coordinator is ending")]
     Ending,
 }
@@ -58,7 +60,7 @@ impl From<RpcError> for Status {
             RpcError::UnknownSession => Self::unauthenticated(text),
             RpcError::TooLong(_) => Self::out_of_range(text),
             RpcError::Slow => Self::deadline_exceeded(text),
-            RpcError::Busy => Self::resource_exhausted(text),
+            RpcError::Busy | RpcError::Full(_) => Self::resource_exhausted(text),
             RpcError::Ending => Self::unavailable(text),
         }
     }

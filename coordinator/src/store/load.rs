@@ -81,6 +81,11 @@ fn load_attempts(
             (Some(place), closed) => {
                 let trial = &mut recorded.ledger.trials[place.at()];
                 let attempt = row.get(1)?;
+                let granted = open_lease(row, place)?;
+                if closed.is_some() {
+                    let seal = granted.lease.seal(granted.worker);
+                    recorded.ledger.closed.insert((place, attempt), seal);
+                }
                 if trial.n_attempts < attempt {
                     trial.n_attempts = attempt;
                     trial.last_worker = Some(WorkerId(row.get(4)?));
@@ -88,7 +93,7 @@ fn load_attempts(
                 match closed {
                     None => {
                         trial.status = Status::Leased;
-                        recorded.ledger.open.push(open_lease(row, place)?);
+                        recorded.ledger.open.push(granted);
                     }
                     Some(word) if !row.get::<_, bool>(8)? => book(trial, word),
                     Some(_) => {}

@@ -169,6 +169,7 @@ fn close_words(cause: &CloseCause) -> (&'static str, Option<&str>) {
         CloseCause::Released => ("released", None),
         CloseCause::CoordinatorEnded => ("coordinator_ended", None),
         CloseCause::Superseded => ("superseded", None),
+        CloseCause::Stalled => ("stalled", None),
         CloseCause::Checked => ("checked", None),
         CloseCause::Failed(text) => ("failed", Some(text)),
     }

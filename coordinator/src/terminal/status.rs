@@ -32,6 +32,8 @@ pub struct Status {
     pub workers: Vec<WorkerSeen>,
     /// Trial id and cause.
     pub failures: Vec<(String, String)>,
+    /// What keeps workers from working now, a line each.
+    pub troubles: Vec<String>,
 }
 
 /// A worker that took part.
@@ -145,6 +147,12 @@ impl fmt::Display for Status {
         if !self.workers.is_empty() {
             writeln!(f, "{}", self.workers())?;
         }
+        if !self.troubles.is_empty() {
+            writeln!(f, "\ntroubles")?;
+        }
+        for line in &self.troubles {
+            writeln!(f, " {}", printable(line))?;
+        }
         if self.failures.is_empty() { Ok(()) } else { self.write_failures(f) }
     }
 }
@@ -213,6 +221,13 @@ failed
         let failed = Status { name: "one".into(), n_trials: 1, n_failed: 1, ..Status::default() };
         let text = failed.to_string();
         assert!(text.starts_with("one: 0 of 1 trial done, 1 failed, ended; --retry"), "{text}");
+    }
+
+    #[test]
+    fn what_keeps_workers_from_working_is_told() {
+        let troubles = vec!["worker w: its disk is full (for 2m00s now)".to_owned()];
+        let text = Status { troubles, ..stopped() }.to_string();
+        assert!(text.contains("\ntroubles\n worker w: its disk is full"), "{text}");
     }
 
     #[test]

@@ -9,6 +9,9 @@ pub const HEALED: Duration = Duration::from_secs(25);
 
 const MAX_FAULTS: u32 = 12;
 
+/// Slots that hang.
+const MAX_HANGS: u32 = 4;
+
 /// Whom a fault hits: a worker by its place, the coordinator, or all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Victim {
@@ -25,6 +28,8 @@ pub enum Kind {
     Drain,
     /// Disks do nothing until the fault's end.
     DiskStall,
+    /// A slot of the worker does nothing any more, until its process ends.
+    Hang,
     /// Nothing passes between the worker, or every worker, and the coordinator.
     Partition,
     /// Nothing passes to the coordinator.
@@ -47,7 +52,8 @@ pub struct Fault {
     pub latency: Duration,
 }
 
-/// One in ten seeds has none.
+/// One in ten seeds has none, and one in three has slots that hang, though never all: on the first
+/// worker none does.
 pub fn draw(random: &mut StdRng, n_workers: usize) -> Vec<Fault> {
     let n_faults = if random.random_ratio(1, 10) { 0 } else { random.random_range(1..=MAX_FAULTS) };
     let mut faults: Vec<Fault> = Vec::new();
@@ -60,7 +66,17 @@ pub fn draw(random: &mut StdRng, n_workers: usize) -> Vec<Fault> {
             faults.push(fault);
         }
     }
+    if n_faults > 0 && random.random_ratio(1, 3) {
+        faults
+            .extend((0..random.random_range(1..=MAX_HANGS)).map(|_| draw_hang(random, n_workers)));
+    }
     faults
+}
+
+fn draw_hang(random: &mut StdRng, n_workers: usize) -> Fault {
+    let begins = Duration::from_millis(random.random_range(0..20_000));
+    let victim = Victim::Worker(random.random_range(1..n_workers));
+    Fault { kind: Kind::Hang, victim, begins, ends: begins, latency: Duration::ZERO }
 }
 
 fn draw_one(random: &mut StdRng, n_workers: usize) -> Fault {
@@ -87,8 +103,9 @@ fn draw_one(random: &mut StdRng, n_workers: usize) -> Fault {
 impl Fault {
     /// Turmoil cannot tell two faults of one link apart, nor two of one host.
     fn meets(&self, other: &Self) -> bool {
-        let is_of_link =
-            |it: &Self| !matches!(it.kind, Kind::Crash | Kind::Drain | Kind::DiskStall);
+        let is_of_link = |it: &Self| {
+            !matches!(it.kind, Kind::Crash | Kind::Drain | Kind::DiskStall | Kind::Hang)
+        };
         let hits_all = [self, other].iter().any(|it| it.victim == Victim::Everybody);
         self.victim == other.victim || (is_of_link(self) && is_of_link(other) && hits_all)
     }

@@ -1,7 +1,7 @@
 //! What the simulated trials come to: a pure function of their ids, and so the table that a plain
 //! loop over them would give.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use trainer::{Ending, EpochRecord, TrialResult, Work, diverged_digest};
 use worker::parts::Scripted;
@@ -28,6 +28,7 @@ pub fn scripted(trial_id: &[u8; 32], attempt: u32) -> Scripted {
     Scripted {
         n_epochs: u32::try_from(result.history.len()).expect("few epochs"),
         epoch: Duration::from_millis(200 + 2 * u64::from(length)),
+        hangs: Arc::default(),
         result: if fails { Err("out of luck".into()) } else { Ok(result) },
     }
 }

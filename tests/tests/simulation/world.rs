@@ -8,7 +8,10 @@ use std::{
     fs,
     path::{Path, PathBuf},
     rc::Rc,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -63,6 +66,8 @@ struct Strings {
     is_finished: Cell<bool>,
     stop_coordinator: RefCell<CancellationToken>,
     stop_workers: RefCell<BTreeMap<usize, mpsc::Sender<()>>>,
+    /// Of the last attempts that each worker has begun: whether their slots hang.
+    hangs: Arc<Mutex<BTreeMap<usize, Vec<Arc<AtomicBool>>>>>,
     /// The highest attempts that workers have begun.
     granted: Arc<Mutex<BTreeMap<[u8; 32], u32>>>,
 }
@@ -172,12 +177,17 @@ fn add_worker(sim: &mut Sim<'_>, strings: &Rc<Strings>, index: usize, cache_dir:
         async move {
             let (ask, asked) = mpsc::channel(1);
             strings.stop_workers.borrow_mut().insert(index, ask);
-            let granted = strings.granted.clone();
+            let (granted, hangs) = (strings.granted.clone(), strings.hangs.clone());
             let script = move |id: &[u8; 32], attempt: u32| {
                 let mut granted = granted.lock().expect("nobody panics with it");
                 let highest = granted.entry(*id).or_default();
                 *highest = attempt.max(*highest);
-                script::scripted(id, attempt)
+                let scripted = script::scripted(id, attempt);
+                let mut hangs = hangs.lock().expect("nobody panics with it");
+                let begun = hangs.entry(index).or_default();
+                begun.push(scripted.hangs.clone());
+                begun.drain(..begun.len().saturating_sub(N_SLOTS));
+                scripted
             };
             let outside = Outside {
                 dial: net::dial,
@@ -225,6 +235,7 @@ impl World<'_> {
             }
             Kind::Drain => self.stop(fault.victim),
             Kind::DiskStall => worker::parts::stall_disks(true),
+            Kind::Hang => self.hang(fault.victim),
             Kind::Partition | Kind::Deaf | Kind::Mute | Kind::Hold | Kind::Delay => {
                 hosts_of(fault.victim).for_each(|host| self.disturb(&fault, &host));
             }
@@ -242,7 +253,7 @@ impl World<'_> {
             Kind::Mute => self.sim.partition_oneway(COORDINATOR, host),
             Kind::Hold => self.sim.hold(host, COORDINATOR),
             Kind::Delay => self.sim.set_link_latency(host, COORDINATOR, fault.latency),
-            Kind::Crash | Kind::Drain | Kind::DiskStall => {}
+            Kind::Crash | Kind::Drain | Kind::DiskStall | Kind::Hang => {}
         }
     }
 
@@ -264,7 +275,17 @@ impl World<'_> {
                 self.sim.set_link_latency(host, COORDINATOR, LATENCY[0]);
                 self.sim.set_link_max_message_latency(host, COORDINATOR, LATENCY[1]);
             }
-            Kind::Crash | Kind::Drain | Kind::DiskStall => {}
+            Kind::Crash | Kind::Drain | Kind::DiskStall | Kind::Hang => {}
+        }
+    }
+
+    /// The slot of the oldest of its last attempts that does not hang yet.
+    fn hang(&self, victim: Victim) {
+        let Victim::Worker(index) = victim else { unreachable!("slots are a worker's") };
+        let hangs = self.strings.hangs.lock().expect("nobody panics with it");
+        let mut begun = hangs.get(&index).into_iter().flatten();
+        if let Some(slot) = begun.find(|slot| !slot.load(Ordering::Relaxed)) {
+            slot.store(true, Ordering::Relaxed);
         }
     }
 

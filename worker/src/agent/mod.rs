@@ -1,9 +1,14 @@
 //! The agent: what the worker holds, what it states in each Sync, and what an answer changes. It
 //! has no clock and does no I/O; `session` feeds it and does what it says.
 
+use std::time::Duration;
+
 use proto::{
-    Ack, Checkpoint, Finished, Grant, Hyperparameter, Lease, Order, Running, SyncReply, SyncRequest,
+    Ack, Checkpoint, Finished, Grant, Hyperparameter, Lease, Order, Running, SyncReply,
+    SyncRequest, Trouble,
 };
+
+use crate::troubles::millis;
 
 /// Grants that may wait for a slot.
 const MAX_QUEUE_PLACES: usize = proto::MAX_QUEUE_PLACES as usize;
@@ -25,6 +30,15 @@ pub(crate) struct Start {
     pub(crate) seed: u32,
     /// What was published of it, the newest first.
     pub(crate) checkpoints: Vec<Checkpoint>,
+}
+
+/// How a slot gets on with its job.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// Since its slot began.
+    pub(crate) trained: Duration,
+    /// Since its slot last did a step.
+    pub(crate) silent: Duration,
 }
 
 /// How far a job has come.
@@ -52,6 +66,7 @@ struct Held {
     lease: Lease,
     phase: Phase,
     progress: Progress,
+    standing: Standing,
 }
 
 #[derive(Debug, PartialEq)]
@@ -203,6 +218,7 @@ impl Agent {
     pub(crate) fn request(
         &mut self,
         wants_work: bool,
+        troubles: Vec<Trouble>,
         offer: impl FnOnce() -> Offer,
     ) -> Option<SyncRequest> {
         let session = self.session.as_mut()?;
@@ -223,6 +239,8 @@ impl Agent {
             let waiting = waiting.into_iter().map(|lease| Running {
                 lease: Some(lease),
                 started: true,
+                // It is done, and told with the next Syncs.
+                trained_ms: Some(0),
                 ..Running::default()
             });
             session.in_flight = Some(SyncRequest {
@@ -235,6 +253,7 @@ impl Agent {
                 finished,
                 released: self.released.clone(),
                 n_queue_places: u32::try_from(n_queue_places).unwrap_or(u32::MAX),
+                troubles,
             });
         }
         session.in_flight.clone()
@@ -276,6 +295,7 @@ impl Agent {
             self.make_urgent();
             return;
         }
+        let is_full = self.held.len() >= self.n_slots + MAX_QUEUE_PLACES;
         let held = self
             .held
             .iter_mut()
@@ -284,6 +304,8 @@ impl Agent {
             // Sent again, or granted anew: the same trial gives the same bits, so what is done
             // of it counts for the new attempt.
             Some(held) => held.lease = lease,
+            // More than was asked for: what is not listed as running is granted elsewhere.
+            None if is_full => {}
             None => {
                 self.n_jobs += 1;
                 self.held.push(Held {
@@ -296,6 +318,7 @@ impl Agent {
                         checkpoints: grant.checkpoints,
                     },
                     progress: Progress::default(),
+                    standing: Standing::default(),
                 });
             }
         }
@@ -324,6 +347,13 @@ impl Agent {
     pub(crate) fn progressed(&mut self, job: Job, progress: Progress) {
         if let Some(held) = self.held.iter_mut().find(|held| held.job == job) {
             held.progress = progress;
+        }
+    }
+
+    /// How a slot gets on, for the next Sync.
+    pub(crate) fn stands(&mut self, job: Job, standing: Standing) {
+        if let Some(held) = self.held.iter_mut().find(|held| held.job == job) {
+            held.standing = standing;
         }
     }
 
@@ -400,6 +430,8 @@ impl Held {
             n_epochs_done: self.progress.n_epochs_done,
             valid_accuracy: self.progress.valid_accuracy,
             started: !self.is_waiting(),
+            trained_ms: Some(millis(self.standing.trained)),
+            silent_ms: millis(self.standing.silent),
         })
     }
 }

@@ -26,7 +26,7 @@ fn rejoin(seq: u64) -> SyncReply {
 }
 
 fn sync(agent: &mut Agent) -> SyncRequest {
-    agent.request(true, Offer::default).unwrap()
+    agent.request(true, vec![], Offer::default).unwrap()
 }
 
 /// An agent with two slots that was granted the given trials and started two of them.
@@ -102,7 +102,7 @@ fn a_new_session_goes_on_with_what_runs_and_keeps_of_the_rest_what_the_coordinat
     let (mut agent, starts) = working(&[1, 2, 3, 4]);
     let seq = sync(&mut agent).seq;
     agent.replied(rejoin(seq)).unwrap();
-    assert_eq!(agent.request(true, Offer::default), None);
+    assert_eq!(agent.request(true, vec![], Offer::default), None);
     assert_eq!((agent.state_id(), agent.leases().len()), (Some(STATE), 4));
     assert_eq!(agent.joined(41, STATE, &[lease(2, 1), lease(4, 1)]), []);
     let request = sync(&mut agent);
@@ -134,7 +134,7 @@ fn of_an_order_to_join_again_nothing_else_is_believed() {
 fn outcomes_without_room_are_named_as_running() {
     let (mut agent, _) = working(&[1]);
     let offer = || Offer { finished: vec![Finished::default()], waiting: vec![lease(8, 1)] };
-    let request = agent.request(true, offer).unwrap();
+    let request = agent.request(true, vec![], offer).unwrap();
     let named: Vec<_> = request.running.into_iter().filter_map(|running| running.lease).collect();
     assert_eq!(named, [lease(1, 1), lease(8, 1)]);
     assert_eq!((request.finished.len(), request.n_free_slots), (1, 1));
@@ -229,4 +229,32 @@ fn an_end_is_told_at_once_only_where_no_grant_waits() {
     agent.start_next().unwrap();
     agent.ended(starts[1].job);
     assert_eq!(agent.urgency(), Urgency::AtOnce);
+}
+
+#[test]
+fn grants_beyond_the_places_of_a_worker_are_not_taken() {
+    let n_max = 2 + MAX_QUEUE_PLACES;
+    let (mut agent, _) = working(&[]);
+    let seq = sync(&mut agent).seq;
+    let grants = (0..2 * n_max).map(|trial| {
+        let mut grant = grant(0, 1);
+        grant.lease.as_mut().unwrap().trial_id[..8].copy_from_slice(&trial.to_le_bytes());
+        grant
+    });
+    agent.replied(SyncReply { grants: grants.collect(), ..reply(seq) }).unwrap();
+    let running = sync(&mut agent).running;
+    assert_eq!(running.len(), n_max, "what is not listed goes elsewhere");
+}
+
+#[test]
+fn a_sync_tells_how_slots_get_on_and_what_keeps_the_worker_from_working() {
+    let (mut agent, starts) = working(&[1, 2]);
+    let (trained, silent) = (Duration::from_secs(9), Duration::from_secs(7));
+    agent.stands(starts[0].job, Standing { trained, silent });
+    let trouble = Trouble { text: "the disk is full".into(), for_ms: 5 };
+    let request = agent.request(true, vec![trouble.clone()], Offer::default).unwrap();
+    let told = |running: &Running| (running.trained_ms, running.silent_ms);
+    let told: Vec<_> = request.running.iter().map(told).collect();
+    assert_eq!(told, [(Some(9_000), 7_000), (Some(0), 0)]);
+    assert_eq!(request.troubles, [trouble]);
 }

@@ -8,11 +8,11 @@ use std::{
 
 use rustix::process::{Signal, getpid, kill_process};
 
-use super::{BUGS, NETWORK_BUGS, POINTS};
+use super::{BUGS, HANGS, NETWORK_BUGS, POINTS};
 
 struct Faults {
     bugs: Vec<String>,
-    /// Hits that are left until the process dies.
+    /// Hits that are left until the process dies, or a thread hangs.
     points: Mutex<BTreeMap<String, u32>>,
     /// The file that was written to last, and how much of it is on the disk.
     unsynced: Mutex<Option<(File, u64)>>,
@@ -37,7 +37,8 @@ fn parse(asked: &str) -> Result<Faults, String> {
             bugs.push(fault.to_owned());
             continue;
         }
-        let point = fault.split_once(':').filter(|(name, _)| POINTS.contains(name));
+        let is_known = |name: &str| POINTS.contains(&name) || HANGS.contains(&name);
+        let point = fault.split_once(':').filter(|(name, _)| is_known(name));
         let (name, hit) = point.ok_or_else(|| format!("no point or bug is named `{fault}`"))?;
         let hit = hit.parse().ok().filter(|&hit: &u32| 0 < hit);
         let hit = hit.ok_or_else(|| format!("`{fault}` does not end with a hit from 1 on"))?;
@@ -56,12 +57,30 @@ fn is_bug(name: &str) -> bool {
 /// If the point is not in the list of all points.
 pub fn point(name: &str) {
     assert!(POINTS.contains(&name), "{name} is not in the list of points");
-    let mut points = lock(&faults().points);
-    let Some(n_left) = points.get_mut(name) else { return };
-    *n_left -= 1;
-    if *n_left == 0 {
+    if is_hit(name) {
         die();
     }
+}
+
+/// Hangs this thread for ever if it is told to hang here.
+///
+/// # Panics
+/// If the place is not in the list of all places.
+pub fn hang(name: &str) {
+    assert!(HANGS.contains(&name), "{name} is not in the list of places to hang");
+    if is_hit(name) {
+        loop {
+            std::thread::park();
+        }
+    }
+}
+
+/// Counts a hit; true at the one that was asked for.
+fn is_hit(name: &str) -> bool {
+    let mut points = lock(&faults().points);
+    let Some(n_left) = points.get_mut(name).filter(|n_left| **n_left > 0) else { return false };
+    *n_left -= 1;
+    *n_left == 0
 }
 
 /// As `kill -9` and the loss of power together.

@@ -5,6 +5,7 @@ mod drain;
 mod outcomes;
 mod replies;
 mod traffic;
+mod watch;
 
 use std::time::Duration;
 
@@ -32,6 +33,7 @@ use crate::{
     slot::{Message, Outcome, Slots, Task},
     spool::Spool,
     supply::Supply,
+    troubles::Troubles,
 };
 
 /// Bounds of a Sync's deadline, which is a third of a lease.
@@ -41,7 +43,8 @@ const SYNC_DEADLINE: (Duration, Duration) = (Duration::from_secs(1), Duration::f
 /// handed in: a Sync for each short trial would cost more than the trial.
 const COLLECT_FOR: Duration = Duration::from_millis(50);
 
-/// Longest time between two Syncs, whatever the coordinator says.
+/// Shortest and longest time between two Syncs while nothing happens, whatever the coordinator says.
+const SHORTEST_SYNC: Duration = Duration::from_millis(50);
 const LONGEST_SYNC: Duration = Duration::from_secs(60);
 
 pub(crate) struct Session {
@@ -63,9 +66,11 @@ pub(crate) struct Session {
     sync_deadline: Duration,
     /// When the last answer came.
     heard_at: Instant,
-    said_silence: bool,
     /// The finished sweep after which a worker that stays has said that it waits.
     said_finished: Option<StateId>,
+    troubles: Troubles,
+    /// No slot that is busy has done a step for long.
+    all_hang: bool,
     drain: Option<Drain>,
 }
 
@@ -89,6 +94,7 @@ enum Reply {
 impl Session {
     pub(crate) fn new(parts: Parts) -> Self {
         let n_slots = usize::try_from(parts.introduction.n_slots).expect("32 bits fit");
+        let troubles = Troubles::default();
         Self {
             introduction: parts.introduction,
             stay: parts.stay,
@@ -97,7 +103,7 @@ impl Session {
             slots: parts.slots,
             spool: parts.spool,
             checkpoints: parts.checkpoints,
-            supply: Supply::new(parts.datasets),
+            supply: Supply::new(parts.datasets, troubles.clone()),
             traffic: Traffic::default(),
             link: parts.link,
             backoff: Backoff::new(),
@@ -106,8 +112,9 @@ impl Session {
             next_call_at: Instant::now(),
             sync_deadline: SYNC_DEADLINE.1,
             heard_at: Instant::now(),
-            said_silence: false,
             said_finished: None,
+            troubles,
+            all_hang: false,
             drain: None,
         }
     }
@@ -183,10 +190,12 @@ impl Session {
             return;
         }
         self.store();
+        self.watch();
         let wants_work = self.supply.ready().is_some() && !self.spool.is_full();
         let state_id = self.agent.state_id().unwrap_or_default();
         let offer = || self.spool.offer(&state_id, proto::MAX_FINISHED_BYTES);
-        self.call = Some(match self.agent.request(wants_work, offer) {
+        let troubles = self.troubles.told();
+        self.call = Some(match self.agent.request(wants_work, troubles, offer) {
             Some(request) => {
                 faults::point("worker.sync.before");
                 if faults::planted("bug.spool_dropped_early") {
@@ -267,7 +276,7 @@ impl Session {
             self.look_for_next();
         }
         let is_lost = !self.stay && self.heard_at.elapsed() >= self.lost_after;
-        if is_lost && self.agent.is_idle() {
+        if is_lost && (self.agent.is_idle() || self.all_hang) {
             bail!(
                 "no coordinator at {} for {:?}; {}",
                 self.link.url(),

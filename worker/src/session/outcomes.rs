@@ -2,7 +2,7 @@
 
 use proto::{Finished, Lease, finished};
 use tokio::time::Instant;
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 use trainer::{Ending, TrialResult};
 
 use super::{COLLECT_FOR, Session};
@@ -12,6 +12,7 @@ use crate::{
     fit::fit,
     hex::short_id,
     slot::Outcome,
+    troubles::Kind,
 };
 
 /// Outcomes that are not in the spool yet.
@@ -61,19 +62,27 @@ impl Session {
             _ => self.spool.save(),
         };
         match written {
-            Err(error) if !was_full => error!(
-                "cannot write {}: {error}; outcomes stay in memory and no work is asked for until it can",
-                self.spool.path().display()
-            ),
-            Ok(()) if was_full && !self.spool.is_full() => {
-                info!("the spool can be written again");
+            Err(error) => {
+                let path = self.spool.path().display();
+                let text = format!(
+                    "cannot write {path}: {error}; outcomes stay in memory and no work is asked for until it can"
+                );
+                self.troubles.note(Kind::Spool, &text);
             }
-            Ok(()) if !was_full && self.spool.is_full() => warn!(
-                "{} outcomes wait in {}, which is enough; no work is asked for until some are acknowledged",
-                self.spool.len(),
-                self.spool.path().display()
-            ),
-            _ => {}
+            Ok(()) if self.spool.is_full() => {
+                let text = format!(
+                    "{} outcomes wait in {}, which is enough; no work is asked for until some are acknowledged",
+                    self.spool.len(),
+                    self.spool.path().display()
+                );
+                self.troubles.note(Kind::Spool, &text);
+            }
+            Ok(()) => {
+                if was_full {
+                    info!("the spool can be written again");
+                }
+                self.troubles.is_over(Kind::Spool);
+            }
         }
     }
 

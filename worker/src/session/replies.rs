@@ -6,7 +6,7 @@ use proto::{Ack, JoinReply, Lease, Order, SyncReply, Verdict};
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
-use super::{LONGEST_SYNC, Reply, SYNC_DEADLINE, Session};
+use super::{LONGEST_SYNC, Reply, SHORTEST_SYNC, SYNC_DEADLINE, Session};
 use crate::{
     agent::{Job, StateId, TrialId, Urgency},
     backoff::{Backoff, jittered, random},
@@ -14,6 +14,7 @@ use crate::{
     hex::{hex, short_id},
     link::CallError,
     run::Ended,
+    troubles::Kind,
 };
 
 /// Between the end of one sweep and the search for the next.
@@ -34,26 +35,35 @@ impl Session {
                 self.unanswered(&text);
                 None
             }
+            CallError::Busy(text) => {
+                let url = self.link.url();
+                let text = format!("the coordinator at {url} cannot answer now; retrying: {text}");
+                self.retry(&text);
+                None
+            }
         }
     }
 
     fn unanswered(&mut self, text: &str) {
         self.link.failed();
+        let url = self.link.url();
+        let text = match self.agent.state_id() {
+            None => format!("no coordinator at {url} yet; retrying: {text}"),
+            Some(_) => format!("no answer from {url}; training goes on: {text}"),
+        };
+        self.retry(&text);
+    }
+
+    fn retry(&mut self, text: &str) {
         self.next_call_at = Instant::now() + self.backoff.failed(random());
-        if !std::mem::replace(&mut self.said_silence, true) {
-            let url = self.link.url();
-            match self.agent.state_id() {
-                None => warn!("no coordinator at {url} yet, trying on: {text}"),
-                Some(_) => warn!("no answer from {url}, training goes on: {text}"),
-            }
-        }
+        self.troubles.note(Kind::Coordinator, text);
     }
 
     fn heard(&mut self) {
         self.link.succeeded();
         self.backoff.succeeded();
         self.heard_at = Instant::now();
-        self.said_silence = false;
+        self.troubles.is_over(Kind::Coordinator);
     }
 
     fn joined(&mut self, reply: JoinReply) -> Option<Ended> {
@@ -93,7 +103,8 @@ impl Session {
 
     fn synced(&mut self, reply: SyncReply) -> Option<Ended> {
         faults::point("worker.sync.answered");
-        let within = Duration::from_millis(reply.sync_within_ms.into()).min(LONGEST_SYNC);
+        let within = Duration::from_millis(reply.sync_within_ms.into());
+        let within = within.clamp(SHORTEST_SYNC, LONGEST_SYNC);
         let answer = match self.agent.replied(reply) {
             Ok(answer) => answer,
             Err(text) => {

@@ -3,7 +3,10 @@
 
 use std::collections::VecDeque;
 
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::{
+    task::{AbortHandle, JoinSet},
+    time::Instant,
+};
 
 use super::Session;
 use crate::{
@@ -22,7 +25,13 @@ pub(super) struct Traffic {
     leaving: Vec<Job>,
     /// Tasks that wait for a checkpoint to go on from.
     fetching: JoinSet<Task>,
-    fetches: Vec<(Job, AbortHandle)>,
+    fetches: Vec<Fetch>,
+}
+
+struct Fetch {
+    job: Job,
+    handle: AbortHandle,
+    began: Instant,
 }
 
 pub(super) enum Moved {
@@ -51,18 +60,23 @@ impl Traffic {
 
     /// Ends a fetch; false if there is none of this job.
     fn abandon(&mut self, job: Job) -> bool {
-        let fetch = self.fetches.extract_if(.., |(of, _)| *of == job).next();
-        fetch.inspect(|(_, handle)| handle.abort()).is_some()
+        let fetch = self.fetches.extract_if(.., |fetch| fetch.job == job).next();
+        fetch.inspect(|fetch| fetch.handle.abort()).is_some()
+    }
+
+    /// What waits for a checkpoint, and since when.
+    pub(super) fn fetches(&self) -> impl Iterator<Item = (Job, Instant)> + '_ {
+        self.fetches.iter().map(|fetch| (fetch.job, fetch.began))
     }
 }
 
 /// The next task whose fetch was not abandoned.
-async fn fetched(fetching: &mut JoinSet<Task>, fetches: &mut Vec<(Job, AbortHandle)>) -> Task {
+async fn fetched(fetching: &mut JoinSet<Task>, fetches: &mut Vec<Fetch>) -> Task {
     loop {
         match fetching.join_next().await {
             Some(Ok(task)) => {
                 // A fetch may have ended just before it was abandoned.
-                if fetches.extract_if(.., |(job, _)| *job == task.job).next().is_some() {
+                if fetches.extract_if(.., |fetch| fetch.job == task.job).next().is_some() {
                     return task;
                 }
             }
@@ -85,7 +99,7 @@ impl Session {
             fetch.await;
             task
         });
-        self.traffic.fetches.push((job, handle));
+        self.traffic.fetches.push(Fetch { job, handle, began: Instant::now() });
     }
 
     /// True if the job waited for its checkpoint and is at rest now.
@@ -160,9 +174,9 @@ mod tests {
         for job in [Job(1), Job(2)] {
             let task = Task { job, ..task() };
             let handle = traffic.fetching.spawn(async { task });
-            traffic.fetches.push((job, handle));
+            traffic.fetches.push(Fetch { job, handle, began: Instant::now() });
         }
-        while !traffic.fetches.iter().all(|(_, handle)| handle.is_finished()) {
+        while !traffic.fetches.iter().all(|fetch| fetch.handle.is_finished()) {
             tokio::task::yield_now().await;
         }
         assert!(traffic.abandon(Job(1)));

@@ -8,7 +8,9 @@ use tracing::{info, warn};
 use trainer::{EpochEnd, Trainer, TrialResult};
 
 use super::{Message, Shared, Task, Wishes};
-use crate::{agent::Progress, checkpoints::Checkpoint, cpu::thread_cpu_time, hex::short_id};
+use crate::{
+    agent::Progress, checkpoints::Checkpoint, cpu::thread_cpu_time, faults, hex::short_id,
+};
 
 pub(super) struct Attempt<'a> {
     pub(super) shared: &'a Shared,
@@ -23,6 +25,9 @@ impl Attempt<'_> {
     /// Trains to the end. `None` if it was asked to stop or leave before.
     pub(super) fn train(&mut self) -> Result<Option<TrialResult>, trainer::TrainError> {
         let mut trainer = self.open()?;
+        trainer.set_pulse(self.wishes.pulse.clone());
+        self.wishes.beat();
+        faults::hang("hang.worker.slot");
         let mut saved = Instant::now();
         while !self.wishes.stop.load(Ordering::Relaxed) {
             let (began, cpu_before) = (Instant::now(), thread_cpu_time());
@@ -37,6 +42,7 @@ impl Attempt<'_> {
             let leaves = self.wishes.leave_at_epoch_end.load(Ordering::Relaxed);
             if leaves || saved.elapsed() >= self.shared.checkpoint_every {
                 self.save(&trainer);
+                self.wishes.beat();
                 saved = Instant::now();
             }
             if leaves {
@@ -76,6 +82,7 @@ impl Attempt<'_> {
 
     /// Notes an epoch's timing, unless it did not come to its end, and tells the session.
     fn note_epoch(&mut self, trainer: &Trainer, wall_s: f64, cpu_s: f64) {
+        self.wishes.beat();
         let Some(record) = trainer.history().get(self.timings.len()) else { return };
         self.timings.push(Timing {
             epoch: record.epoch,

@@ -9,7 +9,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
         mpsc as blocking,
     },
     thread::{self, JoinHandle},
@@ -18,11 +18,12 @@ use std::{
 
 use proto::Timing;
 use tokio::sync::mpsc;
+use tracing::warn;
 use trainer::{Isa, PreparedData, TrainConfig, TrialResult};
 
 use self::attempt::Attempt;
 use crate::{
-    agent::{Job, Progress, TrialId},
+    agent::{Job, Progress, Standing, TrialId},
     checkpoints::Checkpoints,
     cores::Cores,
 };
@@ -71,6 +72,14 @@ pub(crate) struct Shared {
     pub(crate) n_busy: AtomicU32,
 }
 
+/// Between two looks at a slot no more than this counts as silence: a process that was stopped and
+/// goes on has not been silent.
+const LONGEST_UNSEEN: Duration = Duration::from_secs(6);
+
+/// At their end slots come to rest within a few steps; one that hangs is left behind after this long.
+const REST_WITHIN: Duration = Duration::from_secs(5);
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+
 /// All slots of the worker. Dropped, they stop within a few training steps.
 pub(crate) struct Slots {
     slots: Vec<Slot>,
@@ -80,8 +89,19 @@ pub(crate) struct Slots {
 struct Slot {
     /// `None` once the slots are being dropped, which ends the thread.
     begin: Option<Begin>,
-    current: Option<(Job, Arc<Wishes>)>,
+    current: Option<Current>,
     thread: Option<JoinHandle<()>>,
+}
+
+/// What a slot is at.
+struct Current {
+    job: Job,
+    wishes: Arc<Wishes>,
+    began: Instant,
+    /// The pulse at the last look, when that was, and for how long it has been the same.
+    pulse: u64,
+    looked: Instant,
+    silent: Duration,
 }
 
 /// Sets to work on a task.
@@ -92,6 +112,15 @@ type Begin = Box<dyn FnMut(Task, Arc<Wishes>) + Send>;
 struct Wishes {
     stop: AtomicBool,
     leave_at_epoch_end: AtomicBool,
+    /// Grows with each step that the slot does.
+    pulse: Arc<AtomicU64>,
+}
+
+impl Wishes {
+    /// The slot has done something.
+    fn beat(&self) {
+        self.pulse.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 impl Slots {
@@ -112,7 +141,15 @@ impl Slots {
         let wishes = Arc::new(Wishes::default());
         let slot = self.slots.iter_mut().find(|slot| slot.current.is_none());
         let slot = slot.expect("the agent starts no more jobs than there are slots");
-        slot.current = Some((task.job, wishes.clone()));
+        let now = Instant::now();
+        slot.current = Some(Current {
+            job: task.job,
+            wishes: wishes.clone(),
+            began: now,
+            pulse: 0,
+            looked: now,
+            silent: Duration::ZERO,
+        });
         let begin = slot.begin.as_mut().expect("taken by drop alone");
         begin(task, wishes);
     }
@@ -130,7 +167,7 @@ impl Slots {
 
     fn note(&mut self, message: Message) -> Message {
         if let Message::Ended(job, _) | Message::Left(job) = &message {
-            let of_job = |slot: &&mut Slot| slot.current.as_ref().is_some_and(|(j, _)| j == job);
+            let of_job = |slot: &&mut Slot| slot.current.as_ref().is_some_and(|it| it.job == *job);
             if let Some(slot) = self.slots.iter_mut().find(of_job) {
                 slot.current = None;
             }
@@ -144,8 +181,8 @@ impl Slots {
     }
 
     pub(crate) fn stop_all(&self) {
-        for (job, _) in self.slots.iter().filter_map(|slot| slot.current.as_ref()) {
-            self.stop(*job);
+        for current in self.slots.iter().filter_map(|slot| slot.current.as_ref()) {
+            current.wishes.stop.store(true, Ordering::Relaxed);
         }
     }
 
@@ -156,9 +193,25 @@ impl Slots {
 
     fn wish(&self, job: Job, which: impl Fn(&Wishes) -> &AtomicBool) {
         let current = self.slots.iter().filter_map(|slot| slot.current.as_ref());
-        for (_, wishes) in current.filter(|(of, _)| *of == job) {
-            which(wishes).store(true, Ordering::Relaxed);
+        for current in current.filter(|current| current.job == job) {
+            which(&current.wishes).store(true, Ordering::Relaxed);
         }
+    }
+
+    /// How each busy slot gets on, as of now.
+    pub(crate) fn look(&mut self) -> Vec<(Job, Standing)> {
+        let now = Instant::now();
+        let busy = self.slots.iter_mut().filter_map(|slot| slot.current.as_mut());
+        let standing = |current: &mut Current| {
+            let pulse = current.wishes.pulse.load(Ordering::Relaxed);
+            let unseen = now.duration_since(current.looked).min(LONGEST_UNSEEN);
+            let has_moved = pulse != current.pulse;
+            current.silent = if has_moved { Duration::ZERO } else { current.silent + unseen };
+            (current.pulse, current.looked) = (pulse, now);
+            let trained = now.duration_since(current.began);
+            (current.job, Standing { trained, silent: current.silent })
+        };
+        busy.map(standing).collect()
     }
 }
 
@@ -170,8 +223,17 @@ impl Drop for Slots {
         for slot in &mut self.slots {
             slot.begin = None;
         }
+        let by = Instant::now() + REST_WITHIN;
         for thread in self.slots.iter_mut().filter_map(|slot| slot.thread.take()) {
-            let _ = thread.join();
+            while !thread.is_finished() && Instant::now() < by {
+                std::thread::sleep(LOOK_EVERY);
+            }
+            if thread.is_finished() {
+                let _ = thread.join();
+            } else {
+                // The process is about to end, and the thread with it.
+                warn!("a slot hangs and is left behind");
+            }
         }
     }
 }

@@ -2,7 +2,11 @@
 //! simulations of the whole system; checkpoints, orders and messages are as of real slots.
 
 use std::{
-    sync::{Arc, atomic::Ordering},
+    future,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -27,6 +31,8 @@ pub struct Scripted {
     pub epoch: Duration,
     /// The error is the failure's text.
     pub result: Result<TrialResult, String>,
+    /// The slot does nothing any more, whatever is asked of it, once this is true.
+    pub hangs: Arc<AtomicBool>,
 }
 
 /// A slot looks this many times in an epoch whether it is to stop.
@@ -77,6 +83,10 @@ impl Play<'_> {
         for epoch in n_before + 1..=scripted.n_epochs {
             for _ in 0..LOOKS_PER_EPOCH {
                 sleep(scripted.epoch / LOOKS_PER_EPOCH).await;
+                if scripted.hangs.load(Ordering::Relaxed) {
+                    future::pending::<()>().await;
+                }
+                self.wishes.beat();
                 if self.wishes.stop.load(Ordering::Relaxed) {
                     return Message::Left(job);
                 }

@@ -62,6 +62,7 @@ pub struct State {
     /// Syncs that tell of an epoch are not answered, for as long as this holds.
     pub is_silent: bool,
     pub lease_ttl_ms: u32,
+    pub sync_within_ms: u32,
     /// What was published of each trial, in the order of its coming.
     pub published: BTreeMap<u8, Vec<(Checkpoint, Vec<u8>)>>,
     /// What has come of checkpoints that are not whole yet, by digest.
@@ -213,7 +214,7 @@ impl State {
             grants,
             stop: std::mem::take(&mut self.stop),
             order,
-            sync_within_ms: 50,
+            sync_within_ms: self.sync_within_ms,
             withdraw: std::mem::take(&mut self.withdraw),
         }
     }
@@ -242,6 +243,7 @@ impl Fake {
             deaf_after_a_grant: false,
             is_silent: false,
             lease_ttl_ms: 2000,
+            sync_within_ms: 50,
             n_transfers_to_break: 0,
             foreign_once_finished: false,
             forgets_once_released: false,

@@ -155,6 +155,27 @@ fn an_outcome_is_in_the_spool_though_a_sync_waits_for_its_answer() {
     assert_eq!(fake.state().outcomes(1).len(), 1);
 }
 
+/// No times of a coordinator make a worker call without a pause.
+#[test]
+fn a_coordinator_without_times_is_not_called_all_the_time() {
+    let (fake, cache) = (Fake::new(), tempfile::tempdir().unwrap());
+    {
+        let mut state = fake.state();
+        state.add(1, 1, hyperparameters(ENDLESS, 1, &[64, 64]));
+        (state.lease_ttl_ms, state.sync_within_ms) = (0, 0);
+    }
+    let server = fake.serve();
+    let config = server.worker(cache.path());
+    let worker = thread::spawn(move || run(config));
+    fake.wait_until("an epoch", |state| n_epochs_told(state, 1) > 0);
+    let n_before = fake.state().syncs.len();
+    thread::sleep(Duration::from_secs(2));
+    let n_syncs = fake.state().syncs.len() - n_before;
+    fake.state().order = Some(proto::Order::Finished);
+    assert_eq!(worker.join().unwrap().unwrap(), Ended::Finished);
+    assert!(n_syncs <= 2_000 / 40 + 1, "{n_syncs} in two seconds");
+}
+
 #[test]
 fn an_outcome_is_offered_to_its_own_state_alone() {
     let (fake, cache) = (Fake::new(), tempfile::tempdir().unwrap());

@@ -5,7 +5,7 @@
 mod tests;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use thiserror::Error;
 
@@ -79,6 +79,8 @@ pub struct Trainer {
     divergence: Option<Divergence>,
     order: Vec<u32>,
     step_sizes: Vec<f64>,
+    /// Grows with each step, for whoever watches.
+    pulse: Option<Arc<AtomicU64>>,
 }
 
 impl Trainer {
@@ -118,7 +120,13 @@ impl Trainer {
             data,
             shapes,
             network,
+            pulse: None,
         }
+    }
+
+    /// Has this number grow with each step, so that others see that it gets on.
+    pub fn set_pulse(&mut self, pulse: Arc<AtomicU64>) {
+        self.pulse = Some(pulse);
     }
 
     /// Trains one epoch and validates. The stop flag is looked at every few steps.
@@ -165,8 +173,15 @@ impl Trainer {
             totals.loss += step.loss_sum;
             totals.n_correct += u64::from(step.n_correct);
             totals.norm_squared = step.norm_squared;
+            self.tell_pulse();
         }
         Trained::All(totals)
+    }
+
+    fn tell_pulse(&self) {
+        if let Some(pulse) = &self.pulse {
+            pulse.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     fn count(&mut self, rows: &[u32], step: &Step) {

@@ -25,7 +25,7 @@ impl Core {
             self.fleet.add(id, Worker::new(deadline));
         }
         let session = SessionId(self.draw());
-        let finished = self.is_finished() && !self.may_complete(&join.held);
+        let finished = self.is_finished() && !self.may_complete(id, &join.held);
         self.fleet.open_session(id, session);
         self.fleet.change(id, |worker| {
             worker.take_in(&join, deadline);
@@ -49,12 +49,12 @@ impl Core {
     }
 
     /// Whether a worker that holds these may bring the result of a trial that was given up.
-    fn may_complete(&self, held: &[Lease]) -> bool {
+    fn may_complete(&self, id: WorkerId, held: &[Lease]) -> bool {
         let is_given_up = |lease: &Lease| {
             let status = self.trials[lease.trial.at()].status;
             matches!(status, Status::Failed | Status::Cancelled)
         };
-        held.iter().any(|lease| self.was_granted(*lease) && is_given_up(lease))
+        held.iter().any(|lease| self.was_granted_to(id, *lease) && is_given_up(lease))
     }
 
     pub(super) fn local_ended(&mut self, local_index: u32, expected: bool, out: &mut Vec<Action>) {
@@ -81,7 +81,10 @@ impl Core {
         let deadline = now + self.config.lease_ttl_ms;
         let ids: Vec<WorkerId> = self.fleet.iter().map(|(id, _)| *id).collect();
         for id in ids {
-            self.fleet.change(id, |worker| worker.deadline = deadline);
+            self.fleet.change(id, |worker| {
+                worker.deadline = deadline;
+                worker.leases.values_mut().for_each(|held| held.renew(now));
+            });
         }
     }
 
@@ -115,6 +118,7 @@ impl Worker {
         self.n_free_slots = join.facts.n_slots as usize;
         self.facts = Some(join.facts.clone());
         self.is_draining = false;
+        self.troubles.clear();
         if !join.continues {
             self.health.succeeded();
         }

@@ -3,6 +3,7 @@
 use crate::{
     event::{Action, Notice},
     lease::TrialIndex,
+    limits::MAX_STALLED_AUDITS,
     machine::Core,
     trial::{FAILURE_LIMIT, Status},
 };
@@ -30,7 +31,7 @@ impl Core {
 
     /// An attempt on a trial that has its outcome ended.
     pub(super) fn close_audit(&mut self, trial: TrialIndex, out: &mut Vec<Action>) {
-        let is_due = self.is_audit_due(trial);
+        let is_due = self.is_audit_due(trial) && self.n_stalls(trial) < MAX_STALLED_AUDITS;
         self.audits.close(trial, is_due);
         let is_checked = self.trials[trial.at()].is_checked;
         self.counts.n_checked += usize::from(is_checked);

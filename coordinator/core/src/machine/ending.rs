@@ -16,9 +16,15 @@ use crate::{
 impl Core {
     /// Ends an open attempt without an outcome. True if the trial now has neither an attempt nor an
     /// outcome, so that the caller must queue or fail it.
-    fn close(&mut self, open: &OpenLease, cause: CloseCause, out: &mut Vec<Action>) -> bool {
+    pub(super) fn close(
+        &mut self,
+        open: &OpenLease,
+        cause: CloseCause,
+        out: &mut Vec<Action>,
+    ) -> bool {
         let (trial, attempt) = (open.lease.trial, open.lease.attempt);
         self.fleet.take(open);
+        self.remember(open);
         if !self.has_bug(Bug::LossesUncounted) {
             self.trials[trial.at()].book(&cause);
         }
@@ -117,6 +123,9 @@ impl Core {
             let notice =
                 if is_too_much { Notice::GivenUp { n_failed } } else { Notice::AllQuarantined };
             out.push(Action::Publish(notice));
+        }
+        if self.is_given_up {
+            self.take_back_what_stalls(now, out);
         }
         if self.is_cancelling() {
             let waiting: Vec<TrialIndex> = self.queue.iter().take(MAX_CANCELLED_AT_ONCE).collect();

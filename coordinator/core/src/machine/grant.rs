@@ -1,14 +1,11 @@
 //! Which trials a worker gets: audits and waiting ones for its free slots, short ones ahead of
-//! need, and copies of stragglers for slots that nothing waits for.
+//! need, and those that do not get on elsewhere for slots that nothing waits for.
 
 use crate::{
-    event::{Action, Record, Sync},
+    event::{Action, Record, Remedy, Sync},
     faults::Bug,
     lease::{Lease, OpenLease, TrialIndex, WorkerId},
-    limits::{
-        MAX_PREFETCH, MAX_PREFETCH_S, MAX_STRAGGLERS_SEEN, MIN_COPIED_S, SLOTS_PER_COPY,
-        STRAGGLING_FACTOR,
-    },
+    limits::{MAX_PREFETCH, MAX_PREFETCH_S},
     machine::Core,
     time::Millis,
     trial::Status,
@@ -16,17 +13,21 @@ use crate::{
 };
 
 impl Core {
-    /// All grants that the worker has not seen: those of a lost reply, and new ones.
+    /// All grants that the worker has not seen: those of a lost reply, and new ones. Nothing that the
+    /// worker is to stop is granted to it with the same reply: it would go on. True if a trial was
+    /// taken back that waits now.
     pub(super) fn grant(
         &mut self,
         now: Millis,
         id: WorkerId,
         sync: &Sync,
+        stop: &mut Vec<Lease>,
         out: &mut Vec<Action>,
-    ) -> Vec<Lease> {
+    ) -> (Vec<Lease>, bool) {
         let mut grants = self.unseen_grants(id, sync.seen_seq);
+        let mut took_back = false;
         if sync.draining || self.is_stopping || self.is_given_up {
-            return grants;
+            return (grants, took_back);
         }
         let worker = self.fleet.worker(id);
         let n_said = worker.n_slots().min(sync.n_free_slots as usize);
@@ -34,21 +35,37 @@ impl Core {
         let n_places = (sync.n_queue_places as usize).saturating_sub(grants.len());
         let mut n_unused = n_free;
         while 0 < n_unused
-            && let Some(trial) = self.next_for(id)
+            && let Some(trial) = self.next_for(id, stop)
         {
-            grants.push(self.lease(id, trial, Place::Slot, sync.seq, out));
+            grants.push(self.lease(now, id, trial, Place::Slot, sync.seq, out));
             n_unused -= 1;
         }
         if n_unused == 0 {
-            self.prefetch(id, n_places, sync.seq, &mut grants, out);
+            for trial in self.prefetch(now, id, n_places, stop) {
+                grants.push(self.lease(now, id, trial, Place::Queue, sync.seq, out));
+            }
         }
         while 0 < n_unused
-            && let Some(trial) = self.straggler_for(now, id)
+            && let Some((remedy, open)) = self.stuck_for(now, id, stop)
         {
-            grants.push(self.lease(id, trial, Place::Slot, sync.seq, out));
+            self.tell_taken_over(now, remedy, &open, out);
+            match remedy {
+                Remedy::Speculate => {
+                    let trial = open.lease.trial;
+                    grants.push(self.lease(now, id, trial, Place::Slot, sync.seq, out));
+                }
+                Remedy::TakeBack => {
+                    self.take_back(&open, out);
+                    took_back = true;
+                    if open.worker == id {
+                        stop.push(open.lease);
+                    }
+                }
+            }
             n_unused -= 1;
         }
-        grants
+        took_back |= n_unused > 0 && self.take_back_ignored(now, out);
+        (grants, took_back)
     }
 
     fn unseen_grants(&self, id: WorkerId, seen_seq: u64) -> Vec<Lease> {
@@ -61,22 +78,27 @@ impl Core {
 
     /// Takes the trial that the worker's next free slot is for. A suspect of lost workers goes to a
     /// worker that holds nothing else, and nothing is granted beside it.
-    fn next_for(&mut self, id: WorkerId) -> Option<TrialIndex> {
+    fn next_for(&mut self, id: WorkerId, stop: &[Lease]) -> Option<TrialIndex> {
         let worker = self.fleet.worker(id);
         if worker.trains_alone() {
             return None;
         }
         let is_idle = worker.leases.is_empty();
         let has_other = self.fleet.has_other_than(id);
-        if let Some(trial) = self.audits.take_for(id, has_other) {
-            return Some(trial);
+        let is_stopped = |trial: TrialIndex| stop.iter().any(|lease| lease.trial == trial);
+        match self.audits.take_for(id, has_other) {
+            Some(trial) if is_stopped(trial) => self.audits.close(trial, true),
+            Some(trial) => return Some(trial),
+            None => {}
         }
         // What failed on this worker is tried on another, if there is one.
         let failed_here = |trial: TrialIndex| {
             let record = &self.trials[trial.at()];
             0 < record.n_failures && record.last_worker == Some(id) && has_other
         };
-        let is_fit = |trial: TrialIndex| is_idle || !self.trials[trial.at()].must_run_alone();
+        let is_fit = |trial: TrialIndex| {
+            (is_idle || !self.trials[trial.at()].must_run_alone()) && !is_stopped(trial)
+        };
         let trial = self.queue.iter().find(|&trial| is_fit(trial) && !failed_here(trial))?;
         self.queue.remove(trial);
         Some(trial)
@@ -84,6 +106,7 @@ impl Core {
 
     pub(super) fn lease(
         &mut self,
+        now: Millis,
         id: WorkerId,
         trial: TrialIndex,
         place: Place,
@@ -102,26 +125,27 @@ impl Core {
         let lease = Lease { trial, attempt, term: self.config.term, nonce };
         let local = self.fleet.worker(id).is_local();
         let open = OpenLease { lease, worker: id, alone, local };
-        self.fleet.hold(HeldLease::new(open, seq, place));
+        self.fleet.hold(HeldLease::new(open, seq, place, now));
         out.push(Action::Persist(Record::Granted(open)));
         lease
     }
 
-    /// Short trials in advance, so that no slot waits for a round trip: as many as the worker's
+    /// Takes short trials in advance, so that no slot waits for a round trip: as many as the worker's
     /// slots train within `MAX_PREFETCH_S` at its own pace, never more than its share of what
     /// waits, and none once other slots need them.
     fn prefetch(
         &mut self,
+        now: Millis,
         id: WorkerId,
         n_places: usize,
-        seq: u64,
-        grants: &mut Vec<Lease>,
-        out: &mut Vec<Action>,
-    ) {
+        stop: &[Lease],
+    ) -> Vec<TrialIndex> {
+        let mut chosen = Vec::new();
         let (worker, load) = (self.fleet.worker(id), self.fleet.load());
-        let is_sound = worker.health.is_unblemished() && !worker.trains_alone();
+        let is_stalled = worker.leases.values().any(|held| self.is_stalled(now, held));
+        let is_sound = worker.health.is_unblemished() && !worker.trains_alone() && !is_stalled;
         if !is_sound || self.queue.len() <= load.n_free_slots {
-            return;
+            return chosen;
         }
         let pace = worker.pace;
         let share = (self.queue.len() * worker.n_slots()).div_ceil(load.n_slots.max(1));
@@ -129,45 +153,25 @@ impl Core {
         let unstarted = worker.leases.values().filter(|held| held.started.is_none());
         let queued_s: Option<f64> =
             unstarted.map(|held| pace.expected_s(self.cost(held.open.lease.trial))).sum();
-        let Some(queued_s) = queued_s else { return };
+        let Some(queued_s) = queued_s else { return chosen };
         let mut left_s = MAX_PREFETCH_S * worker.n_slots() as f64 - queued_s;
         for _ in 0..n_held.min(n_places) {
-            let Some(trial) = self.queue.iter().next() else { return };
+            let Some(trial) = self.queue.iter().next() else { break };
+            let is_stopped = stop.iter().any(|lease| lease.trial == trial);
             let expected_s = pace.expected_s(self.cost(trial)).unwrap_or(f64::INFINITY);
-            if left_s < expected_s || !self.trials[trial.at()].is_unsuspected() {
-                return;
+            if left_s < expected_s || is_stopped || !self.trials[trial.at()].is_unsuspected() {
+                break;
             }
             left_s -= expected_s;
             self.queue.remove(trial);
-            grants.push(self.lease(id, trial, Place::Queue, seq, out));
+            chosen.push(trial);
         }
+        chosen
     }
 
     /// Estimated multiply-adds of a whole trial.
     pub(super) fn cost(&self, trial: TrialIndex) -> f64 {
         f64::from(self.facts[trial.at()].cost_macs)
-    }
-
-    /// A trial that another worker has trained for much longer than such trials take, while nothing
-    /// waits: a copy may overtake it.
-    fn straggler_for(&self, now: Millis, id: WorkerId) -> Option<TrialIndex> {
-        let n_copies_max = (self.fleet.load().n_slots / SLOTS_PER_COPY).max(1);
-        let is_busy = self.fleet.worker(id).trains_alone() || !self.queue.is_empty();
-        if is_busy || n_copies_max <= self.fleet.n_copies() {
-            return None;
-        }
-        let is_straggler = |started: Millis, trial: TrialIndex| {
-            let record = &self.trials[trial.at()];
-            let expected_s = self.pace.expected_s(self.cost(trial)).filter(|s| MIN_COPIED_S <= *s);
-            let trained_s = now.since(started) as f64 / 1e3;
-            record.status == Status::Leased
-                && record.is_unsuspected()
-                && !self.fleet.is_copied(trial)
-                && expected_s.is_some_and(|s| STRAGGLING_FACTOR * s <= trained_s)
-        };
-        let running = self.fleet.started().take(MAX_STRAGGLERS_SEEN);
-        let mut slow = running.filter(|(_, _, holder)| *holder != id);
-        slow.find(|(started, trial, _)| is_straggler(*started, *trial)).map(|(_, trial, _)| trial)
     }
 
     /// Queued trials of this worker that others could start at once, and all of them if it is not
@@ -180,7 +184,7 @@ impl Core {
             let own = worker.load().n_free_slots;
             let n_idle = self.fleet.load().n_free_slots - own;
             let n_coming = self.queue.len() + self.fleet.n_withdrawn();
-            n_idle.saturating_sub(n_coming).min(worker.n_queued())
+            n_idle.saturating_sub(n_coming)
         };
         if 0 < n_wanted {
             let unstarted =

@@ -7,7 +7,13 @@ mod checkpoint;
 mod ending;
 mod grant;
 mod outcome;
+mod stalled;
 mod sync;
+
+pub use stalled::StalledAttempt;
+use stalled::Stalls;
+
+use std::collections::BTreeMap;
 
 use crate::{
     audits::Audits,
@@ -15,7 +21,7 @@ use crate::{
     event::{Action, CloseCause, Event, Record, Reply},
     faults::{Bug, wall_clock},
     fleet::Fleet,
-    lease::{Lease, OpenLease, TrialIndex, WorkerId},
+    lease::{Lease, OpenLease, TrialIndex, WorkerId, mix},
     ledger::Ledger,
     pace::Pace,
     queue::Queue,
@@ -62,6 +68,10 @@ pub struct Core {
     /// Of all workers together.
     pace: Pace,
     checkpoints: Checkpoints,
+    /// The seals of attempts that were closed.
+    closed: BTreeMap<(TrialIndex, u32), u64>,
+    /// Of trials without an outcome, those that stalled.
+    stalls: BTreeMap<TrialIndex, Stalls>,
     /// Since when every worker is in quarantine.
     deserted_since: Option<Millis>,
     is_stopping: bool,
@@ -97,6 +107,8 @@ impl Core {
             audits: Audits::default(),
             pace: Pace::default(),
             checkpoints: Checkpoints::default(),
+            closed: ledger.closed.clone(),
+            stalls: BTreeMap::new(),
             deserted_since: None,
             is_stopping: false,
             is_given_up: false,
@@ -125,13 +137,15 @@ impl Core {
             }
             // What runs alone had a slot from the first; of the rest its worker has to say so.
             let place = if open.alone { Place::Slot } else { Place::Queue };
-            self.fleet.hold(HeldLease::new(open, 0, place));
+            self.fleet.hold(HeldLease::new(open, 0, place, now));
             let trial = open.lease.trial;
             if let Status::Completed { worker, .. } = self.trials[trial.at()].status {
                 self.audits.resume(trial, worker);
             }
         }
-        for Lease { trial, attempt, .. } in local.into_iter().map(|open| open.lease) {
+        for open in local {
+            self.remember(&open);
+            let Lease { trial, attempt, .. } = open.lease;
             let is_left = self.fleet.leases_of(trial).next().is_none();
             let status = &mut self.trials[trial.at()].status;
             if *status == Status::Leased && is_left {
@@ -234,6 +248,11 @@ impl Core {
         }
     }
 
+    /// Takes in attempts of trials that follow, closed before this start.
+    pub fn remember_closed(&mut self, closed: &BTreeMap<(TrialIndex, u32), u64>) {
+        self.closed.extend(closed);
+    }
+
     /// No worker holds a lease any more.
     pub fn is_quiet(&self) -> bool {
         self.fleet.n_leases() == 0
@@ -276,6 +295,12 @@ impl Core {
         self.queue.contains(trial)
     }
 
+    /// An attempt is no longer open; its outcome may still come.
+    fn remember(&mut self, open: &OpenLease) {
+        let Lease { trial, attempt, .. } = open.lease;
+        self.closed.insert((trial, attempt), open.lease.seal(open.worker));
+    }
+
     fn set_status(&mut self, trial: TrialIndex, status: Status) {
         let place = &mut self.trials[trial.at()].status;
         *self.counts.of(*place) -= 1;
@@ -283,16 +308,14 @@ impl Core {
         *self.counts.of(status) += 1;
         if status.is_terminal() {
             self.checkpoints.forget_all(trial);
+            self.stalls.remove(&trial);
         }
     }
 
     /// SplitMix64: cheap numbers that do not repeat within a term.
     fn draw(&mut self) -> u64 {
         self.n_drawn += 1;
-        let mut z = self.config.seed.wrapping_add(self.n_drawn.wrapping_mul(0x9E37_79B9_7F4A_7C15));
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
+        mix(self.config.seed.wrapping_add(self.n_drawn.wrapping_mul(0x9E37_79B9_7F4A_7C15)))
     }
 }
 

@@ -21,7 +21,7 @@ impl Core {
         out: &mut Vec<Action>,
     ) -> Verdict {
         let Finished { lease, outcome, timings } = finished;
-        if !self.was_granted(lease) {
+        if !self.was_granted_to(id, lease) {
             let name = self.fleet.worker(id).name();
             out.push(Action::Publish(Notice::Rejected { name, lease }));
             return Verdict::Rejected;
@@ -59,14 +59,13 @@ impl Core {
         }
     }
 
-    pub(super) fn was_granted(&self, lease: Lease) -> bool {
-        let Some(trial) = self.trials.get(lease.trial.at()) else { return false };
-        let mut open = self.fleet.leases_of(lease.trial).map(|open| open.lease);
-        let is_forged = open.any(|open| open.attempt == lease.attempt && open != lease);
-        1 <= lease.attempt
-            && lease.attempt <= trial.n_attempts
-            && lease.term <= self.config.term
-            && !is_forged
+    /// Whether this very lease was this worker's, be it open or closed.
+    pub(super) fn was_granted_to(&self, id: WorkerId, lease: Lease) -> bool {
+        let mut open = self.fleet.leases_of(lease.trial);
+        match open.find(|open| open.lease.attempt == lease.attempt) {
+            Some(open) => open.lease == lease && open.worker == id,
+            None => self.closed.get(&(lease.trial, lease.attempt)) == Some(&lease.seal(id)),
+        }
     }
 
     /// A second result of a trial: an audit's, a copy's, or one that was sent before.
@@ -113,6 +112,7 @@ impl Core {
         }
         for open in holders {
             self.fleet.take(&open);
+            self.remember(&open);
             if open.lease != lease {
                 let (cause, attempt) = (CloseCause::Superseded, open.lease.attempt);
                 out.push(Action::Persist(Record::Closed { trial, attempt, cause }));

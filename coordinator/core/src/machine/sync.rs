@@ -25,6 +25,7 @@ impl Core {
             worker.health.spoke(now);
             worker.n_free_slots = sync.n_free_slots as usize;
             worker.is_draining = sync.draining;
+            worker.troubles = std::mem::take(&mut sync.troubles);
         });
 
         let mut reply = SyncReply::bare(sync.seq, Order::GoOn);
@@ -39,12 +40,12 @@ impl Core {
         self.forget_unlisted(id, sync.seen_seq, &sync.running, out);
         reply.stop = self.note_progress(now, id, &sync, out);
         reply.withdraw = self.withdraw(id, sync.seen_seq);
-        let grants = self.grant(now, id, &sync, out).into_iter();
+        let (grants, took_back) = self.grant(now, id, &sync, &mut reply.stop, out);
         let with_checkpoints =
             |lease: Lease| Grant { lease, checkpoints: self.checkpoints.of(lease.trial).to_vec() };
-        reply.grants = grants.map(with_checkpoints).collect();
+        reply.grants = grants.into_iter().map(with_checkpoints).collect();
         reply.order = self.order_for(id);
-        reply.soon = self.awaits_trials() || self.may_soon_be_of_use(id);
+        reply.soon = took_back || self.awaits_trials() || self.may_soon_be_of_use(id);
         // A worker that drained holds nothing and comes back, if at all, with a Join.
         if sync.draining && self.fleet.worker(id).leases.is_empty() {
             self.fleet.forget(id);
@@ -103,7 +104,7 @@ impl Core {
                 // The new lease is on its way.
             } else if !sync.draining && self.may_go_on(id, report) {
                 self.queue.remove(trial);
-                self.lease(id, trial, Place::Slot, sync.seq, out);
+                self.lease(now, id, trial, Place::Slot, sync.seq, out);
             } else {
                 stop.push(report.lease);
             }
@@ -117,7 +118,8 @@ impl Core {
         let worker = self.fleet.worker(id);
         let n_max = worker.health.n_leases_max().min(worker.n_slots());
         report.started
-            && self.was_granted(report.lease)
+            && self.was_granted_to(id, report.lease)
+            && !self.has_stalled(&report.lease)
             && self.trials[trial.at()].status == Status::Ready
             && !self.is_stopping
             && !self.is_given_up

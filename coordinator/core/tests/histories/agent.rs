@@ -31,6 +31,13 @@ pub struct Agent {
     pub spooled: Vec<(Lease, End)>,
     /// To be named in the next Sync.
     pub released: Vec<Lease>,
+    /// Slots that hang, by what they had when they began to, and since when. Told to stop, they
+    /// do not.
+    pub hung: Vec<(Lease, u64)>,
+    /// It says how long its slots have trained and been silent.
+    pub tells: bool,
+    /// The time.
+    pub now_ms: u64,
     pub is_draining: bool,
     /// This process had a session before.
     pub continues: bool,
@@ -46,7 +53,14 @@ pub fn digest_of(trial: TrialIndex, end: End) -> [u8; 32] {
 
 /// What it says of a trial that it holds.
 pub fn running(lease: &Lease, started: bool) -> Running {
-    Running { lease: *lease, started, n_epochs_done: 1, valid_accuracy: 0.5 }
+    Running {
+        lease: *lease,
+        started,
+        n_epochs_done: 1,
+        valid_accuracy: 0.5,
+        trained_ms: None,
+        silent_ms: 0,
+    }
 }
 
 fn result_of(trial: TrialIndex, end: End) -> Result<Box<TrialResult>, String> {
@@ -61,8 +75,8 @@ fn result_of(trial: TrialIndex, end: End) -> Result<Box<TrialResult>, String> {
 impl Agent {
     /// The process dies; what was finished and spooled survives.
     pub fn crash(&mut self) {
-        let spooled = std::mem::take(&mut self.spooled);
-        *self = Self { spooled, ..Self::default() };
+        let (spooled, tells) = (std::mem::take(&mut self.spooled), self.tells);
+        *self = Self { spooled, tells, ..Self::default() };
     }
 
     /// Everything it names to a coordinator that it joins.
@@ -82,15 +96,40 @@ impl Agent {
     }
 
     pub fn finish(&mut self, end: End) {
-        if !self.running.is_empty() {
-            let lease = self.running.remove(0);
+        let is_hung = |lease: &Lease| self.hung.iter().any(|(hung, _)| hung == lease);
+        if let Some(index) = self.running.iter().position(|lease| !is_hung(lease)) {
+            let lease = self.running.remove(index);
             self.spooled.push((lease, end));
             self.start_queued();
         }
     }
 
+    /// The slot of its oldest trial that does not hang yet does from now on.
+    pub fn hang(&mut self) {
+        let is_hung = |lease: &Lease| self.hung.iter().any(|(hung, _)| hung == lease);
+        if let Some(&lease) = self.running.iter().find(|lease| !is_hung(lease)) {
+            self.hung.push((lease, self.now_ms));
+        }
+    }
+
+    /// Slots that have no trial and do not hang.
+    fn n_free(&self) -> usize {
+        let n_stopped = self.hung.iter().filter(|(lease, _)| !self.running.contains(lease)).count();
+        N_SLOTS - self.running.len() - n_stopped
+    }
+
+    fn running_in_slot(&self, lease: &Lease) -> Running {
+        let since = self.hung.iter().find(|(hung, _)| hung == lease).map(|(_, since)| *since);
+        let silent_ms = since.map_or(0, |since| self.now_ms - since);
+        let running = running(lease, true);
+        match self.tells {
+            true => Running { trained_ms: Some(silent_ms), silent_ms, ..running },
+            false => running,
+        }
+    }
+
     fn start_queued(&mut self) {
-        while self.running.len() < N_SLOTS && !self.queued.is_empty() {
+        while 0 < self.n_free() && !self.queued.is_empty() {
             self.running.push(self.queued.remove(0));
         }
     }
@@ -107,7 +146,7 @@ impl Agent {
             self.released.append(&mut self.running);
             self.released.append(&mut self.queued);
         }
-        let in_slots = self.running.iter().map(|lease| running(lease, true));
+        let in_slots = self.running.iter().map(|lease| self.running_in_slot(lease));
         let waiting = self.queued.iter().map(|lease| running(lease, false));
         let finished = self.spooled.iter().map(|(lease, end)| Finished {
             lease: *lease,
@@ -126,12 +165,13 @@ impl Agent {
             session,
             seq: self.seq,
             seen_seq: self.seen_seq,
-            n_free_slots: (N_SLOTS - self.running.len()) as u32,
+            n_free_slots: self.n_free() as u32,
             n_queue_places: (n_queue_max - self.queued.len()) as u32,
             draining: self.is_draining,
             running: in_slots.chain(waiting).collect(),
             finished: finished.collect(),
             released: std::mem::take(&mut self.released),
+            troubles: Vec::new(),
         })
     }
 
@@ -142,6 +182,9 @@ impl Agent {
         self.spooled.retain(|(lease, _)| !is_acked(lease));
         for lease in reply.grants.iter().map(|grant| grant.lease) {
             if let Some(held) = self.running.iter_mut().find(|held| held.trial == lease.trial) {
+                for (hung, _) in self.hung.iter_mut().filter(|(hung, _)| hung == held) {
+                    *hung = lease;
+                }
                 *held = lease;
             }
         }

@@ -232,9 +232,9 @@ fn a_straggler_is_copied_to_an_idle_worker_once() {
 }
 
 #[test]
-fn short_trials_are_not_copied() {
-    let world = world_with_stragglers(29.0, 600);
-    assert_eq!(world.running(2), []);
+fn short_trials_are_copied_too_once_they_took_some_seconds_longer() {
+    assert_eq!(world_with_stragglers(0.3, 15).running(2), []);
+    assert_eq!(world_with_stragglers(0.3, 16).running(2).len(), 1);
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod agent;
 mod dispatch;
 mod losses;
 mod planted;
+mod stalled;
 mod trouble;
 mod world;
 

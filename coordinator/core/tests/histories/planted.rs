@@ -31,7 +31,7 @@ enum Catcher {
 fn catcher(bug: Bug) -> (Catcher, &'static str) {
     use Catcher::{Histories, Test};
     match bug {
-        Bug::AttemptReused => (Histories, "every attempt here was granted"),
+        Bug::AttemptReused => (Histories, "attempt"),
         Bug::DrainIsLoss => (
             Test(crate::a_drained_worker_gives_its_trials_back_without_charge),
             "charged for the drain",

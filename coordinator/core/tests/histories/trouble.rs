@@ -118,6 +118,7 @@ fn a_sweep_that_was_given_up_waits_in_peace_for_what_still_runs() {
     let rules =
         Rules { lease_ttl_ms: TTL_MS, crash_limit: 3, max_failed: None, n_queue_max: 8, facts };
     let mut world = World::of(rules);
+    world.agent(1).tells = true;
     world.join(1);
     world.sync(1, true);
     world.agent(1).finish(End::Well);

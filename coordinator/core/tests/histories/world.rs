@@ -52,6 +52,8 @@ pub enum Step {
     /// The process dies; a trial that was finished and spooled survives.
     Crash(u8),
     Drain(u8),
+    /// The slot of the worker's oldest trial does nothing any more.
+    Hang(u8),
     /// Worker 0 is the coordinator's own child.
     LocalEnded {
         expected: bool,
@@ -72,7 +74,8 @@ pub fn step() -> impl Strategy<Value = Step> {
         1 => (worker.clone(), 1..5_u32)
             .prop_map(|(worker, epoch)| Step::Publish { worker, epoch }),
         1 => worker.clone().prop_map(Step::Crash),
-        1 => worker.prop_map(Step::Drain),
+        1 => worker.clone().prop_map(Step::Drain),
+        1 => worker.prop_map(Step::Hang),
         1 => any::<bool>().prop_map(|expected| Step::LocalEnded { expected }),
         1 => Just(Step::RestartCoordinator),
         1 => (0..90_000_u64).prop_map(Step::Oversleep),
@@ -140,6 +143,7 @@ impl World {
         let lease_ttl_ms = 2 * TTL_MS;
         let rules = Rules { lease_ttl_ms, crash_limit: 3, max_failed: None, n_queue_max: 3, facts };
         let mut world = Self::of(rules);
+        world.agent(1).tells = true;
         if is_late {
             world.join(1);
         }
@@ -185,6 +189,7 @@ impl World {
             Step::Publish { worker, epoch } => drop(self.publish(worker, epoch)),
             Step::Crash(id) => self.agent(id).crash(),
             Step::Drain(id) => self.agent(id).is_draining = true,
+            Step::Hang(id) => self.agent(id).hang(),
             Step::LocalEnded { expected } => {
                 self.agent(0).crash();
                 self.apply(Event::LocalEnded { local_index: 0, expected });
@@ -325,6 +330,7 @@ impl World {
         let n_queue_max = self.rules.n_queue_max;
         let facts = self.rules.facts.clone();
         let wall_s = |trial: TrialIndex| facts.get(trial.at()).map_or(1.0, |f| f.cost_macs.into());
+        self.agent(id).now_ms = self.now.0;
         let Some(sync) = self.agent(id).speak(n_queue_max, wall_s) else { return };
         let seen_seq = sync.seen_seq;
         let reply = self.answer(sync);

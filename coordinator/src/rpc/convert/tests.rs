@@ -318,6 +318,8 @@ fn valid_messages(sweep: &Sweep) -> [Vec<u8>; 4] {
         started: true,
         n_epochs_done: 3,
         valid_accuracy: 0.75,
+        trained_ms: Some(1_500),
+        silent_ms: 20,
     };
     let failure = proto::finished::Outcome::Failure("no\u{1b}[2J memory".into());
     let failed = proto::Finished { lease: lease.clone(), outcome: Some(failure), timings: vec![] };

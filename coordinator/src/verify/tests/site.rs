@@ -16,6 +16,7 @@ use coordinator_core::{
 use trainer::{Dataset, EpochEnd, Isa, PreparedData, Trainer, TrialResult};
 
 use crate::{
+    datasets::ClassCounts,
     facts::{Data, Facts},
     report_input,
     store::{Reader, Store, database_in},
@@ -163,6 +164,8 @@ fn facts(dataset: &Dataset, plan: &Plan) -> Facts {
             n_classes: facts.n_classes,
             nonzero_share: facts.nonzero_share,
             largest_class_share: dataset.largest_class_share(valid),
+            n_valid: Some(plan.split.n_valid),
+            classes: ClassCounts::of(dataset, plan.split),
         },
     }
 }

@@ -1,0 +1,208 @@
+//! Attempts that do not get on although their worker beats: slow ones, and stalled ones, whose slot
+//! does nothing. What idle slots do about them, so that a slot that hangs delays a sweep and does
+//! not keep it from its end.
+
+use crate::{
+    event::{Action, CloseCause, Notice, Remedy},
+    lease::{Lease, OpenLease, TrialIndex, WorkerId},
+    limits::{
+        MAX_STRAGGLERS_SEEN, PATIENT_AFTER, SLOTS_PER_COPY, SLOW_S, SLOW_SHARE, STALLED_S,
+        STALLED_SHARE, STALLED_UNKNOWN_S, STALLED_UNTOLD_FACTOR, STALLED_UNTOLD_S,
+        WITHDRAW_PATIENCE_MS,
+    },
+    machine::Core,
+    time::Millis,
+    trial::Status,
+    worker::HeldLease,
+};
+
+/// Attempts at a trial that were taken back because they stalled.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Stalls {
+    n: u32,
+    /// The number of the last of them.
+    last_attempt: u32,
+}
+
+/// Why an attempt does not get on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trouble {
+    /// It was trained for much longer than such trials take.
+    Slow,
+    /// Its slot does nothing.
+    Stalled,
+}
+
+/// An attempt whose slot does nothing, for people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StalledAttempt {
+    pub worker: WorkerId,
+    pub trial: TrialIndex,
+    pub silent_ms: u64,
+}
+
+impl Core {
+    /// Those that are stalled now, of the ones that have run longest.
+    pub fn stalled(&self, now: Millis) -> impl Iterator<Item = StalledAttempt> + '_ {
+        let running = self.fleet.started().take(MAX_STRAGGLERS_SEEN);
+        running.filter_map(move |(_, trial, worker)| {
+            let held = &self.fleet.worker(worker).leases[&trial];
+            let silent_ms = held.silent_ms(now);
+            self.is_stalled(now, held).then_some(StalledAttempt { worker, trial, silent_ms })
+        })
+    }
+
+    /// What an idle slot of this worker can do about an attempt that does not get on.
+    pub(super) fn stuck_for(
+        &self,
+        now: Millis,
+        id: WorkerId,
+        stop: &[Lease],
+    ) -> Option<(Remedy, OpenLease)> {
+        let running = self.fleet.started().take(MAX_STRAGGLERS_SEEN);
+        let mut stuck = running.filter_map(|(_, trial, holder)| {
+            let held = &self.fleet.worker(holder).leases[&trial];
+            Some((self.trouble(now, held)?, held.open))
+        });
+        stuck.find_map(|(trouble, open)| {
+            let remedy = self.remedy(now, trouble, &open, id)?;
+            // What it was just told to stop would go on under a new lease.
+            let is_stopped = stop.iter().any(|lease| lease.trial == open.lease.trial);
+            (!is_stopped).then_some((remedy, open))
+        })
+    }
+
+    /// A speculative attempt loses nothing and is the first choice. It needs a slot of another
+    /// worker, a trial that has two attempts at the most and is suspected of nothing, and no
+    /// outcome; else what does nothing is taken back.
+    fn remedy(
+        &self,
+        now: Millis,
+        trouble: Trouble,
+        open: &OpenLease,
+        id: WorkerId,
+    ) -> Option<Remedy> {
+        let trial = open.lease.trial;
+        let record = &self.trials[trial.at()];
+        let take_back = (trouble == Trouble::Stalled).then_some(Remedy::TakeBack);
+        if self.fleet.is_copied(trial) {
+            // The earlier attempt has done more; the later one makes room for a third.
+            let is_last = open.lease.attempt == record.n_attempts;
+            return (is_last && self.is_all_stuck(now, trial)).then_some(Remedy::TakeBack);
+        }
+        let may_speculate = record.status == Status::Leased
+            && record.is_unsuspected()
+            && open.worker != id
+            && !self.fleet.worker(id).trains_alone();
+        match trouble {
+            Trouble::Stalled if may_speculate => Some(Remedy::Speculate),
+            Trouble::Slow if may_speculate && self.may_copy_slow() => Some(Remedy::Speculate),
+            _ => take_back,
+        }
+    }
+
+    /// Nothing waits, and few slow trials have a second attempt.
+    fn may_copy_slow(&self) -> bool {
+        let n_copies_max = (self.fleet.load().n_slots / SLOTS_PER_COPY).max(1);
+        self.queue.is_empty() && self.fleet.n_copies() < n_copies_max
+    }
+
+    fn is_all_stuck(&self, now: Millis, trial: TrialIndex) -> bool {
+        self.fleet.leases_of(trial).all(|open| {
+            let held = &self.fleet.worker(open.worker).leases[&trial];
+            self.trouble(now, held).is_some()
+        })
+    }
+
+    fn trouble(&self, now: Millis, held: &HeldLease) -> Option<Trouble> {
+        if self.is_stalled(now, held) {
+            return Some(Trouble::Stalled);
+        }
+        let trial = held.open.lease.trial;
+        let expected_s = self.pace.expected_s(self.cost(trial))?;
+        let slow_s = expected_s + longer(SLOW_SHARE * expected_s, SLOW_S);
+        let trained_s = held.trained_ms(now) as f64 / 1e3;
+        (slow_s * self.patience(trial) <= trained_s).then_some(Trouble::Slow)
+    }
+
+    pub(super) fn is_stalled(&self, now: Millis, held: &HeldLease) -> bool {
+        if held.started.is_none() {
+            return false;
+        }
+        let trial = held.open.lease.trial;
+        let expected_s = self.pace.expected_s(self.cost(trial));
+        let stalled_s = match (expected_s, held.is_told()) {
+            (Some(s), true) => longer(STALLED_SHARE * s, STALLED_S),
+            (None, true) => STALLED_UNKNOWN_S,
+            (s, false) => longer(STALLED_UNTOLD_FACTOR * s.unwrap_or(0.0), STALLED_UNTOLD_S),
+        };
+        stalled_s * self.patience(trial) <= held.silent_ms(now) as f64 / 1e3
+    }
+
+    /// By how much longer a trial is waited for than at first.
+    fn patience(&self, trial: TrialIndex) -> f64 {
+        let n_doublings = self.n_stalls(trial).saturating_sub(PATIENT_AFTER);
+        f64::from(1_u32 << n_doublings.min(30))
+    }
+
+    pub(super) fn n_stalls(&self, trial: TrialIndex) -> u32 {
+        self.stalls.get(&trial).map_or(0, |stalls| stalls.n)
+    }
+
+    /// The attempt, or a later one, was taken back because it stalled.
+    pub(super) fn has_stalled(&self, lease: &Lease) -> bool {
+        self.stalls.get(&lease.trial).is_some_and(|stalls| lease.attempt <= stalls.last_attempt)
+    }
+
+    /// Ends a stalled attempt. If it was the trial's only one the trial waits behind all others.
+    pub(super) fn take_back(&mut self, open: &OpenLease, out: &mut Vec<Action>) {
+        let Lease { trial, attempt, .. } = open.lease;
+        let stalls = self.stalls.entry(trial).or_default();
+        *stalls = Stalls { n: stalls.n + 1, last_attempt: attempt.max(stalls.last_attempt) };
+        if self.close(open, CloseCause::Stalled, out) {
+            self.queue.push_back(trial);
+        }
+    }
+
+    pub(super) fn tell_taken_over(
+        &self,
+        now: Millis,
+        remedy: Remedy,
+        open: &OpenLease,
+        out: &mut Vec<Action>,
+    ) {
+        let (trial, worker) = (open.lease.trial, self.fleet.worker(open.worker));
+        let held = &worker.leases[&trial];
+        let (trained_ms, silent_ms) = (held.trained_ms(now), held.silent_ms(now));
+        let worker = worker.name();
+        let notice = Notice::TakenOver { worker, trial, remedy, trained_ms, silent_ms };
+        out.push(Action::Publish(notice));
+    }
+
+    /// Whoever was asked for a queued trial and neither starts it nor hands it back has lost it.
+    pub(super) fn take_back_ignored(&mut self, now: Millis, out: &mut Vec<Action>) -> bool {
+        let is_ignored = |held: &&HeldLease| WITHDRAW_PATIENCE_MS <= now.since(held.granted);
+        let ignored = self.fleet.withdrawn().filter(is_ignored).map(|held| held.open);
+        let ignored: Vec<OpenLease> = ignored.collect();
+        for open in &ignored {
+            self.give_back(open, CloseCause::Released, out);
+        }
+        !ignored.is_empty()
+    }
+
+    /// Nothing is granted any more, so what does nothing is waited for in vain.
+    pub(super) fn take_back_what_stalls(&mut self, now: Millis, out: &mut Vec<Action>) {
+        let stalled: Vec<StalledAttempt> = self.stalled(now).collect();
+        for StalledAttempt { worker, trial, .. } in stalled {
+            let open = self.fleet.worker(worker).leases[&trial].open;
+            self.tell_taken_over(now, Remedy::TakeBack, &open, out);
+            self.take_back(&open, out);
+        }
+        self.take_back_ignored(now, out);
+    }
+}
+
+/// Of two times that are numbers.
+fn longer(a_s: f64, b_s: f64) -> f64 {
+    if a_s > b_s { a_s } else { b_s }
+}

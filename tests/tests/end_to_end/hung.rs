@@ -1,0 +1,78 @@
+//! Slots that hang while their worker beats, as with a file system that does not answer: the sweep
+//! ends with the same results, and people are told.
+
+use e2e::{Coordinator, Process, Sweep, finished_event};
+
+use crate::{env, reference};
+
+const TIMES: [&str; 4] = ["--lease-ttl", "2s", "--sync-every", "300ms"];
+
+fn flags(more: &[&'static str]) -> Vec<&'static str> {
+    [&TIMES[..], more].concat()
+}
+
+fn assert_told(process: &Process, words: &str) {
+    process.in_stderr(words, |lines| lines.iter().any(|line| line.contains(words)).then_some(()));
+}
+
+/// The coordinator's own worker, as most people have it; its process ends all the same.
+#[test]
+fn a_slot_that_hangs_is_replaced_by_the_one_beside_it() {
+    let env = env();
+    let hang = [("SWEEP_FAULT", "hang.worker.slot:30")];
+    let coordinator = env.start_with(&Sweep::LONG, &flags(&["--local-slots", "2"]), &hang);
+    assert_told(&coordinator, "it is taken back for an idle slot");
+    coordinator.wait().expect(0);
+    reference::assert_same(&env);
+}
+
+/// The very first trial, before anybody knows how long trials take.
+#[test]
+fn what_hangs_on_one_worker_is_done_by_another() {
+    let env = env();
+    let coordinator = env.start(&Sweep::LONG, &flags(&["--local-workers", "0"]));
+    let url = coordinator.url();
+    let hang = [("SWEEP_FAULT", "hang.worker.slot:1")];
+    let hung = env.start_worker_in(&url, "hung", &[], &hang);
+    assert_told(&hung, "joined");
+    let sound = env.start_worker(&url, "sound");
+    assert_told(&coordinator, "a second attempt begins in an idle slot");
+    coordinator.wait().expect(0);
+    reference::assert_same(&env);
+    sound.wait().expect(0);
+    let log = hung.wait().expect(0).stderr_text();
+    assert!(log.contains("a slot hangs and is left behind"), "{log}");
+}
+
+/// Nobody can take over, so that is said, to people and programs, until somebody comes.
+#[test]
+fn with_the_only_slot_hung_people_are_told_what_to_do() {
+    let env = env();
+    let coordinator = env.start(&Sweep::SHORT, &flags(&["--local-workers", "0"]));
+    let url = coordinator.url();
+    let _hung = env.start_worker_in(&url, "hung", &[], &[("SWEEP_FAULT", "hang.worker.slot:3")]);
+    assert_told(&coordinator, "worker hung: a slot does nothing");
+    assert_told(&coordinator, "start another worker (worker --coordinator http://");
+    coordinator.in_stdout("an object of it", |lines| {
+        lines.iter().any(|line| line.contains(r#""event":"trouble""#)).then_some(())
+    });
+    let status = env.status(&Sweep::SHORT).text;
+    assert!(status.contains("troubles\n worker hung: a slot does nothing"), "{status}");
+    let _sound = env.start_worker(&url, "sound");
+    let ended = coordinator.wait().expect(0);
+    assert!(finished_event(&ended)["results_sha256"].is_string());
+    let status = env.status(&Sweep::SHORT).text;
+    assert!(!status.contains("troubles"), "they are over: {status}");
+}
+
+/// A stop does not wait for it, and the same command goes on.
+#[test]
+fn a_time_limit_ends_a_run_with_a_hung_slot() {
+    let env = env();
+    let hang = [("SWEEP_FAULT", "hang.worker.slot:5")];
+    let arguments = flags(&["--local-slots", "1", "--time-limit", "3s"]);
+    let stopped: Coordinator = env.start_with(&Sweep::LONG, &arguments, &hang);
+    stopped.wait().expect(130);
+    env.run(&Sweep::LONG, &flags(&["--local-slots", "1"]));
+    reference::assert_same(&env);
+}
