@@ -19,10 +19,11 @@ mod questions;
 mod range;
 mod reader;
 mod schema;
+mod text;
 
 pub use agenda::Agenda;
 pub use confirm::{FIRST_CONFIRM_SEED, Outcome, Score};
-pub use domain::{DEPTH, display};
+pub use domain::DEPTH;
 pub use expand::{Copies, CopyReason};
 pub use file::{Cell, Compare, DatasetSource, HeatmapSpec, Hypothesis, Metric, SweepFile};
 pub use filter::{Condition, Filter};
@@ -35,6 +36,7 @@ pub use plan::{
 pub use points::Points;
 pub use problem::{Problem, Span, Spanned, sort_by_place};
 pub use schema::schema;
+pub use text::{NO_LAYERS, display, number_text, read_widths_text, widths_text};
 
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,7 @@
 
 use super::problem::{Problem, Problems, Spanned};
 use super::reader::{Item, Table, wrong_type};
+use super::text::number_text;
 use crate::limits::MAX_AXIS_VALUES;
 
 pub(super) const KEYS: &[&str] = &["log", "linear", "step", "n", "from", "to"];
@@ -104,7 +105,7 @@ fn steps(step: Spanned<f64>, from: Spanned<f64>, to: Spanned<f64>) -> Result<Vec
         return Err(Problem::at(
             step.span,
             "the range has too many values",
-            format!("{} values, the limit is {MAX_AXIS_VALUES}", n_steps + 1.0),
+            format!("{} values, the limit is {MAX_AXIS_VALUES}", number_text(n_steps + 1.0)),
         ));
     }
     let value = |i: u32| {
