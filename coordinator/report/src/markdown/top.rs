@@ -3,8 +3,7 @@
 use super::answer::metric_name;
 use super::heatmaps::words;
 use super::page::{Left, Page, Right, count, escape};
-use crate::analysis::{Point, Sweep, percent, score_text};
-use crate::input::Metric;
+use crate::analysis::{Point, Sweep, score_text, spread_text};
 
 const N_ROWS: usize = 20;
 /// More axes would make the table wider than a screen.
@@ -63,14 +62,13 @@ fn row(
     let metric = sweep.metric();
     let mut cells = vec![rank.to_string(), escape(sweep.optimizer(point))];
     cells.extend(axes.iter().map(|name| escape(&sweep.label(point.trial(), name))));
-    cells.push(point.mean(metric).map_or_else(String::new, |mean| score_text(metric, mean)));
-    cells.push(point.sd(metric).map_or_else(
-        || "–".to_string(),
-        |sd| match metric {
-            Metric::ValidAccuracy => percent(sd),
-            Metric::ValidLoss => format!("{sd:.4}"),
-        },
-    ));
+    if point.is_all_diverged() {
+        cells.extend(["*diverged*", "–"].map(String::from));
+    } else {
+        let sd = point.sd(metric).map(|sd| spread_text(metric, sd));
+        cells.push(point.mean(metric).map_or_else(String::new, |mean| score_text(metric, mean)));
+        cells.push(sd.unwrap_or_else(|| "–".to_string()));
+    }
     let ids = point
         .runs
         .iter()
