@@ -207,6 +207,11 @@ impl<'a> Sweep<'a> {
         self.by_metric(a, b, self.metric()).is_eq()
     }
 
+    /// `Less` when `a` has more correct answers.
+    pub(crate) fn by_accuracy(&self, a: &Point<'_>, b: &Point<'_>) -> Ordering {
+        self.by_metric(a, b, Metric::ValidAccuracy)
+    }
+
     fn by_metric(&self, a: &Point<'_>, b: &Point<'_>, metric: Metric) -> Ordering {
         let n_valid = self.input.data.n_valid;
         if metric == Metric::ValidAccuracy {
