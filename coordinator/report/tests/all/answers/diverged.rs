@@ -163,3 +163,14 @@ fn small_and_large_numbers_have_an_exponent() {
         assert!(!digits.starts_with("0.00000"), "{word}");
     }
 }
+
+#[test]
+fn layers_that_a_spreadsheet_takes_for_a_date_are_pointed_out() {
+    let mut input = with_accuracies([0.970, 0.972, 0.974], [0.960, 0.961, 0.962]);
+    let warns = |input: &Input| report(input).1.contains("it would take `12-10` for a date");
+    assert!(!warns(&input));
+    for trial in &mut input.trials {
+        trial.values[3] = Some(Value::Widths(vec![12, 10]));
+    }
+    assert!(warns(&input));
+}
