@@ -50,10 +50,9 @@ impl Untrained {
     fn of_best(better: &[&Point<'_>], than: &[&Point<'_>]) -> Self {
         let n_diverged = |points: &[&Point<'_>]| {
             let n: usize = points.iter().map(|point| point.n_diverged()).sum();
-            let is_trained = |point: &&Point<'_>| {
-                point.runs.iter().any(|run| run.score.is_some() && !run.is_diverged())
-            };
-            (n > 0 && !points.iter().any(|point| is_trained(&point))).then_some(n)
+            let n_scored = points.iter().flat_map(|point| &point.runs);
+            let n_scored = n_scored.filter(|run| run.score.is_some()).count();
+            (n > 0 && n == n_scored).then_some(n)
         };
         Self { better: n_diverged(better), than: n_diverged(than) }
     }
