@@ -28,5 +28,7 @@ pub(crate) use pairs::{OptimizerPair, best_against_best, optimizer_pairs};
 pub(crate) use points::{Point, Run};
 pub use sweep::Counts;
 pub(crate) use sweep::Sweep;
-pub(crate) use tuning::{BestOf, Effect, axis_effects, best_of_k, borders, sensitivity};
+pub(crate) use tuning::{
+    AxisEffects, BestOf, Effect, axis_effects, best_of_k, borders, sensitivity,
+};
 pub(crate) use values::{place_of, value_label};

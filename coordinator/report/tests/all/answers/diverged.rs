@@ -58,6 +58,7 @@ fn effects_of_values_that_only_diverged_are_words() {
     }
     let (_, page) = report(&input);
     assert_eq!(line(&page, "| 1 | *diverged*"), "| 1 | *diverged* | *diverged* |");
+    assert!(page.contains("every trial there diverged: backtracking at 1 rate, sgd at 1 rate."));
     let sgd = |trial: &Trial| trial.values[0] == Some(Value::Text("sgd".into()));
     input.trials.iter_mut().filter(|trial| sgd(trial)).for_each(diverge);
     let (_, page) = report(&input);
