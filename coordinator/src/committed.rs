@@ -77,16 +77,17 @@ impl Committed {
 
 /// What each trial of the grid came to.
 fn outcomes(plan: &Plan, trials: &[Trial], chance: Score) -> Vec<Outcome> {
-    let score = |done: &Done| match done.ending {
-        Ending::Diverged { .. } => Some(chance),
+    let scored = |done: &Done| match done.ending {
+        Ending::Diverged { .. } => Some(Outcome::Diverged(chance)),
         Ending::Completed { best_epoch, .. } => {
             let best = done.history.iter().find(|epoch| epoch.epoch == best_epoch)?;
-            Some(Score { accuracy: best.valid_accuracy, loss: best.valid_loss })
+            let (accuracy, loss) = (best.valid_accuracy, best.valid_loss);
+            Some(Outcome::Scored(Score { accuracy, loss }))
         }
     };
     let recorded = trials.iter().filter_map(|trial| {
         let outcome = match &trial.state {
-            State::Done(done) => Outcome::Scored(score(done)?),
+            State::Done(done) => scored(done)?,
             State::Failed { .. } => Outcome::Failed,
             State::Open | State::Cancelled => Outcome::Open,
         };

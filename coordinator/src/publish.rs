@@ -22,11 +22,31 @@ use crate::{
 /// What a build says to the process that asked for it, as JSON.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Published {
+    #[serde(with = "path_bytes")]
     pub report: PathBuf,
     pub complete: bool,
     pub n_diverged: usize,
     pub results_sha256: Option<String>,
     pub short_table: Vec<Vec<String>>,
+}
+
+/// A path as its bytes, because text in JSON is UTF-8 and a path may be anything.
+mod path_bytes {
+    use std::{
+        ffi::OsString,
+        os::unix::ffi::{OsStrExt, OsStringExt},
+        path::{Path, PathBuf},
+    };
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub fn serialize<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+        path.as_os_str().as_bytes().serialize(serializer)
+    }
+
+    pub fn deserialize<'d, D: Deserializer<'d>>(deserializer: D) -> Result<PathBuf, D::Error> {
+        Ok(OsString::from_vec(Vec::deserialize(deserializer)?).into())
+    }
 }
 
 /// Builds the report of the state `state` into the folder `out`; with `partial_only`, the files in

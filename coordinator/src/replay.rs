@@ -93,11 +93,35 @@ fn save(path: &Path, id: TrialId, planned: &Planned, trained: &Trained) -> anyho
 fn find(wanted: &str, rows: &[Recorded], manifest: &Manifest) -> Result<TrialId, Refusal> {
     let prefix = match (wanted, &manifest.best_trial_id) {
         ("best", Some(best)) => best.as_str(),
-        ("best", None) => return Err(anyhow!("manifest.json: names no best trial").into()),
+        ("best", None) => return Err(no_best(manifest)),
         (prefix, _) => prefix,
     };
-    TrialId::find(prefix, rows.iter().filter_map(|row| row.id.parse().ok()))
-        .map_err(|error| Refusal::Usage(format!("trial {wanted}: {error}")))
+    let id = TrialId::find(prefix, rows.iter().filter_map(|row| row.id.parse().ok()))
+        .map_err(|error| Refusal::Usage(format!("trial {wanted}: {error}")))?;
+    // Reports of older builds name a trial even where every one diverged.
+    if wanted == "best" && manifest.counts.completed == 0 {
+        return Err(no_best(manifest));
+    }
+    Ok(id)
+}
+
+fn no_best(manifest: &Manifest) -> Refusal {
+    let counts = &manifest.counts;
+    let endings = [
+        (counts.diverged, "diverged"),
+        (counts.failed, "failed"),
+        (counts.cancelled, "cancelled"),
+        (counts.open, "still open"),
+    ];
+    let some = endings.into_iter().filter(|(n, _)| *n > 0);
+    let endings: Vec<String> = some.map(|(n, word)| format!("{n} {word}")).collect();
+    Refusal::Usage(format!(
+        "trial best: there is none, because no trial completed: of {} trials {}; expected the first \
+         digits of a trial id from {}",
+        counts.trials,
+        endings.join(", "),
+        manifest.results_csv(),
+    ))
 }
 
 fn digest_of(id: TrialId, rows: &[Recorded]) -> anyhow::Result<&str> {

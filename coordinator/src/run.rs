@@ -2,8 +2,10 @@
 //! report at the end.
 
 use std::{
+    ffi::OsStr,
     io::IsTerminal,
     net::SocketAddr,
+    os::unix::ffi::OsStrExt,
     path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
@@ -297,12 +299,25 @@ fn summary(name: &str, ended: Ended, published: Published, wall_s: f64) -> Summa
 
 /// The same command again, ready to be pasted; failed trials need to be asked for.
 fn resume_command(n_failed: usize) -> String {
-    let arguments = std::env::args().skip(1).filter(|argument| argument != "--fresh");
-    let mut words: Vec<String> = arguments.map(|argument| quoted(&argument)).collect();
+    let arguments = std::env::args_os().skip(1).filter(|argument| argument != "--fresh");
+    let mut words: Vec<String> = arguments.map(|argument| quoted_os(&argument)).collect();
     if 0 < n_failed && !words.iter().any(|word| word == "--retry-failed") {
         words.push("--retry-failed".into());
     }
     format!("coordinator {}", words.join(" "))
+}
+
+/// As a shell wants it, with the bytes that are no text in their octal form.
+fn quoted_os(word: &OsStr) -> String {
+    if let Some(word) = word.to_str() {
+        return quoted(word);
+    }
+    let byte = |&byte: &u8| match byte {
+        b'\\' | b'\'' => format!("\\{}", char::from(byte)),
+        b' '..=b'~' => char::from(byte).to_string(),
+        _ => format!("\\{byte:03o}"),
+    };
+    format!("$'{}'", word.as_bytes().iter().map(byte).collect::<String>())
 }
 
 /// As a shell wants it.
@@ -338,5 +353,7 @@ mod tests {
         assert_eq!(quoted("my sweep"), "'my sweep'");
         assert_eq!(quoted("it's"), "'it'\\''s'");
         assert_eq!(quoted(""), "''");
+        assert_eq!(quoted_os(OsStr::from_bytes(b"it's \xff")), "$'it\\'s \\377'");
+        assert_eq!(quoted_os(OsStr::new("a b")), "'a b'");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use coordinator_core::sweep::{Plan, display};
+use coordinator_core::sweep::{NO_LAYERS, Plan, display, number_text};
 use serde_json::{Map, json};
 use trainer::{Kind, TrainConfig, Value};
 
@@ -70,16 +70,13 @@ pub fn column_kind(kind: Kind) -> report::input::ColumnKind {
     }
 }
 
-/// A short name for people: `backtracking 0.05 b32 [256,128]`.
+/// A short name for people: `backtracking 0.05 b32 [256,128]`, `sgd 1e-6 b32 none`.
 pub fn short_label(config: &TrainConfig) -> String {
-    let hidden: Vec<String> = config.hidden.iter().map(ToString::to_string).collect();
-    format!(
-        "{} {} b{} [{}]",
-        config.optimizer.kind().name(),
-        config.learning_rate,
-        config.batch_size,
-        hidden.join(",")
-    )
+    let widths: Vec<String> = config.hidden.iter().map(ToString::to_string).collect();
+    let hidden =
+        if widths.is_empty() { NO_LAYERS.into() } else { format!("[{}]", widths.join(",")) };
+    let (optimizer, rate) = (config.optimizer.kind().name(), number_text(config.learning_rate));
+    format!("{optimizer} {rate} b{} {hidden}", config.batch_size)
 }
 
 /// The short name and the value on every other axis of the sweep, so that no two points share it.
@@ -110,5 +107,14 @@ mod tests {
             (0..plan.trials.len()).map(|trial| label(&plan, &plan.config(trial))).collect();
         assert_eq!(labels[0], "momentum 0.1 b10 [4,3] momentum 0.5 dropout 0");
         assert_eq!(labels.last().unwrap(), "sgd 0.1 b10 [4,3] dropout 0.2");
+    }
+
+    #[test]
+    fn labels_count_no_zeros_and_name_networks_without_layers() {
+        let text = "name = \"t\"\n[dataset]\nname = \"mnist\"\ntrain = 100\nvalid = 50\n\
+             [[grid]]\noptimizer = [\"adam\"]\nlearning_rate = [1e-6]\nbatch_size = [10]\n\
+             hidden = [[]]\neps = [1e-10, 1e-8]\n";
+        let plan = planned(text);
+        assert_eq!(label(&plan, &plan.config(0)), "adam 1e-6 b10 none eps 1e-10");
     }
 }

@@ -43,6 +43,92 @@ n = 2
 seeds = 2
 "#;
 
+/// Axes beyond the usual ones, of which each optimizer uses its own, a network without hidden layers,
+/// the loss as the objective, and cells that are means.
+const AXES: &str = r#"
+name = "axes"
+
+[dataset]
+name = "mnist"
+train = 1_000
+valid = 500
+
+[train]
+epochs = 2
+
+[[grid]]
+optimizer = ["momentum", "sgd"]
+learning_rate = [0.02, 0.1]
+batch_size = [20]
+hidden = [[], [16], [12, 10]]
+momentum = [0.5, 0.9]
+weight_decay = [0.0, 1e-6]
+
+[seeds]
+n = 2
+
+[report]
+metric = "valid_loss"
+heatmaps = [
+    { x = "momentum", y = "hidden", cell = "mean" },
+    { x = "weight_decay", y = "learning_rate" },
+    { x = "optimizer", y = "hidden" },
+]
+"#;
+
+/// Every trial of sgd diverges, and every trial of momentum; backtracking trains.
+const SOME_DIVERGE: &str = r#"
+name = "some-diverge"
+
+[dataset]
+name = "mnist"
+train = 600
+valid = 300
+
+[train]
+epochs = 1
+
+[[grid]]
+optimizer = ["sgd", "momentum"]
+learning_rate = [1e20, 1e30]
+batch_size = [32]
+hidden = [[16], [8]]
+
+[[grid]]
+optimizer = ["backtracking"]
+learning_rate = [0.1, 0.5]
+batch_size = [32]
+hidden = [[16], [8]]
+
+[seeds]
+n = 3
+
+[confirm]
+seeds = 3
+"#;
+
+/// Nothing trains.
+const ALL_DIVERGE: &str = r#"
+name = "all-diverge"
+
+[dataset]
+name = "mnist"
+train = 600
+valid = 300
+
+[train]
+epochs = 1
+
+[[grid]]
+optimizer = ["sgd"]
+learning_rate = [1e30, 1e20]
+batch_size = [32, 64]
+hidden = [[16]]
+
+[seeds]
+n = 3
+"#;
+
 struct Readers {
     python: String,
     env: Env,
@@ -60,9 +146,26 @@ impl Readers {
             coordinator: std::env!("CARGO_BIN_EXE_e2e-coordinator"),
             worker: std::env!("CARGO_BIN_EXE_e2e-worker"),
         });
-        env.write("readers.toml", SWEEP);
-        env.start_file("readers.toml", &[], &[]).wait().expect(0);
-        Some(Self { python, env })
+        let readers = Self { python, env };
+        readers.run("readers", SWEEP);
+        Some(readers)
+    }
+
+    /// Runs a sweep; gives its report.
+    #[track_caller]
+    fn run(&self, name: &str, sweep: &str) -> PathBuf {
+        let file = format!("{name}.toml");
+        self.env.write(&file, sweep);
+        self.env.start_file(&file, &[], &[]).wait().expect(0);
+        self.env.path("reports").join(name)
+    }
+
+    /// The reports of sweeps that differ in all that a table of points must get right.
+    fn reports(&self) -> Vec<PathBuf> {
+        let fresh = [("axes", AXES), ("some-diverge", SOME_DIVERGE), ("all-diverge", ALL_DIVERGE)];
+        let fresh = fresh.map(|(name, sweep)| self.run(name, sweep));
+        let others = [self.report(), repository().join("reports/full")];
+        others.into_iter().chain(fresh).collect()
     }
 
     /// Runs a script of the repository, and gives what it printed.
@@ -104,10 +207,21 @@ fn tensorboard_and_optuna_show_what_the_results_say() {
 }
 
 #[test]
-fn the_notebook_runs_on_any_report() {
+fn the_notebook_and_the_report_have_the_same_numbers() {
     let Some(readers) = Readers::new() else { return };
     let notebook = repository().join("reports/explore.ipynb");
-    readers.python("tests/readers/notebook.py", &[&notebook, &readers.report()]);
+    for report in readers.reports() {
+        readers.python("tests/readers/notebook.py", &[&notebook, &report]);
+    }
+}
+
+#[test]
+fn the_example_of_the_readme_ranks_points_as_the_report_does() {
+    let Some(readers) = Readers::new() else { return };
+    let readme = repository().join("README.md");
+    for report in readers.reports() {
+        readers.python("tests/readers/readme_example.py", &[&readme, &report]);
+    }
 }
 
 #[test]

@@ -25,7 +25,7 @@ const DIRECTIONS: [(&str, &[&str], &[&str]); 7] = [
     ("worker/trainer", &[], &["polars", "prost", "rusqlite", "tokio", "tonic"]),
     ("worker", &["proto", "trainer"], &["polars", "rusqlite"]),
     ("coordinator/core", &["trainer"], &["polars", "prost", "rusqlite", "tokio", "tonic"]),
-    ("coordinator/report", &[], &["prost", "rusqlite", "tokio", "tonic"]),
+    ("coordinator/report", &["coordinator-core"], &["prost", "rusqlite", "tokio", "tonic"]),
     (
         "coordinator",
         &["coordinator-core", "proto", "report", "trainer", "worker"],

@@ -1,7 +1,8 @@
 //! Reports of made-up sweeps, to look at and to measure:
 //! `cargo run -p report --example made_up -- usual DIR` writes one with every section,
 //! `... -- awkward DIR` those whose figures are hard to draw, one folder each, and
-//! `cargo run -p report --profile dist --example made_up -- large DIR` measures 100,000 trials.
+//! `cargo run -p report --profile dist --example made_up -- large DIR` measures 100,000 trials,
+//! `... -- wide DIR` 20,000 of few and of very many values on one axis.
 
 #[path = "../tests/all/sample/mod.rs"]
 mod sample;
@@ -20,12 +21,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     match &which[..] {
         "usual" => usual(folder),
         "awkward" => all_awkward(folder),
-        "large" => measured(folder),
+        "large" => measured(&large(), folder),
+        "wide" => wide(folder),
         _ => Err(USAGE.into()),
     }
 }
 
-const USAGE: &str = "usage: made_up usual|awkward|large FOLDER";
+const USAGE: &str = "usage: made_up usual|awkward|large|wide FOLDER";
 
 fn usual(folder: &Path) -> Result<(), Box<dyn Error>> {
     for row in report::build(&input(&Shape::usual()), folder)?.short_table {
@@ -45,8 +47,8 @@ fn all_awkward(folder: &Path) -> Result<(), Box<dyn Error>> {
 }
 
 /// With 10 epochs each.
-fn measured(folder: &Path) -> Result<(), Box<dyn Error>> {
-    let input = input(&large());
+fn measured(shape: &Shape, folder: &Path) -> Result<(), Box<dyn Error>> {
+    let input = input(shape);
     let start = Instant::now();
     let built = report::build(&input, folder)?;
     let seconds = start.elapsed().as_secs_f64();
@@ -58,6 +60,29 @@ fn measured(folder: &Path) -> Result<(), Box<dyn Error>> {
     println!("{} trials, {seconds:.2} s", built.counts.n_trials);
     for (what, bytes) in bytes {
         println!("{what}: {:.2} MB", bytes as f64 / 1e6);
+    }
+    Ok(())
+}
+
+/// Ten values on an axis, ten thousand, and ten thousand seeds.
+fn wide(folder: &Path) -> Result<(), Box<dyn Error>> {
+    let shape = |n_rates: u32, n_batch_sizes: u64, n_depths: usize, n_seeds: u32| Shape {
+        learning_rates: (1..=n_rates).map(|i| f64::from(i) / f64::from(n_rates)).collect(),
+        batch_sizes: (1..=n_batch_sizes).map(|i| 16 * i).collect(),
+        depths: (1..=n_depths).collect(),
+        n_seeds,
+        n_epochs: 2,
+        ..Shape::usual()
+    };
+    for (name, shape) in [
+        ("10-rates", shape(10, 200, 5, 1)),
+        ("10000-rates", shape(10_000, 1, 1, 1)),
+        ("10000-seeds", shape(1, 1, 1, 10_000)),
+    ] {
+        println!("{name}:");
+        let folder = folder.join(name);
+        std::fs::create_dir_all(&folder)?;
+        measured(&shape, &folder)?;
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! The few figures that a terminal shows when a report is done.
 
-use crate::analysis::{Clock, Sweep, percent, score_text};
+use crate::analysis::{Clock, Sweep, percent, score_text, spread_text};
 use crate::input::Metric;
 use crate::markdown::amount;
 use crate::stats;
@@ -45,13 +45,15 @@ pub(crate) fn short_table(sweep: &Sweep<'_>) -> Vec<Vec<String>> {
     let dash = || "–".to_string();
     let mut rows = vec![header.map(String::from).to_vec()];
     for optimizer in &sweep.optimizers {
-        let Some(point) = sweep.best(sweep.points_of(optimizer)) else { continue };
+        let points = sweep.points_of(optimizer);
+        let Some(point) = sweep.best(points.iter().copied()) else {
+            let name = optimizer.clone();
+            rows.push(vec![name, sweep.endings(&points), dash(), dash(), dash(), dash()]);
+            continue;
+        };
         let judged = sweep.judged(point);
         let scores = judged.scores(metric);
-        let half = stats::t_interval(&scores).map(|half| match metric {
-            Metric::ValidAccuracy => percent(half),
-            Metric::ValidLoss => format!("{half:.4}"),
-        });
+        let half = stats::t_interval(&scores).map(|half| spread_text(metric, half));
         let test = stats::mean(&judged.test_accuracies());
         rows.push(vec![
             sweep.describe(point),

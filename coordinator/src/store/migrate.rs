@@ -5,6 +5,7 @@ use std::{
     ffi::OsString,
     fs::{self, File},
     io,
+    os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
 };
 
@@ -49,9 +50,9 @@ fn set_aside(connection: &Connection, path: &Path, version: i64) -> Result<(), S
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
         _ => {}
     }
-    let text = to.to_str().ok_or_else(|| failed(io::ErrorKind::InvalidFilename.into()))?;
+    // As bytes, because a path need not be UTF-8.
     connection
-        .execute("VACUUM INTO ?1", [text])
+        .execute("VACUUM INTO CAST(?1 AS TEXT)", [to.as_os_str().as_bytes()])
         .map_err(|source| StoreError::Copy { path: to.clone(), source })?;
     File::open(&to).and_then(|file| file.sync_all()).map_err(failed)
 }
@@ -142,6 +143,16 @@ mod tests {
         let count = |sql| copy.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
         assert_eq!(count("PRAGMA user_version"), 1);
         assert_eq!(count("SELECT count(*) FROM attempts"), 11);
+    }
+
+    #[test]
+    fn a_state_whose_path_is_no_text_is_copied_aside_like_any_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(std::ffi::OsStr::from_bytes(b"\xff.db"));
+        drop(Store::open(&path).unwrap());
+        to_1(&path);
+        drop(Store::open(&path).unwrap());
+        assert!(former(&path, 1).exists());
     }
 
     #[test]

@@ -188,7 +188,7 @@ fn grid_outcome(row: &Row<'_>, chance: Score) -> rusqlite::Result<Outcome> {
     Ok(match outcome.as_str() {
         "cancelled" => Outcome::Open,
         "failed" => Outcome::Failed,
-        "diverged" => Outcome::Scored(chance),
+        "diverged" => Outcome::Diverged(chance),
         _ => Outcome::Scored(Score { accuracy: row.get(2)?, loss: row.get(3)? }),
     })
 }

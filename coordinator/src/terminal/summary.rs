@@ -4,7 +4,7 @@ use super::{n_of, table};
 use crate::cli::Output;
 use crate::duration;
 use crate::progress::Event;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use std::fmt;
 use std::io::Write;
 use std::path::PathBuf;
@@ -23,6 +23,7 @@ pub struct Summary {
     pub n_checked: usize,
     pub wall_s: f64,
     /// `report.md`, if one could be written.
+    #[serde(serialize_with = "as_text")]
     pub report: Option<PathBuf>,
     /// Of `results.csv`, 64 hex digits; only when every trial completed or diverged.
     pub results_sha256: Option<String>,
@@ -31,6 +32,11 @@ pub struct Summary {
     /// A header and a row for each optimizer.
     #[serde(skip)]
     pub short_table: Vec<Vec<String>>,
+}
+
+/// JSON holds UTF-8 alone: of any other path what can be shown.
+fn as_text<S: Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
+    path.as_ref().map(|path| path.to_string_lossy()).serialize(serializer)
 }
 
 impl Summary {
@@ -155,5 +161,13 @@ mod tests {
         assert_eq!(event["results_sha256"], "ab".repeat(32));
         assert_eq!(event["report"], "reports/quick/report.md");
         assert_eq!(event["n_trials"], 36);
+    }
+
+    #[test]
+    fn a_report_at_a_path_that_is_no_text_ends_the_run_like_any_other() {
+        use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
+        let path = PathBuf::from(OsStr::from_bytes(b"r\xff/report.md"));
+        let line = Event::Finished(&Summary { report: Some(path), ..finished() }).to_line();
+        assert!(line.contains("\"report\":\"r\u{fffd}/report.md\""), "{line}");
     }
 }

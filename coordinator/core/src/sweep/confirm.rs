@@ -31,8 +31,10 @@ pub enum Outcome {
     /// None yet; a cancelled trial, which runs again, counts as such.
     Open,
     Failed,
-    /// Completed, or diverged with the score of chance.
+    /// Completed.
     Scored(Score),
+    /// Counts as this score, which is chance.
+    Diverged(Score),
 }
 
 /// `[confirm]`: the number of fresh seeds. `seeds` are those of the grid.
@@ -96,7 +98,7 @@ impl Plan {
 
     /// The confirm trials that the outcomes of the grid's trials call for, in the order in which
     /// they are to run. None before every trial of the grid has its outcome. A point takes part
-    /// when none of its trials failed; the highest mean metric over its seeds is the best, ties by
+    /// when none of its trials failed and not all of them diverged; the highest mean metric over its seeds is the best, ties by
     /// lower mean validation loss, then by row order.
     pub fn confirm_trials(&self, outcomes: &[Outcome]) -> Vec<Trial> {
         assert_eq!(outcomes.len(), self.grid().len(), "one outcome for each trial of the grid");
@@ -143,7 +145,8 @@ impl Plan {
     }
 }
 
-/// What counts of a point that has the scores of all its seeds.
+/// What counts of a point that has the scores of all its seeds, at least one of them of a trial
+/// that completed.
 struct Standing {
     /// Correct answers over all seeds: whole numbers, so that equal means are equal to the bit.
     n_correct: u64,
@@ -152,8 +155,12 @@ struct Standing {
 
 impl Standing {
     fn of(outcomes: &[Outcome], n_valid: u32) -> Option<Self> {
+        // Chance is nothing to confirm.
+        if outcomes.iter().all(|outcome| matches!(outcome, Outcome::Diverged(_))) {
+            return None;
+        }
         let score = |outcome: &Outcome| match outcome {
-            Outcome::Scored(score) => Some(*score),
+            Outcome::Scored(score) | Outcome::Diverged(score) => Some(*score),
             Outcome::Open | Outcome::Failed => None,
         };
         let scores: Vec<Score> = outcomes.iter().map(score).collect::<Option<_>>()?;

@@ -6,6 +6,7 @@ use trainer::{KEYS, Kind, Value};
 
 use super::problem::{Problem, did_you_mean};
 use super::reader::{Item, integer, number, wrong_type};
+use super::text::display;
 
 pub const DEPTH: &str = "depth";
 
@@ -146,16 +147,6 @@ pub(super) fn read_widths(item: Item) -> Option<Value> {
             .then(|| integer(item).and_then(|n| u32::try_from(n).ok()).unwrap_or(u32::MAX))
     });
     widths.collect::<Option<Vec<u32>>>().map(Value::Widths)
-}
-
-/// A value as tables show it: `sgd`, `0.05`, `32`, `256-128-64`.
-pub fn display(value: &Value) -> String {
-    match value {
-        Value::Text(text) => text.clone(),
-        Value::Number(x) => x.to_string(),
-        Value::Count(n) => n.to_string(),
-        Value::Widths(widths) => widths.iter().map(u32::to_string).collect::<Vec<_>>().join("-"),
-    }
 }
 
 /// A value as a sweep file says it: `"sgd"`, `0.05`, `32`, `[256, 128, 64]`.

@@ -4,9 +4,10 @@
 use toml::de::DeValue;
 use trainer::{Kind, Value};
 
-use super::domain::{Domain, display, domain_at};
+use super::domain::{Domain, domain_at};
 use super::problem::{Problem, Problems, Span};
 use super::reader::{Item, Table};
+use super::text::display;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Filter {

@@ -9,6 +9,7 @@ use super::filter::Filter;
 use super::problem::{Problem, Problems, Span, Spanned, did_you_mean};
 use super::range;
 use super::reader::{Item, Table, wrong_type};
+use super::text::number_text;
 use crate::limits::MAX_AXIS_VALUES;
 
 pub(super) const TITLE: &str = "`[[grid]]`";
@@ -123,7 +124,7 @@ fn range_values(
             Kind::Count => {
                 problems.push(Problem::at(
                     item.span(),
-                    format!("`{}` cannot be {x}", domain.name),
+                    format!("`{}` cannot be {}", domain.name, number_text(x)),
                     "expected a range of whole numbers",
                 ));
                 return None;

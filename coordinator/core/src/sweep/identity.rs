@@ -13,6 +13,7 @@ use thiserror::Error;
 use trainer::{KEYS, NUMERICS_VERSION, Split, TrainConfig, Value};
 
 use super::file::SCALE_NAMES;
+use super::text::joined_widths;
 
 /// The first line; raised when the form of the text changes.
 const TAG: &str = "trial 1\n";
@@ -172,7 +173,8 @@ fn write_line(text: &mut String, key: &str, value: Option<Value>) {
         Value::Text(word) => writeln!(text, "{key}={word}"),
         Value::Number(x) => writeln!(text, "{key}={:016x}", x.to_bits()),
         Value::Count(n) => writeln!(text, "{key}={n}"),
-        widths @ Value::Widths(_) => writeln!(text, "{key}={}", super::display(&widths)),
+        // Empty for a network without hidden layers, whatever people call it.
+        Value::Widths(widths) => writeln!(text, "{key}={}", joined_widths(&widths)),
     };
     written.expect("writing to a string cannot fail");
 }

@@ -22,11 +22,12 @@ mod reader;
 mod schema;
 mod size;
 mod split;
+mod text;
 mod unused;
 
 pub use agenda::Agenda;
 pub use confirm::{FIRST_CONFIRM_SEED, Outcome, Score};
-pub use domain::{DEPTH, display};
+pub use domain::DEPTH;
 pub use expand::{Copies, CopyReason};
 pub use file::{Cell, Compare, DatasetSource, HeatmapSpec, Hypothesis, Metric, SweepFile};
 pub use filter::{Condition, Filter};
@@ -40,6 +41,7 @@ pub use points::Points;
 pub use problem::{Problem, Span, Spanned, sort_by_place};
 pub use schema::schema;
 pub use split::{MAX_DEFAULT_N_VALID, default_n_valid};
+pub use text::{NO_LAYERS, display, number_text, read_widths_text, widths_text};
 
 #[cfg(test)]
 mod tests;

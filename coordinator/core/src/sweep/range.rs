@@ -5,6 +5,7 @@
 
 use super::problem::{Problem, Problems, Span, Spanned};
 use super::reader::{Item, Table, wrong_type};
+use super::text::number_text;
 use crate::limits::MAX_AXIS_VALUES;
 
 pub(super) const KEYS: &[&str] = &["log", "linear", "step", "n", "from", "to"];
@@ -114,7 +115,7 @@ fn steps(step: Spanned<f64>, from: Spanned<f64>, to: Spanned<f64>) -> Result<Vec
         return Err(Problem::at(
             step.span,
             "the range has too many values",
-            format!("{n} values, the limit is {MAX_AXIS_VALUES}"),
+            format!("{} values, the limit is {MAX_AXIS_VALUES}", number_text(n_steps + 1.0)),
         ));
     }
     let exact: Vec<f64> = (0..=n_steps as u32).map(|i| low + f64::from(i) * step.value).collect();

@@ -3,7 +3,7 @@
 use super::metric::gain;
 use super::points::Point;
 use super::sweep::Sweep;
-use super::values::{same_axis, value_label};
+use super::values::{place_of, same_axis, value_label};
 use crate::ReportError;
 use crate::input::{Cell, HeatmapSpec, Value};
 use crate::stats;
@@ -105,7 +105,8 @@ fn best_cell(
     }
     let mut best: Option<(f64, (usize, usize, usize))> = None;
     for (panel, row, column) in places.iter().map(place) {
-        let Some(cell) = &panels[panel].cells[row][column] else { continue };
+        let cell = panels[panel].cells[row][column].as_ref();
+        let Some(cell) = cell.filter(|cell| !cell.is_all_diverged()) else { continue };
         if best.is_none_or(|(value, _)| gain(sweep.metric(), cell.value, value) > 0.0) {
             best = Some((cell.value, (panel, row, column)));
         }
@@ -125,10 +126,8 @@ fn place_points<'p, 'a>(
         if !title.is_empty() && sweep.optimizer(point) != title {
             continue;
         }
-        let place = |name: &str, values: &[Value]| {
-            let value = sweep.value(point.trial(), name)?;
-            values.iter().position(|other| *other == value)
-        };
+        let place =
+            |name: &str, values: &[Value]| place_of(&sweep.value(point.trial(), name)?, values);
         let (Some(row), Some(column)) = (place(&spec.y, y_values), place(&spec.x, x_values)) else {
             continue;
         };
@@ -148,7 +147,7 @@ fn cell(sweep: &Sweep<'_>, mode: Cell, points: &[&Point<'_>]) -> Option<HeatCell
     let runs = || points.iter().flat_map(|point| &point.runs).filter(|run| run.score.is_some());
     let (value, sd) = match mode {
         Cell::Best => {
-            let best = sweep.best(points.iter().copied())?;
+            let best = sweep.best_or_diverged(points)?;
             (best.mean(metric)?, best.sd(metric))
         }
         Cell::Mean => {

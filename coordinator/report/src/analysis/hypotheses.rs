@@ -3,6 +3,7 @@
 use super::paired::{Paired, compare, compare_best, match_points};
 use super::points::Point;
 use super::sweep::Sweep;
+use super::values::{place_of, value_order};
 use crate::input::{Compare, Hypothesis, Value};
 use crate::stats::{self, PairedTest};
 
@@ -11,7 +12,7 @@ pub(crate) enum Verdict {
     Holds,
     DoesNotHold,
     NotDistinguishable,
-    /// Every trial on both sides diverged.
+    /// Every trial diverged, on both sides or on one that has to name its best point.
     CannotBeJudged,
 }
 
@@ -34,6 +35,34 @@ pub(crate) struct Judged<'a> {
     pub(crate) verdict: Verdict,
     /// Where each side is its best point.
     pub(crate) best: Option<BestPoints>,
+    /// Where the claim cannot be judged.
+    pub(crate) untrained: Untrained,
+}
+
+/// How many trials each side has if all of them diverged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Untrained {
+    pub(crate) better: Option<usize>,
+    pub(crate) than: Option<usize>,
+}
+
+impl Untrained {
+    fn of_best(better: &[&Point<'_>], than: &[&Point<'_>]) -> Self {
+        let n_diverged = |points: &[&Point<'_>]| {
+            let n: usize = points.iter().map(|point| point.n_diverged()).sum();
+            let n_scored = points.iter().flat_map(|point| &point.runs);
+            let n_scored = n_scored.filter(|run| run.score.is_some()).count();
+            (n > 0 && n == n_scored).then_some(n)
+        };
+        Self { better: n_diverged(better), than: n_diverged(than) }
+    }
+
+    fn of_matched(paired: &Paired) -> Self {
+        if !paired.is_all_diverged() {
+            return Self::default();
+        }
+        Self { better: Some(paired.n_runs.0), than: Some(paired.n_runs.1) }
+    }
 }
 
 /// The points that stand for the sides of a hypothesis.
@@ -49,18 +78,18 @@ pub(crate) fn judge_all<'a>(sweep: &Sweep<'a>) -> Vec<Judged<'a>> {
     let compared: Vec<_> =
         sweep.input.hypotheses.iter().map(|h| (h, compare_sides(sweep, h))).collect();
     let raw: Vec<f64> =
-        compared.iter().filter_map(|(_, (paired, _))| Some(paired.test?.p)).collect();
+        compared.iter().filter_map(|(_, (paired, ..))| Some(paired.test?.p)).collect();
     let mut corrected = stats::holm(&raw).into_iter();
     compared
         .into_iter()
-        .map(|(hypothesis, (paired, best))| {
+        .map(|(hypothesis, (paired, best, untrained))| {
             let p = paired.test.and_then(|_| corrected.next());
-            let verdict = if paired.is_all_diverged() {
+            let verdict = if untrained != Untrained::default() {
                 Verdict::CannotBeJudged
             } else {
                 judge(paired.test, p, hypothesis.margin)
             };
-            Judged { hypothesis, paired, p, verdict, best }
+            Judged { hypothesis, paired, p, verdict, best, untrained }
         })
         .collect()
 }
@@ -79,29 +108,42 @@ fn judge(test: Option<PairedTest>, p_corrected: Option<f64>, margin: f64) -> Ver
     }
 }
 
-fn compare_sides(sweep: &Sweep<'_>, hypothesis: &Hypothesis) -> (Paired, Option<BestPoints>) {
+fn compare_sides(
+    sweep: &Sweep<'_>,
+    hypothesis: &Hypothesis,
+) -> (Paired, Option<BestPoints>, Untrained) {
     let better = side(sweep, &hypothesis.better);
     let than = side(sweep, &hypothesis.than);
     if hypothesis.compare == Compare::Best {
         let (Some(b), Some(t)) =
             (sweep.best(better.iter().copied()), sweep.best(than.iter().copied()))
         else {
-            return (compare(sweep, &[], better.len() + than.len()), None);
+            let paired = compare(sweep, &[], better.len() + than.len());
+            return (paired, None, Untrained::of_best(&better, &than));
         };
         let (paired, is_confirmed) = compare_best(sweep, b, t);
         let (better, than) = (sweep.describe(b), sweep.describe(t));
-        return (paired, Some(BestPoints { better, than, is_confirmed }));
+        let best = Some(BestPoints { better, than, is_confirmed });
+        return (paired, best, Untrained::default());
     }
     let names = hypothesis.better.iter().chain(&hypothesis.than).map(|(name, _)| name.as_str());
     let (matches, n_alone) = match_points(sweep, &better, &than, &names.collect::<Vec<_>>());
-    (compare(sweep, &matches, n_alone), None)
+    let paired = compare(sweep, &matches, n_alone);
+    let untrained = Untrained::of_matched(&paired);
+    (paired, None, untrained)
 }
 
 /// Points that have one of the values asked for on each key.
 fn side<'p, 'a>(sweep: &'p Sweep<'a>, wanted: &[(String, Vec<Value>)]) -> Vec<&'p Point<'a>> {
+    let ascending = |(name, values): &'_ (String, Vec<Value>)| {
+        let mut values = values.clone();
+        values.sort_by(value_order);
+        (name.clone(), values)
+    };
+    let wanted: Vec<(String, Vec<Value>)> = wanted.iter().map(ascending).collect();
     let fits = |point: &&Point<'a>| {
         wanted.iter().all(|(name, values)| {
-            sweep.value(point.trial(), name).is_some_and(|value| values.contains(&value))
+            sweep.value(point.trial(), name).is_some_and(|v| place_of(&v, values).is_some())
         })
     };
     sweep.points.iter().filter(fits).collect()

@@ -112,7 +112,7 @@ fn results(sweep: &Sweep<'_>, points: &[&Point<'_>], region: Region) -> Option<V
         Metric::ValidAccuracy => (1.0 - value).max(0.5 / f64::from(sweep.input.data.n_valid)),
         Metric::ValidLoss => value.max(f64::MIN_POSITIVE),
     };
-    let best = error(sweep.best(points.iter().copied())?.mean(metric)?);
+    let best = error(sweep.best_or_diverged(points)?.mean(metric)?);
     let worst = match (region, metric) {
         (Region::All, _) => f64::INFINITY,
         (Region::NearBest, Metric::ValidAccuracy) => best + NEAR_ACCURACY,

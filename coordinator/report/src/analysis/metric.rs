@@ -1,5 +1,7 @@
 //! A trial's score, as the best epoch shows it, and how scores are compared and printed.
 
+use coordinator_core::sweep::number_text;
+
 use crate::input::{DataFacts, Done, Ending, Epoch, Metric, State};
 
 /// Validation figures of one trial at its best epoch.
@@ -76,7 +78,30 @@ pub(crate) fn error_label(metric: Metric) -> &'static str {
 pub(crate) fn score_text(metric: Metric, value: f64) -> String {
     match metric {
         Metric::ValidAccuracy => format!("{} %", percent(value)),
-        Metric::ValidLoss => format!("{value:.4}"),
+        Metric::ValidLoss => loss_text(value),
+    }
+}
+
+/// A loss, or how far losses lie apart: four decimals, and an exponent where these would show
+/// nothing or would show digits without end.
+pub(crate) fn loss_text(value: f64) -> String {
+    const N_DIGITS: usize = 3;
+    match value.abs() {
+        size if size == 0.0 || (1e-3..1e6).contains(&size) => format!("{value:.4}"),
+        _ => number_text(significant(value, N_DIGITS)),
+    }
+}
+
+/// The nearest number with so many significant digits.
+pub(crate) fn significant(x: f64, n_digits: usize) -> f64 {
+    format!("{x:.*e}", n_digits - 1).parse().unwrap_or(x)
+}
+
+/// A standard deviation or half an interval of the metric, without a unit: `0.10` or `0.0031`.
+pub(crate) fn spread_text(metric: Metric, value: f64) -> String {
+    match metric {
+        Metric::ValidAccuracy => percent(value),
+        Metric::ValidLoss => loss_text(value),
     }
 }
 
@@ -84,6 +109,9 @@ pub(crate) fn score_text(metric: Metric, value: f64) -> String {
 pub(crate) fn points_of(metric: Metric, gain: f64) -> String {
     match metric {
         Metric::ValidAccuracy => format!("{} pt", signed(gain * 100.0, 2)),
+        Metric::ValidLoss if gain.abs() >= 1e6 => {
+            format!("{}{}", if gain > 0.0 { "+" } else { "" }, loss_text(gain))
+        }
         Metric::ValidLoss => signed(gain, 4),
     }
 }
@@ -118,5 +146,21 @@ mod tests {
         assert_eq!(points_of(Metric::ValidAccuracy, 0.00123), "+0.12 pt");
         assert_eq!(points_of(Metric::ValidAccuracy, -0.00001), "0.00 pt");
         assert_eq!(points_of(Metric::ValidLoss, -0.0123), "-0.0123");
+        assert_eq!(points_of(Metric::ValidLoss, -1.23456e20), "-1.23e20");
+    }
+
+    #[test]
+    fn losses_of_any_size_say_something() {
+        for (loss, text) in [
+            (0.0, "0.0000"),
+            (0.061_25, "0.0612"),
+            (2.25, "2.2500"),
+            (1234.5, "1234.5000"),
+            (0.000_512_3, "0.000512"),
+            (3.123_456e-7, "3.12e-7"),
+            (8.25e17, "8.25e17"),
+        ] {
+            assert_eq!(loss_text(loss), text);
+        }
     }
 }

@@ -189,14 +189,7 @@ fn side_mean(sweep: &Sweep<'_>, points: &[&Point<'_>]) -> Option<f64> {
 /// Runs of equal seeds, where each side of a match is one point.
 fn run_pairs<'m>(m: &'m Match<'_, '_>) -> Vec<(&'m Run<'m>, &'m Run<'m>)> {
     let ([better], [than]) = (m.better.as_slice(), m.than.as_slice()) else { return Vec::new() };
-    better
-        .runs
-        .iter()
-        .filter_map(|run| {
-            let other = than.runs.iter().find(|other| other.trial.seed == run.trial.seed)?;
-            Some((run, other))
-        })
-        .collect()
+    better.runs.iter().filter_map(|run| Some((run, than.run_of_seed(run.trial.seed)?))).collect()
 }
 
 /// Whether two runs went the same way: every loss and accuracy equal to the last bit. Their digests

@@ -93,6 +93,12 @@ impl<'a> Point<'a> {
         self.runs.iter().filter(|run| run.is_collapsed()).count()
     }
 
+    /// Whether it has results and all of them diverged: a score of chance that nothing was trained for.
+    pub(crate) fn is_all_diverged(&self) -> bool {
+        self.n_diverged() > 0
+            && self.runs.iter().all(|run| run.score.is_none() || run.is_diverged())
+    }
+
     /// Whether no run diverged or collapsed.
     pub(crate) fn is_trained(&self) -> bool {
         self.n_diverged() == 0 && self.n_collapsed() == 0
@@ -100,7 +106,12 @@ impl<'a> Point<'a> {
 
     /// The metric of one seed's run.
     pub(crate) fn score_of_seed(&self, seed: u32, metric: Metric) -> Option<f64> {
-        let run = self.runs.iter().find(|run| run.trial.seed == seed)?;
-        Some(score_value(metric, run.score?))
+        Some(score_value(metric, self.run_of_seed(seed)?.score?))
+    }
+
+    /// Runs stand in seed order.
+    pub(crate) fn run_of_seed(&self, seed: u32) -> Option<&Run<'a>> {
+        let place = self.runs.binary_search_by_key(&seed, |run| run.trial.seed).ok()?;
+        Some(&self.runs[place])
     }
 }

@@ -158,11 +158,24 @@ impl<'a> Sweep<'a> {
     }
 
     /// The best of some points: highest mean metric over seeds, ties by mean validation loss, then
-    /// row order. Points that miss a seed's result take part only when all of them do.
+    /// row order. Points that miss a seed's result take part only when all of them do, and those of
+    /// which every result diverged never.
     pub(crate) fn best<'p>(
         &self,
         points: impl IntoIterator<Item = &'p Point<'a>>,
     ) -> Option<&'p Point<'a>>
+    where
+        'a: 'p,
+    {
+        self.first_of(points.into_iter().filter(|point| !point.is_all_diverged()))
+    }
+
+    /// The best of some points, or where all of them diverged the first one, which shows chance.
+    pub(crate) fn best_or_diverged<'p>(&self, points: &[&'p Point<'a>]) -> Option<&'p Point<'a>> {
+        self.best(points.iter().copied()).or_else(|| self.first_of(points.iter().copied()))
+    }
+
+    fn first_of<'p>(&self, points: impl IntoIterator<Item = &'p Point<'a>>) -> Option<&'p Point<'a>>
     where
         'a: 'p,
     {
@@ -179,14 +192,24 @@ impl<'a> Sweep<'a> {
     }
 
     /// `Less` when `a` stands before `b` in the ranking: by the mean metric, ties by mean validation
-    /// loss.
+    /// loss; points of which every result diverged stand last.
     pub(crate) fn rank(&self, a: &Point<'_>, b: &Point<'_>) -> Ordering {
+        let diverged = a.is_all_diverged().cmp(&b.is_all_diverged());
+        diverged.then_with(|| self.by_mean(a, b))
+    }
+
+    fn by_mean(&self, a: &Point<'_>, b: &Point<'_>) -> Ordering {
         self.by_metric(a, b, self.metric()).then_with(|| self.by_metric(a, b, Metric::ValidLoss))
     }
 
     /// Whether two points have the same mean metric, accuracies counted in correct answers.
     pub(crate) fn is_tie(&self, a: &Point<'_>, b: &Point<'_>) -> bool {
         self.by_metric(a, b, self.metric()).is_eq()
+    }
+
+    /// `Less` when `a` has more correct answers.
+    pub(crate) fn by_accuracy(&self, a: &Point<'_>, b: &Point<'_>) -> Ordering {
+        self.by_metric(a, b, Metric::ValidAccuracy)
     }
 
     fn by_metric(&self, a: &Point<'_>, b: &Point<'_>, metric: Metric) -> Ordering {

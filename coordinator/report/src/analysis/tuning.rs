@@ -3,7 +3,7 @@
 use super::metric::gain;
 use super::points::Point;
 use super::sweep::Sweep;
-use super::values::{value_label, value_order};
+use super::values::{place_of, value_label, value_order};
 use crate::input::{Metric, Value};
 use crate::stats;
 
@@ -15,6 +15,8 @@ pub(crate) struct Effect {
     pub(crate) best: f64,
     /// Smallest and largest of the best point's seeds.
     pub(crate) of_seeds: (f64, f64),
+    /// Every result diverged: all of this is chance.
+    pub(crate) is_diverged: bool,
 }
 
 pub(crate) struct AxisEffects {
@@ -25,27 +27,45 @@ pub(crate) struct AxisEffects {
 
 pub(crate) fn axis_effects(sweep: &Sweep<'_>, axis: &str, optimizers: &[String]) -> AxisEffects {
     let values = sweep.axis_values(axis);
-    let effect = |value: &Value, optimizer: &String| {
-        let points: Vec<&Point<'_>> = sweep
-            .points_of(optimizer)
-            .into_iter()
-            .filter(|point| sweep.value(point.trial(), axis).as_ref() == Some(value))
-            .collect();
-        let means: Vec<f64> = points.iter().filter_map(|p| p.mean(sweep.metric())).collect();
-        let best = sweep.best(points)?;
-        let scores = best.scores(sweep.metric());
-        Some(Effect {
-            mean: stats::mean(&means)?,
-            best: best.mean(sweep.metric())?,
-            of_seeds: (
-                scores.iter().copied().reduce(f64::min)?,
-                scores.iter().copied().reduce(f64::max)?,
-            ),
-        })
-    };
-    let effects =
-        values.iter().map(|value| optimizers.iter().map(|o| effect(value, o)).collect()).collect();
-    AxisEffects { values, effects }
+    let mut groups = vec![vec![Vec::new(); optimizers.len()]; values.len()];
+    for point in &sweep.points {
+        let value = sweep.value(point.trial(), axis);
+        let Some(row) = value.and_then(|value| place_of(&value, &values)) else { continue };
+        let name = sweep.optimizer(point);
+        let Some(column) = optimizers.iter().position(|other| other == name) else { continue };
+        groups[row][column].push(point);
+    }
+    let of_row = |row: Vec<Vec<&Point<'_>>>| row.iter().map(|of| effect(sweep, of)).collect();
+    AxisEffects { values, effects: groups.into_iter().map(of_row).collect() }
+}
+
+fn effect(sweep: &Sweep<'_>, points: &[&Point<'_>]) -> Option<Effect> {
+    let metric = sweep.metric();
+    let means: Vec<f64> = points.iter().filter_map(|point| point.mean(metric)).collect();
+    let best = sweep.best_or_diverged(points)?;
+    let scores = best.scores(metric);
+    Some(Effect {
+        mean: stats::mean(&means)?,
+        best: best.mean(metric)?,
+        of_seeds: (
+            scores.iter().copied().reduce(f64::min)?,
+            scores.iter().copied().reduce(f64::max)?,
+        ),
+        is_diverged: best.is_all_diverged(),
+    })
+}
+
+impl AxisEffects {
+    /// The least and the greatest best metric of an optimizer, one after the other; `None` where
+    /// nothing of it was trained.
+    pub(crate) fn range_of_best(&self, optimizer: usize) -> Option<(f64, f64)> {
+        let of = || self.effects.iter().filter_map(|row| row[optimizer]);
+        let bests = || of().map(|effect| effect.best);
+        if of().all(|effect| effect.is_diverged) {
+            return None;
+        }
+        Some((bests().reduce(f64::min)?, bests().reduce(f64::max)?))
+    }
 }
 
 /// A best value at the end of a numeric axis: something better may lie beyond.
@@ -116,25 +136,31 @@ fn border(
     })
 }
 
-/// Expected best metric of k points drawn from an optimizer's grid, for k from 1.
-pub(crate) fn best_of_k(sweep: &Sweep<'_>, optimizer: &str) -> Vec<f64> {
+/// Expected best metric of k points drawn from an optimizer's grid, for k from 1 to `max_k`.
+pub(crate) struct BestOf {
+    /// Points with a result.
+    pub(crate) n_points: usize,
+    pub(crate) curve: Vec<f64>,
+}
+
+/// `None` where nothing was trained.
+pub(crate) fn best_of_k(sweep: &Sweep<'_>, optimizer: &str, max_k: usize) -> Option<BestOf> {
     let metric = sweep.metric();
+    let points = sweep.points_of(optimizer);
+    sweep.best(points.iter().copied())?;
     // For a loss the best is the smallest: work on its negative.
     let sign = if metric == Metric::ValidLoss { -1.0 } else { 1.0 };
-    let means: Vec<f64> = sweep
-        .points_of(optimizer)
-        .iter()
-        .filter_map(|point| Some(sign * point.mean(metric)?))
-        .collect();
-    stats::best_of_k(&means).into_iter().map(|value| sign * value).collect()
+    let means: Vec<f64> =
+        points.iter().filter_map(|point| Some(sign * point.mean(metric)?)).collect();
+    let curve = stats::best_of_k(&means, max_k).into_iter().map(|value| sign * value).collect();
+    Some(BestOf { n_points: means.len(), curve })
 }
 
 /// How much the choice of one axis matters to an optimizer: best value against worst value, each
 /// with the best of everything else.
 pub(crate) fn sensitivity(sweep: &Sweep<'_>, axis: &str, optimizer: &str) -> Option<f64> {
-    let effects = axis_effects(sweep, axis, &[optimizer.to_string()]).effects;
-    let bests: Vec<f64> = effects.iter().filter_map(|row| Some(row[0]?.best)).collect();
-    let low = bests.iter().copied().reduce(f64::min)?;
-    let high = bests.iter().copied().reduce(f64::max)?;
-    (bests.len() > 1).then(|| gain(Metric::ValidAccuracy, high, low))
+    let effects = axis_effects(sweep, axis, &[optimizer.to_string()]);
+    let n_values = effects.effects.iter().filter(|row| row[0].is_some()).count();
+    let (low, high) = effects.range_of_best(0)?;
+    (n_values > 1).then(|| gain(Metric::ValidAccuracy, high, low))
 }

@@ -2,16 +2,17 @@
 
 use std::cmp::Ordering;
 
+use coordinator_core::sweep::{number_text, widths_text};
+
 use crate::input::Value;
 
-/// As people write it: `0.01`, `1e-5`, `256-128-64`.
+/// As people write it: `0.01`, `1e-5`, `256-128-64`, `none`.
 pub(crate) fn value_label(value: &Value) -> String {
     match value {
         Value::Text(text) => text.clone(),
-        Value::Number(x) if *x != 0.0 && !(1e-4..1e6).contains(&x.abs()) => format!("{x:e}"),
-        Value::Number(x) => format!("{x}"),
+        Value::Number(x) => number_text(*x),
         Value::Count(n) => n.to_string(),
-        Value::Widths(widths) => widths.iter().map(u32::to_string).collect::<Vec<_>>().join("-"),
+        Value::Widths(widths) => widths_text(widths),
     }
 }
 
@@ -23,6 +24,11 @@ pub(crate) fn value_order(a: &Value, b: &Value) -> Ordering {
         (Value::Widths(a), Value::Widths(b)) => a.cmp(b),
         _ => value_label(a).cmp(&value_label(b)),
     }
+}
+
+/// The place of a value among ascending ones.
+pub(crate) fn place_of(value: &Value, ascending: &[Value]) -> Option<usize> {
+    ascending.binary_search_by(|other| value_order(other, value)).ok()
 }
 
 /// Whether two names mean the same axis: `depth` is the number of widths in `hidden`.

@@ -2,10 +2,10 @@
 
 use super::color::{MARK, WHITE, ink_on, sequential};
 use super::legend::Fill;
-use super::scale::Shades;
+use super::scale::{Shades, tick_label};
 use super::svg::{FAINT, INK, Pen, Rect, Svg, Type};
 use super::text::text_width;
-use crate::analysis::{Heat, HeatCell, HeatPanel, percent};
+use crate::analysis::{Heat, HeatCell, HeatPanel, loss_text, percent, significant, spread_text};
 use crate::input::Metric;
 
 /// What stands around the panels.
@@ -209,7 +209,7 @@ impl Painter<'_> {
         }
         let value = match self.metric {
             Metric::ValidAccuracy => percent(cell.value),
-            Metric::ValidLoss => format!("{:.4}", cell.value),
+            Metric::ValidLoss => loss_text(cell.value),
         };
         let note = cell_note(cell, self.metric, rect.width);
         let baseline = if note.is_some() { -2.0 } else { 5.0 };
@@ -248,7 +248,10 @@ impl Painter<'_> {
             Metric::ValidAccuracy => {
                 format!("{}{:.1} %", if is_cut { "≤ " } else { "" }, value * 100.0)
             }
-            Metric::ValidLoss => format!("{}{value:.3}", if is_cut { "≥ " } else { "" }),
+            Metric::ValidLoss => {
+                let value = tick_label(significant(value, 3));
+                format!("{}{value}", if is_cut { "≥ " } else { "" })
+            }
         }
     }
 }
@@ -272,8 +275,5 @@ fn cell_note(cell: &HeatCell, metric: Metric, width: f64) -> Option<String> {
         return Some(if fits { long } else { format!("{share} div.") });
     }
     let sd = cell.sd?;
-    Some(match metric {
-        Metric::ValidAccuracy => format!("sd {}", percent(sd)),
-        Metric::ValidLoss => format!("sd {sd:.4}"),
-    })
+    Some(format!("sd {}", spread_text(metric, sd)))
 }

@@ -1,5 +1,7 @@
 //! From values to places and shades, with ticks that people would choose.
 
+use coordinator_core::sweep::number_text;
+
 use crate::input::Metric;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,11 +138,7 @@ pub(crate) fn tick_label(value: f64) -> String {
     // Multiples of a round step carry rounding noise in the last bits.
     let rounded = format!("{value:.6e}").parse::<f64>().unwrap_or(value);
     let rounded = if rounded.abs() < 1e-12 { 0.0 } else { rounded };
-    if rounded != 0.0 && !(1e-3..1e6).contains(&rounded.abs()) {
-        format!("{rounded:e}")
-    } else {
-        format!("{rounded}")
-    }
+    number_text(rounded)
 }
 
 /// Shades cells by how far they are from perfect, on a log scale: the step from 97 to 98 % weighs

@@ -4,30 +4,53 @@ use super::confirm::{headline_sentence, n_seeds};
 use super::heatmaps::words;
 use super::hypotheses;
 use super::page::{Left, Page, Right, count, escape, thousands};
-use crate::analysis::{Point, Sweep, percent, points_of, score_text, value_label};
+use crate::analysis::{Point, Sweep, loss_text, points_of, score_text, spread_text, value_label};
 use crate::input::Metric;
 use crate::stats;
 
 pub(crate) fn write(page: &mut Page, sweep: &Sweep<'_>) {
     page.heading(2, "1. Answer first");
-    let Some(best) = sweep.best(&sweep.points) else {
-        page.block("No trial has a result yet, so there is nothing to answer with.");
+    if sweep.counts.n_with_result() == 0 {
+        page.block(&nothing_to_answer_with(sweep));
         return;
-    };
-    if best.n_diverged() == best.runs.len() {
-        page.block(&format!(
-            "**No configuration trained**: {} of {} diverged, so none is the best. Try smaller learning rates.",
-            thousands(sweep.counts.n_diverged as u64),
-            count(sweep.counts.n_trials, "trial"),
-        ));
-    } else {
+    }
+    if let Some(best) = sweep.best(&sweep.points) {
         best_sentence(page, sweep, best);
         others_sentence(page, sweep, best);
         headline_sentence(page, sweep, best);
         optimizers_table(page, sweep);
         few_seeds_remark(page, sweep);
+    } else {
+        page.block(&format!(
+            "**No configuration trained**: {} of {} diverged{}, so none is the best. Try smaller learning rates.",
+            thousands(sweep.counts.n_diverged as u64),
+            count(sweep.counts.n_trials, "trial"),
+            missing_results(sweep),
+        ));
     }
     hypotheses::write(page, sweep);
+}
+
+fn nothing_to_answer_with(sweep: &Sweep<'_>) -> String {
+    let counts = sweep.counts;
+    if counts.n_failed + counts.n_cancelled == 0 {
+        return "No trial has a result yet, so there is nothing to answer with.".to_string();
+    }
+    let causes = if counts.n_failed > 0 { " Section 8 has the causes of failures." } else { "" };
+    format!(
+        "**No trial has a result**: of {}{}, so there is nothing to answer with.{causes}",
+        count(counts.n_trials, "trial"),
+        missing_results(sweep),
+    )
+}
+
+/// `, 2 failed, 1 open`; empty when all trials have a result.
+fn missing_results(sweep: &Sweep<'_>) -> String {
+    let counts = sweep.counts;
+    let missing =
+        [(counts.n_failed, "failed"), (counts.n_cancelled, "cancelled"), (counts.n_open, "open")];
+    let some = missing.into_iter().filter(|(n, _)| *n > 0);
+    some.map(|(n, word)| format!(", {} {word}", thousands(n as u64))).collect()
 }
 
 /// What a collapsed trial is, for the first place that speaks of one.
@@ -37,10 +60,7 @@ pub(crate) const COLLAPSED: &str = "A trial *collapsed* when it completed but le
 /// Mean over seeds with its 95 % interval, such as `98.12 % ± 0.10`.
 pub(crate) fn mean_with_interval(metric: Metric, values: &[f64]) -> String {
     let Some(mean) = stats::mean(values) else { return "–".to_string() };
-    let half = stats::t_interval(values).map(|half| match metric {
-        Metric::ValidAccuracy => format!(" ± {}", percent(half)),
-        Metric::ValidLoss => format!(" ± {half:.4}"),
-    });
+    let half = stats::t_interval(values).map(|half| format!(" ± {}", spread_text(metric, half)));
     format!("{}{}", score_text(metric, mean), half.unwrap_or_default())
 }
 
@@ -103,7 +123,14 @@ fn others_sentence(page: &mut Page, sweep: &Sweep<'_>, best: &Point<'_>) {
     let others: Vec<&Point<'_>> =
         sweep.points.iter().filter(|point| !std::ptr::eq(*point, best)).collect();
     let Some(second) = sweep.best(others.iter().copied()) else {
-        page.block("It is the only point with a result, so it beat nothing.");
+        let n_diverged = others.iter().filter(|point| point.is_all_diverged()).count();
+        page.block(&match n_diverged {
+            0 => "It is the only point with a result, so it beat nothing.".to_string(),
+            n => format!(
+                "It is the only point that trained, so it beat nothing: all trials of {} diverged.",
+                count(n, "other point")
+            ),
+        });
         return;
     };
     let metric = sweep.metric();
@@ -142,7 +169,7 @@ fn others_sentence(page: &mut Page, sweep: &Sweep<'_>, best: &Point<'_>) {
 fn tie_break(best: &Point<'_>, second: &Point<'_>) -> String {
     match (best.mean(Metric::ValidLoss), second.mean(Metric::ValidLoss)) {
         (Some(a), Some(b)) if a < b => {
-            format!("its lower validation loss ({a:.4} against {b:.4})")
+            format!("its lower validation loss ({} against {})", loss_text(a), loss_text(b))
         }
         _ => "the order of rows, as their validation losses are equal too".to_string(),
     }
@@ -160,27 +187,30 @@ fn optimizers_table(page: &mut Page, sweep: &Sweep<'_>) {
         (Right, "seeds"),
         (Right, "diverged"),
     ];
-    let rows: Vec<Vec<String>> = sweep
-        .optimizers
-        .iter()
-        .filter_map(|name| {
-            let point = sweep.best(sweep.points_of(name))?;
-            let judged = sweep.judged(point);
-            let scores = judged.scores(sweep.metric());
-            let kind = match sweep.confirmed(point) {
-                Some(_) => " confirm",
-                None if sweep.input.confirm_seeds.is_empty() => "",
-                None => " grid",
-            };
-            Some(vec![
-                escape(&sweep.describe(point)),
-                mean_with_interval(sweep.metric(), &scores),
-                mean_with_interval(Metric::ValidAccuracy, &judged.test_accuracies()),
-                format!("{}{kind}", scores.len()),
-                judged.n_diverged().to_string(),
-            ])
-        })
-        .collect();
+    let row = |name: &String| {
+        let points = sweep.points_of(name);
+        let Some(point) = sweep.best(points.iter().copied()) else {
+            let n_diverged: usize = points.iter().map(|point| point.n_diverged()).sum();
+            let dash = || "–".to_string();
+            let ending = format!("*{}*", sweep.endings(&points));
+            return vec![escape(name), ending, dash(), dash(), n_diverged.to_string()];
+        };
+        let judged = sweep.judged(point);
+        let scores = judged.scores(sweep.metric());
+        let kind = match sweep.confirmed(point) {
+            Some(_) => " confirm",
+            None if sweep.input.confirm_seeds.is_empty() => "",
+            None => " grid",
+        };
+        vec![
+            escape(&sweep.describe(point)),
+            mean_with_interval(sweep.metric(), &scores),
+            mean_with_interval(Metric::ValidAccuracy, &judged.test_accuracies()),
+            format!("{}{kind}", scores.len()),
+            judged.n_diverged().to_string(),
+        ]
+    };
+    let rows: Vec<Vec<String>> = sweep.optimizers.iter().map(row).collect();
     page.table(&header, &rows);
 }
 

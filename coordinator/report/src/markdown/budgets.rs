@@ -3,6 +3,7 @@
 use super::convergence;
 use super::curves::best_points;
 use super::page::{Left, Page, Right, amount, escape};
+use super::{nothing_trained, without_best};
 use crate::analysis::{Clock, Point, Run, Sweep, accuracy_within, percent, samples_until};
 use crate::input::Work;
 use crate::stats;
@@ -11,10 +12,11 @@ use crate::stats;
 pub(crate) fn write(page: &mut Page, sweep: &Sweep<'_>, clock: &Clock) {
     let best = best_points(sweep);
     if best.is_empty() {
-        page.block("No trial has a complete epoch, so costs cannot be compared.");
+        page.block(&format!("{}, so costs cannot be compared.", nothing_trained(sweep)));
         return;
     }
     page.heading(3, "At equal budgets");
+    without_best(page, sweep);
     let work: Vec<Option<f64>> = best.iter().map(|(_, p)| mean_of(p, &total_samples)).collect();
     let time: Vec<Option<f64>> = best.iter().map(|(_, p)| clock.mean_cpu_s(p)).collect();
     let least = |costs: &[Option<f64>]| costs.iter().flatten().copied().reduce(f64::min);

@@ -68,6 +68,9 @@ fn pairs_table(page: &mut Page, sweep: &Sweep<'_>, pairs: &[OptimizerPair], n_pa
 fn pair_row(sweep: &Sweep<'_>, pair: &OptimizerPair) -> Vec<String> {
     let paired = &pair.paired;
     let dash = || "–".to_string();
+    if paired.is_all_diverged() {
+        return all_diverged_row(pair);
+    }
     let gains: Vec<f64> = paired.seeds.iter().map(|seed| seed.gain).collect();
     let interval = paired.test.map(|test| {
         let (low, high) =
@@ -83,6 +86,21 @@ fn pair_row(sweep: &Sweep<'_>, pair: &OptimizerPair) -> Vec<String> {
         pair.p.map_or_else(dash, |p| p_text(p).replace("p = ", "").replace("p ", "")),
         format!("{} / {} / {}", paired.n_won, paired.n_equal, paired.n_lost),
         better_text(pair),
+    ]
+}
+
+/// Chance against chance: no difference to speak of.
+fn all_diverged_row(pair: &OptimizerPair) -> Vec<String> {
+    let dash = || "–".to_string();
+    vec![
+        format!("{} − {}", escape(&pair.first), escape(&pair.second)),
+        pair.paired.n_matched.to_string(),
+        pair.paired.seeds.len().to_string(),
+        dash(),
+        dash(),
+        dash(),
+        dash(),
+        "*all trials diverged*".to_string(),
     ]
 }
 
@@ -211,9 +229,13 @@ fn best_against_grid(sweep: &Sweep<'_>, pair: &OptimizerPair) -> Option<String> 
     ))
 }
 
+fn has_seeds(pair: &OptimizerPair) -> bool {
+    !pair.paired.seeds.is_empty() && !pair.paired.is_all_diverged()
+}
+
 fn seeds_table(page: &mut Page, sweep: &Sweep<'_>, pairs: &[OptimizerPair]) {
     let shown: Vec<&OptimizerPair> =
-        pairs.iter().filter(|pair| !pair.paired.seeds.is_empty()).take(MAX_PAIRS_BY_SEED).collect();
+        pairs.iter().filter(|pair| has_seeds(pair)).take(MAX_PAIRS_BY_SEED).collect();
     let names: Vec<String> =
         shown.iter().map(|p| format!("{} − {}", escape(&p.first), escape(&p.second))).collect();
     let mut header = vec![(Right, "seed")];

@@ -1,8 +1,8 @@
 //! Section 5: training curves of each optimizer's best point.
 
 use super::page::{Left, Page, Right, escape};
-use super::seeds;
-use crate::analysis::{Point, Run, Sweep, epochs, percent};
+use super::{nothing_trained, seeds, without_best};
+use crate::analysis::{Point, Run, Sweep, epochs, loss_text, percent};
 use crate::figures::{AxisStyle, Chart, Figure, Mark, Panel, Series, chart};
 use crate::input::Epoch;
 use crate::stats;
@@ -14,9 +14,10 @@ pub(crate) fn write(page: &mut Page, sweep: &Sweep<'_>) {
     page.heading(2, "5. Training logs and curves");
     let best = best_points(sweep);
     if best.is_empty() {
-        page.block("No trial has a complete epoch.");
+        page.block(&format!("{}.", nothing_trained(sweep)));
         return;
     }
+    without_best(page, sweep);
     figure(page, sweep, &best);
     table(page, sweep, &best);
     page.block(
@@ -135,8 +136,8 @@ fn table(page: &mut Page, sweep: &Sweep<'_>, best: &[(String, &Point<'_>)]) {
             };
             vec![
                 escape(&sweep.describe(point)),
-                format!("{:.4}", mean(|e| e.train_loss)),
-                format!("{:.4}", mean(|e| e.valid_loss)),
+                loss_text(mean(|e| e.train_loss)),
+                loss_text(mean(|e| e.valid_loss)),
                 format!("{} %", percent(mean(|e| e.train_accuracy))),
                 format!("{} %", percent(mean(|e| e.valid_accuracy))),
                 last.len().to_string(),

@@ -4,7 +4,9 @@ use super::answer::COLLAPSED;
 use super::comparison::failures_text;
 use super::confirm::hypotheses_sentence;
 use super::page::{Page, Right, count, escape};
-use crate::analysis::{BestPoints, Judged, Sweep, Verdict, judge_all, points_of, score_text};
+use crate::analysis::{
+    BestPoints, Judged, Sweep, Untrained, Verdict, judge_all, points_of, score_text,
+};
 
 pub(crate) fn write(page: &mut Page, sweep: &Sweep<'_>) {
     let judged = judge_all(sweep);
@@ -39,12 +41,8 @@ fn sentence(sweep: &Sweep<'_>, judged: &Judged<'_>) -> String {
     let (paired, points) = (&judged.paired, |gain| points_of(sweep.metric(), gain));
     let claim = escape(&judged.hypothesis.claim);
     if judged.verdict == Verdict::CannotBeJudged {
-        let (n_better, n_than) = paired.n_runs;
-        return format!(
-            "**{claim}**: *{}*; every trial diverged, {n_better} on the better side and {n_than} on the \
-             other, and chance against chance says nothing.",
-            judged.verdict.words(),
-        );
+        let verdict = judged.verdict.words();
+        return format!("**{claim}**: *{verdict}*; {}.", untrained_text(judged.untrained));
     }
     let mut parts = vec![format!("**{claim}**: *{}*", judged.verdict.words())];
     parts.push(effect(sweep, judged));
@@ -70,6 +68,20 @@ fn sentence(sweep: &Sweep<'_>, judged: &Judged<'_>) -> String {
     }
     parts.extend(failures_text(sweep, paired));
     format!("{}.", parts.join("; "))
+}
+
+fn untrained_text(untrained: Untrained) -> String {
+    let one = |side: &str, n: usize| {
+        format!("every trial on {side} side diverged ({n}), so that side has no best point")
+    };
+    match (untrained.better, untrained.than) {
+        (Some(better), Some(than)) => format!(
+            "every trial diverged, {better} on the better side and {than} on the other, and chance \
+             against chance says nothing"
+        ),
+        (Some(n), None) => one("the better", n),
+        (None, n) => one("the other", n.unwrap_or(0)),
+    }
 }
 
 fn effect(sweep: &Sweep<'_>, judged: &Judged<'_>) -> String {

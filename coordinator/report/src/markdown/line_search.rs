@@ -2,7 +2,8 @@
 
 use super::curves::epoch_ticks;
 use super::page::{Left, Page, Right, count, escape, ordinal};
-use crate::analysis::{Point, Run, Sweep, epochs, value_label};
+use super::spread::{Shown, shown};
+use crate::analysis::{Point, Run, Sweep, epochs, significant, value_label};
 use crate::figures::{AxisStyle, Chart, Figure, Mark, Panel, Series, chart};
 use crate::input::Value;
 use crate::stats;
@@ -20,8 +21,8 @@ pub(crate) fn write(page: &mut Page, sweep: &Sweep<'_>) {
         return;
     }
     page.heading(3, "Line search diagnostics");
-    let rates: Vec<Value> =
-        sweep.axis_values("learning_rate").into_iter().take(MAX_RATES).collect();
+    let Shown { values: rates, note } =
+        shown(sweep.axis_values("learning_rate"), MAX_RATES, "first steps");
     let mut rows = Vec::new();
     for name in &searches {
         rows.extend(rates.iter().filter_map(|rate| row(sweep, name, rate)));
@@ -38,11 +39,11 @@ pub(crate) fn write(page: &mut Page, sweep: &Sweep<'_>) {
         (Right, "median step, last epoch"),
     ];
     page.table(&header, &rows);
-    page.block(
+    page.block(&format!(
         "First step: the step a search starts from. Backtracks: probes that were refused, mean over \
          trials; percentile and most are the largest of any trial. Probes per gradient: samples probed \
-         for each sample whose gradient was computed. Steps not taken: no probe was accepted.",
-    );
+         for each sample whose gradient was computed. Steps not taken: no probe was accepted.{note}",
+    ));
     figure(page, sweep, &searches, &rates);
 }
 
@@ -81,13 +82,8 @@ fn row(sweep: &Sweep<'_>, optimizer: &str, rate: &Value) -> Option<Vec<String>> 
         if gradients == 0 { dash() } else { format!("{:.2}", probes as f64 / gradients as f64) },
         work.iter().map(|work| work.steps_without_step).sum::<u64>().to_string(),
         stats::median(&last_steps)
-            .map_or_else(dash, |step| value_label(&Value::Number(rounded(step)))),
+            .map_or_else(dash, |step| value_label(&Value::Number(significant(step, 3)))),
     ])
-}
-
-/// Three significant digits.
-fn rounded(x: f64) -> f64 {
-    format!("{x:.2e}").parse().unwrap_or(x)
 }
 
 /// Accepted steps and backtracks over training, a row of panels an optimizer, a line a first step.

@@ -15,6 +15,7 @@ mod notes;
 mod page;
 mod parallel;
 mod pareto;
+mod spread;
 mod top;
 mod tradeoffs;
 mod tuning;
@@ -96,4 +97,23 @@ fn missing(sweep: &Sweep<'_>) -> String {
 fn seeds(sweep: &Sweep<'_>) -> String {
     let n_seeds = count(sweep.seeds().len(), "seed");
     if sweep.counts.is_complete() { n_seeds } else { format!("up to {n_seeds}") }
+}
+
+/// Why there is no best point to speak of.
+fn nothing_trained(sweep: &Sweep<'_>) -> &'static str {
+    if sweep.counts.n_diverged > 0 && sweep.counts.n_completed == 0 {
+        "Every trial with a result diverged"
+    } else {
+        "No trial has a complete epoch"
+    }
+}
+
+/// Names the optimizers that what follows leaves out.
+fn without_best(page: &mut Page, sweep: &Sweep<'_>) {
+    let names = sweep.without_best();
+    let named = names.iter().map(|(name, ending)| format!("{} ({ending})", page::escape(name)));
+    if !names.is_empty() {
+        let named = named.collect::<Vec<_>>().join(", ");
+        page.block(&format!("Without a best point, and so not shown here: {named}."));
+    }
 }

@@ -6,10 +6,12 @@ use super::confirm::confirm_seeds;
 use super::page::{Left, Page, Right, code, count, duration, escape, thousands};
 use super::top::{id_digits, short_id};
 use crate::analysis::{Sweep, value_label};
-use crate::input::{Phase, State};
+use crate::input::{Phase, State, Trial};
 
 /// Failed trials that are shown with their cause; all are in the results.
 const MAX_FAILED: usize = 20;
+/// Seeds and numbers of epochs that are listed one by one.
+const MAX_LISTED: usize = 30;
 
 pub(crate) fn write(page: &mut Page, sweep: &Sweep<'_>) {
     page.heading(2, "8. Experiment notes");
@@ -53,18 +55,27 @@ fn data(sweep: &Sweep<'_>) -> String {
 
 fn budget(sweep: &Sweep<'_>) -> String {
     let n_confirm = sweep.input.trials.iter().filter(|it| it.phase == Phase::Confirm).count();
-    let seeds: Vec<String> = sweep.seeds().iter().take(30).map(u32::to_string).collect();
+    let seeds: Vec<String> = sweep.seeds().iter().map(u32::to_string).collect();
     let epochs: Vec<String> = sweep.axis_values("epochs").iter().map(value_label).collect();
     let epochs = match epochs.as_slice() {
         [] => String::new(),
         [one] if one == "1" => ", 1 epoch each".to_string(),
+        [least, .., most] if epochs.len() > MAX_LISTED => {
+            format!(", up to {least} to {most} epochs each")
+        }
         some => format!(", up to {} epochs each", some.join(" or ")),
+    };
+    let seeds = match seeds.as_slice() {
+        [.., last] if seeds.len() > MAX_LISTED => {
+            format!("{}, ..., {last}", seeds[..MAX_LISTED - 1].join(", "))
+        }
+        all => all.join(", "),
     };
     format!(
         "- Budget: {} in {}{epochs}; seeds {}.{}",
         count(sweep.counts.n_trials - n_confirm, "trial"),
         count(sweep.points.len(), "point"),
-        seeds.join(", "),
+        seeds,
         confirm_budget(sweep, n_confirm),
     )
 }
@@ -175,12 +186,18 @@ fn repeat(sweep: &Sweep<'_>) -> String {
     if !sweep.counts.is_settled() {
         folder.push_str("/partial");
     }
-    let best = sweep.best(&sweep.points).map(|point| point.trial().id.as_str());
-    let id = best.map_or("best", |id| short_id(id, id_digits(sweep)));
+    // Where nothing is the best, a row that diverged can be trained again just as well.
+    let best = sweep.best(&sweep.points).map(|point| point.trial());
+    let is_done = |trial: &&Trial| matches!(trial.state, State::Done(_));
+    let replay = best.or_else(|| sweep.input.trials.iter().find(is_done)).map(|trial| {
+        let id = short_id(&trial.id, id_digits(sweep));
+        let command = code(&format!("coordinator replay {folder} {id}"));
+        format!(" One row, trained again and compared with its digest: {command}.")
+    });
     format!(
-        "The whole sweep: {}. One row, trained again and compared with its digest: {}. \
+        "The whole sweep: {}.{} \
          [`sweep.toml`](sweep.toml) is the file as it ran; [`manifest.json`](manifest.json) lists versions and digests.",
         code(&sweep.input.provenance.command),
-        code(&format!("coordinator replay {folder} {id}")),
+        replay.unwrap_or_default(),
     )
 }

@@ -2,6 +2,9 @@
 
 use std::fmt::Write;
 
+use coordinator_core::sweep::number_text;
+
+use crate::analysis::significant;
 use crate::figures::Figure;
 
 pub(crate) use super::escape::{code, escape};
@@ -98,12 +101,15 @@ pub(crate) fn thousands(n: u64) -> String {
 /// A cost that may be tiny: so many decimals, and more where two significant digits need them.
 /// `12.34`, `0.0031`.
 pub(crate) fn amount(value: f64, decimals: usize) -> String {
-    const MAX_DECIMALS: usize = 9;
+    // More zeros than that nobody counts.
+    if value != 0.0 && value.abs() < 1e-4 {
+        return number_text(significant(value, 2));
+    }
     let needed = match value.abs() {
         size if 0.0 < size && size < 1.0 => (1.0 - libm::floor(libm::log10(size))) as usize,
         _ => 0,
     };
-    format!("{value:.*}", needed.min(MAX_DECIMALS).max(decimals))
+    format!("{value:.*}", needed.max(decimals))
 }
 
 /// `0.012 s`, `3.2 s`, `4 min 05 s`, `1 h 12 min`.
@@ -132,7 +138,7 @@ mod tests {
         );
         assert_eq!(
             [0.0, 0.003_14, 0.0999, 0.34, 12.345, 0.000_000_000_1].map(|x| amount(x, 2)),
-            ["0.00", "0.0031", "0.100", "0.34", "12.35", "0.000000000"]
+            ["0.00", "0.0031", "0.100", "0.34", "12.35", "1e-10"]
         );
         assert_eq!([2, 3, 11, 12, 21].map(ordinal), ["2nd", "3rd", "11th", "12th", "21st"]);
         assert_eq!([count(1, "trial"), count(1200, "trial")], ["1 trial", "1,200 trials"]);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::heatmaps::words;
 use super::page::{Page, count, escape, ordinal};
 use super::seeds;
-use crate::analysis::{Point, Sweep, error, error_label, value_label};
+use crate::analysis::{Point, Sweep, error, error_label, place_of, value_label};
 use crate::figures::{Figure, Parallel, Path, Slots, parallel};
 use crate::input::Value;
 
@@ -27,7 +27,8 @@ pub(crate) fn write(page: &mut Page, sweep: &Sweep<'_>) {
     let mut ranked: Vec<&Point<'_>> =
         sweep.points.iter().filter(|point| point.is_complete()).collect();
     ranked.sort_by(|a, b| sweep.rank(a, b));
-    let n_best = ranked.len().div_ceil(10).clamp(N_BEST.0, N_BEST.1);
+    let n_trained = ranked.iter().filter(|point| !point.is_all_diverged()).count();
+    let n_best = ranked.len().div_ceil(10).clamp(N_BEST.0, N_BEST.1).min(n_trained);
     if axes.len() < MIN_AXES || ranked.len() < MIN_POINTS || sweep.counts.n_completed == 0 {
         return;
     }
@@ -43,10 +44,7 @@ pub(crate) fn write(page: &mut Page, sweep: &Sweep<'_>) {
         slots: axes
             .iter()
             .zip(&values)
-            .map(|(name, values)| {
-                let value = sweep.value(point.trial(), name)?;
-                values.iter().position(|other| *other == value)
-            })
+            .map(|(name, values)| place_of(&sweep.value(point.trial(), name)?, values))
             .collect(),
         measure: error(metric, point.mean(metric).unwrap_or(0.0)),
         style,

@@ -23,10 +23,11 @@ pub(crate) fn write(page: &mut Page, sweep: &Sweep<'_>, clock: &Clock) {
             Some(Dot { point, seconds: clock.mean_cpu_s(point)?, accuracy })
         })
         .collect();
-    dots.sort_by(|a, b| a.seconds.total_cmp(&b.seconds).then(b.accuracy.total_cmp(&a.accuracy)));
+    let by_accuracy = |a: &Dot<'_, '_>, b: &Dot<'_, '_>| sweep.by_accuracy(a.point, b.point);
+    dots.sort_by(|a, b| a.seconds.total_cmp(&b.seconds).then_with(|| by_accuracy(a, b)));
     let mut front: Vec<&Dot<'_, '_>> = Vec::new();
     for dot in &dots {
-        if front.last().is_none_or(|best| dot.accuracy > best.accuracy) {
+        if front.last().is_none_or(|best| by_accuracy(dot, best).is_lt()) {
             front.push(dot);
         }
     }

@@ -3,8 +3,8 @@
 use super::answer::metric_name;
 use super::heatmaps::words;
 use super::page::{Left, Page, Right, count, escape};
-use crate::analysis::{Point, Sweep, percent, score_text};
-use crate::input::Metric;
+use crate::analysis::{Point, Sweep, score_text, spread_text, value_label};
+use crate::input::Value;
 
 const N_ROWS: usize = 20;
 /// More axes would make the table wider than a screen.
@@ -51,6 +51,24 @@ pub(crate) fn write(page: &mut Page, sweep: &Sweep<'_>) {
          [`history.parquet`](history.parquet); how long each took, and where: \
          [`timings.parquet`](timings.parquet)."
     ));
+    if let Some(widths) = date_like(sweep) {
+        page.block(&format!(
+            "In a spreadsheet import the column `hidden` of the CSV file as text: it would take {} for a date.",
+            super::page::code(&widths)
+        ));
+    }
+}
+
+/// Layers that a spreadsheet reads as a date: `12-10`, `3-64` or `8-4-2`.
+fn date_like(sweep: &Sweep<'_>) -> Option<String> {
+    let hidden = sweep.axis_values("hidden");
+    let is_month = |width: &u32| (1..=12).contains(width);
+    hidden.iter().find_map(|value| match value {
+        Value::Widths(widths) if (2..=3).contains(&widths.len()) => {
+            widths.iter().any(is_month).then(|| value_label(value))
+        }
+        _ => None,
+    })
 }
 
 fn row(
@@ -63,14 +81,13 @@ fn row(
     let metric = sweep.metric();
     let mut cells = vec![rank.to_string(), escape(sweep.optimizer(point))];
     cells.extend(axes.iter().map(|name| escape(&sweep.label(point.trial(), name))));
-    cells.push(point.mean(metric).map_or_else(String::new, |mean| score_text(metric, mean)));
-    cells.push(point.sd(metric).map_or_else(
-        || "–".to_string(),
-        |sd| match metric {
-            Metric::ValidAccuracy => percent(sd),
-            Metric::ValidLoss => format!("{sd:.4}"),
-        },
-    ));
+    if point.is_all_diverged() {
+        cells.extend(["*diverged*", "–"].map(String::from));
+    } else {
+        let sd = point.sd(metric).map(|sd| spread_text(metric, sd));
+        cells.push(point.mean(metric).map_or_else(String::new, |mean| score_text(metric, mean)));
+        cells.push(sd.unwrap_or_else(|| "–".to_string()));
+    }
     let ids = point
         .runs
         .iter()

@@ -3,18 +3,21 @@
 use super::answer::metric_name;
 use super::budgets::{clock_sentence, mean_of};
 use super::curves::best_points;
-use super::page::{Left, Page, Right, amount, escape};
-use super::seeds;
-use super::{line_search, pareto};
+use super::page::{Left, Page, Right, amount, count, escape};
+use super::spread::{Shown, shown};
+use super::{line_search, nothing_trained, pareto, seeds};
 use crate::analysis::{
-    Clock, Point, Sweep, axis_effects, error, error_label, points_of, quickest, reach, sensitivity,
+    AxisEffects, Clock, Effect, Point, Sweep, axis_effects, error, error_label, points_of,
+    quickest, reach, sensitivity,
 };
 use crate::figures::{AxisStyle, Chart, Figure, Mark, Panel, Series, chart};
-use crate::input::Value;
+use crate::input::{Metric, Value};
 use crate::stats;
 
 const TARGETS: [f64; 2] = [0.97, 0.98];
 const MAX_BATCH_SIZES: usize = 6;
+/// A longer line would hide its own band, and make a large file.
+const MAX_RATES_DRAWN: usize = 200;
 
 pub(crate) fn write(page: &mut Page, sweep: &Sweep<'_>, clock: &Clock) {
     page.heading(2, "4. Trade-offs");
@@ -39,7 +42,7 @@ fn speed(page: &mut Page, sweep: &Sweep<'_>, clock: &Clock) {
     ];
     let best = best_points(sweep);
     if best.is_empty() {
-        page.block("No trial has a complete epoch.");
+        page.block(&format!("{}.", nothing_trained(sweep)));
         return;
     }
     let (mut rows, mut missed) = (Vec::new(), Vec::new());
@@ -174,51 +177,75 @@ fn stability(page: &mut Page, sweep: &Sweep<'_>) {
 
 fn sensitivity_figure(page: &mut Page, sweep: &Sweep<'_>) {
     let effects = axis_effects(sweep, "learning_rate", &sweep.optimizers);
-    let rates: Vec<f64> = effects
-        .values
-        .iter()
-        .filter_map(|value| if let Value::Number(rate) = value { Some(*rate) } else { None })
-        .collect();
-    let metric = sweep.metric();
-    let series = sweep.optimizers.iter().enumerate().map(|(style, name)| {
-        let at = || rates.iter().zip(&effects.effects);
-        let points = at().filter_map(|(rate, row)| Some((*rate, error(metric, row[style]?.best))));
-        let band = at().filter_map(|(rate, row)| {
-            let (a, b) = row[style]?.of_seeds;
-            let (a, b) = (error(metric, a), error(metric, b));
-            Some((*rate, a.min(b), a.max(b)))
-        });
-        Series {
-            label: name.clone(),
-            style,
-            mark: Mark::DottedLine,
-            points: points.collect(),
-            band: band.collect(),
-        }
+    let places: Vec<usize> = (0..effects.values.len()).collect();
+    let Shown { values: places, note } = shown(places, MAX_RATES_DRAWN, "learning rates");
+    let rate_at = |place: usize| match effects.values[place] {
+        Value::Number(rate) => Some((rate, &effects.effects[place])),
+        _ => None,
+    };
+    let drawn: Vec<_> = places.into_iter().filter_map(rate_at).collect();
+    let rates: Vec<f64> = drawn.iter().map(|(rate, _)| *rate).collect();
+    let is_trained = |style: &usize| effects.range_of_best(*style).is_some();
+    let named = sweep.optimizers.iter().enumerate().filter(|(style, _)| is_trained(style));
+    let series = named.map(|(style, name)| {
+        let trained = drawn.iter().filter_map(|(rate, row)| Some((*rate, row[style]?)));
+        let trained = trained.filter(|(_, effect)| !effect.is_diverged);
+        sensitivity_line(name, style, sweep.metric(), &trained.collect::<Vec<_>>())
     });
     let title = "Sensitivity to the learning rate".to_string();
     let ticks = if rates.len() <= 8 { rates.clone() } else { Vec::new() };
     let panel = Panel {
         title: String::new(),
         x: AxisStyle::log("learning rate (line search: the step it starts from)").ticks(ticks),
-        y: AxisStyle::log(&format!("best {}", error_label(metric))),
+        y: AxisStyle::log(&format!("best {}", error_label(sweep.metric()))),
         series: series.collect(),
     };
     if let Some(svg) = chart(&Chart { title: title.clone(), panels: vec![panel] }) {
         let caption = format!(
             "At each learning rate the best over the other axes of the mean over {}, the band from the \
-             lowest to the highest of these; lower is better. A flat line needs no tuning.",
-            seeds(sweep)
+             lowest to the highest of these; lower is better. A flat line needs no tuning.{note}{}",
+            seeds(sweep),
+            diverged_rates(sweep, &effects),
         );
         let name = "learning-rate-sensitivity".to_string();
         page.figure(Figure { name, alt: title, svg }, &caption);
     }
 }
 
+fn sensitivity_line(name: &str, style: usize, metric: Metric, effects: &[(f64, Effect)]) -> Series {
+    let point = |(rate, effect): &(f64, Effect)| (*rate, error(metric, effect.best));
+    let band = |(rate, effect): &(f64, Effect)| {
+        let (a, b) = effect.of_seeds;
+        let (a, b) = (error(metric, a), error(metric, b));
+        (*rate, a.min(b), a.max(b))
+    };
+    Series {
+        label: name.to_string(),
+        style,
+        mark: Mark::DottedLine,
+        points: effects.iter().map(point).collect(),
+        band: effects.iter().map(band).collect(),
+    }
+}
+
+/// Where chance would stand as if it were a result; nothing if something trained at every rate.
+fn diverged_rates(sweep: &Sweep<'_>, effects: &AxisEffects) -> String {
+    let named = sweep.optimizers.iter().enumerate().filter_map(|(column, name)| {
+        let diverged = effects.effects.iter().filter_map(|row| row[column]);
+        let n = diverged.filter(|effect| effect.is_diverged).count();
+        (n > 0).then(|| format!("{} at {}", escape(name), count(n, "rate")))
+    });
+    let named: Vec<String> = named.collect();
+    if named.is_empty() {
+        return String::new();
+    }
+    format!(" Left out, because every trial there diverged: {}.", named.join(", "))
+}
+
 fn cost_per_step(page: &mut Page, sweep: &Sweep<'_>, clock: &Clock) {
     page.heading(3, "Cost per step");
-    let sizes: Vec<Value> =
-        sweep.axis_values("batch_size").into_iter().take(MAX_BATCH_SIZES).collect();
+    let Shown { values: sizes, note } =
+        shown(sweep.axis_values("batch_size"), MAX_BATCH_SIZES, "batch sizes");
     let labels: Vec<String> =
         sizes.iter().map(|size| format!("batch {}", crate::analysis::value_label(size))).collect();
     let mut header = vec![(Left, "CPU µs per step")];
@@ -249,7 +276,7 @@ fn cost_per_step(page: &mut Page, sweep: &Sweep<'_>, clock: &Clock) {
         .collect();
     page.table(&header, &rows);
     page.block(&format!(
-        "Medians over points of means over seeds, validation after each epoch included. {}",
+        "Medians over points of means over seeds, validation after each epoch included. {}{note}",
         clock_sentence(clock)
     ));
 }

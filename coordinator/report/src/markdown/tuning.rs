@@ -4,11 +4,11 @@ use super::answer::metric_name;
 use super::curves::best_points;
 use super::heatmaps::{capitalized, words};
 use super::page::{Left, Page, Right, escape};
-use super::seeds;
-use super::{importance, parallel};
+use super::spread::{Shown, shown};
+use super::{importance, parallel, seeds, without_best};
 use crate::analysis::{
-    Point, Sweep, axis_effects, best_epoch, best_of_k, borders, error, error_label, gain, percent,
-    points_of, score_text, value_label,
+    BestOf, Point, Sweep, axis_effects, best_epoch, best_of_k, borders, error, error_label, gain,
+    loss_text, percent, points_of, score_text, value_label,
 };
 use crate::figures::{AxisStyle, Chart, Figure, Mark, Panel, Series, chart};
 use crate::input::{Done, Epoch, Metric};
@@ -19,9 +19,12 @@ const MAX_VALUES: usize = 16;
 /// Columns of optimizers beside the first; more would make a table wider than a screen.
 const MAX_OPTIMIZERS: usize = 8;
 const MAX_CURVE: usize = 500;
+/// Instead of a score that would be chance.
+const DIVERGED: &str = "*diverged*";
 
 pub(crate) fn write(page: &mut Page, sweep: &Sweep<'_>) {
     page.heading(2, "6. Tuning insights");
+    without_best(page, sweep);
     importance::write(page, sweep);
     parallel::write(page, sweep);
     effects(page, sweep);
@@ -50,14 +53,13 @@ fn effects(page: &mut Page, sweep: &Sweep<'_>) {
     let names: Vec<String> = optimizers.iter().map(|name| escape(name)).collect();
     for axis in axes {
         let effects = axis_effects(sweep, axis, optimizers);
+        let both = effects.values.iter().zip(&effects.effects).collect();
+        let Shown { values: shown_effects, note } = shown(both, MAX_VALUES, "values");
         let name = escape(&words(axis));
         let mut header = vec![(Right, name.as_str())];
         header.extend(names.iter().map(|name| (Right, name.as_str())));
-        let mut rows: Vec<Vec<String>> = effects
-            .values
-            .iter()
-            .zip(&effects.effects)
-            .take(MAX_VALUES)
+        let mut rows: Vec<Vec<String>> = shown_effects
+            .into_iter()
             .map(|(value, row)| {
                 let cell = |effect: &Option<_>| {
                     effect.as_ref().map_or_else(|| "–".to_string(), |e| pair(sweep.metric(), e))
@@ -65,28 +67,29 @@ fn effects(page: &mut Page, sweep: &Sweep<'_>) {
                 std::iter::once(escape(&value_label(value))).chain(row.iter().map(cell)).collect()
             })
             .collect();
-        let ranges = (0..optimizers.len()).map(|column| {
-            let bests: Vec<f64> =
-                effects.effects.iter().filter_map(|row| Some(row[column]?.best)).collect();
-            range(sweep.metric(), &bests)
-        });
+        let ranges = (0..optimizers.len())
+            .map(|column| range(sweep.metric(), effects.range_of_best(column)));
         rows.push(std::iter::once("range of best".to_string()).chain(ranges).collect());
         page.table(&header, &rows);
+        if !note.is_empty() {
+            page.block(&format!("{} The range is that of all.", note.trim_start()));
+        }
     }
 }
 
 fn pair(metric: Metric, effect: &crate::analysis::Effect) -> String {
+    if effect.is_diverged {
+        return DIVERGED.to_string();
+    }
     match metric {
         Metric::ValidAccuracy => format!("{} / {} %", percent(effect.mean), percent(effect.best)),
-        Metric::ValidLoss => format!("{:.4} / {:.4}", effect.mean, effect.best),
+        Metric::ValidLoss => format!("{} / {}", loss_text(effect.mean), loss_text(effect.best)),
     }
 }
 
 /// Between the best and the worst, without a sign.
-fn range(metric: Metric, values: &[f64]) -> String {
-    let low = values.iter().copied().reduce(f64::min);
-    let high = values.iter().copied().reduce(f64::max);
-    let (Some(low), Some(high)) = (low, high) else { return "–".to_string() };
+fn range(metric: Metric, ends: Option<(f64, f64)>) -> String {
+    let Some((low, high)) = ends else { return "–".to_string() };
     points_of(metric, gain(metric, high, low).abs()).trim_start_matches('+').to_string()
 }
 
@@ -110,6 +113,11 @@ fn border_warnings(page: &mut Page, sweep: &Sweep<'_>) {
     page.block(&lines.collect::<Vec<_>>().join("\n"));
 }
 
+/// What stands for the best of points that have none.
+fn without_score(points: &[&Point<'_>]) -> &'static str {
+    if points.iter().any(|point| point.is_all_diverged()) { DIVERGED } else { "–" }
+}
+
 /// Batch size and learning rate act together: the best rate of each batch size.
 fn rate_by_batch(page: &mut Page, sweep: &Sweep<'_>) {
     let axes = &sweep.swept_axes;
@@ -121,16 +129,16 @@ fn rate_by_batch(page: &mut Page, sweep: &Sweep<'_>) {
     let names: Vec<String> = optimizers.iter().map(|name| escape(name)).collect();
     let mut header = vec![(Right, "batch size")];
     header.extend(names.iter().map(|name| (Right, name.as_str())));
-    let rows: Vec<Vec<String>> = sweep
-        .axis_values("batch_size")
+    let Shown { values: sizes, note } =
+        shown(sweep.axis_values("batch_size"), MAX_VALUES, "batch sizes");
+    let rows: Vec<Vec<String>> = sizes
         .iter()
-        .take(MAX_VALUES)
         .map(|size| {
             let best = |optimizer: &String| {
                 let mut points = sweep.points_of(optimizer);
                 points.retain(|p| sweep.value(p.trial(), "batch_size").as_ref() == Some(size));
-                sweep.best(points).map_or_else(
-                    || "–".to_string(),
+                sweep.best(points.iter().copied()).map_or_else(
+                    || without_score(&points).to_string(),
                     |point| {
                         let rate = sweep.label(point.trial(), "learning_rate");
                         let mean = point.mean(sweep.metric()).unwrap_or(0.0);
@@ -142,18 +150,20 @@ fn rate_by_batch(page: &mut Page, sweep: &Sweep<'_>) {
         })
         .collect();
     page.table(&header, &rows);
-    page.block("A larger batch takes fewer steps per epoch, so it often wants a larger rate.");
+    page.block(&format!(
+        "A larger batch takes fewer steps per epoch, so it often wants a larger rate.{note}"
+    ));
 }
 
 /// What k points drawn from the grid give: is an optimizer good, or only well tuned?
 fn best_of(page: &mut Page, sweep: &Sweep<'_>) {
-    let curves: Vec<(&String, Vec<f64>)> = sweep
+    let curves: Vec<(&String, BestOf)> = sweep
         .optimizers
         .iter()
-        .map(|name| (name, best_of_k(sweep, name)))
-        .filter(|(_, curve)| curve.len() > 1)
+        .filter_map(|name| Some((name, best_of_k(sweep, name, MAX_CURVE)?)))
+        .filter(|(_, best_of)| best_of.n_points > 1)
         .collect();
-    if curves.is_empty() || sweep.counts.n_completed == 0 {
+    if curves.is_empty() {
         return;
     }
     page.heading(3, "What few points give");
@@ -161,17 +171,17 @@ fn best_of(page: &mut Page, sweep: &Sweep<'_>) {
     let optimizers = &curves[..curves.len().min(MAX_OPTIMIZERS)];
     let names: Vec<String> = optimizers
         .iter()
-        .map(|(name, curve)| format!("{} ({})", escape(name), curve.len()))
+        .map(|(name, best_of)| format!("{} ({})", escape(name), best_of.n_points))
         .collect();
     let mut header = vec![(Right, "points drawn")];
     header.extend(names.iter().map(|name| (Right, name.as_str())));
-    let longest = curves.iter().map(|(_, curve)| curve.len()).max().unwrap_or(0);
+    let longest = curves.iter().map(|(_, best_of)| best_of.n_points).max().unwrap_or(0);
     let rows: Vec<Vec<String>> = [1, 2, 5, 10, 20, 50, 100]
         .into_iter()
         .filter(|k| *k <= longest)
         .map(|k| {
-            let at = |(_, curve): &(&String, Vec<f64>)| {
-                curve.get(k - 1).map_or_else(|| "–".to_string(), |v| score_text(metric, *v))
+            let at = |(_, best_of): &(&String, BestOf)| {
+                best_of.curve.get(k - 1).map_or_else(|| "–".to_string(), |v| score_text(metric, *v))
             };
             std::iter::once(k.to_string()).chain(optimizers.iter().map(at)).collect()
         })
@@ -185,15 +195,15 @@ fn best_of(page: &mut Page, sweep: &Sweep<'_>) {
     best_of_figure(page, sweep, &curves);
 }
 
-fn best_of_figure(page: &mut Page, sweep: &Sweep<'_>, curves: &[(&String, Vec<f64>)]) {
+fn best_of_figure(page: &mut Page, sweep: &Sweep<'_>, curves: &[(&String, BestOf)]) {
     let metric = sweep.metric();
-    let series = curves.iter().map(|(name, curve)| Series {
+    let series = curves.iter().map(|(name, best_of)| Series {
         label: (*name).clone(),
         style: sweep.optimizers.iter().position(|other| other == *name).unwrap_or(0),
         mark: Mark::Line,
-        points: curve
+        points: best_of
+            .curve
             .iter()
-            .take(MAX_CURVE)
             .enumerate()
             .map(|(index, value)| (index as f64 + 1.0, error(metric, *value)))
             .collect(),
@@ -244,7 +254,7 @@ fn gap_row(name: &str, point: &Point<'_>) -> Vec<String> {
     let dash = || "–".to_string();
     let points =
         |value: Option<f64>| value.map_or_else(dash, |gap| points_of(Metric::ValidAccuracy, gap));
-    let loss = |value: Option<f64>| value.map_or_else(dash, |loss| format!("{loss:.4}"));
+    let loss = |value: Option<f64>| value.map_or_else(dash, loss_text);
     vec![
         escape(name),
         points(mean(&|done| best_epoch(done).map(gap))),

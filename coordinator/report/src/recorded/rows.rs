@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::rc::Rc;
 
+use coordinator_core::sweep::read_widths_text;
+
 use crate::ReportError;
 use crate::input::{Column, ColumnKind, Value};
 
@@ -85,7 +87,6 @@ impl<'a> Row<'a> {
         let name = column.name.as_str();
         let text = self.cell(name)?;
         Ok(match column.kind {
-            // A network without hidden layers has an empty list.
             ColumnKind::Widths => Some(Value::Widths(self.widths(name, text)?)),
             _ if text.is_empty() => None,
             ColumnKind::Text => Some(Value::Text(text.into())),
@@ -95,9 +96,12 @@ impl<'a> Row<'a> {
     }
 
     fn widths(&self, column: &str, text: &str) -> Result<Vec<u32>, ReportError> {
-        let parts = text.split('-').filter(|_| !text.is_empty());
-        let widths = parts.map(str::parse).collect::<Result<_, _>>();
-        widths.map_err(|_| self.wrong(column, "widths such as 256-128-64"))
+        // Reports of older builds leave the cell of a network without hidden layers empty.
+        if text.is_empty() {
+            return Ok(Vec::new());
+        }
+        read_widths_text(text)
+            .ok_or_else(|| self.wrong(column, "widths such as 256-128-64, or none"))
     }
 
     pub(super) fn cell(&self, column: &str) -> Result<&'a str, ReportError> {

@@ -6,12 +6,15 @@ use super::philox::philox;
 /// Fewer values than this make percentiles of resamples misleading.
 pub(crate) const MIN_VALUES: usize = 10;
 
+/// Of more values the t interval says the same, without drawing each of them ten thousand times.
+const MAX_VALUES: usize = 200;
+
 const N_RESAMPLES: u32 = 10_000;
 
 /// 95 % percentile interval of the mean from 10,000 resamples (Efron 1979), `None` for fewer than
-/// `MIN_VALUES` values.
+/// `MIN_VALUES` values and for more than `MAX_VALUES`.
 pub(crate) fn bootstrap_interval(values: &[f64]) -> Option<(f64, f64)> {
-    if values.len() < MIN_VALUES {
+    if !(MIN_VALUES..=MAX_VALUES).contains(&values.len()) {
         return None;
     }
     let mut means: Vec<f64> =

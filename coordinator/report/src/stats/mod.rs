@@ -43,14 +43,14 @@ pub(crate) fn median(values: &[f64]) -> Option<f64> {
     }
 }
 
-/// Expected best of k points drawn without replacement from `values`, for k = 1..=n: the mean of
-/// the largest over all subsets of size k, sum of v_(i) C(i-1, k-1) / C(n, k) (after Dodge et al.,
+/// Expected best of k points drawn without replacement from `values`, for k from 1 to their number
+/// or `max_k`: the mean of the largest over all subsets of size k, sum of v_(i) C(i-1, k-1) / C(n, k) (after Dodge et al.,
 /// "Show Your Work", 2019, there with replacement).
-pub(crate) fn best_of_k(values: &[f64]) -> Vec<f64> {
+pub(crate) fn best_of_k(values: &[f64], max_k: usize) -> Vec<f64> {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let n = sorted.len();
-    (1..=n)
+    (1..=n.min(max_k))
         .map(|k| {
             // The weight of the largest value is k / n; each step down multiplies it by
             // C(i-2, k-1) / C(i-1, k-1) = (i - k) / (i - 1).
@@ -84,7 +84,8 @@ mod tests {
     #[test]
     fn best_of_k_equals_the_mean_over_all_subsets() {
         let values = [0.3, 0.9, 0.1, 0.7, 0.5];
-        let curve = best_of_k(&values);
+        let curve = best_of_k(&values, 99);
+        assert_eq!(best_of_k(&values, 3), curve[..3]);
         for k in 1..=values.len() {
             let mut bests = Vec::new();
             for subset in 0_u32..1 << values.len() {

@@ -3,8 +3,8 @@
 /// Fewer pairs than this cannot reach p < 0.05 whatever they show.
 pub(crate) const MIN_PAIRS: usize = 6;
 
-/// More pairs than this would not fit the table of counts below; sweeps have far fewer seeds.
-const MAX_PAIRS: usize = 1_000;
+/// The work grows with the third power of the pairs; sweeps have far fewer seeds.
+const MAX_PAIRS: usize = 200;
 
 /// Two-sided exact p of paired differences: zeros take part in the ranking and are then dropped
 /// (Pratt 1959), ties share their mean rank. `None` for fewer than `MIN_PAIRS` pairs.

@@ -47,11 +47,14 @@ fn cells(column: &Column) -> PolarsResult<Vec<String>> {
     })
 }
 
+/// What begins a formula in a spreadsheet, some of them in wide letters too.
+const FORMULA_STARTS: [char; 8] = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
+
 /// A text cell. One that a spreadsheet would run as a formula begins with an apostrophe; no text
 /// that the program itself writes does.
 fn quoted(text: &str) -> String {
     let mut cell = shown(text);
-    if cell.starts_with(['=', '+', '-', '@']) {
+    if cell.starts_with(FORMULA_STARTS) {
         cell.insert(0, '\'');
     }
     if cell.contains([',', '"']) { format!("\"{}\"", cell.replace('"', "\"\"")) } else { cell }
@@ -80,6 +83,15 @@ mod tests {
         let expected = "t,x,n,f\n\"a,b\",1.0,7,true\n\"say \"\"x\"\"\",1e-8,,false\nplain,,18446744073709551615,\n";
         assert_eq!(String::from_utf8(bytes).unwrap(), expected);
     }
+
+    #[test]
+    fn nothing_that_begins_a_formula_begins_a_cell() {
+        for start in FORMULA_STARTS {
+            assert_eq!(quoted(&format!(" {start}HYPERLINK(1)")), format!("'{start}HYPERLINK(1)"));
+        }
+        assert_eq!(quoted("256-128-64"), "256-128-64");
+    }
+
     proptest! {
         #[test]
         fn texts_read_as_they_are_and_never_as_formulas(text in hostile::text()) {

@@ -8,4 +8,5 @@ mod golden;
 mod hostile;
 mod recorded;
 mod sample;
+mod size;
 mod whole;

@@ -163,3 +163,14 @@ fn nothing_is_chosen_before_the_grid_is_done_and_points_with_failures_take_no_pa
     }
     assert_eq!(chosen(&plan, &scores), [0], "an optimizer without a whole point has none");
 }
+
+#[test]
+fn a_point_of_which_every_trial_diverged_is_never_chosen() {
+    let plan = confirmed();
+    let chance = Score { accuracy: 0.12, loss: 2.3 };
+    let mut scores = vec![Outcome::Diverged(chance); 16];
+    assert!(plan.confirm_trials(&scores).is_empty(), "nothing is better than chance");
+    // Even where what completed is worse than chance.
+    scores[5] = scored(0.08, 9.0);
+    assert_eq!(chosen(&plan, &scores), [2]);
+}

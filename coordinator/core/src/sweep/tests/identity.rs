@@ -42,6 +42,15 @@ weight_decay=0000000000000000
     assert_eq!(text, expected);
 }
 
+/// Tables and pages call it `none`; ids do not.
+#[test]
+fn a_network_without_hidden_layers_keeps_its_id() {
+    let mut config = planned(&base_and("")).config(0);
+    config.hidden.clear();
+    let text = Identity::new(&[7; 32], SPLIT).texts(&config).with(1);
+    assert!(text.contains("\nhidden=\nlabel_smoothing="), "{text}");
+}
+
 /// An id that changes without a new numerics version or form of the text orphans every recorded
 /// result. These were computed by another program from the description of the text.
 #[test]

@@ -37,6 +37,15 @@ fn costs_to_a_target_count_whole_epochs_of_the_seeds_that_reach_it() {
 }
 
 #[test]
+fn slower_points_of_equal_accuracy_are_not_on_the_front() {
+    // The same correct answers, but their sum in this order is greater by a last bit; line searches
+    // take longer here.
+    let page = page(&with_accuracies([0.978, 0.9787, 0.978], [0.978, 0.978, 0.9787]));
+    assert!(page.contains("\n1 point on the front"), "{page}");
+    assert!(!page[page.find("on the front").unwrap()..].contains("\n| backtracking | 97.82 % |"));
+}
+
+#[test]
 fn a_border_is_named_only_beyond_the_scatter_of_seeds() {
     let shape = Shape {
         optimizers: vec!["sgd"],

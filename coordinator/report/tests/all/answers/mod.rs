@@ -2,6 +2,7 @@
 
 mod confirm;
 mod costs;
+mod diverged;
 mod recompute;
 mod verdicts;
 
