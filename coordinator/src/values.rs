@@ -6,6 +6,11 @@ use trainer::{Kind, TrainConfig, Value};
 
 /// A trial's canonical hyperparameters as a JSON object.
 pub fn hyperparameters_json(config: &TrainConfig) -> String {
+    serde_json::Value::Object(hyperparameters(config)).to_string()
+}
+
+/// A trial's canonical hyperparameters by their names.
+pub fn hyperparameters(config: &TrainConfig) -> Map<String, serde_json::Value> {
     let pairs = config.values().into_iter().map(|(key, value)| {
         let value = match value {
             Value::Text(text) => json!(text),
@@ -15,7 +20,7 @@ pub fn hyperparameters_json(config: &TrainConfig) -> String {
         };
         (key.to_string(), value)
     });
-    serde_json::Value::Object(pairs.collect::<Map<_, _>>()).to_string()
+    pairs.collect()
 }
 
 pub fn to_report(value: &Value) -> report::input::Value {

@@ -56,7 +56,12 @@ pub(super) fn describe(snapshot: &Snapshot) -> String {
 /// `2 running, 148 left, 1 diverged`.
 pub(super) fn counts(snapshot: &Snapshot) -> String {
     let mut text = format!("{} running, {} left", snapshot.n_running, snapshot.n_left);
-    for (count, word) in [(snapshot.n_diverged, "diverged"), (snapshot.n_failed, "failed")] {
+    let more = [
+        (snapshot.n_diverged, "diverged"),
+        (snapshot.n_failed, "failed"),
+        (snapshot.n_checking, "being checked"),
+    ];
+    for (count, word) in more {
         if count > 0 {
             text += &format!(", {count} {word}");
         }
@@ -107,7 +112,7 @@ mod tests {
             eta: Some(Duration::from_secs(187)),
             best: Some(Best { valid_accuracy: 0.97812, label: "sgd 0.05 b32 [256,128]".into() }),
             workers: vec![WorkerLoad { name: "local-0".into(), n_busy: 2, n_slots: 2 }],
-            running: vec![],
+            ..Snapshot::default()
         };
         assert_eq!(
             describe(&full),
@@ -141,9 +146,7 @@ mod tests {
             trial_id: "3fa9c1d200".into(),
             label: "sgd".into(),
             outcome: "failed",
-            valid_accuracy: None,
-            wall_s: None,
-            cause: None,
+            ..EndedTrial::default()
         };
         let line = failure(&trial, "out of\nmemory \u{1b}[2J");
         assert_eq!(line, "trial 3fa9c1d2 failed (sgd): out of memory \u{fffd}[2J");

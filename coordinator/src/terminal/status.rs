@@ -1,6 +1,6 @@
 //! What `coordinator status` tells of a recorded sweep.
 
-use super::{grouped, n_of, percent, printable, table};
+use super::{grouped, n_of, percent, printable, table, table_with_header};
 use std::fmt;
 use std::path::PathBuf;
 
@@ -85,7 +85,7 @@ impl Status {
             let (isa, cpu) = (worker.isa.clone(), worker.cpu.clone());
             [worker.name.clone(), n_slots.to_string(), n_attempts.to_string(), isa, cpu]
         }));
-        table(rows.iter().map(<[String; 5]>::as_slice))
+        table_with_header(rows.iter().map(<[String; 5]>::as_slice))
     }
 
     fn write_failures(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
