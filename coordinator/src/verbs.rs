@@ -2,21 +2,24 @@
 //! workers and reports are started with.
 
 use std::{
+    collections::{BTreeMap, HashMap},
     io::{self, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
     time::Duration,
 };
 
 use anyhow::{Context, bail};
+use coordinator_core::sweep::{Plan, TrialId};
 use trainer::Ending;
 
 use crate::{
     cli,
     facts::Facts,
     prepare::{self, Refusal},
+    progress::Eta,
     publish::publish,
-    store::{Reader, StateFolder, TrialState, database_in},
+    store::{OpenAttempt, Reader, StateFolder, TrialState, database_in},
     terminal::{self, Status, WorkerSeen},
     values::label,
 };
@@ -94,18 +97,22 @@ pub fn status(arguments: &cli::ReportFolder) -> anyhow::Result<()> {
         workers: workers_seen(&reader)?,
         ..Status::default()
     };
+    let mut eta = Eta::default();
+    let mut cost_left = 0.0;
     for (index, trial) in plan.trials.iter().enumerate() {
+        let cost = plan.cost_macs(trial.point as usize);
         match rows.remove(&trial.id.0).map(|row| row.state) {
-            None | Some(TrialState::Open) => {}
+            None | Some(TrialState::Open) => cost_left += cost,
             Some(TrialState::Cancelled) => status.n_cancelled += 1,
             Some(TrialState::Failed { cause }) => {
                 status.n_failed += 1;
                 status.failures.push((trial.id.to_string(), cause));
             }
-            Some(TrialState::Done { result, .. }) => match result.ending {
+            Some(TrialState::Done { result, timings }) => match result.ending {
                 Ending::Diverged { .. } => status.n_diverged += 1,
                 Ending::Completed { best_epoch, .. } => {
                     status.n_completed += 1;
+                    eta.learn(cost, timings.iter().map(|timing| timing.wall_s).sum());
                     let epoch = result.history.iter().find(|epoch| epoch.epoch == best_epoch);
                     let accuracy = epoch.map_or(0.0, |epoch| epoch.valid_accuracy);
                     if status.best.as_ref().is_none_or(|(best, _)| *best < accuracy) {
@@ -115,8 +122,27 @@ pub fn status(arguments: &cli::ReportFolder) -> anyhow::Result<()> {
             },
         }
     }
+    if status.is_running {
+        let open = reader.open_attempts()?;
+        let slots: BTreeMap<_, _> =
+            open.iter().map(|it| (&it.worker_id, it.n_slots as usize)).collect();
+        status.eta = eta.estimate(cost_left, [], slots.values().sum());
+        status.granted = granted(&plan, &open);
+    }
     status.n_outside = rows.values().filter(|row| !matches!(row.state, TrialState::Open)).count();
     say(&status.to_string())
+}
+
+/// The attempts at trials of the plan: worker, trial id, configuration, attempt.
+fn granted(plan: &Plan, open: &[OpenAttempt]) -> Vec<[String; 4]> {
+    let places: HashMap<_, _> = plan.trials.iter().zip(0..).map(|(it, at)| (it.id.0, at)).collect();
+    let row = |open: &OpenAttempt| {
+        let config = plan.config(*places.get(&open.trial_id)?);
+        let label = format!("{} seed {}", label(plan, &config), config.seed);
+        let id = TrialId(open.trial_id).to_string();
+        Some([open.worker.clone(), id, label, open.attempt.to_string()])
+    };
+    open.iter().filter_map(row).collect()
 }
 
 fn workers_seen(reader: &Reader) -> anyhow::Result<Vec<WorkerSeen>> {
@@ -132,13 +158,40 @@ fn workers_seen(reader: &Reader) -> anyhow::Result<Vec<WorkerSeen>> {
 
 fn state_of(arguments: &cli::ReportFolder) -> anyhow::Result<PathBuf> {
     let state = arguments.state.clone().unwrap_or_else(|| arguments.folder.join(".state"));
+    if arguments.state.is_none() && arguments.folder.is_file() {
+        bail!(
+            "{}: is a file; expected the folder of a sweep's report, such as reports/quick",
+            arguments.folder.display()
+        );
+    }
     if !database_in(&state).exists() {
+        let inside = reports_in(&arguments.folder);
+        if arguments.state.is_none() && !inside.is_empty() {
+            bail!(
+                "{}: no recorded state; it is not a report's folder, but holds some: {}",
+                arguments.folder.display(),
+                inside.join(", ")
+            );
+        }
         bail!(
             "{}: no recorded state; expected the folder of a sweep that ran on this machine (or give its state with --state)",
             state.display()
         );
     }
     Ok(state)
+}
+
+/// Folders with a recorded state right in this one; the first few, by name.
+fn reports_in(folder: &Path) -> Vec<String> {
+    let entries = folder.read_dir().into_iter().flatten().flatten();
+    let folders = entries.map(|entry| entry.path());
+    let mut names: Vec<_> = folders
+        .filter(|path| database_in(&path.join(".state")).exists())
+        .map(|path| path.display().to_string())
+        .collect();
+    names.sort();
+    names.truncate(10);
+    names
 }
 
 /// To stdout; a reader that went away is no error.
