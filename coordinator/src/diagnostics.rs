@@ -56,6 +56,10 @@ impl SweepText {
     /// Renders the problems and a last line that counts them.
     pub fn render(&self, problems: &[Problem], color: bool) -> String {
         let renderer = if color { Renderer::styled() } else { Renderer::plain() };
+        let renderer = match columns_of_stderr() {
+            Some(columns) => renderer.term_width(columns),
+            None => renderer,
+        };
         let path = self.path.display().to_string();
         let mut text = String::new();
         for problem in problems {
@@ -87,6 +91,12 @@ impl SweepText {
     pub fn print(&self, problems: &[Problem]) {
         eprint!("{}", self.render(problems, color_on_stderr()));
     }
+}
+
+/// Columns of the terminal that stderr is, if it is one.
+fn columns_of_stderr() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(std::io::stderr()).ok()?;
+    (size.ws_col > 0).then(|| size.ws_col.into())
 }
 
 /// Whether stderr takes colours: a terminal that knows them, and no `NO_COLOR`

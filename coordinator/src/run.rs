@@ -95,12 +95,12 @@ impl Session {
         let listener = TcpListener::from_std(listener).context("cannot use the listener")?;
         let address = listener.local_addr().context("cannot read the listener's address")?;
         let plan = Arc::new(planned.plan);
-        greet(run, address, &news);
         if run.output == cli::Output::Json {
             let statuses = recorded.ledger.trials.iter().map(|trial| trial.status);
             let n_recorded = statuses.filter(|status| status.is_terminal()).count();
             listening(run, address, &plan, folder.path(), n_recorded);
         }
+        greet(run, address, &news);
 
         let engine = Engine::assemble(
             run,

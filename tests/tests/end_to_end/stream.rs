@@ -70,6 +70,17 @@ fn a_trial_says_what_its_row_of_the_table_says() {
 }
 
 #[test]
+fn a_warning_for_people_is_one_for_programs() {
+    let env = env();
+    let arguments = ["--listen", "0.0.0.0:0", "--insecure-plaintext"];
+    let events = events(&env.run(&Sweep::SHORT, &arguments));
+    assert_eq!(events[0]["event"], "listening");
+    let warning = events.iter().find(|event| event["event"] == "warning").expect("a warning");
+    assert_documented(warning);
+    assert!(warning["text"].as_str().is_some_and(|it| it.contains("no encryption")), "{warning}");
+}
+
+#[test]
 fn what_could_not_start_is_an_error_of_the_stream() {
     let env = env();
     env.write("bad.toml", Sweep::SHORT.to_toml().replace("epochs =", "epoch ="));

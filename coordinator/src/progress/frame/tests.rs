@@ -36,11 +36,11 @@ fn shown(n_running: usize, columns: usize, rows: usize) -> Vec<String> {
 #[test]
 fn all_is_there_at_80_columns() {
     let expected = "\n\
-        ━━━━━━━━━━━━━━━━━─────────────────  135 of 270 trials  50 %  about 3m07s to go\n\
+        ━━━━━━━━━━━━━━━━━──────────────────  135 of 270 trials  50 %  about 3m07s to go\n\
         2 running, 133 left, 1 diverged   busy slots: local-0 2/2\n\
         best trial 97.81 % with sgd 0.05 b32 [256,128] seed 1\n  \
-        backtracking 0.04…dropout 0.2 seed 0  ━━━━──────────  3/10 epochs   50.00 %\n  \
-        backtracking 0.04…dropout 0.2 seed 1  ━━━━──────────  3/10 epochs   50.00 %";
+        backtracking 0.046…dropout 0.2 seed 0  ━━━━──────────   3/10 epochs   50.00 %\n  \
+        backtracking 0.046…dropout 0.2 seed 1  ━━━━──────────   3/10 epochs   50.00 %";
     assert_eq!(shown(2, 80, 24).join("\n"), expected);
 }
 
