@@ -84,11 +84,11 @@ fn the_end_leaves_the_summary_alone_and_breaks_no_number() {
     let text = screen.join("\n");
     assert!(!text.contains('━') && !text.contains('─'), "{text}");
     assert!(text.contains("report.html"), "{text}");
-    let n_shares = screen.iter().filter(|line| line.trim_end().ends_with('%')).count();
-    assert!(text.contains(" %"), "{text}");
-    assert!(
-        screen.iter().all(|line| line.trim() != "%" && !line.trim().starts_with("± 0")),
-        "{text}"
-    );
-    assert!(n_shares <= 16, "{text}");
+    // The names of two optimizers with all their axes leave no room for six columns.
+    for name in [" valid accuracy ", " test "] {
+        let values = screen.iter().filter_map(|line| line.strip_prefix(name)).map(str::trim);
+        let numbers = values.map(|value| value.strip_suffix(" %")?.parse::<f64>().ok());
+        let numbers: Option<Vec<f64>> = numbers.collect();
+        assert_eq!(numbers.as_ref().map(Vec::len), Some(2), "{text}");
+    }
 }
