@@ -1,10 +1,12 @@
 //! The command line: flags and verbs, typed. Nothing is looked up or derived here; what contradicts
 //! itself is refused, like any other wrong usage, before anything starts.
 
+mod hint;
 #[cfg(test)]
 mod tests;
 
 use crate::duration;
+use crate::progress::{Event, Failure, say, stream};
 use clap::builder::PossibleValuesParser;
 use clap::error::ErrorKind;
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum};
@@ -12,6 +14,7 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::Duration;
 use trainer::OptimizerKind;
 
@@ -311,10 +314,36 @@ pub struct BuildReport {
     pub partial: bool,
 }
 
-/// Reads this process's command line. Wrong usage prints its reason and exits with 2, `--help` and
-/// `--version` with 0.
-pub fn parse() -> Cli {
-    Cli::try_parse_from(std::env::args_os()).unwrap_or_else(|error| error.exit())
+/// Reads this process's command line.
+///
+/// # Errors
+/// Gives the exit code once everything is said: 2 for wrong usage, with its reason, 0 for `--help` and
+/// `--version`.
+pub fn parse() -> Result<Cli, ExitCode> {
+    Cli::try_parse_from(std::env::args_os()).map_err(|error| {
+        // A closed stream is no reason for another code.
+        let _ = error.print();
+        if !error.use_stderr() {
+            return ExitCode::SUCCESS;
+        }
+        let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+        let hint = hint::hint(&arguments);
+        if let Some(hint) = &hint {
+            say(&format!("\n{hint}"));
+        }
+        if asks_for_stream(&arguments) {
+            let message = error.to_string() + &hint.unwrap_or_default();
+            let failure = Failure { kind: "usage", message, exit_code: 2, problems: Vec::new() };
+            stream::emit(&Event::Error(&failure));
+        }
+        ExitCode::from(2)
+    })
+}
+
+/// Whether a command line that cannot be read asks for `--output json`.
+fn asks_for_stream(arguments: &[OsString]) -> bool {
+    let follows = |pair: &[OsString]| pair[0] == "--output" && pair[1] == "json";
+    arguments.windows(2).any(follows) || arguments.iter().any(|it| it == "--output=json")
 }
 
 impl Cli {

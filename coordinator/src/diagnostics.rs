@@ -1,6 +1,7 @@
 //! Sweep files as sources of text, and what is wrong with them, told as a compiler would: file, line,
 //! column, what was expected, what to do.
 
+use crate::progress::Misplaced;
 use annotate_snippets::{AnnotationKind, Element, Group, Level, Origin, Renderer, Snippet};
 use coordinator_core::sweep::Problem;
 use std::fs::File;
@@ -29,7 +30,8 @@ impl SweepText {
         let shown = path.display();
         if path.is_dir() {
             return Err(format!(
-                "{shown} is a folder; expected a sweep file, such as {shown}/quick.toml"
+                "{shown} is a folder; expected a sweep file{}",
+                sweep_files_of(path)
             ));
         }
         let mut bytes = Vec::new();
@@ -55,6 +57,10 @@ impl SweepText {
     /// Renders the problems and a last line that counts them.
     pub fn render(&self, problems: &[Problem], color: bool) -> String {
         let renderer = if color { Renderer::styled() } else { Renderer::plain() };
+        let renderer = match columns_of_stderr() {
+            Some(columns) => renderer.term_width(columns),
+            None => renderer,
+        };
         let path = self.path.display().to_string();
         let mut text = String::new();
         for problem in problems {
@@ -65,10 +71,33 @@ impl SweepText {
         text + &format!("{} {noun} in {path}; nothing was started\n", problems.len())
     }
 
+    /// The problems with their lines and columns, for programs.
+    pub fn placed(&self, problems: &[Problem]) -> Vec<Misplaced> {
+        let placed = |problem: &Problem| {
+            let start = problem.span.as_ref().map(|span| within(span, &self.text).start);
+            let before = start.map(|start| &self.text[..start]);
+            let line_start = before.map(|it| it.rfind('\n').map_or(0, |newline| newline + 1));
+            Misplaced {
+                message: problem.message.clone(),
+                label: problem.label.clone(),
+                help: problem.help.clone(),
+                line: before.map(|it| 1 + it.matches('\n').count()),
+                column: before.zip(line_start).map(|(it, start)| 1 + it[start..].chars().count()),
+            }
+        };
+        problems.iter().map(placed).collect()
+    }
+
     /// Prints the problems to stderr, in colour on a terminal.
     pub fn print(&self, problems: &[Problem]) {
         eprint!("{}", self.render(problems, color_on_stderr()));
     }
+}
+
+/// Columns of the terminal that stderr is, if it is one.
+fn columns_of_stderr() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(std::io::stderr()).ok()?;
+    (size.ws_col > 0).then(|| size.ws_col.into())
 }
 
 fn group<'a>(problem: &'a Problem, path: &'a str, source: &'a str) -> Group<'a> {
@@ -106,25 +135,58 @@ fn not_utf8(path: &Path, error: &std::string::FromUtf8Error) -> String {
     format!("{shown}:{line}: the file is not UTF-8 text; expected a sweep file in TOML{help}")
 }
 
+/// Names the sweep file of a report's folder, or the sweep files in any other.
+fn sweep_files_of(folder: &Path) -> String {
+    if folder.join("manifest.json").exists() || folder.join(".state").exists() {
+        let (shown, file) = (folder.display(), folder.join("sweep.toml"));
+        let as_it_ran = match file.exists() {
+            true => format!("; the file as it ran is {}", file.display()),
+            false => String::new(),
+        };
+        return format!(
+            ", and this is a report's folder{as_it_ran}; `coordinator status {shown}` tells where its sweep stands"
+        );
+    }
+    let names = sweep_files_in(folder);
+    match names.as_slice() {
+        [] => ", such as sweeps/quick.toml".to_owned(),
+        _ => format!("; in {} there are: {}", folder.display(), names.join(", ")),
+    }
+}
+
 /// Names the sweep files beside a path that is not there.
 fn neighbours(path: &Path) -> String {
+    let mut with_ending = path.as_os_str().to_owned();
+    with_ending.push(".toml");
+    if !path.exists() && Path::new(&with_ending).is_file() {
+        return format!("; did you mean {}?", Path::new(&with_ending).display());
+    }
     let folder = match path.parent() {
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),
     };
-    let Ok(entries) = folder.read_dir() else {
+    if !folder.is_dir() {
         return format!("; the folder {} is not there either", folder.display());
-    };
-    let mut names: Vec<_> = entries
+    }
+    let names = sweep_files_in(folder);
+    if names.is_empty() || path.exists() {
+        return String::new();
+    }
+    format!("; in {} there are: {}", folder.display(), names.join(", "))
+}
+
+/// The first few, by name.
+fn sweep_files_in(folder: &Path) -> Vec<String> {
+    let mut names: Vec<_> = folder
+        .read_dir()
+        .into_iter()
+        .flatten()
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
         .filter(|name| name.ends_with(".toml") && looks_like_a_sweep(&folder.join(name)))
         .collect();
     names.sort();
     names.truncate(10);
-    if names.is_empty() || path.exists() {
-        return String::new();
-    }
-    format!("; in {} there are: {}", folder.display(), names.join(", "))
+    names
 }
 
 /// Whether a file has the one table that every sweep file has.

@@ -231,7 +231,7 @@ impl Driver {
             let plan = self.plan();
             match self.writer.commit(plan, records.clone()).await {
                 Err(StoreError::Full { source }) => {
-                    self.monitor.disk_full(DISK_FULL_PAUSE);
+                    self.monitor.disk_full(&self.core, DISK_FULL_PAUSE);
                     tokio::select! {
                         () = tokio::time::sleep(DISK_FULL_PAUSE) => {}
                         () = self.stopping.cancelled() => return Err(StoreError::Full { source }),

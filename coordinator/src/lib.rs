@@ -40,35 +40,55 @@ mod weights;
 
 use std::{path::PathBuf, process::ExitCode};
 
-use cli::{Bench, Command, Verb};
+use cli::{Bench, Command, Output, Verb};
 use prepare::Refusal;
-use tracing_subscriber::filter::LevelFilter;
+use progress::{
+    Event, Failure,
+    stream::{self, Warnings},
+};
+use tracing_subscriber::{Layer as _, filter::LevelFilter};
 
 /// The whole program. Local workers and reports run in children of the same executable.
 pub fn main() -> ExitCode {
-    let cli = cli::parse();
+    let cli = match cli::parse() {
+        Ok(cli) => cli,
+        Err(code) => return code,
+    };
     // A worker logs in its own way.
     if let Command::Verb(Verb::LocalWorker(arguments)) = cli.command {
         return verbs::local_worker(arguments);
     }
-    start_logging(cli.verbosity);
+    let is_stream = matches!(&cli.command, Command::Run(run) if run.output == Output::Json);
+    start_logging(cli.verbosity, is_stream);
     let result = match cli.command {
         Command::Run(run) => this_program().and_then(|it| run::run(&run, it)),
         Command::Verb(verb) => run_verb(&verb).map(|()| 0),
     };
     match result {
         Ok(code) => code.into(),
-        Err(Refusal::Usage(text)) => {
-            if !text.is_empty() {
-                progress::say(&format!("error: {text}"));
-            }
-            run::EXIT_USAGE.into()
-        }
-        Err(Refusal::Runtime(error)) => {
-            progress::say(&format!("error: {error:#}"));
-            run::EXIT_RUNTIME.into()
-        }
+        Err(refusal) => tell(refusal).into(),
     }
+}
+
+/// Says to people and programs why nothing was started, or why it ended; gives the exit code.
+fn tell(refusal: Refusal) -> u8 {
+    let mut problems = Vec::new();
+    let (kind, message, exit_code) = match refusal {
+        Refusal::Usage(text) => ("usage", text, run::EXIT_USAGE),
+        Refusal::SweepFile { path, problems: found } => {
+            problems = found;
+            ("sweep_file", format!("{} cannot be run", path.display()), run::EXIT_USAGE)
+        }
+        Refusal::Runtime(error) => ("runtime", format!("{error:#}"), run::EXIT_RUNTIME),
+    };
+    progress::leave();
+    // The problems of a sweep file are printed where they are found.
+    if problems.is_empty() {
+        progress::say(&format!("error: {message}"));
+    }
+    let failure = Failure { kind, message, exit_code, problems };
+    stream::emit_to_readers(&Event::Error(&failure));
+    exit_code
 }
 
 fn run_verb(verb: &Verb) -> Result<(), Refusal> {
@@ -93,11 +113,15 @@ fn this_program() -> Result<PathBuf, Refusal> {
     if own.exists() { Ok(own) } else { Ok(std::env::current_exe()?) }
 }
 
-fn start_logging(verbosity: u8) {
+fn start_logging(verbosity: u8, is_stream: bool) {
     let default = match verbosity {
         0 => LevelFilter::WARN,
         1 => LevelFilter::INFO,
         _ => LevelFilter::DEBUG,
     };
-    worker::logging::start(default, progress::make_writer);
+    if is_stream {
+        stream::start();
+    }
+    let warnings = is_stream.then(|| Warnings.with_filter(LevelFilter::WARN));
+    worker::logging::start_with(default, progress::make_writer, warnings);
 }

@@ -14,15 +14,19 @@ use std::{
     time::{Duration, Instant},
 };
 
+use proto::text::clean_line;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::{
-    io::AsyncWriteExt as _,
-    process::{Child, Command},
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt as _, BufReader},
+    process::{Child, ChildStderr, Command},
     task::JoinSet,
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::mailbox::{Mailbox, Post};
+use crate::{
+    mailbox::{Mailbox, Post},
+    progress::{say, warn},
+};
 
 const BACKOFF_MIN: Duration = Duration::from_millis(200);
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
@@ -39,6 +43,8 @@ const RESTART_IS_USELESS: [Option<i32>; 2] = [Some(2), Some(4)];
 /// How long a worker may take to end once its pipe is closed.
 const END_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// A longer line of a worker is shown in pieces.
+const MAX_LINE_BYTES: u64 = 16 << 10;
 /// What a coordinator hands to its child processes by a pipe that nobody else reads. A worker that
 /// shows it is one of them; others can only say so.
 #[derive(Clone, PartialEq, Eq)]
@@ -224,6 +230,8 @@ impl Keeper {
             .arg(&self.spec.cache_dir)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
+            // What it says appears above the live view, not across it.
+            .stderr(Stdio::piped())
             // Of its own group, so that a Ctrl-C reaches the coordinator alone.
             .process_group(0)
             .kill_on_drop(true);
@@ -236,6 +244,9 @@ impl Keeper {
         if let Some(pipe) = &mut pipe {
             pipe.write_all(&self.spec.token.0).await?;
             pipe.flush().await?;
+        }
+        if let Some(words) = child.stderr.take() {
+            tokio::spawn(pass_on(words, format!("local-{}", self.index)));
         }
         tokio::select! {
             status = child.wait() => return status,
@@ -258,6 +269,26 @@ impl Keeper {
                 gone.unwrap_or_else(|_| Err(io::Error::other("it hangs and cannot be killed")))
             }
         }
+    }
+}
+
+/// Says what a worker says, each line under its name, until it has nothing more to say.
+async fn pass_on(words: ChildStderr, name: String) {
+    let mut words = BufReader::new(words);
+    let mut line = Vec::new();
+    // A line of any length ends somewhere.
+    while let Ok(n_bytes) = (&mut words).take(MAX_LINE_BYTES).read_until(b'\n', &mut line).await
+        && n_bytes > 0
+    {
+        let text = clean_line(String::from_utf8_lossy(&line).trim_end(), line.len() * 3);
+        let is_warning = text.split_whitespace().take(2).any(|it| it == "WARN" || it == "ERROR");
+        let shown = format!("{name}: {text}");
+        if is_warning {
+            warn(&shown)
+        } else {
+            say(&shown)
+        }
+        line.clear();
     }
 }
 

@@ -1,7 +1,7 @@
 //! What people see of a running sweep: learns from records and notices, and paints snapshots.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
@@ -9,20 +9,23 @@ use std::{
 
 use coordinator_core::{
     event::{Notice, Record, Remedy, Timing},
-    lease::TrialIndex,
+    lease::{TrialIndex, WorkerId},
     machine::Core,
-    sweep::Plan,
+    sweep::{Plan, TrialId},
     time::Millis,
-    worker::{HeldLease, Worker},
+    worker::{HeldLease, Place, Worker},
 };
 use trainer::{Ending, TrialResult};
 
 use crate::{
-    progress::{Best, EndedTrial, Eta, Progress, RunningTrial, Snapshot, WorkerLoad, say},
+    progress::{
+        Best, EndedTrial, Eta, Measured, Progress, RunningTrial, Snapshot, StandingWarning,
+        WorkerLoad, say, warn,
+    },
     repeats::Repeats,
     store::Recorded,
     troubles::Troubles,
-    values::label,
+    values::{hyperparameters, label},
 };
 
 /// With no worker for this long, the command that starts one is shown.
@@ -52,6 +55,11 @@ pub struct Monitor {
     repeats: Arc<Repeats>,
     conflicts_told: BTreeSet<TrialIndex>,
     troubles: Troubles,
+    disk_full_since: Option<Instant>,
+    /// Workers that joined in this run.
+    names: BTreeMap<WorkerId, String>,
+    /// The last attempt of each trial that was granted in this run and has no outcome yet.
+    attempts: BTreeMap<TrialIndex, (u32, WorkerId)>,
 }
 
 impl std::fmt::Debug for Monitor {
@@ -83,6 +91,9 @@ impl Monitor {
             was_told_lonely: false,
             repeats: Arc::default(),
             conflicts_told: BTreeSet::new(),
+            disk_full_since: None,
+            names: BTreeMap::new(),
+            attempts: BTreeMap::new(),
         };
         monitor.regard(plan, recorded);
         monitor
@@ -113,19 +124,28 @@ impl Monitor {
 
     /// Takes in what has just become durable.
     pub fn recorded(&mut self, records: &[Record]) {
+        self.disk_full_since = None;
         for record in records {
             match record {
-                Record::Completed { trial, result, timings, .. } => {
+                Record::WorkerJoined { worker, facts } => {
+                    self.names.insert(*worker, facts.name.clone());
+                }
+                Record::Granted(open) => {
+                    let lease = open.lease;
+                    self.attempts.insert(lease.trial, (lease.attempt, open.worker));
+                }
+                Record::Completed { trial, attempt, worker, result, timings } => {
+                    self.attempts.insert(*trial, (*attempt, *worker));
                     self.completed(*trial, result, timings);
                 }
                 Record::Failed { trial, cause } => {
                     self.cost_left -= self.cost(*trial);
                     let cause = Some(cause.clone());
-                    self.ended(*trial, "failed", None, None, cause);
+                    self.ended(*trial, "failed", Measured::default(), cause);
                 }
                 Record::Cancelled { trial } => {
                     self.cost_left -= self.cost(*trial);
-                    self.ended(*trial, "cancelled", None, None, None);
+                    self.ended(*trial, "cancelled", Measured::default(), None);
                 }
                 _ => {}
             }
@@ -138,24 +158,36 @@ impl Monitor {
         let wall_s: f64 = timings.iter().map(|timing| timing.wall_s).sum();
         let cost = self.cost(trial);
         self.cost_left -= cost;
-        let (outcome, accuracy) = match result.ending {
-            Ending::Completed { best_epoch, .. } => {
+        let mut measured = Measured {
+            n_epochs: Some(result.history.len()),
+            wall_s: is_timed.then_some(wall_s),
+            digest: Some(TrialId(result.digest).to_string()),
+            ..Measured::default()
+        };
+        let outcome = match result.ending {
+            Ending::Completed { best_epoch, test_accuracy, collapsed } => {
                 if is_timed {
                     self.eta.learn(cost, wall_s);
                 }
                 let best = result.history.iter().find(|epoch| epoch.epoch == best_epoch);
-                ("completed", best.map(|epoch| epoch.valid_accuracy))
+                measured.best_epoch = Some(best_epoch);
+                measured.valid_accuracy = best.map(|epoch| epoch.valid_accuracy);
+                measured.valid_loss = best.map(|epoch| epoch.valid_loss);
+                measured.test_accuracy = test_accuracy;
+                measured.collapsed = Some(collapsed);
+                "completed"
             }
             // It stopped early: what it took says nothing of a whole trial.
-            Ending::Diverged { .. } => {
+            Ending::Diverged { step, .. } => {
                 self.n_diverged += 1;
-                ("diverged", None)
+                measured.diverged_step = Some(step);
+                "diverged"
             }
         };
-        if let Some(valid_accuracy) = accuracy {
+        if let Some(valid_accuracy) = measured.valid_accuracy {
             self.learn_best(trial, valid_accuracy);
         }
-        self.ended(trial, outcome, accuracy, is_timed.then_some(wall_s), None);
+        self.ended(trial, outcome, measured, None);
     }
 
     fn learn_best(&mut self, trial: TrialIndex, valid_accuracy: f64) {
@@ -169,16 +201,26 @@ impl Monitor {
         &mut self,
         trial: TrialIndex,
         outcome: &'static str,
-        valid_accuracy: Option<f64>,
-        wall_s: Option<f64>,
+        measured: Measured,
         cause: Option<String>,
     ) {
+        let last = self.attempts.remove(&trial);
         if !self.progress.tells(cause.is_some()) {
             return;
         }
-        let trial_id = self.plan.trials[trial.at()].id.to_string();
-        let label = self.label(trial);
-        let ended = EndedTrial { trial_id, label, outcome, valid_accuracy, wall_s, cause };
+        let (planned, config) = (&self.plan.trials[trial.at()], self.plan.config(trial.at()));
+        let ended = EndedTrial {
+            trial_id: planned.id.to_string(),
+            label: self.label(trial),
+            phase: planned.phase.name(),
+            seed: planned.seed.into(),
+            hyperparameters: hyperparameters(&config),
+            outcome,
+            attempt: last.map(|(attempt, _)| attempt),
+            worker: last.and_then(|(_, worker)| self.names.get(&worker).cloned()),
+            measured,
+            cause,
+        };
         self.progress.trial_done(&ended);
     }
 
@@ -225,17 +267,17 @@ impl Monitor {
                     "three trials in a row failed on a worker; it gets none for a while"
                 );
             }
-            Notice::WorkerQuarantined { name } => say(&format!(
+            Notice::WorkerQuarantined { name } => warn(&format!(
                 "worker {name} fails trial after trial and gets no more; its log says why, and it may come back once it was started anew"
             )),
-            Notice::AllQuarantined => say(
+            Notice::AllQuarantined => warn(
                 "giving up: every worker fails trial after trial; the rest is cancelled, and the same command runs it again",
             ),
             Notice::AuditGivenUp { trial } => tracing::warn!(
                 trial = self.label(*trial),
                 "the audit of a trial is given up; its result stands unchecked"
             ),
-            Notice::GivenUp { n_failed } => say(&format!(
+            Notice::GivenUp { n_failed } => warn(&format!(
                 "giving up: {n_failed} trials failed; running ones are finished, the rest is cancelled"
             )),
         }
@@ -248,7 +290,7 @@ impl Monitor {
         );
         let is_told_apart = self.conflicts_told.len() < MAX_CONFLICTS_TOLD;
         if is_told_apart && self.conflicts_told.insert(trial) {
-            say(&text);
+            warn(&text);
         } else {
             self.repeats.warn("conflicts", text);
         }
@@ -259,13 +301,17 @@ impl Monitor {
         self.repeats.clone()
     }
 
-    pub fn disk_full(&self, pause: Duration) {
+    /// Nothing else happens until there is space again.
+    pub fn disk_full(&mut self, core: &Core, pause: Duration) {
         let free = rustix::fs::statvfs(&self.state).map_or(0, |fs| fs.f_bavail * fs.f_frsize);
-        say(&format!(
+        warn(&format!(
             "{}: the disk is full ({free} bytes free); nothing is lost, trying again in {} s",
             self.state.display(),
             pause.as_secs()
         ));
+        self.disk_full_since.get_or_insert_with(Instant::now);
+        let snapshot = self.snapshot(core);
+        self.progress.update(&snapshot);
     }
 
     /// Paints, unless it was painted just now.
@@ -283,7 +329,7 @@ impl Monitor {
         let plan = self.plan.clone();
         let label = |trial| trial_label(&plan, trial);
         for trouble in self.troubles.look(core, now, label, &self.worker_command) {
-            self.progress.trouble(&trouble);
+            warn(&trouble.line());
         }
     }
 
@@ -296,8 +342,30 @@ impl Monitor {
         let since = *self.lonely_since.get_or_insert_with(Instant::now);
         if !self.was_told_lonely && LONELY_AFTER < since.elapsed() {
             self.was_told_lonely = true;
-            say(&format!("no worker yet; start one with: {}", self.worker_command));
+            warn(&format!("no worker; start one with: {}", self.worker_command));
         }
+    }
+
+    /// What is wrong now. Each has been told once as a line, and stays in the live view while it lasts.
+    fn warnings(&self) -> Vec<StandingWarning> {
+        let lonely = self
+            .lonely_since
+            .filter(|since| since.elapsed() > LONELY_AFTER)
+            .map(|since| (since, format!("no worker; start one with: {}", self.worker_command)));
+        let disk_full = self
+            .disk_full_since
+            .map(|since| (since, format!("{}: the disk is full", self.state.display())));
+        let own = lonely.into_iter().chain(disk_full).map(|(since, text)| StandingWarning {
+            worker: None,
+            text,
+            since: since.elapsed(),
+        });
+        let of_workers = self.troubles.seen().iter().map(|trouble| StandingWarning {
+            worker: Some(trouble.worker.clone()),
+            text: trouble.text.clone(),
+            since: Duration::from_secs(trouble.for_s),
+        });
+        own.chain(of_workers).collect()
     }
 
     fn snapshot(&self, core: &Core) -> Snapshot {
@@ -307,38 +375,54 @@ impl Monitor {
         let whole: f64 = held.iter().map(|held| self.cost(held.open.lease.trial)).sum();
         let waiting = (self.cost_left - whole).max(0.0);
         let running = held.iter().map(|held| self.cost_left_of(held));
+        let rows: Vec<(&Worker, &HeldLease)> = core
+            .workers()
+            .flat_map(|(_, worker)| in_slots(worker).into_iter().map(move |held| (worker, held)))
+            .collect();
+        let has_outcome = |held: &HeldLease| core.trial(held.open.lease.trial).status.is_terminal();
+        let n_checking = rows.iter().filter(|(_, held)| has_outcome(held)).count();
+        // Of several attempts at one trial, the one that is furthest.
+        let mut furthest: BTreeMap<TrialIndex, (&Worker, &HeldLease)> = BTreeMap::new();
+        for (worker, held) in rows.into_iter().filter(|(_, held)| !has_outcome(held)) {
+            let row = furthest.entry(held.open.lease.trial).or_insert((worker, held));
+            if held.n_epochs_done > row.1.n_epochs_done {
+                *row = (worker, held);
+            }
+        }
         let workers: Vec<WorkerLoad> =
             core.workers().filter_map(|(_, worker)| worker_load(worker)).collect();
-        let n_queued = core.workers().map(|(_, worker)| worker.n_queued()).sum::<usize>();
-        let n_queued = n_queued.min(counts.n_leased);
         let n_slots = workers.iter().map(|worker| worker.n_slots).sum();
+        let n_done = counts.n_completed + counts.n_failed + counts.n_cancelled;
         Snapshot {
             n_trials: counts.n_trials(),
-            n_done: counts.n_completed + counts.n_failed + counts.n_cancelled,
-            n_running: counts.n_leased - n_queued,
-            n_left: counts.n_ready + n_queued,
+            n_done,
+            n_running: furthest.len(),
+            n_left: counts.n_trials() - n_done - furthest.len(),
+            n_checking,
             n_failed: counts.n_failed,
             n_diverged: self.n_diverged,
             eta: self.eta.estimate(waiting, running, n_slots).filter(|eta| ETA_MIN <= *eta),
             best: self.best.clone(),
             workers,
-            running: held
-                .iter()
+            running: furthest
+                .values()
                 .take(MAX_RUNNING_SHOWN)
-                .map(|held| self.running_trial(held))
+                .map(|(worker, held)| self.running_trial(worker, held))
                 .collect(),
-            troubles: self.troubles.seen().to_vec(),
+            warnings: self.warnings(),
         }
     }
 
-    fn running_trial(&self, held: &HeldLease) -> RunningTrial {
-        let trial = held.open.lease.trial;
-        let epoch = held.n_epochs_done;
+    fn running_trial(&self, worker: &Worker, held: &HeldLease) -> RunningTrial {
+        let (trial, epoch) = (held.open.lease.trial, held.n_epochs_done);
         RunningTrial {
+            trial_id: self.plan.trials[trial.at()].id.to_string(),
             label: self.label(trial),
+            worker: worker.name(),
+            attempt: held.open.lease.attempt,
             epoch,
             n_epochs: self.plan.n_epochs(trial.at()),
-            valid_accuracy: (0 < epoch).then_some(held.valid_accuracy),
+            valid_accuracy: (epoch > 0).then_some(held.valid_accuracy),
         }
     }
 
@@ -357,7 +441,7 @@ impl Monitor {
         trial_label(&self.plan, trial)
     }
 
-    /// Takes the bars away.
+    /// Takes the live view away.
     pub fn finish(self) {
         self.repeats.finish();
         self.troubles.finish();
@@ -370,12 +454,22 @@ fn trial_label(plan: &Plan, trial: TrialIndex) -> String {
     format!("{} seed {}", label(plan, &config), config.seed)
 }
 
+/// What a worker trains now, no more than it has slots. What it was granted in advance waits there for
+/// one of them, and may have had it before the worker says so.
+fn in_slots(worker: &Worker) -> Vec<&HeldLease> {
+    let mut held: Vec<&HeldLease> = worker.leases.values().collect();
+    let rank = |held: &&HeldLease| (held.started.is_none(), held.place == Place::Queue);
+    held.sort_by_key(rank);
+    held.truncate(worker.n_slots());
+    held
+}
+
 fn worker_load(worker: &Worker) -> Option<WorkerLoad> {
     worker.session?;
     let facts = worker.facts.as_ref()?;
     Some(WorkerLoad {
         name: facts.name.clone(),
-        n_busy: worker.leases.len() - worker.n_queued(),
+        n_busy: in_slots(worker).len(),
         n_slots: facts.n_slots as usize,
     })
 }

@@ -69,6 +69,10 @@ where
 fn explain(refusal: Refusal) -> anyhow::Error {
     match refusal {
         Refusal::Usage(text) => anyhow!("wrong usage: {text}"),
+        Refusal::SweepFile { path, problems } => {
+            let first = problems.first().map_or("", |problem| &problem.message);
+            anyhow!("{}: {first}", path.display())
+        }
         Refusal::Runtime(error) => error,
     }
 }

@@ -4,7 +4,7 @@
 use std::{
     io::{self, IsTerminal, Write},
     net::SocketAddr,
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use anyhow::{Context, anyhow};
@@ -23,14 +23,17 @@ use crate::{
     datasets::{self, LoadedDataset},
     diagnostics::SweepText,
     facts::{Data, Facts},
+    progress::Misplaced,
     store::{Recorded, StateFolder, Store},
 };
 
 /// Why a run cannot start.
 #[derive(Debug)]
 pub enum Refusal {
-    /// Exit code 2: the user's words are off. Already printed if empty.
+    /// Exit code 2: the user's words are off.
     Usage(String),
+    /// Exit code 2: the sweep file is off. Already printed.
+    SweepFile { path: PathBuf, problems: Vec<Misplaced> },
     /// Exit code 1.
     Runtime(anyhow::Error),
 }
@@ -72,7 +75,7 @@ fn plan_file_by(
     let source = SweepText::read(path).map_err(Refusal::Usage)?;
     let refuse = |problems: Vec<sweep::Problem>| {
         source.print(&problems);
-        Refusal::Usage(String::new())
+        Refusal::SweepFile { path: path.to_owned(), problems: source.placed(&problems) }
     };
     let Draft { file, mut problems } = sweep::draft(&source.text);
     let Some(file) = file else { return Err(refuse(problems)) };

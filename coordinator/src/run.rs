@@ -3,16 +3,15 @@
 
 use std::{
     ffi::OsStr,
-    io::IsTerminal,
     net::SocketAddr,
     os::unix::ffi::OsStrExt,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, anyhow};
-use coordinator_core::machine::Counts;
+use coordinator_core::{machine::Counts, sweep::Plan};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use worker::{faults, signals::StopSignals};
@@ -25,7 +24,7 @@ use crate::{
     local::{LocalWorkers, Spec, share_slots},
     mailbox::{Mailbox, Post},
     prepare::{self, Opened, Planned, Refusal},
-    progress::{Progress, restore_echo, say},
+    progress::{Event, Failure, Listening, Progress, can_be_live, leave, say, stream, warn},
     publish::{Published, publish_in_child},
     rpc,
     store::{StateFolder, Store, StoreError},
@@ -98,6 +97,11 @@ impl Session {
         let listener = TcpListener::from_std(listener).context("cannot use the listener")?;
         let address = listener.local_addr().context("cannot read the listener's address")?;
         let plan = Arc::new(planned.plan);
+        if run.output == cli::Output::Json {
+            let statuses = recorded.ledger.trials.iter().map(|trial| trial.status);
+            let n_recorded = statuses.filter(|status| status.is_terminal()).count();
+            listening(run, address, &plan, folder.path(), n_recorded);
+        }
         greet(run, address, &news);
 
         let engine = Engine::assemble(
@@ -111,7 +115,7 @@ impl Session {
                 confirm,
                 recorded,
             },
-            Progress::new(run.output, std::io::stderr().is_terminal()),
+            Progress::new(run.output, can_be_live()),
             worker_command(address),
             selftest_digest,
         )?;
@@ -174,18 +178,38 @@ impl Session {
                 format!("every result is recorded, but the report is not written; try `coordinator report {out}`")
             })?;
             let wall_s = self.started.elapsed().as_secs_f64();
-            summary(&self.name, ended, published, wall_s).print(run.output);
+            summary(&self.name, ended, published, wall_s).print(run.output).context(
+                "every result is recorded and the report is written, but not this summary",
+            )?;
             Ok(exit_code(ended))
         };
-        tokio::select! {
+        let code = tokio::select! {
             code = rest => match code {
                 Err(error) if self.stopping.is_cancelled() => {
-                    say(&format!("error: {error:#}"));
+                    let message = format!("{error:#}");
+                    say(&format!("error: {message}"));
+                    let failure = Failure {
+                        kind: "runtime",
+                        message,
+                        exit_code: EXIT_STOPPED,
+                        problems: Vec::new(),
+                    };
+                    stream::emit_to_readers(&Event::Error(&failure));
                     Ok(EXIT_STOPPED)
                 }
                 code => code,
             },
-            _ = signals.next() => Ok(EXIT_STOPPED),
+            _ = signals.next() => {
+                say_how_to_go_on();
+                Ok(EXIT_STOPPED)
+            }
+        };
+        match stream::failure() {
+            Some(why) if code.is_ok() => Err(anyhow!(
+                "every result so far is recorded, but standard output could not be written: {why}; to go on: {}",
+                resume_command(0)
+            )),
+            _ => code,
         }
     }
 
@@ -215,11 +239,19 @@ impl Session {
                 }
                 signal = self.signals.next() => {
                     if is_stopping {
-                        restore_echo();
+                        leave();
+                        say_how_to_go_on();
                         std::process::exit(EXIT_STOPPED.into());
                     }
                     say(&format!(
                         "stopping ({signal}): workers hand back what they train (again to stop at once)"
+                    ));
+                    self.stop().await;
+                }
+                () = stream::failed(), if !is_stopping => {
+                    say(&format!(
+                        "standard output cannot be written ({}): workers hand back what they train",
+                        stream::failure().unwrap_or_default()
                     ));
                     self.stop().await;
                 }
@@ -252,13 +284,38 @@ impl Session {
     }
 }
 
+/// The first event of the stream.
+fn listening(run: &cli::Run, address: SocketAddr, plan: &Plan, state: &Path, n_recorded: usize) {
+    let listening = Listening {
+        program_version: env!("CARGO_PKG_VERSION"),
+        name: plan.name.clone(),
+        url: format!("http://{address}"),
+        address: address.to_string(),
+        pid: std::process::id(),
+        worker_command: worker_command(address),
+        sweep: run.sweep.clone(),
+        state: state.to_path_buf(),
+        out: run.out.join(&plan.name),
+        n_trials: plan.trials.len(),
+        n_recorded,
+    };
+    stream::emit(&Event::Listening(&listening));
+}
+
+fn say_how_to_go_on() {
+    say(&format!(
+        "stopped at once; every recorded result is kept, to go on: {}",
+        resume_command(0)
+    ));
+}
+
 fn greet(run: &cli::Run, address: SocketAddr, news: &[String]) {
     for line in news {
         say(line);
     }
     say(&format!("listening on http://{address}"));
     if !address.ip().is_loopback() {
-        say(&format!(
+        warn(&format!(
             "WARNING: no encryption and no authentication: anyone who reaches this address can take trials and hand in results\n\
              on another machine: {}",
             worker_command(address)
@@ -290,6 +347,7 @@ fn summary(name: &str, ended: Ended, published: Published, wall_s: f64) -> Summa
         n_cancelled: counts.n_cancelled,
         n_checked: counts.n_checked,
         wall_s,
+        report_html: Some(published.report.with_extension("html")).filter(|page| page.exists()),
         report: Some(published.report),
         results_sha256: published.results_sha256,
         resume_with: (!is_done).then(|| resume_command(counts.n_failed)),

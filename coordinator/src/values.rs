@@ -8,6 +8,11 @@ use trainer::{Kind, TrainConfig, Value};
 
 /// A trial's canonical hyperparameters as a JSON object.
 pub fn hyperparameters_json(config: &TrainConfig) -> String {
+    serde_json::Value::Object(hyperparameters(config)).to_string()
+}
+
+/// A trial's canonical hyperparameters by their names.
+pub fn hyperparameters(config: &TrainConfig) -> Map<String, serde_json::Value> {
     let pairs = config.values().into_iter().map(|(key, value)| {
         let value = match value {
             Value::Text(text) => json!(text),
@@ -17,7 +22,7 @@ pub fn hyperparameters_json(config: &TrainConfig) -> String {
         };
         (key.to_string(), value)
     });
-    serde_json::Value::Object(pairs.collect::<Map<_, _>>()).to_string()
+    pairs.collect()
 }
 
 /// The inverse: the configuration that such an object and a seed are of. The error says why there is

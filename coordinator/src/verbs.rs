@@ -2,6 +2,7 @@
 //! workers and reports are started with.
 
 use std::{
+    collections::{BTreeMap, HashMap},
     io::{self, Write},
     path::{Path, PathBuf},
     process::ExitCode,
@@ -9,6 +10,7 @@ use std::{
 };
 
 use anyhow::{Context, bail};
+use coordinator_core::sweep::{Plan, TrialId};
 use trainer::Ending;
 
 use crate::{
@@ -17,8 +19,9 @@ use crate::{
     facts::Facts,
     memory,
     prepare::{self, Refusal},
+    progress::Eta,
     publish::publish,
-    store::{Reader, StateFolder, TrialState, database_in},
+    store::{OpenAttempt, Reader, StateFolder, TrialState, database_in},
     terminal::{self, Status, WorkerSeen},
     troubles::{Trouble, told_in},
     values::label,
@@ -114,18 +117,22 @@ pub fn status(arguments: &cli::ReportFolder) -> anyhow::Result<()> {
         workers: workers_seen(&reader)?,
         ..Status::default()
     };
+    let mut eta = Eta::default();
+    let mut cost_left = 0.0;
     for (index, trial) in plan.trials.iter().enumerate() {
+        let cost = plan.cost_macs(trial.point as usize);
         match rows.remove(&trial.id.0).map(|row| row.state) {
-            None | Some(TrialState::Open) => {}
+            None | Some(TrialState::Open) => cost_left += cost,
             Some(TrialState::Cancelled) => status.n_cancelled += 1,
             Some(TrialState::Failed { cause }) => {
                 status.n_failed += 1;
                 status.failures.push((trial.id.to_string(), cause));
             }
-            Some(TrialState::Done { result, .. }) => match result.ending {
+            Some(TrialState::Done { result, timings }) => match result.ending {
                 Ending::Diverged { .. } => status.n_diverged += 1,
                 Ending::Completed { best_epoch, .. } => {
                     status.n_completed += 1;
+                    eta.learn(cost, timings.iter().map(|timing| timing.wall_s).sum());
                     let epoch = result.history.iter().find(|epoch| epoch.epoch == best_epoch);
                     let accuracy = epoch.map_or(0.0, |epoch| epoch.valid_accuracy);
                     if status.best.as_ref().is_none_or(|(best, _)| *best < accuracy) {
@@ -135,8 +142,27 @@ pub fn status(arguments: &cli::ReportFolder) -> anyhow::Result<()> {
             },
         }
     }
+    if status.is_running {
+        let open = reader.open_attempts()?;
+        let slots: BTreeMap<_, _> =
+            open.iter().map(|it| (&it.worker_id, it.n_slots as usize)).collect();
+        status.eta = eta.estimate(cost_left, [], slots.values().sum());
+        status.granted = granted(&plan, &open);
+    }
     status.n_outside = rows.values().filter(|row| !matches!(row.state, TrialState::Open)).count();
     say(&status.to_string())
+}
+
+/// The attempts at trials of the plan: worker, trial id, configuration, attempt.
+fn granted(plan: &Plan, open: &[OpenAttempt]) -> Vec<[String; 4]> {
+    let places: HashMap<_, _> = plan.trials.iter().zip(0..).map(|(it, at)| (it.id.0, at)).collect();
+    let row = |open: &OpenAttempt| {
+        let config = plan.config(*places.get(&open.trial_id)?);
+        let label = format!("{} seed {}", label(plan, &config), config.seed);
+        let id = TrialId(open.trial_id).to_string();
+        Some([open.worker.clone(), id, label, open.attempt.to_string()])
+    };
+    open.iter().filter_map(row).collect()
 }
 
 fn workers_seen(reader: &Reader) -> anyhow::Result<Vec<WorkerSeen>> {
@@ -152,7 +178,21 @@ fn workers_seen(reader: &Reader) -> anyhow::Result<Vec<WorkerSeen>> {
 
 fn state_of(arguments: &cli::ReportFolder) -> anyhow::Result<PathBuf> {
     let state = arguments.state.clone().unwrap_or_else(|| arguments.folder.join(".state"));
+    if arguments.state.is_none() && arguments.folder.is_file() {
+        bail!(
+            "{}: is a file; expected the folder of a sweep's report, such as reports/quick",
+            arguments.folder.display()
+        );
+    }
     if !database_in(&state).exists() {
+        let inside = reports_in(&arguments.folder);
+        if arguments.state.is_none() && !inside.is_empty() {
+            bail!(
+                "{}: no recorded state; it is not a report's folder, but holds some: {}",
+                arguments.folder.display(),
+                inside.join(", ")
+            );
+        }
         bail!(
             "{}: no recorded state; expected the folder of a sweep that ran on this machine (or give its state with --state)",
             state.display()
@@ -161,10 +201,26 @@ fn state_of(arguments: &cli::ReportFolder) -> anyhow::Result<PathBuf> {
     Ok(state)
 }
 
+/// Folders with a recorded state right in this one; the first few, by name.
+fn reports_in(folder: &Path) -> Vec<String> {
+    let entries = folder.read_dir().into_iter().flatten().flatten();
+    let folders = entries.map(|entry| entry.path());
+    let mut names: Vec<_> = folders
+        .filter(|path| database_in(&path.join(".state")).exists())
+        .map(|path| path.display().to_string())
+        .collect();
+    names.sort();
+    names.truncate(10);
+    names
+}
+
 /// To stdout; a reader that went away is no error.
 pub fn say(text: &str) -> anyhow::Result<()> {
-    match io::stdout().lock().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(error).context("cannot write to standard output")
+        }
         _ => Ok(()),
     }
 }

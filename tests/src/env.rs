@@ -9,7 +9,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::{Coordinator, Ended, RemoteWorker, Status, Sweep, data, process::Process};
+use crate::{Coordinator, Ended, RemoteWorker, Status, Sweep, Terminal, data, process::Process};
 
 /// Where the programs under test lie; only test files know, from `CARGO_BIN_EXE_...`.
 #[derive(Clone, Copy, Debug)]
@@ -88,6 +88,34 @@ impl Env {
     /// Runs `coordinator` with these arguments alone to its end.
     pub fn coordinator(&self, arguments: &[&str]) -> Ended {
         Process::start(self.coordinator_command().args(arguments)).wait()
+    }
+
+    /// Starts `coordinator` with these arguments on a terminal, with additional environment variables.
+    pub fn start_in_terminal(
+        &self,
+        arguments: &[&str],
+        columns: u16,
+        rows: u16,
+        variables: &[(&str, &str)],
+    ) -> Terminal {
+        let mut command = self.coordinator_command();
+        command.args(arguments).envs(variables.iter().copied());
+        Terminal::start(&command, "exec", columns, rows)
+    }
+
+    /// Starts `coordinator` as a shell's job in the background of its terminal.
+    pub fn start_in_background_of_terminal(&self, arguments: &[&str]) -> Terminal {
+        let mut command = self.coordinator_command();
+        command.args(arguments);
+        Terminal::start(&command, "job() { set -m; \"$@\" & wait $!; }; job", 80, 24)
+    }
+
+    /// Starts a worker on a terminal, without a coordinator to connect to.
+    pub fn start_worker_in_terminal(&self, variables: &[(&str, &str)]) -> Terminal {
+        let mut command = self.program(self.programs.worker);
+        command.args(["--coordinator", "http://127.0.0.1:9", "--cache-dir", "worker"]);
+        command.envs(variables.iter().copied());
+        Terminal::start(&command, "exec", 80, 24)
     }
 
     fn coordinator_command(&self) -> Command {

@@ -12,6 +12,7 @@ mod process;
 mod random;
 mod relay;
 mod sweep;
+mod terminal;
 mod wait;
 mod worker;
 
@@ -26,5 +27,6 @@ pub use random::SplitMix;
 pub use relay::Relay;
 pub use rustix::process::Signal;
 pub use sweep::Sweep;
+pub use terminal::Terminal;
 pub use wait::{LIMIT, eventually};
 pub use worker::RemoteWorker;

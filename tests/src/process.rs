@@ -181,14 +181,19 @@ pub fn is_alive(pid: u32) -> bool {
 
 /// The children of a process whose command line has the word `word`.
 pub(crate) fn children_of(parent: u32, word: &str) -> Vec<u32> {
+    let has_word = |pid: &u32| {
+        fs::read(format!("/proc/{pid}/cmdline"))
+            .is_ok_and(|line| line.split(|&byte| byte == 0).any(|it| it == word.as_bytes()))
+    };
+    children_of_any_name(parent).into_iter().filter(has_word).collect()
+}
+
+/// The children of a process.
+pub(crate) fn children_of_any_name(parent: u32) -> Vec<u32> {
     let entries = fs::read_dir("/proc").expect("/proc is there").flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    pids.filter(|&pid| {
-        state_and_parent(pid).is_some_and(|(_, its_parent)| its_parent == parent)
-            && fs::read(format!("/proc/{pid}/cmdline"))
-                .is_ok_and(|line| line.split(|&byte| byte == 0).any(|it| it == word.as_bytes()))
-    })
-    .collect()
+    pids.filter(|&pid| state_and_parent(pid).is_some_and(|(_, its_parent)| its_parent == parent))
+        .collect()
 }
 
 /// From /proc/PID/stat, where the program's name in brackets stands before both.

@@ -20,6 +20,8 @@ mod hung;
 mod kills;
 #[path = "end_to_end/live.rs"]
 mod live;
+#[path = "end_to_end/live_view.rs"]
+mod live_view;
 #[path = "end_to_end/reference.rs"]
 mod reference;
 #[path = "end_to_end/results.rs"]
@@ -30,6 +32,8 @@ mod resume;
 mod same_bits;
 #[path = "end_to_end/stops.rs"]
 mod stops;
+#[path = "end_to_end/stream.rs"]
+mod stream;
 #[path = "end_to_end/verbs.rs"]
 mod verbs;
 #[path = "end_to_end/verify.rs"]

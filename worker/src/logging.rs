@@ -6,10 +6,12 @@ use std::{env, ffi::OsStr, io, io::IsTerminal as _};
 use proto::text::clean_line;
 use tracing::Subscriber;
 use tracing_subscriber::{
-    EnvFilter,
+    EnvFilter, Layer, Registry,
     field::MakeExt as _,
     filter::LevelFilter,
     fmt::{MakeWriter, format::debug_fn},
+    layer::{Identity, SubscriberExt as _},
+    registry::LookupSpan,
 };
 
 /// Most bytes of a field of a line.
@@ -22,12 +24,24 @@ pub fn start<W>(level: LevelFilter, writer: W)
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
-    let filter = EnvFilter::builder().with_default_directive(level.into()).from_env_lossy();
-    let _ = tracing::subscriber::set_global_default(subscriber(filter, writer));
+    start_with(level, writer, None::<Identity>);
 }
 
-fn subscriber<W>(filter: EnvFilter, writer: W) -> impl Subscriber + Send + Sync
+/// As [`start`], and hands every event to `other` as well, whatever is told.
+pub fn start_with<W, L>(level: LevelFilter, writer: W, other: Option<L>)
 where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+    L: Layer<Registry> + Send + Sync,
+{
+    let filter = EnvFilter::builder().with_default_directive(level.into()).from_env_lossy();
+    let lines = lines(writer).with_filter(filter);
+    let subscriber = tracing_subscriber::registry().with(other).with(lines);
+    let _ = tracing::subscriber::set_global_default(subscriber);
+}
+
+fn lines<S, W>(writer: W) -> impl Layer<S> + Send + Sync
+where
+    S: Subscriber + for<'l> LookupSpan<'l>,
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
     // Every text is clean where it comes in; whatever was missed is caught here.
@@ -38,14 +52,12 @@ where
             name => write!(writer, "{name}={text}"),
         }
     });
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    tracing_subscriber::fmt::layer()
         .with_target(false)
         .log_internal_errors(false)
         .with_ansi(color_on_stderr())
         .fmt_fields(fields.delimited(" "))
         .with_writer(writer)
-        .finish()
 }
 
 /// Whether what this process writes to stderr may be coloured: a person sees it, has not set
@@ -97,7 +109,7 @@ mod tests {
         let written = Written::default();
         let writer = written.clone();
         let hostile = "a\u{1b}[2J\r\nERROR b\u{202e}\u{2028}c";
-        let log = subscriber(EnvFilter::new("info"), move || writer.clone());
+        let log = tracing_subscriber::registry().with(lines(move || writer.clone()));
         tracing::subscriber::with_default(log, || {
             tracing::info!(trial = hostile, n = 3, "told: {hostile}");
         });

@@ -1,5 +1,5 @@
-//! The terminal's echo of control keys. A `^C` that the terminal writes among the bars moves them
-//! by a line and leaves a torn one behind, so it is off while they are shown.
+//! The terminal's echo of keys. A `^C` or a line break that the terminal writes into the live view
+//! moves the cursor and leaves a torn frame behind, so the echo is off while the view is shown.
 
 use std::io;
 use std::sync::Mutex;
@@ -13,14 +13,13 @@ static FORMER: Mutex<Option<Termios>> = Mutex::new(None);
 pub(super) fn hide() {
     let Ok(former) = tcgetattr(io::stderr()) else { return };
     let mut quiet = former.clone();
-    quiet.local_modes.remove(LocalModes::ECHOCTL);
-    // A terminal that refuses shows a torn bar on Ctrl-C, and nothing worse.
+    quiet.local_modes.remove(LocalModes::ECHO | LocalModes::ECHONL | LocalModes::ECHOCTL);
+    // A terminal that refuses shows a torn frame on Ctrl-C, and nothing worse.
     let _ = tcsetattr(io::stderr(), OptionalActions::Now, &quiet);
     *FORMER.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(former);
 }
 
-/// Also called where the process ends without taking the bars away.
-pub fn restore() {
+pub(super) fn restore() {
     let former = FORMER.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
     if let Some(former) = former {
         // The terminal may be gone.

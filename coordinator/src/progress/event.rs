@@ -1,68 +1,130 @@
-//! The objects of `--output json`, one a line on stdout.
+//! The objects of `--output json`, one a line on stdout, as `coordinator/STREAM.md` describes them.
 
-use super::{EndedTrial, Snapshot};
+#[cfg(test)]
+mod tests;
+
+use super::Snapshot;
 use crate::terminal::Summary;
-use crate::troubles::Trouble;
 use serde::Serialize;
-use std::io::Write;
+use serde_json::{Map, Value};
+use std::path::PathBuf;
+
+/// Grows when a field goes or changes its meaning; new fields and new events may come at any time.
+pub const VERSION: u32 = 1;
 
 #[derive(Serialize)]
 #[serde(tag = "event", rename_all = "lowercase")]
 pub enum Event<'a> {
+    /// The first one of a run that could start.
+    Listening(&'a Listening),
     Progress(&'a Snapshot),
     Trial(&'a EndedTrial),
-    /// What keeps a worker from working: when it begins, and every minute.
-    Trouble(&'a Trouble),
-    /// The last one.
+    Warning {
+        text: &'a str,
+    },
+    /// The last one of a run that could not start or broke down.
+    Error(&'a Failure),
+    /// The last one of any other run.
     Finished(&'a Summary),
+}
+
+/// Where workers connect, and what is run.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Listening {
+    /// Of the program.
+    pub program_version: &'static str,
+    pub name: String,
+    pub url: String,
+    pub address: String,
+    pub pid: u32,
+    /// What starts a worker.
+    pub worker_command: String,
+    pub sweep: PathBuf,
+    pub state: PathBuf,
+    /// The report's folder.
+    pub out: PathBuf,
+    /// Of the grid, and what is already known of the trials that follow it.
+    pub n_trials: usize,
+    /// Trials with an outcome from former runs; no `trial` event tells them again.
+    pub n_recorded: usize,
+}
+
+/// A trial that just got its outcome.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct EndedTrial {
+    pub trial_id: String,
+    pub label: String,
+    /// `grid` or `confirm`.
+    pub phase: &'static str,
+    pub seed: u64,
+    /// Every key that the trial's optimizer uses.
+    pub hyperparameters: Map<String, Value>,
+    pub outcome: &'static str,
+    /// The last attempt and the worker that had it; unknown if it began in a former run.
+    pub attempt: Option<u32>,
+    pub worker: Option<String>,
+    /// Of a completed or diverged trial.
+    #[serde(flatten)]
+    pub measured: Measured,
+    /// Of a failed trial.
+    pub cause: Option<String>,
+}
+
+/// What training gave. All of it is absent (`null`) in a trial that gave nothing.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Measured {
+    /// Epochs that ended.
+    pub n_epochs: Option<usize>,
+    pub best_epoch: Option<u32>,
+    /// At the best epoch, from 0 to 1.
+    pub valid_accuracy: Option<f64>,
+    pub valid_loss: Option<f64>,
+    /// With the weights of the best epoch, from 0 to 1.
+    pub test_accuracy: Option<f64>,
+    pub collapsed: Option<bool>,
+    pub diverged_step: Option<u64>,
+    /// Wall time in its slot.
+    pub wall_s: Option<f64>,
+    /// Of the whole result, as in `results.csv`.
+    pub digest: Option<String>,
+}
+
+/// Why a run ends with an error.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Failure {
+    /// `usage`, `sweep_file` or `runtime`.
+    pub kind: &'static str,
+    pub message: String,
+    pub exit_code: u8,
+    /// Of the sweep file.
+    pub problems: Vec<Misplaced>,
+}
+
+/// A problem of the sweep file, and where it is.
+#[derive(Clone, Debug, Serialize)]
+pub struct Misplaced {
+    pub message: String,
+    /// What was expected there.
+    pub label: String,
+    pub help: Option<String>,
+    /// From 1; absent (`null`) where it is about the whole file.
+    pub line: Option<usize>,
+    /// Characters from 1.
+    pub column: Option<usize>,
+}
+
+/// An event on its way out.
+#[derive(Serialize)]
+struct Line<'a> {
+    version: u32,
+    #[serde(flatten)]
+    event: &'a Event<'a>,
 }
 
 impl Event<'_> {
     /// One line, without its end.
     pub fn to_line(&self) -> String {
-        serde_json::to_string(self).expect("text keys and plain values")
-    }
-
-    /// Prints the line and hands it over at once. A reader that went away does not stop the sweep.
-    pub fn print(&self) {
-        let mut stdout = std::io::stdout().lock();
-        let _ = writeln!(stdout, "{}", self.to_line());
-        let _ = stdout.flush();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::{Best, WorkerLoad};
-    use super::*;
-    use std::time::Duration;
-
-    #[test]
-    fn each_event_is_one_line_that_names_itself() {
-        let snapshot = Snapshot {
-            n_trials: 4,
-            n_done: 1,
-            n_left: 3,
-            eta: Some(Duration::from_millis(1_500)),
-            best: Some(Best { valid_accuracy: 0.5, label: "two\nlines".into() }),
-            workers: vec![WorkerLoad { name: "w".into(), n_busy: 0, n_slots: 2 }],
-            ..Snapshot::default()
-        };
-        assert_eq!(
-            Event::Progress(&snapshot).to_line(),
-            r#"{"event":"progress","n_trials":4,"n_done":1,"n_running":0,"n_left":3,"n_failed":0,"n_diverged":0,"eta_s":1.5,"best":{"valid_accuracy":0.5,"label":"two\nlines"},"workers":[{"name":"w","n_busy":0,"n_slots":2}],"running":[]}"#
-        );
-        let trial = EndedTrial {
-            trial_id: "3fa9".into(),
-            label: "sgd".into(),
-            outcome: "diverged",
-            valid_accuracy: None,
-            wall_s: Some(0.25),
-            cause: None,
-        };
-        assert_eq!(
-            Event::Trial(&trial).to_line(),
-            r#"{"event":"trial","trial_id":"3fa9","label":"sgd","outcome":"diverged","valid_accuracy":null,"wall_s":0.25,"cause":null}"#
-        );
+        let line = Line { version: VERSION, event: self };
+        serde_json::to_string(&line).expect("text keys and plain values")
     }
 }

@@ -59,7 +59,12 @@ pub(super) fn describe(snapshot: &Snapshot) -> String {
 /// `2 running, 148 left, 1 diverged`.
 pub(super) fn counts(snapshot: &Snapshot) -> String {
     let mut text = format!("{} running, {} left", snapshot.n_running, snapshot.n_left);
-    for (count, word) in [(snapshot.n_diverged, "diverged"), (snapshot.n_failed, "failed")] {
+    let more = [
+        (snapshot.n_diverged, "diverged"),
+        (snapshot.n_failed, "failed"),
+        (snapshot.n_checking, "being checked"),
+    ];
+    for (count, word) in more {
         if count > 0 {
             text += &format!(", {count} {word}");
         }
@@ -86,7 +91,8 @@ pub(super) fn workers(snapshot: &Snapshot) -> String {
 
 /// `1 of them in trouble: local-0`; the troubles themselves have lines of their own.
 pub(super) fn troubles(snapshot: &Snapshot) -> Option<String> {
-    let mut names: Vec<&str> = snapshot.troubles.iter().map(|it| it.worker.as_str()).collect();
+    let mut names: Vec<&str> =
+        snapshot.warnings.iter().filter_map(|warning| warning.worker.as_deref()).collect();
     names.dedup();
     let first = printable(names.first()?);
     Some(match names.len() {
@@ -102,9 +108,8 @@ pub(super) fn failure(trial: &EndedTrial, cause: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Best, WorkerLoad};
+    use super::super::{Best, StandingWarning, WorkerLoad};
     use super::*;
-    use crate::troubles::Trouble;
 
     fn snapshot(n_done: usize) -> Snapshot {
         Snapshot { n_trials: 100, n_done, n_left: 100 - n_done, ..Snapshot::default() }
@@ -122,8 +127,7 @@ mod tests {
             eta: Some(Duration::from_secs(187)),
             best: Some(Best { valid_accuracy: 0.97812, label: "sgd 0.05 b32 [256,128]".into() }),
             workers: vec![WorkerLoad { name: "local-0".into(), n_busy: 2, n_slots: 2 }],
-            running: vec![],
-            troubles: vec![],
+            ..Snapshot::default()
         };
         assert_eq!(
             describe(&full),
@@ -131,9 +135,13 @@ mod tests {
              best trial 97.81 % with sgd 0.05 b32 [256,128]; 1 worker, 2 of 2 slots busy"
         );
         assert_eq!(describe(&snapshot(0)), "0 of 100 trials done; 0 running, 100 left; no worker");
-        let trouble = Trouble { worker: "w".into(), text: "its disk is full".into(), for_s: 7 };
-        let troubles = vec![trouble.clone(), Trouble { worker: "x".into(), ..trouble }];
-        let line = describe(&Snapshot { troubles, ..snapshot(0) });
+        let warning = |worker: Option<&str>| StandingWarning {
+            worker: worker.map(str::to_owned),
+            text: "its disk is full".into(),
+            since: Duration::from_secs(7),
+        };
+        let warnings = [None, Some("w"), Some("x")].map(warning).into();
+        let line = describe(&Snapshot { warnings, ..snapshot(0) });
         assert!(line.ends_with("no worker; in trouble: w and 1 more"), "{line}");
     }
 
@@ -161,9 +169,7 @@ mod tests {
             trial_id: "3fa9c1d200".into(),
             label: "sgd".into(),
             outcome: "failed",
-            valid_accuracy: None,
-            wall_s: None,
-            cause: None,
+            ..EndedTrial::default()
         };
         let line = failure(&trial, "out of\nmemory \u{1b}[2J");
         assert_eq!(line, "trial 3fa9c1d2 failed (sgd): out of memory \u{fffd}[2J");

@@ -1,27 +1,27 @@
-//! What a running sweep shows: bars on a terminal, now and then a line elsewhere, or JSON lines for
-//! programs. People's words go to stderr, JSON to stdout. A closed stream never stops a sweep.
+//! What a running sweep shows: a live view on a terminal, now and then a line elsewhere, or JSON lines
+//! for programs. People's words go to stderr, JSON to stdout. A closed stderr never stops a sweep.
 
-mod bars;
 mod echo;
 mod eta;
 mod event;
+mod frame;
 mod lines;
+mod screen;
+pub mod stream;
 
-pub use bars::{LogWriter, make_writer};
-pub use echo::restore as restore_echo;
 pub use eta::Eta;
-pub use event::Event;
+pub use event::{EndedTrial, Event, Failure, Listening, Measured, Misplaced};
+pub use screen::{LogWriter, can_be_live, leave, make_writer};
 
 use crate::cli::Output;
-use crate::troubles::Trouble;
-use bars::Bars;
 use lines::Lines;
 use serde::{Serialize, Serializer};
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+use worker::logging::color_on_stderr;
 
-/// Bars are drawn, and the caller's snapshots wanted, no more often than this.
+/// Frames are drawn, and the caller's snapshots wanted, no more often than this.
 pub const REFRESH_HZ: u8 = 5;
 
 /// Pauses between two progress lines, unless another tenth of the trials is done.
@@ -40,6 +40,8 @@ pub struct Snapshot {
     pub n_running: usize,
     /// Neither done nor running.
     pub n_left: usize,
+    /// Slots that train a trial with an outcome again, to compare.
+    pub n_checking: usize,
     /// Among those done.
     pub n_failed: usize,
     /// Among those done.
@@ -48,10 +50,10 @@ pub struct Snapshot {
     pub eta: Option<Duration>,
     pub best: Option<Best>,
     pub workers: Vec<WorkerLoad>,
+    /// A row for each running trial; of very many, the first ones.
     pub running: Vec<RunningTrial>,
-    /// What keeps workers from working now.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub troubles: Vec<Trouble>,
+    /// What is wrong now and stays so for a while.
+    pub warnings: Vec<StandingWarning>,
 }
 
 /// The best trial so far.
@@ -69,9 +71,13 @@ pub struct WorkerLoad {
     pub n_slots: usize,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct RunningTrial {
+    pub trial_id: String,
     pub label: String,
+    /// The name of the worker that trains it.
+    pub worker: String,
+    pub attempt: u32,
     /// Epochs that ended.
     pub epoch: u32,
     pub n_epochs: u32,
@@ -79,18 +85,16 @@ pub struct RunningTrial {
     pub valid_accuracy: Option<f64>,
 }
 
-/// A trial that just got its outcome.
+/// A trouble that is not over.
 #[derive(Clone, Debug, Serialize)]
-pub struct EndedTrial {
-    pub trial_id: String,
-    pub label: String,
-    pub outcome: &'static str,
-    /// At the best epoch, from 0 to 1.
-    pub valid_accuracy: Option<f64>,
-    /// Wall time in its slot.
-    pub wall_s: Option<f64>,
-    /// Of a failed trial.
-    pub cause: Option<String>,
+pub struct StandingWarning {
+    /// Whose it is; none of this coordinator's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub worker: Option<String>,
+    pub text: String,
+    /// How long it has lasted.
+    #[serde(rename = "since_s", serialize_with = "seconds")]
+    pub since: Duration,
 }
 
 /// Shows one sweep's progress; one at a time in a process.
@@ -101,18 +105,20 @@ pub struct Progress {
 }
 
 enum View {
-    Bars(Box<Bars>),
+    Live {
+        is_colored: bool,
+    },
     Lines(Lines),
     /// At a pace of its own.
     Json(Lines),
 }
 
 impl Progress {
-    /// Bars only where stderr is a terminal, which the caller looks up.
-    pub fn new(output: Output, is_tty: bool) -> Self {
-        let view = match (output, is_tty) {
+    /// A live view only where there can be one, which the caller looks up.
+    pub fn new(output: Output, can_be_live: bool) -> Self {
+        let view = match (output, can_be_live) {
             (Output::Json, _) => View::Json(Lines::each(JSON_PAUSE)),
-            (Output::Human, true) => View::Bars(Box::default()),
+            (Output::Human, true) => View::Live { is_colored: color_on_stderr() },
             (Output::Human, false) => View::Lines(Lines::each(LINE_PAUSE)),
         };
         Self { view, last_update: None, n_failures_shown: 0 }
@@ -128,7 +134,9 @@ impl Progress {
         let now = Instant::now();
         self.last_update = Some(now);
         match &mut self.view {
-            View::Bars(bars) => bars.update(snapshot),
+            View::Live { is_colored } => {
+                screen::show(frame::frame(snapshot, screen::size(), *is_colored));
+            }
             View::Lines(lines) => {
                 if let Some(line) = lines.next(snapshot, lines::describe(snapshot), now) {
                     say(&line);
@@ -137,7 +145,7 @@ impl Progress {
             View::Json(lines) => {
                 let event = Event::Progress(snapshot);
                 if lines.next(snapshot, event.to_line(), now).is_some() {
-                    event.print();
+                    stream::emit(&event);
                 }
             }
         }
@@ -151,7 +159,7 @@ impl Progress {
     /// Tells of a trial's outcome: every one to programs, the first failures to people.
     pub fn trial_done(&mut self, trial: &EndedTrial) {
         if matches!(self.view, View::Json(_)) {
-            Event::Trial(trial).print();
+            stream::emit(&Event::Trial(trial));
         } else if let Some(cause) = &trial.cause {
             self.n_failures_shown += 1;
             let n_more = self.n_failures_shown.saturating_sub(MAX_FAILURES_SHOWN);
@@ -163,18 +171,10 @@ impl Progress {
         }
     }
 
-    /// Tells of what keeps a worker from working.
-    pub fn trouble(&mut self, trouble: &Trouble) {
-        if matches!(self.view, View::Json(_)) {
-            Event::Trouble(trouble).print();
-        }
-        say(&trouble.line());
-    }
-
-    /// Takes the bars away.
+    /// Takes the live view away.
     pub fn finish(self) {
-        if let View::Bars(bars) = self.view {
-            bars.clear();
+        if let View::Live { .. } = self.view {
+            leave();
         }
     }
 }
@@ -186,13 +186,23 @@ pub fn silence() {
     IS_SILENT.store(true, Ordering::Relaxed);
 }
 
-/// Prints a line for people on stderr, above the bars if there are any.
+/// Prints a line for people on stderr, above the live view if there is one.
 pub fn say(line: &str) {
     if IS_SILENT.load(Ordering::Relaxed) {
         return;
     }
     // A closed stderr is no reason to stop.
     let _ = writeln!(make_writer(), "{line}");
+}
+
+/// As [`say`], and to programs that read the stream.
+pub fn warn(line: &str) {
+    say(line);
+    stream::emit_to_readers(&Event::Warning { text: line });
+}
+
+fn seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    duration.as_secs_f64().serialize(serializer)
 }
 
 fn as_seconds<S: Serializer>(eta: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {

@@ -28,7 +28,7 @@ pub use checkpoints::{CheckpointFiles, Receiving, WholeCheckpoint};
 pub use folder::{StateFolder, database_in};
 pub use load::Recorded;
 use numbers::Numbers;
-pub use read::{Reader, TrialRow, TrialState};
+pub use read::{OpenAttempt, Reader, TrialRow, TrialState};
 pub use trial::TrialReader;
 pub use writer::Writer;
 

@@ -42,6 +42,17 @@ pub struct WorkerRow {
     pub n_attempts: u64,
 }
 
+/// An attempt that a worker holds now, as far as the state knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenAttempt {
+    pub trial_id: [u8; 32],
+    pub attempt: u32,
+    pub worker_id: Vec<u8>,
+    pub worker: String,
+    /// Of the worker.
+    pub n_slots: u32,
+}
+
 /// Attempts by how they ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AttemptCounts {
@@ -160,6 +171,26 @@ impl Reader {
                     cpu: row.get(2)?,
                     n_slots: row.get(3)?,
                     n_attempts: row.get(4)?,
+                })
+            })?;
+            rows.collect::<rusqlite::Result<Vec<_>>>()
+        };
+        read().map_err(|source| StoreError::Read { source })
+    }
+
+    pub fn open_attempts(&self) -> Result<Vec<OpenAttempt>, StoreError> {
+        let sql = "SELECT trial_id, attempt, worker_id, name, n_slots
+                   FROM attempts JOIN trials USING (trial) JOIN workers USING (worker_id)
+                   WHERE closed IS NULL ORDER BY name, trial, attempt";
+        let read = || {
+            let mut statement = self.connection.prepare(sql)?;
+            let rows = statement.query_map([], |row| {
+                Ok(OpenAttempt {
+                    trial_id: row.get(0)?,
+                    attempt: row.get(1)?,
+                    worker_id: row.get(2)?,
+                    worker: row.get(3)?,
+                    n_slots: row.get(4)?,
                 })
             })?;
             rows.collect::<rusqlite::Result<Vec<_>>>()

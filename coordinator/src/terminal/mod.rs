@@ -1,9 +1,11 @@
 //! What people read on a terminal: the summary at a sweep's end, the plan and the status of one.
 
+mod layout;
 mod plan;
 mod status;
 mod summary;
 
+pub use layout::{cut, cut_middle, width_of, wrapped};
 pub use plan::{Machine, plan};
 pub use status::{Status, WorkerSeen};
 pub use summary::Summary;
@@ -11,24 +13,7 @@ pub use summary::Summary;
 /// Text on one line, without the characters that steer a terminal.
 pub use report::shown as printable;
 
-use comfy_table::presets::NOTHING;
-use comfy_table::{ContentArrangement, Table};
-
-/// Columns of a terminal; where there is none, of the text.
-const TEXT_WIDTH: u16 = 100;
-
-/// A table without lines, the first row its header, indented by one space.
-fn table<'a>(rows: impl IntoIterator<Item = &'a [String]>) -> String {
-    let mut table = Table::new();
-    table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-    if table.width().is_none() {
-        table.set_width(TEXT_WIDTH);
-    }
-    for row in rows {
-        table.add_row(row.iter().map(|cell| printable(cell)));
-    }
-    table.trim_fmt()
-}
+use layout::{table, table_with_header};
 
 /// `97.81 %` for 0.97812.
 pub fn percent(share: f64) -> String {

@@ -1,6 +1,6 @@
 //! What `coordinator plan` tells of a sweep file before anything runs.
 
-use super::{grouped, n_of, printable, table};
+use super::{grouped, n_of, printable, table, table_with_header};
 use crate::duration;
 use coordinator_core::sweep::{Plan, display};
 use std::time::Duration;
@@ -167,7 +167,7 @@ fn first_trials(plan: &Plan) -> String {
         let id = trial.id.to_string()[..8].to_owned();
         rows.push([id].into_iter().chain(values).chain([trial.seed.to_string()]).collect());
     }
-    let mut text = table(rows.iter().map(Vec::as_slice));
+    let mut text = table_with_header(rows.iter().map(Vec::as_slice));
     if plan.trials.len() > N_FIRST_TRIALS {
         text += &format!("\n and {} more", grouped((plan.trials.len() - N_FIRST_TRIALS) as u64));
     }

@@ -1,11 +1,17 @@
 //! What `coordinator status` tells of a recorded sweep.
 
-use super::{grouped, n_of, percent, printable, table};
+use crate::duration;
+
+use super::{grouped, n_of, percent, printable, table, table_with_header};
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Failed trials that are named.
 const N_FAILURES_SHOWN: usize = 10;
+
+/// Attempts that are named.
+const N_GRANTED_SHOWN: usize = 20;
 
 /// Where a recorded sweep stands.
 #[derive(Clone, Debug, Default)]
@@ -30,6 +36,10 @@ pub struct Status {
     /// Validation accuracy from 0 to 1, and the configuration.
     pub best: Option<(f64, String)>,
     pub workers: Vec<WorkerSeen>,
+    /// While a coordinator runs, what its workers hold: worker, trial id, configuration, attempt.
+    pub granted: Vec<[String; 4]>,
+    /// While a coordinator runs, the time to the end by the pace of the finished trials.
+    pub eta: Option<Duration>,
     /// Trial id and cause.
     pub failures: Vec<(String, String)>,
     /// What keeps workers from working now, a line each.
@@ -96,7 +106,24 @@ impl Status {
             let (isa, cpu) = (worker.isa.clone(), worker.cpu.clone());
             [worker.name.clone(), n_slots.to_string(), n_attempts.to_string(), isa, cpu]
         }));
-        table(rows.iter().map(<[String; 5]>::as_slice))
+        table_with_header(rows.iter().map(<[String; 5]>::as_slice))
+    }
+
+    fn granted(&self) -> String {
+        let header = ["worker", "trial", "attempt", "configuration"];
+        let mut rows = vec![header.map(str::to_owned)];
+        rows.extend(self.granted.iter().take(N_GRANTED_SHOWN).map(
+            |[worker, id, label, attempt]| {
+                let id = id.get(..8).unwrap_or(id).to_owned();
+                [worker.clone(), id, attempt.clone(), label.clone()]
+            },
+        ));
+        let mut text = table_with_header(rows.iter().map(<[String; 4]>::as_slice));
+        if self.granted.len() > N_GRANTED_SHOWN {
+            text +=
+                &format!("\n and {} more", grouped((self.granted.len() - N_GRANTED_SHOWN) as u64));
+        }
+        text
     }
 
     fn write_failures(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -121,7 +148,11 @@ impl fmt::Display for Status {
             self.n_without_result(),
             self.phase()
         )?;
-        writeln!(f, "state: {}\n", self.state.display())?;
+        writeln!(f, "state: {}", self.state.display())?;
+        if let Some(eta) = self.eta {
+            writeln!(f, "about {} to go", duration::rounded(eta))?;
+        }
+        writeln!(f)?;
         writeln!(f, "{}", self.outcomes())?;
         if self.n_outside > 0 {
             writeln!(
@@ -137,6 +168,9 @@ impl fmt::Display for Status {
                 percent(*valid_accuracy),
                 printable(label)
             )?;
+        }
+        if !self.granted.is_empty() {
+            writeln!(f, "\nwith workers now\n{}", self.granted())?;
         }
         let n_attempts = n_of(self.n_attempts, "attempt");
         writeln!(
@@ -228,6 +262,22 @@ failed
         let troubles = vec!["worker w: its disk is full (for 2m00s now)".to_owned()];
         let text = Status { troubles, ..stopped() }.to_string();
         assert!(text.contains("\ntroubles\n worker w: its disk is full"), "{text}");
+    }
+
+    #[test]
+    fn a_running_sweep_says_what_its_workers_hold_and_how_long_it_takes() {
+        let granted = ["local-0", "3fa9c1d2aabb", "sgd 0.05 b32 [256,128] seed 1", "2"];
+        let status = Status {
+            is_running: true,
+            granted: vec![granted.map(str::to_owned); 22],
+            eta: Some(Duration::from_secs(187)),
+            ..stopped()
+        };
+        let text = status.to_string();
+        assert!(text.contains("\nabout 3m07s to go\n"), "{text}");
+        let row = " local-0  3fa9c1d2  2        sgd 0.05 b32 [256,128] seed 1\n";
+        assert_eq!(text.matches(row).count(), N_GRANTED_SHOWN, "{text}");
+        assert!(text.contains("\n and 2 more\n"), "{text}");
     }
 
     #[test]

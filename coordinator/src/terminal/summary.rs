@@ -1,12 +1,12 @@
 //! The end of a run: a short table, what came out, where the report is, and its digest.
 
-use super::{n_of, table};
+use super::{n_of, table_with_header};
 use crate::cli::Output;
 use crate::duration;
-use crate::progress::Event;
+use crate::progress::{Event, stream};
+use crate::verbs::say;
 use serde::{Serialize, Serializer};
 use std::fmt;
-use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -25,6 +25,9 @@ pub struct Summary {
     /// `report.md`, if one could be written.
     #[serde(serialize_with = "as_text")]
     pub report: Option<PathBuf>,
+    /// The same page as one HTML file.
+    #[serde(serialize_with = "as_text")]
+    pub report_html: Option<PathBuf>,
     /// Of `results.csv`, 64 hex digits; only when every trial completed or diverged.
     pub results_sha256: Option<String>,
     /// The command that goes on with what has no outcome, was cancelled or failed.
@@ -41,13 +44,16 @@ fn as_text<S: Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<S::Ok
 
 impl Summary {
     /// Prints it to stdout: for people, or as the last event for programs.
-    pub fn print(&self, output: Output) {
+    ///
+    /// # Errors
+    /// It cannot be written. That a reader for people went away is no error.
+    pub fn print(&self, output: Output) -> anyhow::Result<()> {
         match output {
-            Output::Human => {
-                // A reader that went away is no failure of the sweep.
-                let _ = write!(std::io::stdout().lock(), "{self}");
+            Output::Human => say(&self.to_string()),
+            Output::Json => {
+                stream::emit(&Event::Finished(self));
+                Ok(())
             }
-            Output::Json => Event::Finished(self).print(),
         }
     }
 
@@ -77,7 +83,7 @@ impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Without a row of results there is nothing under its header.
         if self.short_table.len() > 1 {
-            writeln!(f, "\n{}\n", table(self.short_table.iter().map(Vec::as_slice)))?;
+            writeln!(f, "\n{}\n", table_with_header(self.short_table.iter().map(Vec::as_slice)))?;
         }
         let wall = Duration::try_from_secs_f64(self.wall_s).unwrap_or_default();
         writeln!(f, "{} in {}", self.outcomes(), duration::rounded(wall))?;
@@ -86,6 +92,9 @@ impl fmt::Display for Summary {
         }
         if let Some(report) = &self.report {
             writeln!(f, "report: {}", report.display())?;
+        }
+        if let Some(page) = &self.report_html {
+            writeln!(f, "as one page for a browser: {}", page.display())?;
         }
         if let Some(command) = &self.resume_with {
             writeln!(f, "to go on: {command}")?;
@@ -110,6 +119,7 @@ mod tests {
             n_checked: 2,
             wall_s: 48.2,
             report: Some("reports/quick/report.md".into()),
+            report_html: Some("reports/quick/report.html".into()),
             results_sha256: Some("ab".repeat(32)),
             short_table: [["optimizer", "valid"], ["sgd", "97.1 %"], ["backtracking", "97.8 %"]]
                 .map(|row| row.map(str::to_owned).to_vec())
@@ -125,6 +135,7 @@ mod tests {
              36 trials: 35 completed, 1 diverged in 48s\n\
              2 results trained twice and compared\n\
              report: reports/quick/report.md\n\
+             as one page for a browser: reports/quick/report.html\n\
              results sha256: {}\n",
             "ab".repeat(32)
         );

@@ -76,9 +76,9 @@ fn a_second_signal_ends_it_at_once() {
     coordinator.wait_for_stopping();
     let asked_again = Instant::now();
     coordinator.signal(ctrl_c());
-    // Its worker holds the pipes of its output until it may move again.
-    coordinator.wait_for_exit(130);
+    let told = coordinator.wait().expect(130).stderr_text();
     assert!(asked_again.elapsed() < Duration::from_secs(5), "{:?}", asked_again.elapsed());
+    assert!(told.contains("to go on: coordinator --sweep endless.toml"), "{told}");
     for &pid in &workers {
         e2e::send_if_there(pid, Signal::CONT);
     }

@@ -69,6 +69,9 @@ fn a_running_sweep_can_be_looked_at() {
     let status = env.status(&Sweep::ENDLESS);
     assert!(status.text.contains("of 72 trials done, running"), "{}", status.text);
     assert_ne!(status.n_completed, 0);
+    assert!(status.text.contains(" to go\n"), "{}", status.text);
+    assert!(status.text.contains("\nwith workers now\n worker   trial "), "{}", status.text);
+    assert!(status.text.contains("\n local-0  "), "{}", status.text);
     env.coordinator(&["report", "reports/endless"]).expect(0);
     let report = env.report(&Sweep::ENDLESS);
     let page = fs::read_to_string(report.join("partial/report.md")).expect("a partial report");
@@ -106,6 +109,26 @@ fn a_recorded_trial_can_be_trained_again() {
     fs::write(report.join("results.csv"), wrong).expect("it can be written");
     let told = replay(&row["trial_id"]).expect(1).stderr_text();
     assert!(told.contains(&row["digest"]) && told.contains(&"0".repeat(64)), "{told}");
+}
+
+#[test]
+fn a_file_or_a_folder_in_the_wrong_place_gets_a_hint() {
+    let env = env();
+    env.run(&Sweep::SHORT, &[]);
+    let told = |arguments: &[&str], code| env.coordinator(arguments).expect(code).stderr_text();
+    for (arguments, code, words) in [
+        (&["short.toml"][..], 2, "`coordinator --sweep short.toml`"),
+        (&["--local-workers", "0", "short.toml"], 2, "`--sweep short.toml`"),
+        (&["reports/short"], 2, "`coordinator status reports/short`"),
+        (&["--sweep", "reports/short"], 2, "reports/short/sweep.toml"),
+        (&["--sweep", "."], 2, "short.toml"),
+        (&["plan", "short"], 2, "did you mean short.toml?"),
+        (&["status", "short.toml"], 1, "expected the folder of a sweep's report"),
+        (&["status", "reports"], 1, "reports/short"),
+    ] {
+        let told = told(arguments, code);
+        assert!(told.contains(words), "{arguments:?}: {told}");
+    }
 }
 
 /// A few trials are enough to see that everything is measured, and that a killed coordinator is

@@ -52,12 +52,15 @@ fn a_worker_whose_disk_is_full_says_so_at_the_coordinator() {
         .in_stderr(words, |lines| lines.iter().find(|line| line.contains(words)).cloned());
     assert!(told.contains("No space left on device"), "{told}");
     coordinator.in_stdout("an object of it", |lines| {
-        let is_told = |line: &String| line.contains(r#""event":"trouble","worker":"small""#);
+        let is_told = |line: &String| {
+            line.contains(r#""event":"warning","text":"worker small: the data set"#)
+        };
         lines.iter().any(is_told).then_some(())
     });
     coordinator.in_stdout("progress with it", |lines| {
         let is_told = |line: &String| {
-            line.contains(r#""event":"progress""#) && line.contains(r#""troubles":[{"worker""#)
+            line.contains(r#""event":"progress""#)
+                && line.contains(r#""warnings":[{"worker":"small""#)
         };
         lines.iter().any(is_told).then_some(())
     });

@@ -111,7 +111,6 @@ fn steps(step: Spanned<f64>, from: Spanned<f64>, to: Spanned<f64>) -> Result<Vec
     // A thousandth of a step forgives the rounding of decimal fractions.
     let n_steps = libm::floor((high - low) / step.value + 1e-3);
     if n_steps >= MAX_AXIS_VALUES as f64 {
-        let n = if n_steps < 1e15 { format!("{}", n_steps + 1.0) } else { "far more".into() };
         return Err(Problem::at(
             step.span,
             "the range has too many values",

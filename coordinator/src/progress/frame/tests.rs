@@ -1,0 +1,115 @@
+//! Frames at the sizes that terminals have, and at some that they should not have.
+
+use std::time::Duration;
+
+use super::super::{Best, StandingWarning};
+use super::*;
+
+fn snapshot(n_running: usize) -> Snapshot {
+    let trial = |seed: usize| RunningTrial {
+        label: format!(
+            "backtracking 0.046415888336127774 b128 [256,128,64] dropout 0.2 seed {seed}"
+        ),
+        epoch: 3,
+        n_epochs: 10,
+        valid_accuracy: Some(0.5),
+        ..RunningTrial::default()
+    };
+    Snapshot {
+        n_trials: 270,
+        n_done: 135,
+        n_running,
+        n_left: 135 - n_running,
+        n_diverged: 1,
+        eta: Some(Duration::from_secs(187)),
+        best: Some(Best { valid_accuracy: 0.97812, label: "sgd 0.05 b32 [256,128] seed 1".into() }),
+        workers: vec![WorkerLoad { name: "local-0".into(), n_busy: 2, n_slots: 2 }],
+        running: (0..n_running).map(trial).collect(),
+        ..Snapshot::default()
+    }
+}
+
+fn shown(n_running: usize, columns: usize, rows: usize) -> Vec<String> {
+    frame(&snapshot(n_running), Size { columns, rows }, false)
+}
+
+#[test]
+fn all_is_there_at_80_columns() {
+    let expected = "\n\
+        ━━━━━━━━━━━━━━━━━──────────────────  135 of 270 trials  50 %  about 3m07s to go\n\
+        2 running, 133 left, 1 diverged   busy slots: local-0 2/2\n\
+        best trial 97.81 % with sgd 0.05 b32 [256,128] seed 1\n  \
+        backtracking 0.046…dropout 0.2 seed 0  ━━━━──────────   3/10 epochs   50.00 %\n  \
+        backtracking 0.046…dropout 0.2 seed 1  ━━━━──────────   3/10 epochs   50.00 %";
+    assert_eq!(shown(2, 80, 24).join("\n"), expected);
+}
+
+#[test]
+fn labels_are_whole_where_there_is_room() {
+    let lines = shown(2, 200, 50);
+    assert!(lines[4].contains("b128 [256,128,64] dropout 0.2 seed 0  ━"), "{lines:#?}");
+    assert!(!lines.concat().contains('…'), "{lines:#?}");
+}
+
+#[test]
+fn no_size_is_exceeded() {
+    for columns in [0, 1, 5, 20, 40, 79, 80, 120, 200, 1_000] {
+        for rows in [0, 1, 2, 3, 5, 10, 24, 50, 300] {
+            for n_running in [0, 1, 2, 12, 64] {
+                let mut snapshot = snapshot(n_running);
+                let text = "a long warning ".repeat(20);
+                snapshot.warnings =
+                    vec![StandingWarning { worker: None, text, since: Duration::ZERO }; 3];
+                for snapshot in [snapshot, self::snapshot(n_running)] {
+                    let lines = frame(&snapshot, Size { columns, rows }, false);
+                    assert!(lines.len() <= rows.max(1), "{columns} {rows}: {lines:#?}");
+                    let fits = |line: &String| width_of(line) < columns.max(1);
+                    assert!(lines.iter().all(fits), "{columns} {rows}: {lines:#?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn each_running_trial_has_a_line_or_is_counted() {
+    for n_running in [0, 1, 2, 12, 40] {
+        let lines = shown(n_running, 120, 24);
+        let n_rows = lines.iter().filter(|line| line.contains("epochs")).count();
+        let n_counted: usize = lines.last().map_or(0, |line| {
+            let count = line.trim().strip_prefix("and ").and_then(|it| it.split(' ').next());
+            count.map_or(0, |count| count.parse().expect("a number"))
+        });
+        assert_eq!(n_rows + n_counted, n_running, "{lines:#?}");
+    }
+}
+
+#[test]
+fn a_warning_stays_whole_and_above_the_trials() {
+    let mut snapshot = snapshot(1);
+    let text =
+        "node-7 cannot write to its cache folder, and its results wait there: disk full".into();
+    snapshot.warnings =
+        vec![StandingWarning { worker: None, text, since: Duration::from_secs(75) }];
+    let lines = frame(&snapshot, Size { columns: 60, rows: 24 }, false);
+    assert_eq!(lines[4], "! node-7 cannot write to its cache folder, and its results");
+    assert_eq!(lines[5], "wait there: disk full (for 1m15s)");
+    assert!(lines[6].contains("seed 0"), "{lines:#?}");
+}
+
+#[test]
+fn done_and_open_parts_differ_with_and_without_colors() {
+    let lines = frame(&snapshot(1), Size { columns: 80, rows: 24 }, true);
+    assert!(lines[1].starts_with("\x1b[32m━"), "{lines:?}");
+    assert!(lines[1].contains("━\x1b[0m\x1b[2m─"), "{lines:?}");
+    assert!(!shown(1, 80, 24).concat().contains('\x1b'));
+}
+
+#[test]
+fn names_a_few_workers_and_counts_the_rest() {
+    let worker = |i: usize| WorkerLoad { name: format!("w{i}"), n_busy: 1, n_slots: 2 };
+    let workers: Vec<_> = (0..6).map(worker).collect();
+    assert_eq!(name_workers(&[]), "no worker");
+    assert_eq!(name_workers(&workers[..1]), "busy slots: w0 1/2");
+    assert_eq!(name_workers(&workers), "busy slots: w0 1/2  w1 1/2  w2 1/2  w3 1/2  and 2 more");
+}

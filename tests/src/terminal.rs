@@ -1,0 +1,120 @@
+//! A coordinator on a pseudo terminal, and what the screen of that terminal shows.
+
+use std::{
+    fs::File,
+    io::Read,
+    num::NonZeroU16,
+    process::{Child, Command, Stdio},
+    sync::{Arc, Mutex, PoisonError},
+    thread,
+};
+
+use rustix::{
+    process::Signal,
+    termios::{Winsize, tcsetwinsize},
+};
+
+use crate::{
+    process::{children_of_any_name, send, send_if_there},
+    wait::eventually,
+};
+
+/// Ended when dropped, with the program on its terminal.
+pub struct Terminal {
+    script: Child,
+    screen: Arc<Mutex<vt100::Parser>>,
+    /// All bytes that were written to the terminal.
+    written: Arc<Mutex<Vec<u8>>>,
+}
+
+impl Terminal {
+    /// Starts a program on a new terminal of this size, by `script` of util-linux. `by` is what its
+    /// shell starts it with.
+    pub(crate) fn start(command: &Command, by: &str, columns: u16, rows: u16) -> Self {
+        let words = std::iter::once(command.get_program()).chain(command.get_args());
+        let words: Vec<String> = words.map(|word| format!("'{}'", word.display())).collect();
+        let line = format!("stty rows {rows} cols {columns}; {by} {}", words.join(" "));
+        let mut script = Command::new("script");
+        script.args(["-q", "-e", "-f", "-c", &line, "/dev/null"]);
+        script.env("TERM", "xterm-256color").env("SHELL", "/bin/sh").env_remove("NO_COLOR");
+        for (name, value) in command.get_envs() {
+            match value {
+                Some(value) => script.env(name, value),
+                None => script.env_remove(name),
+            };
+        }
+        script.current_dir(command.get_current_dir().expect("a folder"));
+        script.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut script = script.spawn().expect("`script` of util-linux");
+        let screen = Arc::new(Mutex::new(vt100::Parser::new(nonzero(rows), nonzero(columns), 0)));
+        let written = Arc::new(Mutex::new(Vec::new()));
+        let mut bytes = script.stdout.take().expect("a pipe");
+        let (its_screen, its_written) = (screen.clone(), written.clone());
+        thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(n_bytes @ 1..) = bytes.read(&mut buffer) {
+                let mut screen = its_screen.lock().unwrap_or_else(PoisonError::into_inner);
+                screen.process(&buffer[..n_bytes]);
+                let mut written = its_written.lock().unwrap_or_else(PoisonError::into_inner);
+                written.extend_from_slice(&buffer[..n_bytes]);
+            }
+        });
+        Self { script, screen, written }
+    }
+
+    /// The lines that are on the screen.
+    pub fn screen(&self) -> Vec<String> {
+        let screen = self.screen.lock().unwrap_or_else(PoisonError::into_inner);
+        let (_, columns) = screen.screen().size();
+        screen.screen().rows(0, columns.get()).collect()
+    }
+
+    /// Everything written so far.
+    pub fn written(&self) -> String {
+        let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&written).into_owned()
+    }
+
+    pub fn resize(&self, columns: u16, rows: u16) {
+        let path = format!("/proc/{}/fd/2", self.program());
+        let terminal = File::options().read(true).write(true).open(path).expect("its terminal");
+        let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+        let mut screen = self.screen.lock().unwrap_or_else(PoisonError::into_inner);
+        tcsetwinsize(&terminal, size).expect("a terminal has a size");
+        screen.screen_mut().set_size(nonzero(rows), nonzero(columns));
+    }
+
+    /// To the program, not to what it started.
+    pub fn signal(&self, signal: Signal) {
+        send(self.program(), signal);
+    }
+
+    fn program(&self) -> u32 {
+        eventually("the program on the terminal", || {
+            children_of_any_name(self.script.id()).first().copied()
+        })
+    }
+
+    /// Waits for its end by itself, and for all that it wrote; gives its exit code.
+    pub fn wait(&mut self) -> i32 {
+        let status =
+            eventually("the end on the terminal", || self.script.try_wait().expect("a child"));
+        // The collector ends with the terminal.
+        eventually("all that was written", || (Arc::strong_count(&self.screen) == 1).then_some(()));
+        status.code().expect("an exit code")
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        for pid in children_of_any_name(self.script.id()) {
+            send_if_there(pid, Signal::KILL);
+        }
+        let _ = self.script.kill();
+        let _ = self.script.wait();
+    }
+}
+
+fn nonzero(size: u16) -> NonZeroU16 {
+    NonZeroU16::new(size).expect("a terminal has a size")
+}
