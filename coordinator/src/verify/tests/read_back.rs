@@ -90,7 +90,10 @@ fn changed_files_give_trials_that_can_be_or_an_error() {
             bytes.splice(at..end, piece);
         }
         fs::write(site.report.join(FILES[file]), bytes).unwrap();
-        let checked = check(&site.report, signs && FILES[file] != "manifest.json", FILES[file]);
+        // A Parquet file that is not the manifest's is refused unread. One that is may break the
+        // reader's own code beyond an error, whatever we make of its panics.
+        let is_text = FILES[file].ends_with(".csv") || FILES[file].ends_with(".toml");
+        let checked = check(&site.report, signs && is_text, FILES[file]);
         for (name, bytes) in FILES.iter().zip(&pristine) {
             fs::write(site.report.join(name), bytes).unwrap();
         }
