@@ -14,6 +14,7 @@ mod files;
 mod folder;
 mod hex;
 mod link;
+mod lock;
 mod off_thread;
 pub mod parts;
 mod pending;

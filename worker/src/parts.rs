@@ -1,7 +1,9 @@
 //! The worker's parts, for whoever embeds one or tests one in a world of its own.
 
 pub use crate::{
+    files::{make_folder, rename, sync_folder_of},
     link::Dial,
+    lock::Lock,
     off_thread::{off_thread, simulate_disk, stall_disks},
     run::{Outside, work},
     slot::scripted::{Script, Scripted},
