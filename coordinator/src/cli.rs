@@ -18,6 +18,9 @@ use trainer::OptimizerKind;
 /// A lease must outlive this many reports of its worker, so that a late one costs no trial.
 pub const MIN_SYNCS_PER_LEASE: u32 = 3;
 
+/// Folder of the reports.
+pub const DEFAULT_OUT: &str = "reports";
+
 /// What the user asked for.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cli {
@@ -80,7 +83,7 @@ pub struct Run {
     #[arg(long, value_name = "FILE")]
     pub sweep: PathBuf,
     /// Folder of the reports; this one goes to DIR/<name of the sweep>
-    #[arg(long, value_name = "DIR", default_value = "reports")]
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_OUT)]
     pub out: PathBuf,
     /// Folder of the recorded state [default: <out>/<name>/.state]
     #[arg(long, value_name = "DIR")]

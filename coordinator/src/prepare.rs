@@ -2,6 +2,7 @@
 //! the state folder and the address.
 
 use std::{
+    ffi::OsStr,
     io::{self, IsTerminal, Write},
     net::SocketAddr,
     path::Path,
@@ -14,6 +15,7 @@ use coordinator_core::{
     ledger::Ledger,
     sweep::{self, Draft, Plan, SweepFile},
 };
+use report::command;
 use trainer::Isa;
 use worker::faults;
 
@@ -127,7 +129,7 @@ pub fn open_state(run: &cli::Run, planned: &mut Planned) -> Result<Opened, Refus
     check_same_sweep(former.as_ref(), &recorded, &planned.plan)?;
     news.extend(describe(former.as_ref(), &recorded, &planned.plan));
     faults::point("coordinator.term.before");
-    facts.save(&mut store)?;
+    facts.begin(&mut store)?;
     faults::point("coordinator.term.saved");
     store.close_attempts(&recorded.outside.open)?;
     Ok(Opened { folder, store, facts, confirm, recorded, news })
@@ -220,12 +222,36 @@ fn next_facts(former: Option<&Facts>, run: &cli::Run, planned: &Planned) -> Resu
     Ok(Facts {
         sweep_toml: planned.text.clone(),
         sweep_path: run.sweep.display().to_string(),
+        sweep_folder: folder_of(&run.sweep),
+        command: Some(command::coordinator(repeating(run))),
+        report_folder: Some(run.out.join(&planned.plan.name).to_string_lossy().into_owned()),
         state_id,
         term: if faults::planted("bug.term_not_bumped") { term.max(1) } else { term + 1 },
         numerics_version: trainer::NUMERICS_VERSION,
         wall_s,
         data: Data::of(&planned.loaded, &planned.plan),
     })
+}
+
+/// As an absolute path that leads there from everywhere.
+fn folder_of(file: &Path) -> Option<String> {
+    let file = file.canonicalize().ok()?;
+    Some(file.parent()?.to_str()?.to_owned())
+}
+
+/// The arguments that say what a sweep is and where its files go; the others decide neither.
+fn repeating(run: &cli::Run) -> Vec<&OsStr> {
+    let mut words = vec![OsStr::new("--sweep"), run.sweep.as_os_str()];
+    if run.out != Path::new(cli::DEFAULT_OUT) {
+        words.extend([OsStr::new("--out"), run.out.as_os_str()]);
+    }
+    if let Some(state) = &run.state {
+        words.extend([OsStr::new("--state"), state.as_os_str()]);
+    }
+    if run.allow_network_state {
+        words.push(OsStr::new("--allow-network-state"));
+    }
+    words
 }
 
 /// Failed and cancelled trials from the place `first` on that are to run again, before the core

@@ -2,20 +2,26 @@
 //! the set replaces the folder's files, before that it goes to `partial/`.
 
 use std::{
-    fs, io,
+    fs::{self, File, Permissions},
+    io,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Stdio,
 };
 
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
+use tempfile::TempDir;
 use tokio::process::Command;
-use worker::faults;
+use worker::{
+    faults,
+    parts::{Lock, make_folder, rename},
+};
 
 use crate::{
     facts::Facts,
     report_input,
-    store::{Reader, database_in},
+    store::{Reader, StateFolder, StoreError, database_in},
 };
 
 /// What a build says to the process that asked for it, as JSON.
@@ -33,32 +39,31 @@ pub struct Published {
 pub fn publish(state: &Path, out: &Path, partial_only: bool) -> anyhow::Result<Published> {
     let database = database_in(state);
     if !database.exists() {
+        if StateFolder::is_in_use(state) {
+            return Err(StoreError::Unmade { path: database }.into());
+        }
         bail!(
             "{}: holds no recorded state, so there is nothing to build a report from; give its folder with --state, or run the sweep",
             state.display()
         );
     }
     let reader = Reader::open(&database)?;
-    let facts = Facts::of_reader(&reader)?
-        .with_context(|| format!("{}: no sweep was started on this state", state.display()))?;
+    let facts = Facts::needed(&reader, state)?;
     let input = report_input::input(&reader, &facts)?;
     let made = || format!("{}: cannot write the report", out.display());
-    fs::create_dir_all(out).with_context(made)?;
-    clear_abandoned(out).with_context(made)?;
-    let building = out.join(format!("{BUILDING}{}", std::process::id()));
-    start_empty(&building).with_context(made)?;
-    let built = report::build(&input, &building);
+    make_folder(out).with_context(made)?;
+    let site = Site::open(out).with_context(made)?;
+    let building = site.folder.path();
+    let built = report::build(&input, building);
     faults::point("coordinator.report.built");
-    let moved = built.map_err(anyhow::Error::from).and_then(|built| {
-        let is_top = built.counts.is_settled() && !partial_only;
-        let folder =
-            if is_top { replace_top(&building, out) } else { replace_partial(&building, out) };
-        Ok((built, folder.with_context(made)?))
-    });
-    if building.exists() {
-        fs::remove_dir_all(&building).with_context(made)?;
-    }
-    let (built, folder) = moved?;
+    let built = built?;
+    sync_files(building).with_context(made)?;
+    let is_top = built.counts.is_settled() && !partial_only;
+    // One after the other, so that the files that lie there are those of one report.
+    let turn = lock(out).with_context(made)?;
+    let folder = if is_top { replace_top(building, out) } else { replace_partial(building, out) };
+    let folder = folder.with_context(made)?;
+    drop(turn);
     Ok(Published {
         report: folder.join("report.md"),
         complete: built.counts.is_complete(),
@@ -71,22 +76,51 @@ pub fn publish(state: &Path, out: &Path, partial_only: bool) -> anyhow::Result<P
 const MANIFEST: &str = "manifest.json";
 const BUILDING: &str = ".building-";
 
-/// Removes what builds left behind whose process is gone.
-fn clear_abandoned(out: &Path) -> io::Result<()> {
-    for name in file_names(out)? {
-        let Some(pid) = name.strip_prefix(BUILDING) else { continue };
-        if !Path::new("/proc").join(pid).exists() {
-            fs::remove_dir_all(out.join(name))?;
-        }
-    }
-    Ok(())
+/// A folder in which a report is built, removed in the end. Its lock says that its builder lives,
+/// to those on other hosts and in other containers too.
+struct Site {
+    folder: TempDir,
+    _lock: Option<Lock>,
 }
 
-fn start_empty(folder: &Path) -> io::Result<()> {
-    if folder.exists() {
-        fs::remove_dir_all(folder)?;
+impl Site {
+    /// Makes a new one, and removes those whose builder is gone.
+    fn open(out: &Path) -> io::Result<Self> {
+        let turn = lock(out)?;
+        let names = file_names(out)?.into_iter().filter(|name| name.starts_with(BUILDING));
+        for path in names.map(|name| out.join(name)) {
+            // Without locks nobody can know.
+            if turn.is_some() && matches!(Lock::try_take(&path), Ok(Some(_))) {
+                fs::remove_dir_all(path)?;
+            }
+        }
+        let folder = tempfile::Builder::new()
+            .prefix(BUILDING)
+            .permissions(Permissions::from_mode(0o755))
+            .tempdir_in(out)?;
+        let _lock = lock(folder.path())?;
+        Ok(Self { folder, _lock })
     }
-    fs::create_dir(folder)
+}
+
+/// `None` on a file system that has no locks for folders: some network ones.
+fn lock(folder: &Path) -> io::Result<Option<Lock>> {
+    match Lock::take(folder) {
+        Ok(lock) => Ok(Some(lock)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(error),
+        Err(error) => {
+            tracing::debug!("{}: no locks: {error}", folder.display());
+            Ok(None)
+        }
+    }
+}
+
+/// Before they get their names.
+fn sync_files(folder: &Path) -> io::Result<()> {
+    for name in file_names(folder)? {
+        File::open(folder.join(name))?.sync_all()?;
+    }
+    File::open(folder)?.sync_all()
 }
 
 /// Moves each new file over its former self, then removes what the former report had beyond it.
@@ -102,6 +136,7 @@ fn replace_top(building: &Path, out: &Path) -> io::Result<PathBuf> {
         fs::rename(building.join(name), out.join(name))?;
         faults::point("coordinator.report.renamed");
     }
+    File::open(out)?.sync_all()?;
     faults::point("coordinator.report.moved");
     let partial = out.join("partial");
     if partial.exists() {
@@ -115,7 +150,7 @@ fn replace_partial(building: &Path, out: &Path) -> io::Result<PathBuf> {
     if partial.exists() {
         fs::remove_dir_all(&partial)?;
     }
-    fs::rename(building, &partial)?;
+    rename(building, &partial)?;
     Ok(partial)
 }
 

@@ -2,6 +2,7 @@
 //! report at the end.
 
 use std::{
+    ffi::{OsStr, OsString},
     io::IsTerminal,
     net::SocketAddr,
     path::PathBuf,
@@ -11,22 +12,22 @@ use std::{
 
 use anyhow::{Context, anyhow};
 use coordinator_core::machine::Counts;
+use report::command;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
-use worker::{faults, signals::StopSignals};
+use worker::signals::StopSignals;
 
 use crate::{
     cli,
     driver::Ended,
     engine::{Engine, Opening},
-    facts::Facts,
     local::{LocalWorkers, Spec, share_slots},
     mailbox::{Mailbox, Post},
     prepare::{self, Opened, Planned, Refusal},
     progress::{Progress, restore_echo, say},
     publish::{Published, publish_in_child},
     rpc,
-    store::{StateFolder, Store, StoreError},
+    store::{StateFolder, StoreError},
     terminal::Summary,
 };
 
@@ -65,7 +66,6 @@ pub fn run(run: &cli::Run, program: PathBuf) -> Result<u8, Refusal> {
 
 /// A run that has started.
 struct Session {
-    facts: Facts,
     driver: JoinHandle<Result<Ended, StoreError>>,
     mailbox: Mailbox,
     signals: StopSignals,
@@ -129,7 +129,6 @@ impl Session {
         };
         let local = LocalWorkers::start(&spec, &mailbox, &joined, &finished);
         Ok(Self {
-            facts,
             driver,
             mailbox,
             signals,
@@ -158,17 +157,15 @@ impl Session {
                 let _ = partial.await;
             }
             let ended = ended?;
-            faults::point("coordinator.end.before");
-            self.facts.wall_s += self.started.elapsed().as_secs_f64();
-            let saved = Store::open(&self.state.database())
-                .and_then(|mut store| self.facts.save(&mut store));
-            saved.context("every result is recorded, but the time of this run is not")?;
-            faults::point("coordinator.end.saved");
             let published =
                 publish_in_child(&self.program, self.state.path(), &self.out, false).await;
             let published = published.with_context(|| {
-                let out = self.out.display();
-                format!("every result is recorded, but the report is not written; try `coordinator report {out}`")
+                let mut words = vec![OsStr::new("report"), self.out.as_os_str()];
+                if let Some(state) = &run.state {
+                    words.extend([OsStr::new("--state"), state.as_os_str()]);
+                }
+                let command = command::coordinator(words);
+                format!("every result is recorded, but the report is not written; try `{command}`")
             })?;
             let wall_s = self.started.elapsed().as_secs_f64();
             summary(&self.name, ended, published, wall_s).print(run.output);
@@ -294,21 +291,12 @@ fn summary(name: &str, ended: Ended, published: Published, wall_s: f64) -> Summa
 
 /// The same command again, ready to be pasted; failed trials need to be asked for.
 fn resume_command(n_failed: usize) -> String {
-    let arguments = std::env::args().skip(1).filter(|argument| argument != "--fresh");
-    let mut words: Vec<String> = arguments.map(|argument| quoted(&argument)).collect();
-    if 0 < n_failed && !words.iter().any(|word| word == "--retry-failed") {
+    let arguments = std::env::args_os().skip(1).filter(|argument| argument != "--fresh");
+    let mut words: Vec<OsString> = arguments.collect();
+    if n_failed > 0 && !words.iter().any(|word| word == "--retry-failed") {
         words.push("--retry-failed".into());
     }
-    format!("coordinator {}", words.join(" "))
-}
-
-/// As a shell wants it.
-fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        return word.into();
-    }
-    format!("'{}'", word.replace('\'', "'\\''"))
+    command::coordinator(words)
 }
 
 fn counts_of(ended: Ended) -> Counts {
@@ -322,18 +310,5 @@ fn exit_code(ended: Ended) -> u8 {
         Ended::Stopped(_) => EXIT_STOPPED,
         Ended::Finished(counts) if counts.n_failed + counts.n_cancelled > 0 => EXIT_FAILED_TRIALS,
         Ended::Finished(_) => 0,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_are_quoted_as_a_shell_wants_them() {
-        assert_eq!(quoted("--out=a/b"), "--out=a/b");
-        assert_eq!(quoted("my sweep"), "'my sweep'");
-        assert_eq!(quoted("it's"), "'it'\\''s'");
-        assert_eq!(quoted(""), "''");
     }
 }

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use trainer::Ending;
 
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
     facts::Facts,
     prepare::{self, Refusal},
     publish::publish,
-    store::{Reader, StateFolder, TrialState, database_in},
+    store::{Reader, StateFolder, StoreError, TrialState, database_in},
     terminal::{self, Status, WorkerSeen},
     values::label,
 };
@@ -78,8 +78,7 @@ pub fn local_worker(arguments: cli::LocalWorker) -> ExitCode {
 pub fn status(arguments: &cli::ReportFolder) -> anyhow::Result<()> {
     let state = state_of(arguments)?;
     let reader = Reader::open(&database_in(&state))?;
-    let facts = Facts::of_reader(&reader)?
-        .with_context(|| format!("{}: no sweep was started on this state", state.display()))?;
+    let facts = Facts::needed(&reader, &state)?;
     let plan = facts.plan(&reader)?;
     let mut rows = reader.trials()?;
     let counts = reader.attempt_counts()?;
@@ -91,6 +90,8 @@ pub fn status(arguments: &cli::ReportFolder) -> anyhow::Result<()> {
         n_running: usize::try_from(counts.n_running)?,
         n_attempts: usize::try_from(counts.n_attempts)?,
         n_lost: usize::try_from(counts.n_lost)?,
+        ran_s: facts.wall_s + reader.ran_s()?,
+        n_starts: facts.term,
         workers: workers_seen(&reader)?,
         ..Status::default()
     };
@@ -133,6 +134,9 @@ fn workers_seen(reader: &Reader) -> anyhow::Result<Vec<WorkerSeen>> {
 fn state_of(arguments: &cli::ReportFolder) -> anyhow::Result<PathBuf> {
     let state = arguments.state.clone().unwrap_or_else(|| arguments.folder.join(".state"));
     if !database_in(&state).exists() {
+        if StateFolder::is_in_use(&state) {
+            return Err(StoreError::Unmade { path: database_in(&state) }.into());
+        }
         bail!(
             "{}: no recorded state; expected the folder of a sweep that ran on this machine (or give its state with --state)",
             state.display()

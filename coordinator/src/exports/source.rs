@@ -32,9 +32,7 @@ impl Source {
         let database = database_in(state);
         if database.exists() {
             let reader = Reader::open(&database)?;
-            let facts = Facts::of_reader(&reader)?.with_context(|| {
-                format!("{}: no sweep was started on this state", state.display())
-            })?;
+            let facts = Facts::needed(&reader, state)?;
             return Ok(Self { plan: facts.plan(&reader)?, trials: Trials::State(reader) });
         }
         if wants_state {

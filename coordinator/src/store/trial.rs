@@ -22,13 +22,13 @@ impl<'a> TrialReader<'a> {
             let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
             rows.collect::<rusqlite::Result<_>>()
         };
-        let numbers = read().map_err(|source| StoreError::Read { source })?;
+        let numbers = read().map_err(StoreError::read)?;
         Ok(Self { reader, numbers })
     }
 
     /// What is recorded of a trial; `None` if nothing is.
     pub fn trial(&self, id: &[u8; 32]) -> Result<Option<TrialRow>, StoreError> {
-        let read = |&number| self.read(number).map_err(|source| StoreError::Read { source });
+        let read = |&number| self.read(number).map_err(StoreError::read);
         self.numbers.get(id).map(read).transpose()
     }
 
@@ -40,7 +40,7 @@ impl<'a> TrialReader<'a> {
             statement.query_row([number], |row| Ok((row.get(0)?, row.get(1)?)))
         };
         let found = self.numbers.get(id).map(read).transpose();
-        found.map_err(|source| StoreError::Read { source })
+        found.map_err(StoreError::read)
     }
 
     fn read(&self, number: u32) -> rusqlite::Result<TrialRow> {

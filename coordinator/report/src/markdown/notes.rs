@@ -6,6 +6,7 @@ use super::confirm::confirm_seeds;
 use super::page::{Left, Page, Right, code, count, duration, escape, thousands};
 use super::top::{id_digits, short_id};
 use crate::analysis::{Sweep, value_label};
+use crate::command;
 use crate::input::{Phase, State};
 
 /// Failed trials that are shown with their cause; all are in the results.
@@ -167,7 +168,9 @@ fn workers(page: &mut Page, sweep: &Sweep<'_>) {
 }
 
 fn repeat(sweep: &Sweep<'_>) -> String {
-    let mut folder = format!("reports/{}", sweep.input.name);
+    let facts = &sweep.input.provenance;
+    let mut folder =
+        facts.report_folder.clone().unwrap_or_else(|| format!("reports/{}", sweep.input.name));
     if !sweep.counts.is_settled() {
         folder.push_str("/partial");
     }
@@ -176,7 +179,7 @@ fn repeat(sweep: &Sweep<'_>) -> String {
     format!(
         "The whole sweep: {}. One row, trained again and compared with its digest: {}. \
          [`sweep.toml`](sweep.toml) is the file as it ran; [`manifest.json`](manifest.json) lists versions and digests.",
-        code(&sweep.input.provenance.command),
-        code(&format!("coordinator replay {folder} {id}")),
+        code(&facts.command),
+        code(&command::coordinator(["replay", &folder, id])),
     )
 }
