@@ -184,7 +184,11 @@ pub struct Replay {
     pub folder: PathBuf,
     /// The first digits of the trial's id, or `best`: the best configuration's first seed
     pub trial: String,
-    /// Folder that the data set's path counts from [default: the report's folder]
+    /// Folder of the data set's four files [default: where the run found it, beside the report, or
+    /// in a worker's cache]
+    #[arg(long, value_name = "DIR", conflicts_with = "from")]
+    pub data: Option<PathBuf>,
+    /// Folder that the data set's path counts from
     #[arg(long, value_name = "DIR")]
     pub from: Option<PathBuf>,
     /// Write the weights of the best epoch to this new file, in the safetensors format
@@ -199,9 +203,17 @@ pub struct Export {
     /// What to write
     #[arg(long, value_enum, default_value_t = ExportFormat::Sqlite)]
     pub format: ExportFormat,
-    /// Where to; must not exist yet [default: <folder>/export/sweep.db, tensorboard or optuna.log]
+    /// Where to; must not exist yet, unless --force or --follow says otherwise
+    /// [default: <folder>/export/sweep.db, tensorboard or optuna.log]
     #[arg(long, value_name = "PATH")]
     pub to: Option<PathBuf>,
+    /// Replace a former export, at once and as a whole
+    #[arg(long, conflicts_with = "follow")]
+    pub force: bool,
+    /// Add to a former export what it lacks, and go on for as long as the sweep runs; for
+    /// tensorboard and optuna
+    #[arg(long)]
+    pub follow: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

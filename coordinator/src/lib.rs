@@ -20,6 +20,7 @@ pub mod parts;
 mod prepare;
 pub mod progress;
 mod publish;
+mod recorded_data;
 mod replay;
 mod report_input;
 mod roster;

@@ -50,9 +50,19 @@ pub struct Planned {
     pub plan: Plan,
 }
 
-/// Reads and expands a sweep file; its problems are printed. `data_folder` is what the data set's
-/// path counts from, if not the file's own folder.
-pub fn plan_file(path: &Path, data_folder: Option<&Path>) -> Result<Planned, Refusal> {
+/// Reads and expands a sweep file; its problems are printed.
+pub fn plan_file(path: &Path) -> Result<Planned, Refusal> {
+    plan_file_with(path, |file, folder| {
+        datasets::load(&file.dataset, folder)
+            .map_err(|error| Missing::Problem(error.into_problem(file.dataset_span.clone())))
+    })
+}
+
+/// As [`plan_file`], with the data that `load` gives; it gets the file and its folder.
+pub fn plan_file_with(
+    path: &Path,
+    load: impl FnOnce(&SweepFile, &Path) -> Result<LoadedDataset, Missing>,
+) -> Result<Planned, Refusal> {
     let source = SweepText::read(path).map_err(Refusal::Usage)?;
     let refuse = |problems: Vec<sweep::Problem>| {
         source.print(&problems);
@@ -60,7 +70,17 @@ pub fn plan_file(path: &Path, data_folder: Option<&Path>) -> Result<Planned, Ref
     };
     let Draft { file, mut problems } = sweep::draft(&source.text);
     let Some(file) = file else { return Err(refuse(problems)) };
-    match load_and_plan(&file, data_folder.unwrap_or(source.folder())) {
+    let planned = match load(&file, source.folder()) {
+        Ok(loaded) => sweep::plan(&file, &loaded.facts).map(|plan| (loaded, plan)),
+        // What is wrong with the file beside is told all the same.
+        Err(Missing::Problem(problem)) => {
+            let mut problems = sweep::check_without_data(&file);
+            problems.push(problem);
+            Err(problems)
+        }
+        Err(Missing::Error(error)) => return Err(error.into()),
+    };
+    match planned {
         Ok((loaded, plan)) if problems.is_empty() => {
             return Ok(Planned { text: source.text, loaded, plan });
         }
@@ -71,18 +91,11 @@ pub fn plan_file(path: &Path, data_folder: Option<&Path>) -> Result<Planned, Ref
     Err(refuse(problems))
 }
 
-/// Where the data cannot be had, what is wrong with the file beside is told all the same.
-fn load_and_plan(
-    file: &SweepFile,
-    folder: &Path,
-) -> Result<(LoadedDataset, Plan), Vec<sweep::Problem>> {
-    let loaded = datasets::load(&file.dataset, folder).map_err(|error| {
-        let mut problems = sweep::check_without_data(file);
-        problems.push(error.into_problem(file.dataset_span.clone()));
-        problems
-    })?;
-    let plan = sweep::plan(file, &loaded.facts)?;
-    Ok((loaded, plan))
+/// Why there is no data.
+pub enum Missing {
+    /// The sweep file is to be changed.
+    Problem(sweep::Problem),
+    Error(anyhow::Error),
 }
 
 /// The instruction set to train with; a `SWEEP_ISA` that cannot be had is wrong usage.

@@ -22,7 +22,7 @@ use crate::{
 };
 
 pub fn plan(arguments: &cli::Plan) -> Result<(), Refusal> {
-    let planned = prepare::plan_file(&arguments.file, None)?;
+    let planned = prepare::plan_file(&arguments.file)?;
     say(&terminal::plan(&planned.plan, worker::usable_cores()))?;
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! The worker's parts, for whoever embeds one or tests one in a world of its own.
 
 pub use crate::{
+    cli::default_cache_dir,
     files::{make_folder, rename, sync_folder_of},
     link::Dial,
     lock::Lock,

@@ -116,14 +116,15 @@ impl Reader {
         Ok(sum as f64 / 1000.0)
     }
 
-    /// Of the attempt that brought a trial's result; `None` where there is none or nobody knows.
+    /// Of the attempt that brought a trial's outcome; `None` where there is none or nobody knows.
     pub fn last_attempt_times(
         &self,
         trial_id: &[u8; 32],
     ) -> Result<Option<AttemptTimes>, StoreError> {
         let sql = "SELECT began_ms, ended_ms FROM trials JOIN outcomes USING (trial)
-                   JOIN attempts USING (trial, attempt)
-                   WHERE trial_id = ?1 AND began_ms IS NOT NULL AND ended_ms IS NOT NULL";
+                   JOIN attempts a USING (trial)
+                   WHERE a.attempt = coalesce(outcomes.attempt,
+                       (SELECT max(attempt) FROM attempts b WHERE b.trial = a.trial)) AND trial_id = ?1 AND began_ms IS NOT NULL AND ended_ms IS NOT NULL";
         let read = || {
             let mut statement = self.connection.prepare_cached(sql)?;
             let times = statement.query_row([trial_id], |row| {
