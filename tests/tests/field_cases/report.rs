@@ -7,7 +7,6 @@ use std::{
     process::{Command, Output},
 };
 
-use coordinator::cli::Cli;
 use e2e::Sweep;
 
 use crate::env;
@@ -77,22 +76,4 @@ fn a_recorded_sweep_over_own_data_is_replayed_as_the_page_says() {
     let refused = env.coordinator(&other).expect(1).stderr_text();
     assert!(refused.contains("other data, with the digest"), "{refused}");
     verified();
-}
-
-/// What the README shows can be typed: its flags and verbs are there.
-#[test]
-fn the_readme_shows_commands_that_can_be_typed() {
-    let readme = Path::new(std::env!("CARGO_MANIFEST_DIR")).join("../README.md");
-    let text = fs::read_to_string(readme).expect("the README");
-    let lines = text
-        .lines()
-        .filter_map(|line| line.strip_prefix("cargo run --release --bin coordinator -- "));
-    let mut n_commands = 0;
-    for line in lines {
-        let line = line.split(['#', '>']).next().expect("a line").trim();
-        let words = ["coordinator"].into_iter().chain(line.split_whitespace());
-        Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{line}: {error}"));
-        n_commands += 1;
-    }
-    assert!(n_commands > 10, "{n_commands}");
 }
