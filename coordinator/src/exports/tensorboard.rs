@@ -95,9 +95,9 @@ pub fn add(source: &Source, to: &Path) -> anyhow::Result<usize> {
 
 /// Whether a folder looks like an export: the table of hyperparameters, and runs.
 pub fn is_export(path: &Path) -> bool {
-    let names = fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.file_name());
+    let mut names = fs::read_dir(path).into_iter().flatten().flatten().map(|it| it.file_name());
     let is_ours = |name: OsString| name == FILE_NAME || name.to_str().and_then(id_of).is_some();
-    path.join(FILE_NAME).is_file() && names.map(is_ours).all(|is_ours| is_ours)
+    path.join(FILE_NAME).is_file() && names.all(is_ours)
 }
 
 /// The first digits of the ids of the trials whose runs are there.

@@ -131,7 +131,9 @@ impl Reader {
 /// is known are taken for one.
 fn places(mut workers: Vec<(WorkerRow, Option<Span>)>) -> Vec<WorkerRow> {
     workers.sort_by_key(|(_, span)| span.map_or(i64::MIN, |span| span.first_ms));
-    let mut groups: BTreeMap<(String, String, String, u32), Vec<(i64, u64)>> = BTreeMap::new();
+    /// What workers say of themselves.
+    type Like = (String, String, String, u32);
+    let mut groups: BTreeMap<Like, Vec<(i64, u64)>> = BTreeMap::new();
     for (worker, span) in workers {
         let WorkerRow { name, isa, cpu, n_slots, n_attempts } = worker;
         let group = groups.entry((name, isa, cpu, n_slots)).or_default();
