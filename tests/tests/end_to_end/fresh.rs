@@ -46,10 +46,10 @@ fn a_state_that_came_while_the_question_was_open_is_not_set_aside() {
     let second = env.start(&Sweep::SHORT, &["--local-workers", "0"]);
     second.url();
     asking.stdin.take().expect("a pipe").write_all(b"y\n").expect("it listens");
-    let status = asking.wait().expect("it ends");
-    eventually("its words", || {
+    let status = eventually("its words and its end", || {
         screen.extend(heard.try_iter());
-        screen.contains("moved or replaced").then_some(())
+        let ended = asking.try_wait().expect("a child can be waited for")?;
+        screen.contains("moved or replaced").then_some(ended)
     });
     assert_eq!(status.code(), Some(1), "{screen}");
     assert!(!env.report(&Sweep::SHORT).join(".state-1").exists());
