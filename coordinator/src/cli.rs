@@ -21,6 +21,9 @@ use trainer::OptimizerKind;
 /// A lease must outlive this many reports of its worker, so that a late one costs no trial.
 pub const MIN_SYNCS_PER_LEASE: u32 = 3;
 
+/// Folder of the reports.
+pub const DEFAULT_OUT: &str = "reports";
+
 /// What the user asked for.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cli {
@@ -83,7 +86,7 @@ pub struct Run {
     #[arg(long, value_name = "FILE")]
     pub sweep: PathBuf,
     /// Folder of the reports; this one goes to DIR/<name of the sweep>
-    #[arg(long, value_name = "DIR", default_value = "reports")]
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_OUT)]
     pub out: PathBuf,
     /// Folder of the recorded state [default: <out>/<name>/.state]
     #[arg(long, value_name = "DIR")]
@@ -184,7 +187,11 @@ pub struct Replay {
     pub folder: PathBuf,
     /// The first digits of the trial's id, or `best`: the best configuration's first seed
     pub trial: String,
-    /// Folder that the data set's path counts from [default: the report's folder]
+    /// Folder of the data set's four files [default: where the run found it, beside the report, or
+    /// in a worker's cache]
+    #[arg(long, value_name = "DIR", conflicts_with = "from")]
+    pub data: Option<PathBuf>,
+    /// Folder that the data set's path counts from
     #[arg(long, value_name = "DIR")]
     pub from: Option<PathBuf>,
     /// Write the weights of the best epoch to this new file, in the safetensors format
@@ -199,9 +206,17 @@ pub struct Export {
     /// What to write
     #[arg(long, value_enum, default_value_t = ExportFormat::Sqlite)]
     pub format: ExportFormat,
-    /// Where to; must not exist yet [default: <folder>/export/sweep.db, tensorboard or optuna.log]
+    /// Where to; must not exist yet, unless --force or --follow says otherwise
+    /// [default: <folder>/export/sweep.db, tensorboard or optuna.log]
     #[arg(long, value_name = "PATH")]
     pub to: Option<PathBuf>,
+    /// Replace a former export, at once and as a whole
+    #[arg(long, conflicts_with = "follow")]
+    pub force: bool,
+    /// Add to a former export what it lacks, and go on for as long as the sweep runs; for
+    /// tensorboard and optuna
+    #[arg(long)]
+    pub follow: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

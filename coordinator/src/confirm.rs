@@ -116,6 +116,9 @@ mod tests {
             term: 1,
             numerics_version: trainer::NUMERICS_VERSION,
             wall_s: 0.0,
+            sweep_folder: None,
+            command: None,
+            report_folder: None,
             data: Data {
                 name: "mnist".into(),
                 digest: [7; 32],

@@ -31,6 +31,9 @@ const LATE_MAX: Duration = Duration::from_secs(5);
 /// How often the progress is shown.
 const REFRESH: Duration = Duration::from_millis(250);
 
+/// Without a commit for this long, it is recorded that the coordinator is still there.
+const TOUCH_EVERY: Duration = Duration::from_secs(10);
+
 /// Between tries to write to a full disk.
 const DISK_FULL_PAUSE: Duration = Duration::from_secs(10);
 
@@ -72,6 +75,8 @@ struct Calls {
     waiting: BTreeMap<Call, oneshot::Sender<Reply>>,
     stop_by: Option<Instant>,
     finish_by: Option<Instant>,
+    /// When the store was last written to.
+    committed: Instant,
 }
 
 impl Driver {
@@ -101,10 +106,23 @@ impl Driver {
             self.take_all(post, &mut calls, &mut out);
             self.monitor.refresh(&self.core, self.clock.now());
             self.carry_out(out, &mut calls).await?;
+            self.touch(&mut calls).await?;
         };
         self.monitor.refresh(&self.core, self.clock.now());
         self.monitor.finish();
+        faults::point("coordinator.end.before");
+        unless_full(self.writer.end_term().await)?;
+        faults::point("coordinator.end.saved");
         Ok(ended)
+    }
+
+    /// Where nothing was recorded for a while, the time is.
+    async fn touch(&mut self, calls: &mut Calls) -> Result<(), StoreError> {
+        if calls.committed.elapsed() < TOUCH_EVERY {
+            return Ok(());
+        }
+        calls.committed = Instant::now();
+        unless_full(self.writer.touch().await)
     }
 
     /// Takes in the trials that follow what is recorded, or tells the core that there are none.
@@ -195,6 +213,7 @@ impl Driver {
         if !records.is_empty() {
             let records: Arc<[Record]> = records.into();
             self.commit(&records).await?;
+            calls.committed = Instant::now();
             self.monitor.recorded(&records);
             self.drop_checkpoints(&records);
         }
@@ -243,6 +262,14 @@ impl Driver {
     }
 }
 
+/// Times are worth no wait for a full disk.
+fn unless_full(written: Result<(), StoreError>) -> Result<(), StoreError> {
+    match written {
+        Err(StoreError::Full { .. }) => Ok(()),
+        other => other,
+    }
+}
+
 impl Calls {
     fn new() -> Self {
         Self {
@@ -251,6 +278,7 @@ impl Calls {
             waiting: BTreeMap::new(),
             stop_by: None,
             finish_by: None,
+            committed: Instant::now(),
         }
     }
 

@@ -72,6 +72,7 @@ impl Engine {
         let agenda = plan.agenda(run.audit);
         let config = core_config(run, facts)?;
         let mut core = Core::restore(config, &agenda, &recorded.ledger, clock.now(), &mut restored);
+        core.recall_workers(&recorded.workers);
         if 0 < plan.n_confirm_seeds {
             core.expect_trials();
         }

@@ -1,13 +1,16 @@
 //! What a state says about its sweep beside the records: the file as it ran and the data set's
 //! facts, so that a report can be built from the state alone.
 
+use std::path::Path;
+
+use anyhow::bail;
 use coordinator_core::sweep::{self, DatasetFacts, Plan, Score};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     confirm,
     datasets::{ClassCounts, LoadedDataset},
-    store::{Reader, Store, StoreError},
+    store::{Reader, StateFolder, Store, StoreError, database_in},
 };
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -19,8 +22,19 @@ pub struct Facts {
     /// Starts of a coordinator on this state.
     pub term: u64,
     pub numerics_version: u32,
-    /// Seconds of all runs that ended in good order.
+    /// Seconds of former runs, from a state whose schema did not know times. Those since then are
+    /// in `terms`.
     pub wall_s: f64,
+    /// The absolute folder of the sweep file, which paths in it count from. States of older builds
+    /// do not know it, nor what follows.
+    #[serde(default)]
+    pub sweep_folder: Option<String>,
+    /// The command that repeats the sweep, ready to be pasted where it was typed.
+    #[serde(default)]
+    pub command: Option<String>,
+    /// The report's folder, as typed.
+    #[serde(default)]
+    pub report_folder: Option<String>,
     pub data: Data,
 }
 
@@ -57,9 +71,21 @@ impl Facts {
         reader.meta(KEY)?.as_deref().map(parse).transpose()
     }
 
-    pub fn save(&self, store: &mut Store) -> Result<(), StoreError> {
+    /// What somebody who reads a state cannot do without.
+    pub fn needed(reader: &Reader, state: &Path) -> anyhow::Result<Self> {
+        match Self::of_reader(reader)? {
+            Some(facts) => Ok(facts),
+            None if StateFolder::is_in_use(state) => {
+                Err(StoreError::Unmade { path: database_in(state) }.into())
+            }
+            None => bail!("{}: no sweep was started on this state", state.display()),
+        }
+    }
+
+    /// Records that a coordinator has started with this.
+    pub fn begin(&self, store: &mut Store) -> Result<(), StoreError> {
         let json = serde_json::to_string(self).expect("plain values");
-        store.set_meta(&[(KEY, &json)])
+        store.begin_term(self.term, &[(KEY, &json)])
     }
 
     /// The sweep as it was planned, with the confirm trials that follow what is recorded.
@@ -141,7 +167,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("sweep.db");
         let facts = parse(&json.to_string()).expect("as it was written");
-        facts.save(&mut Store::open(&path).expect("a state")).expect("it is saved");
+        facts.begin(&mut Store::open(&path).expect("a state")).expect("it is saved");
         let plan = facts.plan(&Reader::open(&path).expect("a reader")).expect("as it was planned");
         assert_eq!((plan.split.n_train, plan.split.n_valid), (2_000, 10_000));
         assert!(facts.data.classes.warnings().is_empty());

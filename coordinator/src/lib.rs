@@ -22,6 +22,7 @@ pub mod parts;
 mod prepare;
 pub mod progress;
 mod publish;
+mod recorded_data;
 mod repeats;
 mod replay;
 mod report_input;

@@ -2,6 +2,7 @@
 //! the state folder and the address.
 
 use std::{
+    ffi::OsStr,
     io::{self, IsTerminal, Write},
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -14,6 +15,7 @@ use coordinator_core::{
     ledger::Ledger,
     sweep::{self, DatasetFacts, Draft, Plan, SweepFile},
 };
+use report::command;
 use trainer::Isa;
 use worker::faults;
 
@@ -51,26 +53,29 @@ pub struct Planned {
     pub plan: Plan,
 }
 
-/// Reads and expands a sweep file; its problems are printed. `data_folder` is what the data set's
-/// path counts from, if not the file's own folder.
-pub fn plan_file(path: &Path, data_folder: Option<&Path>) -> Result<Planned, Refusal> {
-    plan_file_by(sweep::plan, path, data_folder)
+/// Reads and expands a sweep file; its problems are printed.
+pub fn plan_file(path: &Path) -> Result<Planned, Refusal> {
+    plan_file_by(path, sweep::plan, |file, folder| {
+        datasets::load(&file.dataset, folder)
+            .map_err(|error| Missing::Problem(error.into_problem(file.dataset_span.clone())))
+    })
 }
 
-/// The same for the file of a report, of which `n_valid` rows validated.
+/// The same for the file of a report, of which `n_valid` rows validated, with the data that `load`
+/// gives; it gets the file and its folder.
 pub fn plan_recorded_file(
     path: &Path,
-    data_folder: Option<&Path>,
     n_valid: u32,
+    load: impl FnOnce(&SweepFile, &Path) -> Result<LoadedDataset, Missing>,
 ) -> Result<Planned, Refusal> {
     let plan = |file: &SweepFile, facts: &DatasetFacts| sweep::plan_recorded(file, facts, n_valid);
-    plan_file_by(plan, path, data_folder)
+    plan_file_by(path, plan, load)
 }
 
 fn plan_file_by(
-    plan: impl Fn(&SweepFile, &DatasetFacts) -> Result<Plan, Vec<sweep::Problem>>,
     path: &Path,
-    data_folder: Option<&Path>,
+    plan: impl Fn(&SweepFile, &DatasetFacts) -> Result<Plan, Vec<sweep::Problem>>,
+    load: impl FnOnce(&SweepFile, &Path) -> Result<LoadedDataset, Missing>,
 ) -> Result<Planned, Refusal> {
     let source = SweepText::read(path).map_err(Refusal::Usage)?;
     let refuse = |problems: Vec<sweep::Problem>| {
@@ -79,7 +84,17 @@ fn plan_file_by(
     };
     let Draft { file, mut problems } = sweep::draft(&source.text);
     let Some(file) = file else { return Err(refuse(problems)) };
-    match load_and_plan(plan, &file, data_folder.unwrap_or(source.folder())) {
+    let planned = match load(&file, source.folder()) {
+        Ok(loaded) => plan(&file, &loaded.facts).map(|plan| (loaded, plan)),
+        // What is wrong with the file beside is told all the same.
+        Err(Missing::Problem(problem)) => {
+            let mut problems = sweep::check_without_data(&file);
+            problems.push(problem);
+            Err(problems)
+        }
+        Err(Missing::Error(error)) => return Err(error.into()),
+    };
+    match planned {
         Ok((loaded, plan)) if problems.is_empty() => {
             return Ok(Planned { text: source.text, loaded, plan });
         }
@@ -90,19 +105,11 @@ fn plan_file_by(
     Err(refuse(problems))
 }
 
-/// Where the data cannot be had, what is wrong with the file beside is told all the same.
-fn load_and_plan(
-    plan: impl Fn(&SweepFile, &DatasetFacts) -> Result<Plan, Vec<sweep::Problem>>,
-    file: &SweepFile,
-    folder: &Path,
-) -> Result<(LoadedDataset, Plan), Vec<sweep::Problem>> {
-    let loaded = datasets::load(&file.dataset, folder).map_err(|error| {
-        let mut problems = sweep::check_without_data(file);
-        problems.push(error.into_problem(file.dataset_span.clone()));
-        problems
-    })?;
-    let plan = plan(file, &loaded.facts)?;
-    Ok((loaded, plan))
+/// Why there is no data.
+pub enum Missing {
+    /// The sweep file is to be changed.
+    Problem(sweep::Problem),
+    Error(anyhow::Error),
 }
 
 /// The instruction set to train with; a `SWEEP_ISA` that cannot be had is wrong usage.
@@ -151,7 +158,7 @@ pub fn open_state(run: &cli::Run, planned: &mut Planned) -> Result<Opened, Refus
     check_same_sweep(former.as_ref(), &recorded, planned)?;
     news.extend(describe(run, former.as_ref(), &recorded, &planned.plan));
     faults::point("coordinator.term.before");
-    facts.save(&mut store)?;
+    facts.begin(&mut store)?;
     faults::point("coordinator.term.saved");
     store.close_attempts(&recorded.outside.open)?;
     Ok(Opened { folder, store, facts, confirm, recorded, news })
@@ -283,12 +290,36 @@ fn next_facts(former: Option<&Facts>, run: &cli::Run, planned: &Planned) -> Resu
     Ok(Facts {
         sweep_toml: planned.text.clone(),
         sweep_path: run.sweep.display().to_string(),
+        sweep_folder: folder_of(&run.sweep),
+        command: Some(command::coordinator(repeating(run))),
+        report_folder: Some(run.out.join(&planned.plan.name).to_string_lossy().into_owned()),
         state_id,
         term: if faults::planted("bug.term_not_bumped") { term.max(1) } else { term + 1 },
         numerics_version: trainer::NUMERICS_VERSION,
         wall_s,
         data: Data::of(&planned.loaded, &planned.plan),
     })
+}
+
+/// As an absolute path that leads there from everywhere.
+fn folder_of(file: &Path) -> Option<String> {
+    let file = file.canonicalize().ok()?;
+    Some(file.parent()?.to_str()?.to_owned())
+}
+
+/// The arguments that say what a sweep is and where its files go; the others decide neither.
+fn repeating(run: &cli::Run) -> Vec<&OsStr> {
+    let mut words = vec![OsStr::new("--sweep"), run.sweep.as_os_str()];
+    if run.out != Path::new(cli::DEFAULT_OUT) {
+        words.extend([OsStr::new("--out"), run.out.as_os_str()]);
+    }
+    if let Some(state) = &run.state {
+        words.extend([OsStr::new("--state"), state.as_os_str()]);
+    }
+    if run.allow_network_state {
+        words.push(OsStr::new("--allow-network-state"));
+    }
+    words
 }
 
 /// Failed and cancelled trials from the place `first` on that are to run again, before the core

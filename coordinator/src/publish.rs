@@ -2,7 +2,8 @@
 //! the set replaces the folder's files, before that it goes to `partial/`.
 
 use std::{
-    fs, io,
+    fs::{self, File},
+    io,
     path::{Path, PathBuf},
     process::Stdio,
 };
@@ -10,13 +11,16 @@ use std::{
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
 use tokio::process::Command;
-use worker::faults;
+use worker::{
+    faults,
+    parts::{make_folder, rename},
+};
 
 use crate::{
     building::Building,
     facts::Facts,
     report_input,
-    store::{Reader, database_in},
+    store::{Reader, StateFolder, StoreError, database_in},
 };
 
 /// What a build says to the process that asked for it, as JSON.
@@ -54,21 +58,24 @@ mod path_bytes {
 pub fn publish(state: &Path, out: &Path, partial_only: bool) -> anyhow::Result<Published> {
     let database = database_in(state);
     if !database.exists() {
+        if StateFolder::is_in_use(state) {
+            return Err(StoreError::Unmade { path: database }.into());
+        }
         bail!(
             "{}: holds no recorded state, so there is nothing to build a report from; give its folder with --state, or run the sweep",
             state.display()
         );
     }
     let reader = Reader::open(&database)?;
-    let facts = Facts::of_reader(&reader)?
-        .with_context(|| format!("{}: no sweep was started on this state", state.display()))?;
+    let facts = Facts::needed(&reader, state)?;
     let input = report_input::input(&reader, &facts)?;
     let made = || format!("{}: cannot write the report", out.display());
-    fs::create_dir_all(out).with_context(made)?;
+    make_folder(out).with_context(made)?;
     let building = Building::begin(out).with_context(made)?;
     let built = report::build(&input, building.path());
     faults::point("coordinator.report.built");
     let moved = built.map_err(anyhow::Error::from).and_then(|built| {
+        sync_files(building.path()).with_context(made)?;
         let is_top = built.counts.is_settled() && !partial_only;
         let folder = if is_top {
             replace_top(building.path(), out)
@@ -89,6 +96,13 @@ pub fn publish(state: &Path, out: &Path, partial_only: bool) -> anyhow::Result<P
 }
 
 const MANIFEST: &str = "manifest.json";
+/// Before they get their names.
+fn sync_files(folder: &Path) -> io::Result<()> {
+    for name in file_names(folder)? {
+        File::open(folder.join(name))?.sync_all()?;
+    }
+    File::open(folder)?.sync_all()
+}
 
 /// Moves each new file over its former self, then removes what the former report had beyond it.
 fn replace_top(building: &Path, out: &Path) -> io::Result<PathBuf> {
@@ -103,6 +117,7 @@ fn replace_top(building: &Path, out: &Path) -> io::Result<PathBuf> {
         fs::rename(building.join(name), out.join(name))?;
         faults::point("coordinator.report.renamed");
     }
+    File::open(out)?.sync_all()?;
     faults::point("coordinator.report.moved");
     let partial = out.join("partial");
     if partial.exists() {
@@ -116,7 +131,7 @@ fn replace_partial(building: &Path, out: &Path) -> io::Result<PathBuf> {
     if partial.exists() {
         fs::remove_dir_all(&partial)?;
     }
-    fs::rename(building, &partial)?;
+    rename(building, &partial)?;
     Ok(partial)
 }
 

@@ -20,8 +20,8 @@ use trainer::{Ending, EpochEnd, LayerWeights, PreparedData, Scale, Trainer, Tria
 use crate::{
     cli,
     committed::{check_numerics, read_manifest},
-    prepare::{self, Planned, Refusal},
-    report_input,
+    prepare::{self, Missing, Planned, Refusal},
+    recorded_data, report_input,
     terminal::percent,
     values::label,
     weights,
@@ -40,9 +40,11 @@ pub fn replay(arguments: &cli::Replay) -> Result<(), Refusal> {
     check_numerics(folder, &manifest)?;
     let rows = report::read_results(folder, &manifest, &report_input::columns())
         .map_err(anyhow::Error::from)?;
-    let data_folder = arguments.from.as_deref();
-    let path = folder.join("sweep.toml");
-    let planned = prepare::plan_recorded_file(&path, data_folder, manifest.data.n_valid)?;
+    let planned = prepare::plan_recorded_file(
+        &folder.join("sweep.toml"),
+        manifest.data.n_valid,
+        |file, _| recorded_data::find(&file.dataset, arguments, &manifest).map_err(Missing::Error),
+    )?;
     let id = find(&arguments.trial, &rows, &manifest)?;
     let plan = &planned.plan;
     let of_grid = plan.grid().iter().find(|trial| trial.id == id).copied();
@@ -75,7 +77,14 @@ fn save(path: &Path, id: TrialId, planned: &Planned, trained: &Trained) -> anyho
         Scale::Unit => "unit",
         Scale::Standard => "standard",
     };
+    let (dataset, split) = (&planned.loaded.dataset, planned.plan.split);
     let mut about = HashMap::from([
+        ("data_name".into(), planned.loaded.name.clone()),
+        ("data_sha256".into(), hex(&planned.loaded.digest)),
+        ("n_inputs".into(), dataset.n_inputs().to_string()),
+        ("n_classes".into(), dataset.n_classes().to_string()),
+        ("n_train".into(), split.n_train.to_string()),
+        ("layout".into(), "weight[in][out]; outputs = inputs @ weight + bias".into()),
         ("trial_id".into(), id.to_string()),
         ("digest".into(), hex(&trained.result.digest)),
         ("best_epoch".into(), best_epoch.to_string()),

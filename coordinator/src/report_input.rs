@@ -4,9 +4,12 @@ use coordinator_core::{
     event::Timing,
     sweep::{self, Filter, Plan, TrialId},
 };
-use report::input::{
-    Axis, Cell, Column, Compare, DataFacts, Done, Ending, Epoch, HeatmapSpec, Hypothesis, Input,
-    Metric, Phase, Provenance, State, Trial, Value, Work, WorkerFacts,
+use report::{
+    command,
+    input::{
+        Axis, Cell, Column, Compare, DataFacts, Done, Ending, Epoch, HeatmapSpec, Hypothesis,
+        Input, Metric, Phase, Provenance, State, Trial, Value, Work, WorkerFacts,
+    },
 };
 use trainer::{Breach, EpochRecord, KEYS, Key, Scale, TrialResult};
 
@@ -80,10 +83,14 @@ fn provenance(reader: &Reader, facts: &Facts) -> Result<Provenance, StoreError> 
         n_slots: worker.n_slots,
     });
     Ok(Provenance {
-        command: format!("coordinator --sweep {}", facts.sweep_path),
+        command: facts
+            .command
+            .clone()
+            .unwrap_or_else(|| command::coordinator(["--sweep", &facts.sweep_path])),
+        report_folder: facts.report_folder.clone(),
         version: env!("CARGO_PKG_VERSION").into(),
         numerics_version: trainer::NUMERICS_VERSION,
-        wall_s: facts.wall_s,
+        wall_s: facts.wall_s + reader.ran_s()?,
         n_attempts: counts.n_attempts,
         n_lost: counts.n_lost,
         n_starts: u32::try_from(facts.term).unwrap_or(u32::MAX),

@@ -2,9 +2,8 @@
 //! report at the end.
 
 use std::{
-    ffi::OsStr,
+    ffi::{OsStr, OsString},
     net::SocketAddr,
-    os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
@@ -12,22 +11,22 @@ use std::{
 
 use anyhow::{Context, anyhow};
 use coordinator_core::{machine::Counts, sweep::Plan};
+use report::command;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
-use worker::{faults, signals::StopSignals};
+use worker::signals::StopSignals;
 
 use crate::{
     cli,
     driver::Ended,
     engine::{Engine, Opening},
-    facts::Facts,
     local::{LocalWorkers, Spec, share_slots},
     mailbox::{Mailbox, Post},
     prepare::{self, Opened, Planned, Refusal},
     progress::{Event, Failure, Listening, Progress, can_be_live, leave, say, stream, warn},
     publish::{Published, publish_in_child},
     rpc,
-    store::{StateFolder, Store, StoreError},
+    store::{StateFolder, StoreError},
     terminal::Summary,
 };
 
@@ -47,7 +46,7 @@ const PARTIAL_REPORT_REST: u32 = 10;
 /// and the report are started from.
 pub fn run(run: &cli::Run, program: PathBuf) -> Result<u8, Refusal> {
     let isa = prepare::choose_isa()?;
-    let mut planned = prepare::plan_file(&run.sweep, None)?;
+    let mut planned = prepare::plan_file(&run.sweep)?;
     let listener = prepare::bind(run.listen)?;
     let opened = prepare::open_state(run, &mut planned)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -66,7 +65,6 @@ pub fn run(run: &cli::Run, program: PathBuf) -> Result<u8, Refusal> {
 
 /// A run that has started.
 struct Session {
-    facts: Facts,
     driver: JoinHandle<Result<Ended, StoreError>>,
     mailbox: Mailbox,
     signals: StopSignals,
@@ -136,7 +134,6 @@ impl Session {
         };
         let local = LocalWorkers::start(&spec, &mailbox, &joined, &finished);
         Ok(Self {
-            facts,
             driver,
             mailbox,
             signals,
@@ -165,17 +162,15 @@ impl Session {
                 let _ = partial.await;
             }
             let ended = ended?;
-            faults::point("coordinator.end.before");
-            self.facts.wall_s += self.started.elapsed().as_secs_f64();
-            let saved = Store::open(&self.state.database())
-                .and_then(|mut store| self.facts.save(&mut store));
-            saved.context("every result is recorded, but the time of this run is not")?;
-            faults::point("coordinator.end.saved");
             let published =
                 publish_in_child(&self.program, self.state.path(), &self.out, false).await;
             let published = published.with_context(|| {
-                let out = self.out.display();
-                format!("every result is recorded, but the report is not written; try `coordinator report {out}`")
+                let mut words = vec![OsStr::new("report"), self.out.as_os_str()];
+                if let Some(state) = &run.state {
+                    words.extend([OsStr::new("--state"), state.as_os_str()]);
+                }
+                let command = command::coordinator(words);
+                format!("every result is recorded, but the report is not written; try `{command}`")
             })?;
             let wall_s = self.started.elapsed().as_secs_f64();
             summary(&self.name, ended, published, wall_s).print(run.output).context(
@@ -358,33 +353,11 @@ fn summary(name: &str, ended: Ended, published: Published, wall_s: f64) -> Summa
 /// The same command again, ready to be pasted; failed trials need to be asked for.
 fn resume_command(n_failed: usize) -> String {
     let arguments = std::env::args_os().skip(1).filter(|argument| argument != "--fresh");
-    let mut words: Vec<String> = arguments.map(|argument| quoted_os(&argument)).collect();
-    if 0 < n_failed && !words.iter().any(|word| word == "--retry-failed") {
+    let mut words: Vec<OsString> = arguments.collect();
+    if n_failed > 0 && !words.iter().any(|word| word == "--retry-failed") {
         words.push("--retry-failed".into());
     }
-    format!("coordinator {}", words.join(" "))
-}
-
-/// As a shell wants it, with the bytes that are no text in their octal form.
-fn quoted_os(word: &OsStr) -> String {
-    if let Some(word) = word.to_str() {
-        return quoted(word);
-    }
-    let byte = |&byte: &u8| match byte {
-        b'\\' | b'\'' => format!("\\{}", char::from(byte)),
-        b' '..=b'~' => char::from(byte).to_string(),
-        _ => format!("\\{byte:03o}"),
-    };
-    format!("$'{}'", word.as_bytes().iter().map(byte).collect::<String>())
-}
-
-/// As a shell wants it.
-fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        return word.into();
-    }
-    format!("'{}'", word.replace('\'', "'\\''"))
+    command::coordinator(words)
 }
 
 fn counts_of(ended: Ended) -> Counts {
@@ -398,20 +371,5 @@ fn exit_code(ended: Ended) -> u8 {
         Ended::Stopped(_) => EXIT_STOPPED,
         Ended::Finished(counts) if counts.n_failed + counts.n_cancelled > 0 => EXIT_FAILED_TRIALS,
         Ended::Finished(_) => 0,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_are_quoted_as_a_shell_wants_them() {
-        assert_eq!(quoted("--out=a/b"), "--out=a/b");
-        assert_eq!(quoted("my sweep"), "'my sweep'");
-        assert_eq!(quoted("it's"), "'it'\\''s'");
-        assert_eq!(quoted(""), "''");
-        assert_eq!(quoted_os(OsStr::from_bytes(b"it's \xff")), "$'it\\'s \\377'");
-        assert_eq!(quoted_os(OsStr::new("a b")), "'a b'");
     }
 }

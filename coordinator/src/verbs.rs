@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, bail};
+use anyhow::{Context as _, bail};
 use coordinator_core::sweep::{Plan, TrialId};
 use trainer::Ending;
 
@@ -21,14 +21,14 @@ use crate::{
     prepare::{self, Refusal},
     progress::Eta,
     publish::publish,
-    store::{OpenAttempt, Reader, StateFolder, TrialState, database_in},
+    store::{OpenAttempt, Reader, StateFolder, StoreError, TrialState, database_in},
     terminal::{self, Status, WorkerSeen},
     troubles::{Trouble, told_in},
     values::label,
 };
 
 pub fn plan(arguments: &cli::Plan) -> Result<(), Refusal> {
-    let planned = prepare::plan_file(&arguments.file, None)?;
+    let planned = prepare::plan_file(&arguments.file)?;
     let machine =
         terminal::Machine { n_slots: worker::usable_cores(), memory_bytes: memory::of_machine() };
     let classes = ClassCounts::of(&planned.loaded.dataset, planned.plan.split);
@@ -100,8 +100,7 @@ fn troubles(state: &Path) -> Vec<String> {
 pub fn status(arguments: &cli::ReportFolder) -> anyhow::Result<()> {
     let state = state_of(arguments)?;
     let reader = Reader::open(&database_in(&state))?;
-    let facts = Facts::of_reader(&reader)?
-        .with_context(|| format!("{}: no sweep was started on this state", state.display()))?;
+    let facts = Facts::needed(&reader, &state)?;
     let plan = facts.plan(&reader)?;
     let mut rows = reader.trials()?;
     let counts = reader.attempt_counts()?;
@@ -114,6 +113,8 @@ pub fn status(arguments: &cli::ReportFolder) -> anyhow::Result<()> {
         n_running: usize::try_from(counts.n_running)?,
         n_attempts: usize::try_from(counts.n_attempts)?,
         n_lost: usize::try_from(counts.n_lost)?,
+        ran_s: facts.wall_s + reader.ran_s()?,
+        n_starts: facts.term,
         workers: workers_seen(&reader)?,
         ..Status::default()
     };
@@ -192,6 +193,9 @@ fn state_of(arguments: &cli::ReportFolder) -> anyhow::Result<PathBuf> {
                 arguments.folder.display(),
                 inside.join(", ")
             );
+        }
+        if StateFolder::is_in_use(&state) {
+            return Err(StoreError::Unmade { path: database_in(&state) }.into());
         }
         bail!(
             "{}: no recorded state; expected the folder of a sweep that ran on this machine (or give its state with --state)",

@@ -24,6 +24,7 @@ copy = tempfile.NamedTemporaryFile(suffix=".log")
 shutil.copyfile(journal, copy.name)
 study = optuna.load_study(study_name=name, storage=JournalStorage(JournalFileBackend(copy.name)))
 assert study.direction == optuna.study.StudyDirection.MAXIMIZE
+assert study.metric_names == ["valid_accuracy"], study.metric_names
 assert len(study.trials) == len(rows), (len(study.trials), len(rows))
 
 STATES = {"completed": TrialState.COMPLETE, "diverged": TrialState.PRUNED}
@@ -45,6 +46,7 @@ for trial, row in zip(study.trials, rows):
         assert max(trial.intermediate_values) == int(row["epochs"])
         assert trial.user_attrs["test_accuracy"] == float(row["test_accuracy"])
         assert trial.duration.total_seconds() > 0
+        assert trial.datetime_start.year > 2020, "a time of day, from the state"
 
 accuracies = [float(row["best_valid_accuracy"] or 0) for row in rows]
 best = rows[accuracies.index(max(accuracies))]

@@ -10,6 +10,8 @@ mod confirm;
 mod exports;
 #[path = "end_to_end/failures.rs"]
 mod failures;
+#[path = "end_to_end/fresh.rs"]
+mod fresh;
 #[path = "end_to_end/full_disk.rs"]
 mod full_disk;
 #[path = "end_to_end/hostile.rs"]

@@ -237,4 +237,10 @@ fn saved_weights_give_the_recorded_test_accuracy() {
         let accuracy: f64 = told.lines().last().expect("a line").parse().expect("a number");
         assert_eq!(accuracy.to_string(), row["test_accuracy"], "{told}");
     }
+    // Other data than they were trained on are refused.
+    let mut command = Command::new(&readers.python);
+    command.arg(repository().join("reports/weights.py")).arg(readers.env.path("1.safetensors"));
+    let refused = command.arg("--data").arg(readers.env.path("data")).output().expect("it runs");
+    let text = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success() && text.contains("other data than"), "{text}");
 }

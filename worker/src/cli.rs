@@ -77,7 +77,8 @@ impl Args {
     }
 }
 
-fn default_cache_dir() -> anyhow::Result<PathBuf> {
+/// Where workers keep data sets and results, unless they are told.
+pub fn default_cache_dir() -> anyhow::Result<PathBuf> {
     let folder = |name: &str| {
         std::env::var_os(name).map(PathBuf::from).filter(|folder| folder.is_absolute())
     };

@@ -37,6 +37,17 @@ fn write_and_rename(temporary: &Path, path: &Path, parts: &[&[u8]]) -> io::Resul
     sync_folder_of(path)
 }
 
+/// Gives what lies at `from` the name `to`, for good: it is there after a loss of power too. Its
+/// content has to be on the disk already.
+pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    fs::rename(from, to)?;
+    sync_folder_of(to)?;
+    match from.parent() == to.parent() {
+        true => Ok(()),
+        false => sync_folder_of(from),
+    }
+}
+
 /// A name in the same folder that no other process uses. A process id would not do: workers in
 /// two containers that share a cache folder often have the same.
 pub(crate) fn beside(path: &Path, ending: &str) -> io::Result<PathBuf> {
@@ -49,7 +60,7 @@ pub(crate) fn beside(path: &Path, ending: &str) -> io::Result<PathBuf> {
 
 /// Makes a folder and those above it, durably: a folder's name is on the disk once the folder
 /// above it is synced.
-pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
+pub fn make_folder(path: &Path) -> io::Result<()> {
     if path.is_dir() {
         return Ok(());
     }
@@ -69,7 +80,7 @@ pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
 
 /// Makes a rename or a new name in `path`'s folder durable. A file system that cannot sync a
 /// folder, and a folder that may not be read, cannot be helped.
-pub(crate) fn sync_folder_of(path: &Path) -> io::Result<()> {
+pub fn sync_folder_of(path: &Path) -> io::Result<()> {
     use io::ErrorKind as Kind;
     let folder = match path.parent() {
         Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
@@ -175,5 +186,17 @@ mod tests {
         fs::write(folder.path().join("file"), "").unwrap();
         let error = make_folder(&folder.path().join("file/x")).unwrap_err().to_string();
         assert!(error.contains("file"), "{error}");
+    }
+
+    #[test]
+    fn folders_are_made_once_and_take_what_is_renamed() {
+        let folder = tempfile::tempdir().unwrap();
+        let deep = folder.path().join("a/b/c");
+        make_folder(&deep).unwrap();
+        make_folder(&deep).unwrap();
+        fs::write(folder.path().join("file"), "content").unwrap();
+        rename(&folder.path().join("file"), &deep.join("renamed")).unwrap();
+        assert_eq!(fs::read_to_string(deep.join("renamed")).unwrap(), "content");
+        assert!(make_folder(&deep.join("renamed")).is_err(), "a file is in the way");
     }
 }

@@ -6,12 +6,17 @@ use std::{
     io,
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
 };
 
 use crate::files;
 
 /// How often a lock is tried again whose file was removed or replaced meanwhile.
 const MAX_TRIES: u32 = 100;
+
+/// Between two tries of a lock that is waited for.
+const TRY_AGAIN: Duration = Duration::from_millis(20);
 
 /// Whether others may hold the lock too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +29,7 @@ pub enum Mode {
 #[derive(Debug)]
 pub struct Lock {
     path: PathBuf,
-    _file: File,
+    file: File,
 }
 
 impl Lock {
@@ -72,13 +77,41 @@ impl Lock {
                 Err(TryLockError::WouldBlock) => return Ok(None),
                 Err(TryLockError::Error(error)) => return Err(files::naming(path, error)),
                 Ok(()) if is_at(&file, path)? => {
-                    return Ok(Some(Self { path: path.into(), _file: file }));
+                    return Ok(Some(Self { path: path.into(), file }));
                 }
                 // A lock on a file that is no longer there excludes nobody.
                 Ok(()) => {}
             }
         }
         Err(files::naming(path, io::Error::other("it is removed and made again all the time")))
+    }
+
+    /// As `try_take`, but waits for this long at most.
+    ///
+    /// # Errors
+    ///
+    /// As those of `try_take`.
+    pub fn take_within(path: &Path, mode: Mode, patience: Duration) -> io::Result<Option<Self>> {
+        let started = Instant::now();
+        loop {
+            let lock = Self::try_take(path, mode)?;
+            if lock.is_some() || started.elapsed() > patience {
+                return Ok(lock);
+            }
+            thread::sleep(TRY_AGAIN);
+        }
+    }
+
+    /// Whether somebody excludes others from the lock at `path`. Looks only, and makes nothing; for
+    /// that instant it may itself be in the way of one who tries to take it.
+    pub fn is_held(path: &Path) -> bool {
+        let Ok(file) = files::open(path, File::options().read(true)) else { return false };
+        matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
+    }
+
+    /// Whether what is locked still lies at its path.
+    pub fn is_in_place(&self) -> bool {
+        is_at(&self.file, &self.path).unwrap_or(false)
     }
 
     /// Lets the lock go and takes its file away. Only for a lock that excludes others.
@@ -115,7 +148,11 @@ mod tests {
         assert!(Lock::try_take_existing(&path, Mode::Shared).is_err(), "it is not there");
         let one = take(Mode::Exclusive).unwrap();
         assert!(take(Mode::Exclusive).is_none() && take(Mode::Shared).is_none());
+        assert!(Lock::is_held(&path));
+        let waited = Lock::take_within(&path, Mode::Exclusive, Duration::from_millis(30));
+        assert!(waited.unwrap().is_none());
         drop(one);
+        assert!(!Lock::is_held(&path));
         let readers = (take(Mode::Shared).unwrap(), take(Mode::Shared).unwrap());
         assert!(take(Mode::Exclusive).is_none());
         drop(readers);
@@ -124,13 +161,13 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_was_renamed_away_locks_nothing() {
+    fn afile_that_was_renamed_away_locks_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let (path, away) = (folder.path().join("lock"), folder.path().join("away"));
         let before = Lock::try_take(&path, Mode::Exclusive).unwrap().unwrap();
         fs::rename(&path, &away).unwrap();
         let after = Lock::try_take(&path, Mode::Exclusive).unwrap().unwrap();
-        assert!(!is_at(&before._file, &path).unwrap() && is_at(&after._file, &path).unwrap());
+        assert!(!before.is_in_place() && after.is_in_place());
         // The process opened the file just before it was taken away.
         let stale = File::options().write(true).open(&away).unwrap();
         drop(before);

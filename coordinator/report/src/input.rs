@@ -207,9 +207,11 @@ pub struct Timing {
 pub struct Provenance {
     /// The command that repeats the sweep.
     pub command: String,
+    /// The report's folder as it was typed, if that is known.
+    pub report_folder: Option<String>,
     pub version: String,
     pub numerics_version: u32,
-    /// Seconds in which at least one trial ran, over all runs of the coordinator.
+    /// Seconds that coordinators ran, killed ones up to their last commit.
     pub wall_s: f64,
     pub n_attempts: u64,
     /// Attempts that ended with a lost worker.

@@ -1,6 +1,7 @@
 //! Results to polars tables, statistics, figures, Markdown and HTML: `reports/<name>/`.
 
 mod analysis;
+pub mod command;
 mod error;
 mod figures;
 mod folder;

@@ -76,7 +76,13 @@ fn verbs_need_no_sweep_flag() {
     assert_eq!(verb("report reports/full --state s"), Verb::Report(folder.clone()));
     assert_eq!(verb("status reports/full --state s"), Verb::Status(folder.clone()));
     assert_eq!(verb("verify reports/full --state s"), Verb::Verify(folder.clone()));
-    let export = Export { report: folder, format: ExportFormat::Optuna, to: Some("t".into()) };
+    let export = Export {
+        report: folder,
+        format: ExportFormat::Optuna,
+        to: Some("t".into()),
+        force: false,
+        follow: false,
+    };
     assert_eq!(verb("export reports/full --state s --format optuna --to t"), Verb::Export(export));
     assert!(matches!(verb("export f"), Verb::Export(e) if e.format == ExportFormat::Sqlite));
     assert!(matches!(verb("replay f best --save w"), Verb::Replay(r) if r.save.is_some()));

@@ -113,6 +113,17 @@ pub fn load(source: &DatasetSource, sweep_folder: &Path) -> Result<LoadedDataset
     }
 }
 
+/// The data set of a canonical blob, as caches hold it.
+///
+/// # Errors
+/// Bytes that are not such a blob.
+pub fn from_blob(name: String, blob: Vec<u8>) -> Result<LoadedDataset, DataError> {
+    let dataset = Dataset::decode(&blob)?;
+    let digest = Sha256::digest(&blob).into();
+    let facts = facts(&dataset, digest);
+    Ok(LoadedDataset { dataset, blob: blob.into(), digest, name, facts })
+}
+
 /// Makes a data set of the files; `place` names a file for an error.
 fn finish(
     name: String,

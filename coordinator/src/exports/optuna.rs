@@ -1,23 +1,30 @@
 //! An Optuna journal: JSON lines that `JournalStorage(JournalFileBackend(path))` replays.
 //!
-//! The form is that of optuna/storages/journal/_storage.py: operation 0 makes a study, 2 sets an
-//! attribute of it, 4 makes a trial with everything that is known of it.
+//! The form is that of optuna/storages/journal/_storage.py: operation 0 makes a study, 2 and 3 set an
+//! attribute of it (3 one of Optuna's own), 4 makes a trial with everything that is known of it.
 
 use std::{
-    collections::BTreeMap,
-    io::{BufWriter, Write},
+    collections::{BTreeMap, HashMap},
+    fs::{self, File},
+    io::{BufRead, BufReader, BufWriter, Write},
+    path::Path,
 };
 
-use coordinator_core::sweep::{Axis, display};
+use anyhow::{Context, bail};
+use coordinator_core::sweep::{Axis, TrialId, display};
 use report::input::{Done, Ending, Metric, State, Trial};
 use serde_json::{Map, Value as Json, json};
 use trainer::Value;
 
-use super::source::Source;
+use super::{
+    place::new_file,
+    source::{Source, Times},
+};
 use crate::report_input;
 
 const CREATE_STUDY: u8 = 0;
 const SET_STUDY_USER_ATTR: u8 = 2;
+const SET_STUDY_SYSTEM_ATTR: u8 = 3;
 const CREATE_TRIAL: u8 = 4;
 
 /// Of optuna.study.StudyDirection.
@@ -34,39 +41,128 @@ const WRITER: &str = "sweep";
 
 /// Writes one study and gives the number of its trials.
 pub fn write(source: &Source, file: &mut impl Write) -> anyhow::Result<usize> {
+    let mut out = BufWriter::new(file);
+    write_study(source, &mut out)?;
+    let n_trials = write_trials(source, &Written::default(), &mut out)?;
+    out.flush()?;
+    Ok(n_trials)
+}
+
+/// Adds to a journal, which is made if need be, the trials that it lacks, and gives their number. It
+/// only grows, since others may be reading it, or be adding trials of their own.
+pub fn add(source: &Source, to: &Path) -> anyhow::Result<usize> {
+    if !to.exists() {
+        return new_file(to, |into| write(source, into.as_file_mut()));
+    }
+    let written = Written::read(to, &source.plan.name)?;
+    let mut lines = Vec::new();
+    let n_trials = write_trials(source, &written, &mut lines)?;
+    if n_trials > 0 {
+        let mut file = File::options().append(true).open(to)?;
+        // Half a line of one that was killed.
+        file.set_len(written.n_bytes)?;
+        file.write_all(&lines)?;
+        file.sync_all()?;
+    }
+    Ok(n_trials)
+}
+
+/// Whether a file looks like a journal.
+pub fn is_export(path: &Path) -> bool {
+    let first = File::open(path).ok().and_then(|file| BufReader::new(file).lines().next()?.ok());
+    let first: Option<Json> = first.and_then(|line| serde_json::from_str(&line).ok());
+    path.is_file() && first.is_some_and(|line| line["op_code"] == CREATE_STUDY)
+}
+
+/// What a journal holds of this sweep.
+#[derive(Default)]
+struct Written {
+    /// The latest outcome of each trial.
+    outcomes: HashMap<String, String>,
+    /// Of all whole lines.
+    n_bytes: u64,
+}
+
+impl Written {
+    fn read(path: &Path, study: &str) -> anyhow::Result<Self> {
+        let text = fs::read_to_string(path)?;
+        let whole = text.rfind('\n').map_or("", |end| &text[..=end]);
+        let mut written = Self { n_bytes: whole.len() as u64, ..Self::default() };
+        for (index, line) in whole.lines().enumerate() {
+            let entry: Json = serde_json::from_str(line)
+                .with_context(|| format!("line {} is no JSON", index + 1))?;
+            if index == 0 && entry["study_name"] != study {
+                bail!("it is of the study {}, expected {study:?}", entry["study_name"]);
+            }
+            let attributes = &entry["user_attrs"];
+            if let (Some(id), Some(outcome)) =
+                (attributes["trial_id"].as_str(), attributes["outcome"].as_str())
+            {
+                written.outcomes.insert(id.into(), outcome.into());
+            }
+        }
+        Ok(written)
+    }
+
+    /// Results never change; a failed or cancelled trial may run again.
+    fn is_final(&self, id: TrialId) -> bool {
+        let outcome = self.outcomes.get(&id.to_string());
+        outcome.is_some_and(|outcome| matches!(outcome.as_str(), "completed" | "diverged"))
+    }
+}
+
+fn write_study(source: &Source, mut out: &mut impl Write) -> anyhow::Result<()> {
     let plan = &source.plan;
     let metric = report_input::metric(plan);
-    let mut out = BufWriter::new(file);
     let direction = match metric {
         Metric::ValidAccuracy => MAXIMIZE,
         Metric::ValidLoss => MINIMIZE,
     };
     let name = &plan.name;
     line(&mut out, CREATE_STUDY, json!({ "study_name": name, "directions": [direction] }))?;
+    let names = json!({ "study:metric_names": [metric_name(metric)] });
+    let attribute = json!({ "study_id": 0, "system_attr": names });
+    line(&mut out, SET_STUDY_SYSTEM_ATTR, attribute)?;
     let about = json!({ "description": plan.description, "metric": metric_name(metric) });
     for (key, value) in about.as_object().into_iter().flatten() {
         let attribute = json!({ "study_id": 0, "user_attr": { key: value } });
         line(&mut out, SET_STUDY_USER_ATTR, attribute)?;
     }
+    Ok(())
+}
+
+fn write_trials(
+    source: &Source,
+    written: &Written,
+    mut out: &mut impl Write,
+) -> anyhow::Result<usize> {
+    let plan = &source.plan;
+    let metric = report_input::metric(plan);
     let axes: Vec<AxisForm> = plan.axes.iter().map(AxisForm::of).collect();
     let mut n_trials = 0;
-    source.for_each(|planned, trial| {
-        n_trials += 1;
-        let mut entry = outcome(metric, trial);
-        let value = |axis: &AxisForm| plan.value(planned.point as usize, axis.name);
-        let used = axes.iter().filter_map(|axis| Some((axis, value(axis)?)));
-        let (params, distributions): (Map<_, _>, Map<_, _>) = used
-            .map(|(axis, value)| {
-                let name = axis.name.to_owned();
-                ((name.clone(), axis.internal(&value)), (name, axis.distribution.clone()))
-            })
-            .unzip();
-        entry["user_attrs"]["phase"] = planned.phase.name().into();
-        entry.insert("params".into(), params.into());
-        entry.insert("distributions".into(), distributions.into());
-        line(&mut out, CREATE_TRIAL, entry.into())
-    })?;
-    out.flush()?;
+    source.for_each(
+        |id| !written.is_final(id),
+        |planned, trial, times| {
+            let mut entry = outcome(metric, trial, times);
+            let came_to = entry["user_attrs"]["outcome"].as_str();
+            if came_to == written.outcomes.get(&trial.id).map(String::as_str) {
+                return Ok(());
+            }
+            n_trials += 1;
+            let value = |axis: &AxisForm| plan.value(planned.point as usize, axis.name);
+            let used = axes.iter().filter_map(|axis| Some((axis, value(axis)?)));
+            let (params, distributions): (Map<_, _>, Map<_, _>) = used
+                .map(|(axis, value)| {
+                    let name = axis.name.to_owned();
+                    ((name.clone(), axis.internal(&value)), (name, axis.distribution.clone()))
+                })
+                .unzip();
+            entry["user_attrs"]["phase"] = planned.phase.name().into();
+            entry.insert("params".into(), params.into());
+            entry.insert("distributions".into(), distributions.into());
+            line(&mut out, CREATE_TRIAL, entry.into())
+        },
+    )?;
     Ok(n_trials)
 }
 
@@ -86,15 +182,14 @@ fn metric_name(metric: Metric) -> &'static str {
 
 /// Everything of a trial but its parameters. Diverged trials are pruned ones: they have
 /// intermediate values and no final one.
-fn outcome(metric: Metric, trial: &Trial) -> Map<String, Json> {
+fn outcome(metric: Metric, trial: &Trial, times: Times) -> Map<String, Json> {
     let mut attributes =
         BTreeMap::from([("trial_id", json!(trial.id)), ("seed", json!(trial.seed))]);
-    let (mut state, mut value, mut seconds) = (FAIL, None, 0.0);
+    let (mut state, mut value) = (FAIL, None);
     let mut intermediate = Map::new();
     match &trial.state {
         State::Done(done) => {
             (state, value) = ending(metric, done, &mut attributes);
-            seconds = done.timings.iter().map(|timing| timing.wall_s).sum();
             attributes.insert("digest", json!(done.digest));
             let cpu_s: f64 = done.timings.iter().map(|timing| timing.cpu_s).sum();
             attributes.insert("cpu_s", json!(cpu_s));
@@ -119,9 +214,8 @@ fn outcome(metric: Metric, trial: &Trial) -> Map<String, Json> {
         "state": state,
         "value": value,
         "values": null,
-        // Only durations are recorded: every trial starts at the epoch.
-        "datetime_start": timestamp(0.0),
-        "datetime_complete": timestamp(seconds),
+        "datetime_start": timestamp(times.start_s),
+        "datetime_complete": timestamp(times.end_s),
         "user_attrs": attributes,
         "system_attrs": {},
         "intermediate_values": intermediate,
@@ -212,14 +306,23 @@ fn is_log(low: f64, high: f64) -> bool {
     0.0 < low && low * 10.0 <= high
 }
 
-/// Seconds after the epoch as Optuna writes them. A trial of more than a month looks like one of a
-/// month.
+/// Seconds since 1970 (UTC) as Optuna writes them, with the calendar of Gregory.
 fn timestamp(seconds: f64) -> String {
     let micros = (seconds * 1e6) as u64;
     let (seconds, micros) = (micros / 1_000_000, micros % 1_000_000);
-    let (day, rest) = ((seconds / 86_400).min(30) + 1, seconds % 86_400);
+    let (days, rest) = (seconds / 86_400, seconds % 86_400);
     let (hour, minute, second) = (rest / 3_600, rest / 60 % 60, rest % 60);
-    format!("1970-01-{day:02}T{hour:02}:{minute:02}:{second:02}.{micros:06}+00:00")
+    // Years begin with March, so that a leap day is the last day of one.
+    let days = days + 719_468;
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let year = 400 * era + year_of_era + u64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{micros:06}+00:00")
 }
 
 #[cfg(test)]
@@ -227,9 +330,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn seconds_become_times_of_january_1970() {
+    fn seconds_become_times_of_day() {
         assert_eq!(timestamp(0.0), "1970-01-01T00:00:00.000000+00:00");
         assert_eq!(timestamp(93_784.25), "1970-01-02T02:03:04.250000+00:00");
-        assert_eq!(timestamp(1e9), "1970-01-31T01:46:40.000000+00:00");
+        assert_eq!(timestamp(1e9), "2001-09-09T01:46:40.000000+00:00");
+        assert_eq!(timestamp(951_782_400.0), "2000-02-29T00:00:00.000000+00:00");
+        assert_eq!(timestamp(1_709_164_799.5), "2024-02-28T23:59:59.500000+00:00");
+        assert_eq!(timestamp(1_709_251_200.0), "2024-03-01T00:00:00.000000+00:00");
+        assert_eq!(timestamp(1_735_689_599.0), "2024-12-31T23:59:59.000000+00:00");
     }
 }

@@ -1,24 +1,28 @@
 //! A TensorBoard folder: one run a trial with its curves, and what the HParams tab shows.
 
 use std::{
-    collections::BTreeMap,
+    cmp::Reverse,
+    collections::{BTreeMap, HashSet},
+    ffi::OsString,
     fs::{self, File},
     io::BufWriter,
     path::Path,
 };
 
 use anyhow::Context;
-use coordinator_core::sweep::{Axis, Phase, Plan, Trial as Planned, display};
+use coordinator_core::sweep::{Axis, Phase, Plan, Trial as Planned, TrialId, display};
 use prost_types::ListValue;
 use report::input::{Done, Ending, Epoch, State, Trial};
 use trainer::Value;
+use worker::parts::rename;
 
 use super::{
     events::{
         EventWriter, Experiment, HparamInfo, HparamType, Hparams, MetricInfo, MetricName,
         SessionEnd, SessionStart, SessionStatus, number, text,
     },
-    source::Source,
+    place,
+    source::{Source, Times},
 };
 
 /// TensorBoard looks for names with `tfevents` in them.
@@ -43,13 +47,68 @@ pub fn write(source: &Source, folder: &Path) -> anyhow::Result<usize> {
     events.hparams(0.0, Hparams::Experiment(experiment(&source.plan)))?;
     events.finish()?;
     let mut n_runs = 0;
-    source.for_each(|planned, trial| {
+    source.for_each(
+        |_| true,
+        |planned, trial, times| {
+            let State::Done(done) = &trial.state else { return Ok(()) };
+            let point = Point::of(&source.plan, planned);
+            n_runs += 1;
+            let run = folder.join(point.run_name(&source.plan, trial));
+            write_run(&run, &point, done, times)
+        },
+    )?;
+    Ok(n_runs)
+}
+
+/// Adds to a folder, which is made if need be, the runs that it lacks, and gives their number. Each
+/// appears whole.
+pub fn add(source: &Source, to: &Path) -> anyhow::Result<usize> {
+    if !to.exists() {
+        return place::folder(to, false, |into| write(source, into));
+    }
+    let staging = place::beside(to)?;
+    let table = staging.path().join(FILE_NAME);
+    let mut events = start(staging.path())?;
+    events.hparams(0.0, Hparams::Experiment(experiment(&source.plan)))?;
+    events.finish()?;
+    // It grows with the sweep.
+    if fs::read(&table)? != fs::read(to.join(FILE_NAME)).unwrap_or_default() {
+        place::sync_all(&table)?;
+        rename(&table, &to.join(FILE_NAME))?;
+    }
+    let known = ids_in(to)?;
+    let is_new = |id: TrialId| !known.contains(&id.to_string()[..ID_DIGITS]);
+    let mut n_runs = 0;
+    source.for_each(is_new, |planned, trial, times| {
         let State::Done(done) = &trial.state else { return Ok(()) };
         let point = Point::of(&source.plan, planned);
+        let name = point.run_name(&source.plan, trial);
+        let run = staging.path().join(&name);
+        write_run(&run, &point, done, times)?;
+        place::sync_all(&run)?;
+        rename(&run, &to.join(&name))?;
         n_runs += 1;
-        write_run(&folder.join(point.run_name(trial)), &point, done)
+        Ok(())
     })?;
     Ok(n_runs)
+}
+
+/// Whether a folder looks like an export: the table of hyperparameters, and runs.
+pub fn is_export(path: &Path) -> bool {
+    let mut names = fs::read_dir(path).into_iter().flatten().flatten().map(|it| it.file_name());
+    let is_ours = |name: OsString| name == FILE_NAME || name.to_str().and_then(id_of).is_some();
+    path.join(FILE_NAME).is_file() && names.all(is_ours)
+}
+
+/// The first digits of the ids of the trials whose runs are there.
+fn ids_in(folder: &Path) -> std::io::Result<HashSet<String>> {
+    let names = fs::read_dir(folder)?.flatten().map(|entry| entry.file_name());
+    Ok(names.filter_map(|name| id_of(name.to_str()?).map(str::to_owned)).collect())
+}
+
+fn id_of(run: &str) -> Option<&str> {
+    let (_, id) = run.rsplit_once("id=")?;
+    (id.len() == ID_DIGITS).then_some(id)
 }
 
 fn start(folder: &Path) -> anyhow::Result<EventWriter<BufWriter<File>>> {
@@ -117,23 +176,38 @@ impl Point {
         self.0.iter().map(part).collect::<Vec<_>>().join(",")
     }
 
-    /// Such as `optimizer=sgd,learning_rate=0.1,seed=1,id=3fa9c1d2aabb`, so that the filter of runs
-    /// can select by every axis.
-    fn run_name(&self, trial: &Trial) -> String {
-        let mut name = self.name();
-        // Values are words and digits: every byte is a place to cut.
-        name.truncate(MAX_NAME_BYTES);
-        format!("{name},seed={},id={}", trial.seed, &trial.id[..ID_DIGITS])
+    /// Such as `learning_rate=0.1,optimizer=sgd,seed=1,id=3fa9c1d2aabb`, so that the filter of runs
+    /// can select by every axis. Lists of runs show the beginning of a name: axes of many values
+    /// come first, and those of one are left out.
+    fn run_name(&self, plan: &Plan, trial: &Trial) -> String {
+        let n_values = |name: &str| match plan.axes.iter().find(|axis| axis.name == name) {
+            Some(axis) => axis.values.len(),
+            None => 2,
+        };
+        let mut differing: Vec<&(&str, Value)> =
+            self.0.iter().filter(|(name, _)| n_values(name) > 1).collect();
+        differing.sort_by_key(|(name, _)| Reverse(n_values(name)));
+        let part = |(name, value): &(&str, Value)| format!("{name}={},", display(value));
+        let mut name: String = differing.into_iter().map(part).collect();
+        if name.len() > MAX_NAME_BYTES {
+            // Values are words and digits: every byte is a place to cut.
+            name.truncate(MAX_NAME_BYTES);
+            name.push_str("..,");
+        }
+        format!("{name}seed={},id={}", trial.seed, &trial.id[..ID_DIGITS])
     }
 }
 
-fn write_run(folder: &Path, point: &Point, done: &Done) -> anyhow::Result<()> {
+fn write_run(folder: &Path, point: &Point, done: &Done, times: Times) -> anyhow::Result<()> {
     let mut events = start(folder)?;
     let hparams: BTreeMap<String, prost_types::Value> =
         point.0.iter().map(|(name, value)| ((*name).into(), hparam(value))).collect();
-    let start = SessionStart { hparams, group_name: point.name(), start_time_secs: 0.0 };
-    events.hparams(0.0, Hparams::Start(start))?;
-    let mut wall_s = 0.0;
+    let start = SessionStart { hparams, group_name: point.name(), start_time_secs: times.start_s };
+    events.hparams(times.start_s, Hparams::Start(start))?;
+    // Epochs before a checkpoint were trained earlier, and are shown as if they had not been: the
+    // curve over time is one of training.
+    let took_s: f64 = done.timings.iter().map(|timing| timing.wall_s).sum();
+    let mut wall_s = (times.end_s - took_s).max(0.0);
     for epoch in &done.history {
         let timing = done.timings.iter().find(|timing| timing.epoch == epoch.epoch);
         wall_s += timing.map_or(0.0, |timing| timing.wall_s);

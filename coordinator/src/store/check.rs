@@ -13,7 +13,7 @@ struct Rule {
     sql: &'static str,
 }
 
-const RULES: [Rule; 22] = [
+const RULES: [Rule; 26] = [
     Rule {
         broken: "is recorded under several numbers; their count",
         sql: "SELECT trial, count(*) AS shown FROM trials GROUP BY trial_id HAVING 1 < count(*)",
@@ -132,6 +132,25 @@ const RULES: [Rule; 22] = [
               WHERE a.attempt IS NULL OR o.digest = c.digest",
     },
     Rule {
+        broken: "was granted under a term that is not recorded; attempt",
+        sql: "SELECT trial, attempt AS shown FROM attempts WHERE term NOT IN (SELECT term FROM terms)",
+    },
+    Rule {
+        broken: "has an attempt that ended before it began; attempt",
+        sql: "SELECT trial, attempt AS shown FROM attempts WHERE ended_ms < began_ms",
+    },
+    Rule {
+        broken: "has an attempt that is closed without an end, or ended without being closed; attempt",
+        sql: "SELECT trial, attempt AS shown FROM attempts WHERE began_ms IS NOT NULL
+              AND (closed IS NULL) <> (ended_ms IS NULL)",
+    },
+    Rule {
+        broken: "was granted under a term whose times contradict each other; term",
+        sql: "SELECT min(trial) AS trial, term AS shown FROM attempts JOIN terms USING (term)
+              WHERE terms.seen_ms < terms.began_ms OR terms.ended_ms < terms.seen_ms
+              OR terms.ran_ms < 0 GROUP BY term",
+    },
+    Rule {
         broken: "gave two different digests, so some worker's arithmetic cannot be trusted; attempt",
         sql: "SELECT trial, attempt AS shown FROM conflicts",
     },
@@ -140,7 +159,7 @@ const RULES: [Rule; 22] = [
 impl Reader {
     /// The findings of SQLite's own check and of the rules; empty if all is well.
     pub fn check(&self) -> Result<Vec<String>, StoreError> {
-        self.findings().map_err(|source| StoreError::Read { source })
+        self.findings().map_err(StoreError::read)
     }
 
     fn findings(&self) -> rusqlite::Result<Vec<String>> {

@@ -4,7 +4,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs::{self, File},
+    fs::{self, DirEntry, File},
     io,
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
@@ -15,9 +15,12 @@ use std::{
 use coordinator_core::{checkpoints::Checkpoint, lease::TrialIndex, sweep::TrialId};
 use rustix::fs::statvfs;
 use sha2::{Digest, Sha256};
-use worker::faults;
+use worker::{
+    faults,
+    parts::{make_folder, rename},
+};
 
-/// Checkpoints of trials that no plan names any more go after this long.
+/// Checkpoints of trials that no plan names any more go once others are younger by this.
 const KEPT_FOR: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 
 /// What a checkpoint leaves free on the disk: results need it more.
@@ -38,11 +41,14 @@ impl CheckpointFiles {
     /// Opens or creates the folder; what former runs left unfinished is removed.
     pub fn open(state: &Path) -> io::Result<Self> {
         let folder = state.join("checkpoints");
-        fs::create_dir_all(&folder)?;
+        make_folder(&folder)?;
+        let modified = |entry: &DirEntry| entry.metadata().ok()?.modified().ok();
+        // Ages are compared with the latest of them: today's clock may have been set wrong.
+        let latest = fs::read_dir(&folder)?.flatten().filter_map(|entry| modified(&entry)).max();
         for entry in fs::read_dir(&folder)?.flatten() {
-            let modified = entry.metadata().and_then(|metadata| metadata.modified());
-            let age = modified.ok().and_then(|time| time.elapsed().ok()).unwrap_or_default();
-            if trial_id(&entry.path()).is_none() || KEPT_FOR < age {
+            let age = latest.zip(modified(&entry));
+            let age = age.and_then(|(latest, time)| latest.duration_since(time).ok());
+            if trial_id(&entry.path()).is_none() || age.is_some_and(|age| age > KEPT_FOR) {
                 remove(&entry.path())?;
                 continue;
             }
@@ -85,7 +91,7 @@ impl CheckpointFiles {
         let turn = Turn { files: self.clone(), trial };
         lock(&self.trials).insert(trial, id);
         let folder = self.folder_of(id);
-        fs::create_dir_all(&folder)?;
+        make_folder(&folder)?;
         let path = folder.join(name_of(&checkpoint));
         let part = path.with_extension(PART);
         for other in files_in(&folder)? {
@@ -230,12 +236,9 @@ impl Receiving {
             part.sync_all()?;
         }
         faults::point("coordinator.checkpoint.synced");
-        fs::rename(&part_path, &self.path)?;
+        rename(&part_path, &self.path)?;
         faults::point("coordinator.checkpoint.renamed");
-        match self.path.parent() {
-            Some(folder) => File::open(folder)?.sync_all(),
-            None => Ok(()),
-        }
+        Ok(())
     }
 }
 

@@ -2,17 +2,17 @@
 //! workers' cache.
 
 use std::{
-    fs::{self, File},
     io,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
-use rustix::{
-    fs::{FlockOperation, flock, statfs},
-    io::Errno,
-};
+use rustix::fs::statfs;
 use thiserror::Error;
+use worker::{
+    locks::{Lock, Mode},
+    parts::{make_folder, rename},
+};
 
 const LOCK: &str = "lock";
 
@@ -34,42 +34,44 @@ pub enum StateFolderError {
     Network { path: PathBuf, kind: &'static str },
     #[error("{path}: cannot set the former state aside")]
     SetAside { path: PathBuf, source: io::Error },
+    #[error(
+        "{path}: the state was moved or replaced meanwhile, so nothing was set aside; look who works there, then start again"
+    )]
+    Replaced { path: PathBuf },
 }
 
 #[derive(Debug)]
 pub struct StateFolder {
     path: PathBuf,
-    /// Held for as long as this value lives.
-    _lock: File,
+    lock: Lock,
 }
 
 impl StateFolder {
     /// Makes the folder if need be and takes its lock.
     pub fn open(path: &Path, allow_network: bool) -> Result<Self, StateFolderError> {
         let create = |source| StateFolderError::Create { path: path.into(), source };
-        fs::create_dir_all(path).map_err(create)?;
-        let path = path.canonicalize().map_err(create)?;
-        if let (false, Some(kind)) = (allow_network, network_kind(&path)) {
-            return Err(StateFolderError::Network { path, kind });
-        }
-        let lock = File::create(path.join(LOCK)).map_err(create)?;
         let until = Instant::now() + LOCK_PATIENCE;
         loop {
-            match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => return Ok(Self { path, _lock: lock }),
-                Err(Errno::WOULDBLOCK) if Instant::now() < until => {
-                    std::thread::sleep(Duration::from_millis(20));
+            make_folder(path).map_err(create)?;
+            let path = path.canonicalize().map_err(create)?;
+            if let (false, Some(kind)) = (allow_network, network_kind(&path)) {
+                return Err(StateFolderError::Network { path, kind });
+            }
+            let patience = until.saturating_duration_since(Instant::now());
+            match Lock::take_within(&path.join(LOCK), Mode::Exclusive, patience) {
+                Ok(Some(lock)) => return Ok(Self { path, lock }),
+                Ok(None) => return Err(StateFolderError::InUse { path }),
+                // Somebody has just set the folder aside.
+                Err(error) if error.kind() == io::ErrorKind::NotFound && Instant::now() < until => {
                 }
-                Err(Errno::WOULDBLOCK) => return Err(StateFolderError::InUse { path }),
-                Err(errno) => return Err(create(errno.into())),
+                Err(error) => return Err(create(error)),
             }
         }
     }
 
     /// Whether a coordinator holds the lock of the state at `path`; looks only.
     pub fn is_in_use(path: &Path) -> bool {
-        let Ok(lock) = File::open(path.join(LOCK)) else { return false };
-        flock(&lock, FlockOperation::NonBlockingLockShared) == Err(Errno::WOULDBLOCK)
+        Lock::is_held(&path.join(LOCK))
     }
 
     pub fn path(&self) -> &Path {
@@ -85,9 +87,13 @@ impl StateFolder {
         self.path.join("cache")
     }
 
-    /// Renames a former state to the first free `<path>-<n>`; returns the new name. The caller has
-    /// made sure that nobody uses it by taking its lock.
+    /// Renames a former state to the first free `<path>-<n>`; returns the new name. Nobody uses it,
+    /// since this is its lock; what lies at its path by now may be another state, of which that
+    /// cannot be said.
     pub fn set_aside(self) -> Result<PathBuf, StateFolderError> {
+        if !self.lock.is_in_place() {
+            return Err(StateFolderError::Replaced { path: self.path });
+        }
         let aside = (1..)
             .map(|n| {
                 let mut name = self.path.clone().into_os_string();
@@ -96,7 +102,7 @@ impl StateFolder {
             })
             .find(|path| !path.exists())
             .expect("there is a free number");
-        fs::rename(&self.path, &aside)
+        rename(&self.path, &aside)
             .map_err(|source| StateFolderError::SetAside { path: self.path.clone(), source })?;
         Ok(aside)
     }
@@ -146,5 +152,33 @@ mod tests {
             assert!(aside.ends_with(format!(".state-{n}")));
             assert!(aside.join("lock").exists());
         }
+    }
+
+    #[test]
+    fn a_state_that_took_the_place_of_another_is_not_set_aside() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join(".state");
+        let first = StateFolder::open(&state, false).unwrap();
+        std::fs::rename(&state, folder.path().join("moved")).unwrap();
+        let second = StateFolder::open(&state, false).unwrap();
+        let refused = first.set_aside().unwrap_err();
+        assert!(matches!(refused, StateFolderError::Replaced { .. }), "{refused}");
+        assert!(StateFolder::is_in_use(&state), "the second one works on");
+        assert!(second.path().join("lock").exists());
+    }
+
+    #[test]
+    fn who_waits_while_a_state_is_set_aside_gets_the_new_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join(".state");
+        let first = StateFolder::open(&state, false).unwrap();
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| StateFolder::open(&state, false));
+            std::thread::sleep(Duration::from_millis(50));
+            first.set_aside().unwrap();
+            let second = waiting.join().unwrap().unwrap();
+            assert!(second.lock.is_in_place());
+            assert!(StateFolder::is_in_use(&state));
+        });
     }
 }

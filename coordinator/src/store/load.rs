@@ -1,7 +1,10 @@
 //! Rows back to what the core needs to go on: the ledger of the plan's trials, and what the state
 //! holds beside them.
 
+use std::collections::BTreeMap;
+
 use coordinator_core::{
+    event::WorkerFacts,
     lease::{Lease, OpenLease, TrialIndex, WorkerId},
     ledger::Ledger,
     sweep::{Phase, Plan},
@@ -12,6 +15,7 @@ use rusqlite::{Connection, Row};
 use super::{
     Reader, Store, StoreError,
     numbers::{Numbers, Places},
+    workers,
 };
 
 /// What a state holds, seen from a plan.
@@ -19,6 +23,8 @@ use super::{
 pub struct Recorded {
     pub ledger: Ledger,
     pub outside: Outside,
+    /// What is known of the workers of other machines that hold a lease.
+    pub workers: BTreeMap<WorkerId, WorkerFacts>,
     /// Of the plan's trials.
     pub n_diverged: usize,
     /// The highest validation accuracy at a trial's best epoch, from 0 to 1.
@@ -52,13 +58,15 @@ fn load(connection: &Connection, plan: &Plan, places: &Places) -> Result<Recorde
     let mut recorded = Recorded {
         ledger: Ledger::empty(plan.trials.len()),
         outside: Outside::default(),
+        workers: BTreeMap::new(),
         n_diverged: 0,
         best: None,
     };
-    let read = |source| StoreError::Read { source };
+    let read = StoreError::read;
     load_attempts(connection, places, &mut recorded).map_err(read)?;
     load_outcomes(connection, places, &mut recorded).map_err(read)?;
     recorded.ledger.open.sort_by_key(|open| open.lease);
+    recorded.workers = workers::load(connection, &recorded.ledger.open).map_err(read)?;
     Ok(recorded)
 }
 

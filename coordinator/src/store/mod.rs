@@ -10,9 +10,12 @@ mod migrate;
 mod numbers;
 mod ranges;
 mod read;
+mod sound;
 #[cfg(test)]
 pub mod tests;
+mod times;
 mod trial;
+mod workers;
 mod write;
 mod writer;
 
@@ -21,7 +24,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rusqlite::{Connection, OpenFlags, config::DbConfig};
+use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig};
 use thiserror::Error;
 
 pub use checkpoints::{CheckpointFiles, Receiving, WholeCheckpoint};
@@ -29,11 +32,13 @@ pub use folder::{StateFolder, database_in};
 pub use load::Recorded;
 use numbers::Numbers;
 pub use read::{OpenAttempt, Reader, TrialRow, TrialState};
+pub use times::AttemptTimes;
+use times::Running;
 pub use trial::TrialReader;
 pub use writer::Writer;
 
 /// Raised with every change of `schema.sql`; kept in SQLite's `user_version`.
-const SCHEMA_VERSION: i64 = 2;
+const SCHEMA_VERSION: i64 = 3;
 
 /// The first SQLite release without the WAL-reset race, which could lose commits.
 const SQLITE_VERSION_MIN: i32 = 3_051_003;
@@ -56,6 +61,14 @@ pub enum StoreError {
         "{path}: written by an older version (schema {found}, this build knows {SCHEMA_VERSION}); `coordinator --sweep` with the sweep's file brings it up to date"
     )]
     Older { path: PathBuf, found: i64 },
+    #[error(
+        "{path}: is no state yet: a coordinator is just making it, or was stopped while it did; try again in a moment"
+    )]
+    Unmade { path: PathBuf },
+    #[error("{path}: cannot make the sweep's state")]
+    Make { path: PathBuf, source: std::io::Error },
+    #[error("{path}: the database is damaged ({found}); nothing was started or changed. {rescue}")]
+    Broken { path: PathBuf, found: String, rescue: String },
     #[error("SQLite {0} can lose commits; version 3.51.3 or newer is needed")]
     OldLibrary(&'static str),
     #[error("the disk that holds the sweep's state is full")]
@@ -72,12 +85,44 @@ pub enum StoreError {
     Damaged(String),
 }
 
+impl StoreError {
+    fn open(path: &Path, source: rusqlite::Error) -> Self {
+        match is_damage(&source) {
+            true => sound::broken(path, source.to_string()),
+            false => Self::Open { path: path.into(), source },
+        }
+    }
+
+    fn read(source: rusqlite::Error) -> Self {
+        match is_damage(&source) {
+            true => Self::Damaged(source.to_string()),
+            false => Self::Read { source },
+        }
+    }
+
+    fn write(source: rusqlite::Error) -> Self {
+        match source.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => Self::Full { source },
+            _ if is_damage(&source) => Self::Damaged(source.to_string()),
+            _ => Self::Write { source },
+        }
+    }
+}
+
+fn is_damage(error: &rusqlite::Error) -> bool {
+    use ErrorCode::{DatabaseCorrupt, NotADatabase};
+    matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase))
+}
+
 /// The one connection that writes.
 #[derive(Debug)]
 pub struct Store {
     connection: Connection,
     /// Once they are needed.
     numbers: Option<Numbers>,
+    /// Once a term has begun.
+    running: Option<Running>,
+    n_joins: u64,
 }
 
 impl Store {
@@ -86,11 +131,13 @@ impl Store {
         if rusqlite::version_number() < SQLITE_VERSION_MIN {
             return Err(StoreError::OldLibrary(rusqlite::version()));
         }
-        let open = |source| StoreError::Open { path: path.into(), source };
+        migrate::make(path)?;
+        let open = |source| StoreError::open(path, source);
         let mut connection = Connection::open(path).map_err(open)?;
         configure(&connection).map_err(open)?;
+        sound::check(&connection, path)?;
         migrate::migrate(&mut connection, path)?;
-        Ok(Self { connection, numbers: None })
+        Ok(Self { connection, numbers: None, running: None, n_joins: 0 })
     }
 
     pub fn meta(&self, key: &str) -> Result<Option<String>, StoreError> {
@@ -114,7 +161,7 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
 /// A connection that reads and takes no lock that a writer would wait for.
 fn open_read_only(path: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let open = |source| StoreError::Open { path: path.into(), source };
+    let open = |source| StoreError::open(path, source);
     let connection = Connection::open_with_flags(path, flags).map_err(open)?;
     connection.pragma_update(None, "busy_timeout", 5_000).map_err(open)?;
     let found: i64 =
@@ -126,6 +173,7 @@ fn open_read_only(path: &Path) -> Result<Connection, StoreError> {
 fn check_version(path: &Path, found: i64) -> Result<(), StoreError> {
     let path = path.into();
     match found.cmp(&SCHEMA_VERSION) {
+        _ if found == 0 => Err(StoreError::Unmade { path }),
         Ordering::Less => Err(StoreError::Older { path, found }),
         Ordering::Equal => Ok(()),
         Ordering::Greater => Err(StoreError::Newer { path, found }),

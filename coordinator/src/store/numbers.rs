@@ -27,7 +27,7 @@ pub(super) struct Places(Vec<Option<TrialIndex>>);
 
 impl Numbers {
     pub(super) fn load(connection: &Connection, plan: &Plan) -> Result<Self, StoreError> {
-        let read = |source| StoreError::Read { source };
+        let read = StoreError::read;
         let places: HashMap<&[u8; 32], usize> =
             plan.trials.iter().map(|trial| &trial.id.0).zip(0..).collect();
         let mut numbers = Self {

@@ -31,17 +31,6 @@ pub enum TrialState {
     Open,
 }
 
-/// A worker, or several that say the same of themselves.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WorkerRow {
-    pub name: String,
-    pub isa: String,
-    pub cpu: String,
-    pub n_slots: u32,
-    /// Attempts it was given.
-    pub n_attempts: u64,
-}
-
 /// An attempt that a worker holds now, as far as the state knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenAttempt {
@@ -66,14 +55,14 @@ pub(super) fn meta(connection: &Connection, key: &str) -> Result<Option<String>,
     connection
         .query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0))
         .optional()
-        .map_err(|source| StoreError::Read { source })
+        .map_err(StoreError::read)
 }
 
 impl Reader {
     pub fn open(database: &Path) -> Result<Self, StoreError> {
         let connection = open_read_only(database)?;
         // One transaction for all reads: a report shows one moment.
-        connection.execute_batch("BEGIN").map_err(|source| StoreError::Read { source })?;
+        connection.execute_batch("BEGIN").map_err(StoreError::read)?;
         Ok(Self { connection })
     }
 
@@ -83,7 +72,7 @@ impl Reader {
 
     /// Everything recorded, by trial id.
     pub fn trials(&self) -> Result<HashMap<[u8; 32], TrialRow>, StoreError> {
-        self.read_trials().map_err(|source| StoreError::Read { source })
+        self.read_trials().map_err(StoreError::read)
     }
 
     fn read_trials(&self) -> rusqlite::Result<HashMap<[u8; 32], TrialRow>> {
@@ -139,7 +128,7 @@ impl Reader {
             }
             Ok(outcomes)
         };
-        let outcomes = read().map_err(|source| StoreError::Read { source })?;
+        let outcomes = read().map_err(StoreError::read)?;
         let of = |trial: &Trial| outcomes.get(&trial.id.0).copied().unwrap_or(Outcome::Open);
         Ok(plan.grid().iter().map(of).collect())
     }
@@ -156,26 +145,6 @@ impl Reader {
             groups.entry(row.get(0)?).or_default().push(read(row)?);
         }
         Ok(groups)
-    }
-
-    pub fn workers(&self) -> Result<Vec<WorkerRow>, StoreError> {
-        let sql = "SELECT name, isa, cpu, n_slots,
-                          sum((SELECT count(*) FROM attempts a WHERE a.worker_id = w.worker_id))
-                   FROM workers w GROUP BY name, isa, cpu, n_slots ORDER BY name, isa, cpu, n_slots";
-        let read = || {
-            let mut statement = self.connection.prepare(sql)?;
-            let rows = statement.query_map([], |row| {
-                Ok(WorkerRow {
-                    name: row.get(0)?,
-                    isa: row.get(1)?,
-                    cpu: row.get(2)?,
-                    n_slots: row.get(3)?,
-                    n_attempts: row.get(4)?,
-                })
-            })?;
-            rows.collect::<rusqlite::Result<Vec<_>>>()
-        };
-        read().map_err(|source| StoreError::Read { source })
     }
 
     pub fn open_attempts(&self) -> Result<Vec<OpenAttempt>, StoreError> {
@@ -210,7 +179,7 @@ impl Reader {
                 n_conflicts: count("SELECT count(*) FROM conflicts")?,
             })
         };
-        read().map_err(|source| StoreError::Read { source })
+        read().map_err(StoreError::read)
     }
 }
 

@@ -12,8 +12,23 @@ CREATE TABLE workers (
     isa       TEXT NOT NULL,
     cpu       TEXT NOT NULL,
     n_slots   INTEGER NOT NULL,
-    is_local  INTEGER NOT NULL
+    is_local  INTEGER NOT NULL,
+    -- When it first joined. This and every other time of day counts milliseconds since 1970 (UTC);
+    -- it is for people, no decision uses it, and it is NULL where an older schema did not know it.
+    joined_ms INTEGER
 ) STRICT, WITHOUT ROWID;
+
+-- Starts of a coordinator on this state.
+CREATE TABLE terms (
+    term     INTEGER PRIMARY KEY,
+    began_ms INTEGER,
+    -- Of its last commit.
+    seen_ms  INTEGER,
+    -- NULL while it runs, and after it was killed.
+    ended_ms INTEGER,
+    -- From its start to its last commit by the clock that nobody sets.
+    ran_ms   INTEGER
+) STRICT;
 
 -- Every trial that anything is recorded of, numbered in the order of its first record: rows of
 -- trials that run at the same time lie side by side, so that a commit writes few pages.
@@ -38,6 +53,9 @@ CREATE TABLE attempts (
     detail      TEXT,
     -- Whether it still counts against the trial's budgets.
     is_forgiven INTEGER NOT NULL DEFAULT 0,
+    -- When it was granted and closed.
+    began_ms    INTEGER,
+    ended_ms    INTEGER,
     PRIMARY KEY (trial, attempt)
 ) STRICT, WITHOUT ROWID;
 

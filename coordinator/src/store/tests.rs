@@ -235,11 +235,121 @@ fn a_state_of_a_newer_version_is_refused() {
 }
 
 #[test]
+fn what_workers_can_make_us_keep_is_bounded() {
+    let plan = plan(2);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sweep.db");
+    let mut store = Store::open(&path).unwrap();
+    let ending = Ending::Diverged { step: 7, last_finite_loss: None };
+    let Record::Completed { trial, attempt, worker, result, .. } = completed(0, 1, ending) else {
+        unreachable!()
+    };
+    let long = "x\u{1b}".repeat(1 << 20);
+    let timings = (0..100_000)
+        .map(|epoch| Timing { epoch, worker: long[..9].repeat(100), ..timing() })
+        .collect();
+    let records = [
+        grant(0, 1, false),
+        Record::Completed { trial, attempt, worker, result, timings },
+        grant(1, 1, false),
+        close(1, 1, CloseCause::Failed(long.clone())),
+        Record::Failed { trial: TrialIndex(1), cause: long },
+    ];
+    store.commit(&plan, &records).unwrap();
+    for _ in 0..3 {
+        let conflict = Record::Conflict { trial: TrialIndex(0), attempt: 1, digest: [9; 32] };
+        store.commit(&plan, &[conflict]).unwrap();
+    }
+    // One that was granted something stays, however many others come.
+    let join = |n: u32| {
+        let mut id = [0; 16];
+        id[..4].copy_from_slice(&n.to_le_bytes());
+        let facts = WorkerFacts {
+            name: "w".into(),
+            isa: "portable".into(),
+            cpu: "model".into(),
+            n_slots: 2,
+            local_index: None,
+        };
+        Record::WorkerJoined { worker: WorkerId(id), facts }
+    };
+    store.commit(&plan, &(0..10_240).map(join).collect::<Vec<_>>()).unwrap();
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    let number = |sql| connection.query_row(sql, [], |row| row.get::<_, u64>(0)).unwrap();
+    assert_eq!(number("SELECT count(*) FROM timings"), u64::from(plan.n_epochs(0)));
+    assert_eq!(number("SELECT max(length(worker)) FROM timings"), 256);
+    assert_eq!(number("SELECT max(length(detail)) FROM attempts"), 4096);
+    assert_eq!(number("SELECT max(length(cause)) FROM outcomes"), 4096);
+    assert_eq!(number("SELECT count(*) FROM attempts WHERE instr(detail, char(27))"), 0);
+    assert_eq!(number("SELECT count(*) FROM conflicts"), 1);
+    assert_eq!(number("SELECT count(*) FROM workers"), 4096);
+}
+
+#[test]
+fn times_survive_a_kill_and_a_clock_that_is_set_back() {
+    let plan = plan(2);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sweep.db");
+    let mut store = Store::open(&path).unwrap();
+    store.begin_term(3, &[("sweep", "{}")]).unwrap();
+    store.commit(&plan, &[grant(0, 1, true), grant(1, 1, false)]).unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(30));
+    store.touch().unwrap();
+    // Killed: the term has no end. The clock goes on to the year 2096 for a moment.
+    drop(store);
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    connection.execute_batch("UPDATE attempts SET began_ms = 4e12 WHERE trial = 2").unwrap();
+    let mut store = Store::open(&path).unwrap();
+    store.begin_term(4, &[]).unwrap();
+    let ended = [close(0, 1, CloseCause::CoordinatorEnded), close(1, 1, CloseCause::Released)];
+    store.commit(&plan, &ended).unwrap();
+    store.end_term().unwrap();
+    let reader = Reader::open(&path).unwrap();
+    let terms = reader.terms().unwrap();
+    assert_eq!(terms[0].ended_ms, None);
+    assert!(terms[0].ran_ms >= Some(30) && reader.ran_s().unwrap() >= 0.03, "{terms:?}");
+    assert!(terms[1].ended_ms == terms[1].seen_ms && terms[1].ended_ms.is_some(), "{terms:?}");
+    let times = |sql| {
+        connection.query_row(sql, [], |row| Ok((row.get::<_, u64>(0)?, row.get(1)?))).unwrap()
+    };
+    let (_, ended_ms): (u64, u64) =
+        times("SELECT began_ms, ended_ms FROM attempts WHERE closed = 'coordinator_ended'");
+    assert_eq!(Some(ended_ms), terms[0].seen_ms, "it ended with its coordinator");
+    let (began_ms, ended_ms) =
+        times("SELECT began_ms, ended_ms FROM attempts WHERE closed = 'released'");
+    assert_eq!(began_ms, ended_ms);
+    assert_eq!(reader.check().unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn a_damaged_database_is_refused_before_anything_starts() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sweep.db");
+    let plan = plan(2);
+    Store::open(&path).unwrap().commit(&plan, &history()).unwrap();
+    let whole = std::fs::read(&path).unwrap();
+    std::fs::write(folder.path().join("sweep.db.schema-2"), "a copy").unwrap();
+    // A page in the middle, the header, and all but the header.
+    let n_pages = whole.len() / 4096;
+    for page in 0..n_pages {
+        let mut bytes = whole.clone();
+        bytes[page * 4096..][..64].fill(0xa5);
+        std::fs::write(&path, &bytes).unwrap();
+        let refused = Store::open(&path).expect_err("a page is damaged").to_string();
+        for part in ["damaged", "--fresh", ".recover", "sweep.db.schema-2"] {
+            assert!(refused.contains(part), "page {page}: {refused}");
+        }
+        assert_eq!(std::fs::read(&path).unwrap(), bytes, "nothing was changed");
+    }
+}
+
+#[test]
 fn each_broken_rule_is_found() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("sweep.db");
     let plan = plan(1);
     let mut store = Store::open(&path).unwrap();
+    store.begin_term(3, &[]).unwrap();
     let ending = Ending::Completed { best_epoch: 1, test_accuracy: None, collapsed: false };
     let joined = |id| Record::WorkerJoined { worker: WorkerId([id; 16]), facts: facts() };
     let grants = [
@@ -269,6 +379,10 @@ fn each_broken_rule_is_found() {
         ("UPDATE outcomes SET digest = NULL", "without its digest"),
         ("DELETE FROM epochs WHERE epoch = 1", "epochs that are not 1, 2, 3"),
         ("DELETE FROM outcomes", "has epochs and no result"),
+        ("DELETE FROM terms", "term that is not recorded"),
+        ("UPDATE attempts SET ended_ms = began_ms - 1 WHERE attempt = 2", "ended before it began"),
+        ("UPDATE attempts SET ended_ms = NULL WHERE attempt = 2", "closed without an end"),
+        ("UPDATE terms SET ended_ms = seen_ms - 1", "times contradict each other"),
         ("INSERT INTO conflicts SELECT trial, 3, digest FROM outcomes", "two different digests"),
     ] {
         let broken = folder.path().join("broken.db");

@@ -30,13 +30,13 @@ impl<'a> TrialReader<'a> {
             let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
             rows.collect::<rusqlite::Result<_>>()
         };
-        let numbers = read().map_err(|source| StoreError::Read { source })?;
+        let numbers = read().map_err(StoreError::read)?;
         Ok(Self { reader, numbers })
     }
 
     /// What is recorded of a trial; `None` if nothing is.
     pub fn trial(&self, id: &[u8; 32]) -> Result<Option<TrialRow>, StoreError> {
-        let read = |&number| self.read(number).map_err(|source| StoreError::Read { source });
+        let read = |&number| self.read(number).map_err(StoreError::read);
         self.numbers.get(id).map(read).transpose()
     }
 
@@ -54,7 +54,7 @@ impl<'a> TrialReader<'a> {
             })
         };
         let found = self.numbers.get(id).map(read).transpose();
-        found.map_err(|source| StoreError::Read { source })
+        found.map_err(StoreError::read)
     }
 
     /// Of all trials that anything is recorded of.

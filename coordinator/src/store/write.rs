@@ -1,16 +1,23 @@
 //! Records to rows. A batch is one transaction: all of it is durable when `commit` returns, or none.
 
 use coordinator_core::{
-    event::{CloseCause, Record, Timing, WorkerFacts},
-    lease::{OpenLease, TrialIndex, WorkerId},
+    event::{CloseCause, Record, Timing},
+    lease::{OpenLease, TrialIndex},
     sweep::Plan,
 };
-use rusqlite::{ErrorCode, Transaction, TransactionBehavior, params};
+use proto::text::{clean_line, clean_lines};
+use rusqlite::{Transaction, TransactionBehavior, params};
 use trainer::{Ending, EpochRecord, TrialResult};
 use worker::faults;
 
-use super::{Store, StoreError, numbers::Numbers};
+use super::{Store, StoreError, numbers::Numbers, times::time_of_day_ms, workers};
 use crate::values::hyperparameters_json;
+
+/// Longest text that says why an attempt or a trial failed.
+const MAX_CAUSE_BYTES: usize = 4096;
+
+/// Longest name of a worker or an instruction set beside an epoch.
+const MAX_NAME_BYTES: usize = 256;
 
 impl Store {
     /// Makes a batch durable.
@@ -20,39 +27,38 @@ impl Store {
             None => Numbers::load(&self.connection, plan)?,
         };
         faults::point("coordinator.batch.before");
+        let (running, mut n_joins, now_ms) = (self.running.take(), self.n_joins, time_of_day_ms());
+        let term = running.as_ref().map_or(0, |running| running.term);
         let committed = self.transact(|transaction| {
-            let mut batch = Batch { transaction, plan, numbers: &mut numbers };
+            let numbers = &mut numbers;
+            let n_joins = &mut n_joins;
+            let mut batch = Batch { transaction, plan, numbers, n_joins, now_ms, term };
             records.iter().try_for_each(|record| batch.write(record))?;
+            running.as_ref().map_or(Ok(()), |running| running.stamp(transaction, now_ms))?;
             faults::point("coordinator.batch.written");
             Ok(())
         });
         faults::point("coordinator.batch.committed");
+        (self.running, self.n_joins) = (running, n_joins);
         numbers.settle(committed.is_ok());
         self.numbers = Some(numbers);
         committed
     }
 
-    pub fn set_meta(&mut self, entries: &[(&str, &str)]) -> Result<(), StoreError> {
-        self.transact(|transaction| {
-            let mut statement =
-                transaction.prepare_cached("INSERT OR REPLACE INTO meta VALUES (?1, ?2)")?;
-            entries.iter().try_for_each(|entry| statement.execute(*entry).map(drop))?;
-            faults::point("coordinator.meta.written");
-            Ok(())
-        })
-    }
-
     /// Closes the open attempts of trials that the sweep file no longer names.
     pub fn close_attempts(&mut self, numbers: &[u32]) -> Result<(), StoreError> {
         self.transact(|transaction| {
+            // What ended with its coordinator ended when that was last seen.
             let mut statement = transaction.prepare_cached(
-                "UPDATE attempts SET closed = 'coordinator_ended' WHERE trial = ?1 AND closed IS NULL",
+                "UPDATE attempts SET closed = 'coordinator_ended', ended_ms =
+                     (SELECT max(began_ms, seen_ms) FROM terms WHERE terms.term = attempts.term)
+                 WHERE trial = ?1 AND closed IS NULL",
             )?;
             numbers.iter().try_for_each(|number| statement.execute([number]).map(drop))
         })
     }
 
-    fn transact(
+    pub(super) fn transact(
         &mut self,
         work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()>,
     ) -> Result<(), StoreError> {
@@ -68,10 +74,7 @@ impl Store {
             work(&transaction)?;
             transaction.commit()
         };
-        run().map_err(|source| match source.sqlite_error_code() {
-            Some(ErrorCode::DiskFull) => StoreError::Full { source },
-            _ => StoreError::Write { source },
-        })
+        run().map_err(StoreError::write)
     }
 }
 
@@ -80,28 +83,44 @@ struct Batch<'a> {
     transaction: &'a Transaction<'a>,
     plan: &'a Plan,
     numbers: &'a mut Numbers,
+    n_joins: &'a mut u64,
+    now_ms: i64,
+    /// Of the coordinator that writes; 0 if none has begun.
+    term: u64,
 }
 
 impl Batch<'_> {
     fn write(&mut self, record: &Record) -> rusqlite::Result<()> {
         let transaction = self.transaction;
         match record {
-            Record::WorkerJoined { worker, facts } => write_worker(transaction, worker, facts),
-            Record::Granted(open) => write_grant(transaction, self.number(open.lease.trial)?, open),
+            Record::WorkerJoined { worker, facts } => {
+                *self.n_joins += 1;
+                workers::write(transaction, worker, facts, *self.n_joins)
+            }
+            Record::Granted(open) => {
+                let number = self.number(open.lease.trial)?;
+                write_grant(transaction, number, open, self.now_ms)
+            }
             Record::Closed { trial, attempt, cause } => {
                 let (word, detail) = close_words(cause);
-                close_attempt(transaction, self.number(*trial)?, *attempt, word, detail)
+                let detail = detail.map(|text| clean_lines(text, MAX_CAUSE_BYTES));
+                let number = self.number(*trial)?;
+                self.close_attempt(number, *attempt, word, detail.as_deref())
             }
             Record::Completed { trial, attempt, result, timings, .. } => {
                 let number = self.number(*trial)?;
-                close_attempt(transaction, number, *attempt, "completed", None)?;
+                self.close_attempt(number, *attempt, "completed", None)?;
                 write_result(transaction, number, *attempt, result)?;
                 faults::point("coordinator.batch.outcome_row");
                 result.history.iter().try_for_each(|e| write_epoch(transaction, number, e))?;
-                timings.iter().try_for_each(|t| write_timing(transaction, number, t))
+                // One for each epoch that the plan has, whatever a worker sends.
+                let planned = 1..=self.plan.n_epochs(trial.at());
+                let timings = timings.iter().filter(|timing| planned.contains(&timing.epoch));
+                timings.into_iter().try_for_each(|t| write_timing(transaction, number, t))
             }
             Record::Failed { trial, cause } => {
-                write_end(transaction, self.number(*trial)?, "failed", Some(cause.as_str()))
+                let cause = clean_lines(cause, MAX_CAUSE_BYTES);
+                write_end(transaction, self.number(*trial)?, "failed", Some(&cause))
             }
             Record::Cancelled { trial } => {
                 write_end(transaction, self.number(*trial)?, "cancelled", None)
@@ -113,6 +132,24 @@ impl Batch<'_> {
                 transaction.prepare_cached(sql)?.execute(row).map(drop)
             }
         }
+    }
+
+    /// It ends now, and no earlier than it began, wherever the clock was set to meanwhile; one that
+    /// ended with a former coordinator ended when that was last seen.
+    fn close_attempt(
+        &self,
+        number: u32,
+        attempt: u32,
+        word: &str,
+        detail: Option<&str>,
+    ) -> rusqlite::Result<()> {
+        let sql = "UPDATE attempts SET closed = ?3, detail = ?4, ended_ms = max(
+                       coalesce(began_ms, 0),
+                       coalesce((SELECT seen_ms FROM terms WHERE terms.term = attempts.term
+                                 AND ?3 = 'coordinator_ended' AND terms.term <> ?6), ?5))
+                   WHERE trial = ?1 AND attempt = ?2 AND closed IS NULL";
+        let row = params![number, attempt, word, detail, self.now_ms, self.term];
+        self.transaction.prepare_cached(sql)?.execute(row).map(drop)
     }
 
     /// The trial's number; its first record gives it one.
@@ -130,25 +167,16 @@ impl Batch<'_> {
     }
 }
 
-fn write_worker(
-    transaction: &Transaction<'_>,
-    worker: &WorkerId,
-    facts: &WorkerFacts,
-) -> rusqlite::Result<()> {
-    let sql = "INSERT OR REPLACE INTO workers VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-    let is_local = facts.local_index.is_some();
-    let row = params![worker.0, facts.name, facts.isa, facts.cpu, facts.n_slots, is_local];
-    transaction.prepare_cached(sql)?.execute(row).map(drop)
-}
-
 fn write_grant(
     transaction: &Transaction<'_>,
     number: u32,
     open: &OpenLease,
+    now_ms: i64,
 ) -> rusqlite::Result<()> {
     let lease = open.lease;
-    let sql = "INSERT INTO attempts (trial, attempt, term, nonce, worker_id, is_alone, is_local)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    let sql = "INSERT INTO attempts
+               (trial, attempt, term, nonce, worker_id, is_alone, is_local, began_ms)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
     let row = params![
         number,
         lease.attempt,
@@ -156,7 +184,8 @@ fn write_grant(
         lease.nonce.cast_signed(),
         open.worker.0,
         open.alone,
-        open.local
+        open.local,
+        now_ms
     ];
     transaction.prepare_cached(sql)?.execute(row).map(drop)
 }
@@ -173,18 +202,6 @@ fn close_words(cause: &CloseCause) -> (&'static str, Option<&str>) {
         CloseCause::Checked => ("checked", None),
         CloseCause::Failed(text) => ("failed", Some(text)),
     }
-}
-
-fn close_attempt(
-    transaction: &Transaction<'_>,
-    number: u32,
-    attempt: u32,
-    word: &str,
-    detail: Option<&str>,
-) -> rusqlite::Result<()> {
-    let sql = "UPDATE attempts SET closed = ?3, detail = ?4 
-               WHERE trial = ?1 AND attempt = ?2 AND closed IS NULL";
-    transaction.prepare_cached(sql)?.execute(params![number, attempt, word, detail]).map(drop)
 }
 
 fn write_end(
@@ -281,8 +298,8 @@ fn write_timing(
         timing.epoch,
         timing.wall_s,
         timing.cpu_s,
-        timing.worker,
-        timing.isa,
+        clean_line(&timing.worker, MAX_NAME_BYTES),
+        clean_line(&timing.isa, MAX_NAME_BYTES),
         timing.attempt,
         timing.n_slots_in_use
     ];

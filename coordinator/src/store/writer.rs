@@ -27,10 +27,27 @@ impl Writer {
         plan: Arc<Plan>,
         records: Arc<[Record]>,
     ) -> Result<(), StoreError> {
+        self.work(move |store| store.commit(&plan, &records)).await
+    }
+
+    /// Records that the coordinator is still there.
+    pub async fn touch(&mut self) -> Result<(), StoreError> {
+        self.work(Store::touch).await
+    }
+
+    /// Records that the coordinator has ended in good order.
+    pub async fn end_term(&mut self) -> Result<(), StoreError> {
+        self.work(Store::end_term).await
+    }
+
+    async fn work(
+        &mut self,
+        work: impl FnOnce(&mut Store) -> Result<(), StoreError> + Send + 'static,
+    ) -> Result<(), StoreError> {
         let broken = || StoreError::Damaged("a former batch was not written to its end".into());
         let mut store = self.store.take().ok_or_else(broken)?;
         let written = off_thread(move || {
-            let result = store.commit(&plan, &records);
+            let result = work(&mut store);
             (store, result)
         });
         let (store, result) = written.await.map_err(|_| broken())?;

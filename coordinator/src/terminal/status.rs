@@ -1,8 +1,7 @@
 //! What `coordinator status` tells of a recorded sweep.
 
-use crate::duration;
-
 use super::{grouped, n_of, percent, printable, table, table_with_header};
+use crate::duration;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -33,6 +32,9 @@ pub struct Status {
     pub n_attempts: usize,
     /// Attempts whose worker was lost.
     pub n_lost: usize,
+    /// Seconds that coordinators ran, killed ones up to their last commit, and how many did.
+    pub ran_s: f64,
+    pub n_starts: u64,
     /// Validation accuracy from 0 to 1, and the configuration.
     pub best: Option<(f64, String)>,
     pub workers: Vec<WorkerSeen>,
@@ -178,6 +180,11 @@ impl fmt::Display for Status {
             "\n{n_attempts}, {} of them lost with their worker",
             grouped(self.n_lost as u64)
         )?;
+        if self.n_starts > 0 {
+            let ran = Duration::try_from_secs_f64(self.ran_s).unwrap_or_default();
+            let n_starts = n_of(usize::try_from(self.n_starts).unwrap_or(usize::MAX), "start");
+            writeln!(f, "running time {} over {n_starts}", duration::rounded(ran))?;
+        }
         if !self.workers.is_empty() {
             writeln!(f, "{}", self.workers())?;
         }
@@ -205,6 +212,8 @@ mod tests {
             n_failed: 1,
             n_attempts: 1_130,
             n_lost: 4,
+            ran_s: 4_000.0,
+            n_starts: 3,
             best: Some((0.9781, "sgd 0.05 b32 [256,128]".into())),
             workers: vec![WorkerSeen {
                 name: "local-0".into(),
@@ -234,6 +243,7 @@ state: reports/full/.state
 best trial so far: 97.81 % with sgd 0.05 b32 [256,128]
 
 1,130 attempts, 4 of them lost with their worker
+running time 1h06m over 3 starts
  worker   slots  attempts  instructions  processor
  local-0  2      1130      avx512        Some Processor
 

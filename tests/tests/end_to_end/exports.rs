@@ -7,6 +7,19 @@ use e2e::{Sweep, results, sha256_of};
 
 use crate::env;
 
+/// The lines of a journal without the times of day, which the tables of a report do not tell.
+fn timeless(journal: &Path) -> Vec<serde_json::Value> {
+    let text = fs::read_to_string(journal).expect("a journal");
+    let timeless = |line: &str| {
+        let mut entry: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        for key in ["datetime_start", "datetime_complete"] {
+            entry.as_object_mut().expect("an object").remove(key);
+        }
+        entry
+    };
+    text.lines().map(timeless).collect()
+}
+
 /// Every file below a folder, with its SHA-256.
 fn tree(folder: &Path) -> BTreeMap<String, String> {
     let mut files = BTreeMap::new();
@@ -41,13 +54,20 @@ fn a_report_gives_what_its_state_gives() {
     let from_state = tree(&report.join("export"));
     let n_files = sweep.n_trials() + n_confirm + 2;
     assert_eq!(from_state.len(), n_files, "a run a trial, their table, the journal");
+    let journal = report.join("export/optuna.log");
+    let from_state_lines = timeless(&journal);
+    let text = fs::read_to_string(&journal).expect("a journal");
+    assert!(text.contains(r#"{"study:metric_names":["valid_accuracy"]}"#), "{text}");
+    assert!(text.contains("\"datetime_start\":\"20"), "times of day: {text}");
     let state = report.join(".state");
     fs::rename(&state, env.path("elsewhere")).expect("it can be moved");
     fs::remove_dir_all(report.join("export")).expect("it can be removed");
     for format in ["tensorboard", "optuna"] {
         env.coordinator(&["export", "reports/short", "--format", format]).expect(0);
     }
-    assert_eq!(tree(&report.join("export")), from_state);
+    let names = |files: &BTreeMap<String, String>| files.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(&tree(&report.join("export"))), names(&from_state));
+    assert_eq!(timeless(&journal), from_state_lines);
 
     let refused = env.coordinator(&["export", "reports/short"]).expect(1).stderr_text();
     assert!(refused.contains("no recorded state") && refused.contains("--state"), "{refused}");
@@ -71,6 +91,68 @@ fn a_running_sweep_can_be_copied() {
     env.coordinator(&["verify", "reports/endless", "--state", "copy"]).expect(0);
     let journal = fs::read_to_string(env.path("journal.log")).expect("a journal");
     assert!(journal.lines().any(|line| line.contains("\"op_code\":4")), "{journal}");
+}
+
+#[test]
+fn an_export_is_replaced_by_force_and_nothing_else_is() {
+    let env = env();
+    env.run(&Sweep::SHORT, &[]);
+    env.write("notes", "mine");
+    fs::create_dir(env.path("folder")).expect("a folder can be made");
+    env.write("folder/events.out.tfevents.0.sweep", "a look-alike beside something else");
+    env.write("folder/thesis.tex", "mine");
+    for format in ["sqlite", "tensorboard", "optuna"] {
+        let line = ["export", "reports/short", "--format", format, "--to", format];
+        env.coordinator(&line).expect(0);
+        let before = tree(&env.path("."));
+        env.coordinator(&line).expect(2);
+        env.coordinator(&[&line[..], &["--force"]].concat()).expect(0);
+        assert_eq!(before.len(), tree(&env.path(".")).len(), "nothing is left beside it");
+        for to in ["notes", "folder", "data"] {
+            let line = ["export", "reports/short", "--format", format, "--to", to, "--force"];
+            let refused = env.coordinator(&line).expect(2).stderr_text();
+            assert!(refused.contains("no former export") && refused.contains(to), "{refused}");
+        }
+    }
+    assert_eq!(fs::read_to_string(env.path("notes")).expect("it is there"), "mine");
+    assert!(env.path("folder/thesis.tex").exists());
+    let copy = ["export", "reports/short", "--follow"];
+    let refused = env.coordinator(&copy).expect(2).stderr_text();
+    assert!(refused.contains("--force"), "{refused}");
+}
+
+#[test]
+fn a_running_sweep_is_followed() {
+    let env = env();
+    let coordinator = env.start(&Sweep::ENDLESS, &[]);
+    coordinator.wait_for_trials(1);
+    for format in ["tensorboard", "optuna"] {
+        let line = ["export", "reports/endless", "--format", format];
+        env.coordinator(&line).expect(0);
+    }
+    let journal = env.report(&Sweep::ENDLESS).join("export/optuna.log");
+    let runs = env.report(&Sweep::ENDLESS).join("export/tensorboard");
+    let first = fs::read_to_string(&journal).expect("a journal");
+    let n_first = tree(&runs).len();
+    coordinator.wait_for_trials(4);
+    coordinator.kill();
+    // Half a line of one that was killed while it followed.
+    fs::write(&journal, format!("{first}{{\"op_code\":4,\"stu")).expect("it can be written");
+    for _ in 0..2 {
+        for format in ["tensorboard", "optuna"] {
+            env.coordinator(&["export", "reports/endless", "--format", format, "--follow"])
+                .expect(0);
+        }
+        let grown = fs::read_to_string(&journal).expect("a journal");
+        assert!(grown.starts_with(&first) && first.len() < grown.len(), "it only grows");
+        let trials = timeless(&journal);
+        let ids: Vec<&str> =
+            trials.iter().filter_map(|line| line["user_attrs"]["trial_id"].as_str()).collect();
+        let once: std::collections::BTreeSet<&&str> = ids.iter().collect();
+        assert!(ids.len() >= 4 && once.len() == ids.len(), "each trial once: {ids:?}");
+        assert!(n_first < tree(&runs).len(), "runs were added");
+        assert_eq!(tree(&runs).len(), ids.len() + 1, "a run a trial, and their table");
+    }
 }
 
 #[test]

@@ -153,3 +153,25 @@ fn kill_all(pids: &[u32]) {
 fn wait_for_a_loss(env: &Env) {
     eventually("a lost worker", || (0 < env.status(&Sweep::LONG).n_lost).then_some(()));
 }
+
+/// Of a worker that is lost only after its coordinator was killed and started again.
+#[test]
+fn a_worker_keeps_its_name_and_the_sweep_its_time_over_a_restart() {
+    let env = env();
+    let arguments = without_local_workers();
+    let coordinator = env.start(&Sweep::ONE, &arguments);
+    let worker = env.start_worker(&coordinator.url(), "box-7");
+    coordinator.wait_for_epochs(1);
+    worker.kill();
+    coordinator.kill();
+    let again = env.start(&Sweep::ONE, &arguments);
+    again.in_stderr("word of the lost worker", |lines| {
+        let is_told = |line: &String| line.contains("worker lost") && line.contains("box-7");
+        lines.iter().any(is_told).then_some(())
+    });
+    let status = env.status(&Sweep::ONE);
+    let line = status.text.lines().find(|line| line.starts_with("running time "));
+    let line = line.unwrap_or_else(|| panic!("{}", status.text));
+    assert!(line.ends_with(" over 2 starts") && !line.contains("time 0ms"), "{line}");
+    again.kill();
+}

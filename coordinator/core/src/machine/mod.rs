@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use crate::{
     audits::Audits,
     checkpoints::Checkpoints,
-    event::{Action, CloseCause, Event, Record, Reply},
+    event::{Action, CloseCause, Event, Record, Reply, WorkerFacts},
     faults::{Bug, wall_clock},
     fleet::Fleet,
     lease::{Lease, OpenLease, TrialIndex, WorkerId, mix},
@@ -157,6 +157,17 @@ impl Core {
             };
             self.trials[trial.at()].book(&cause);
             out.push(Action::Persist(Record::Closed { trial, attempt, cause }));
+        }
+    }
+
+    /// What a former coordinator knew of the workers that still hold leases, so that they have their
+    /// names until they join again.
+    pub fn recall_workers(&mut self, known: &BTreeMap<WorkerId, WorkerFacts>) {
+        for (&id, facts) in known {
+            let is_unknown = self.fleet.get(id).is_some_and(|worker| worker.facts.is_none());
+            if is_unknown {
+                self.fleet.change(id, |worker| worker.facts = Some(facts.clone()));
+            }
         }
     }
 

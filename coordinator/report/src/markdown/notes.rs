@@ -6,6 +6,7 @@ use super::confirm::confirm_seeds;
 use super::page::{Left, Page, Right, code, count, duration, escape, thousands};
 use super::top::{id_digits, short_id};
 use crate::analysis::{Sweep, value_label};
+use crate::command;
 use crate::input::{Phase, State, Trial};
 
 /// Failed trials that are shown with their cause; all are in the results.
@@ -182,7 +183,9 @@ fn workers(page: &mut Page, sweep: &Sweep<'_>) {
 }
 
 fn repeat(sweep: &Sweep<'_>) -> String {
-    let mut folder = format!("reports/{}", sweep.input.name);
+    let facts = &sweep.input.provenance;
+    let mut folder =
+        facts.report_folder.clone().unwrap_or_else(|| format!("reports/{}", sweep.input.name));
     if !sweep.counts.is_settled() {
         folder.push_str("/partial");
     }
@@ -191,13 +194,13 @@ fn repeat(sweep: &Sweep<'_>) -> String {
     let is_done = |trial: &&Trial| matches!(trial.state, State::Done(_));
     let replay = best.or_else(|| sweep.input.trials.iter().find(is_done)).map(|trial| {
         let id = short_id(&trial.id, id_digits(sweep));
-        let command = code(&format!("coordinator replay {folder} {id}"));
+        let command = code(&command::coordinator(["replay", folder.as_str(), id]));
         format!(" One row, trained again and compared with its digest: {command}.")
     });
     format!(
         "The whole sweep: {}.{} \
          [`sweep.toml`](sweep.toml) is the file as it ran; [`manifest.json`](manifest.json) lists versions and digests.",
-        code(&sweep.input.provenance.command),
+        code(&facts.command),
         replay.unwrap_or_default(),
     )
 }

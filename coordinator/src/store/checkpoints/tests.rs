@@ -127,3 +127,20 @@ fn a_damaged_one_is_not_there_any_more() {
     put(&files, 1);
     assert_eq!(read(&files, 1), Some(bytes(1)));
 }
+
+#[test]
+fn no_clock_that_is_set_wrong_makes_checkpoints_old() {
+    let state = tempfile::tempdir().unwrap();
+    let folder = |digit: &str| state.path().join("checkpoints").join(digit.repeat(64));
+    let day = Duration::from_secs(24 * 60 * 60);
+    let long_ago = std::time::SystemTime::UNIX_EPOCH + 1000 * day;
+    for (digit, n_days) in [("a", 0), ("b", 10)] {
+        fs::create_dir_all(folder(digit)).unwrap();
+        File::open(folder(digit)).unwrap().set_modified(long_ago + n_days * day).unwrap();
+    }
+    CheckpointFiles::open(state.path()).unwrap();
+    assert!(folder("a").is_dir() && folder("b").is_dir(), "ten days lie between them");
+    File::open(folder("b")).unwrap().set_modified(long_ago + 20 * day).unwrap();
+    CheckpointFiles::open(state.path()).unwrap();
+    assert!(!folder("a").exists() && folder("b").is_dir());
+}

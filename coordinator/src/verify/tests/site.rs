@@ -100,7 +100,7 @@ fn make() -> Site {
     let plan = sweep::plan(&sweep::parse(SWEEP).unwrap(), &facts_of(&dataset)).unwrap();
     let live = folder.path().join("live.db");
     let mut store = Store::open(&live).unwrap();
-    facts(&dataset, &plan).save(&mut store).unwrap();
+    facts(&dataset, &plan).begin(&mut store).unwrap();
     store.commit(&plan, &records(&plan, &dataset)).unwrap();
     let reader = Reader::open(&live).unwrap();
     // One file, without a log beside it.
@@ -155,6 +155,9 @@ fn facts(dataset: &Dataset, plan: &Plan) -> Facts {
         term: 2,
         numerics_version: trainer::NUMERICS_VERSION,
         wall_s: 1.5,
+        sweep_folder: None,
+        command: None,
+        report_folder: None,
         data: Data {
             name: "data".into(),
             digest: facts.digest,

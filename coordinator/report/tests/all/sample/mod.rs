@@ -140,6 +140,7 @@ fn provenance() -> Provenance {
         wall_s: 1_093.4,
         n_attempts: 272,
         n_lost: 2,
+        report_folder: None,
         n_starts: 1,
         workers: vec![WorkerFacts {
             name: "local-1".into(),

@@ -1,0 +1,57 @@
+//! `export --follow`: adds to an export what it lacks, for as long as the sweep runs. A journal only
+//! grows and a run of TensorBoard appears whole, so that those who read meanwhile see nothing half.
+
+use std::{path::Path, thread, time::Duration};
+
+use anyhow::Context;
+
+use super::{Source, optuna, state_of, tensorboard};
+use crate::{
+    cli::{self, ExportFormat},
+    prepare::Refusal,
+    store::StateFolder,
+    verbs::say,
+};
+
+/// Between two looks at the state.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+pub fn follow(arguments: &cli::Export, to: &Path) -> Result<(), Refusal> {
+    let is_there = to.symlink_metadata().is_ok();
+    let is_such = match arguments.format {
+        ExportFormat::Sqlite => {
+            let text = "--follow is for tensorboard and optuna; a copy of the state is of one moment, \
+                        and --force makes it anew";
+            return Err(Refusal::Usage(text.into()));
+        }
+        ExportFormat::Tensorboard => tensorboard::is_export(to),
+        ExportFormat::Optuna => optuna::is_export(to),
+    };
+    if is_there && !is_such {
+        return Err(Refusal::Usage(format!(
+            "{}: exists already and is no former export of this form, so nothing is added to it; choose another place with --to",
+            to.display()
+        )));
+    }
+    let state = state_of(arguments);
+    say(&format!("export: {}\n", to.display()))?;
+    let mut n_all = 0;
+    loop {
+        // Asked first: what is recorded until the coordinator ends is looked at once more.
+        let is_running = StateFolder::is_in_use(&state);
+        let source = Source::open(arguments)?;
+        let added = match arguments.format {
+            ExportFormat::Optuna => optuna::add(&source, to),
+            _ => tensorboard::add(&source, to),
+        };
+        let n_added = added.with_context(|| format!("{}: cannot be added to", to.display()))?;
+        n_all += n_added;
+        if n_added > 0 || !is_running {
+            say(&format!("{n_all} trials added\n"))?;
+        }
+        if !is_running {
+            return Ok(());
+        }
+        thread::sleep(LOOK_EVERY);
+    }
+}
