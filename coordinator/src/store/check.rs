@@ -182,9 +182,9 @@ impl Reader {
         Ok(findings)
     }
 
-    /// The latest start of a coordinator that granted anything; 0 before the first.
+    /// The latest start of a coordinator; 0 before the first.
     pub fn last_term(&self) -> Result<u64, StoreError> {
-        let sql = "SELECT coalesce(max(term), 0) FROM attempts WHERE term >= 0";
+        let sql = "SELECT coalesce(max(term), 0) FROM terms WHERE term >= 0";
         let read = || self.connection.query_row(sql, [], |row| row.get(0));
         read().map_err(|source| StoreError::Read { source })
     }

@@ -292,7 +292,9 @@ fn times_survive_a_kill_and_a_clock_that_is_set_back() {
     let path = folder.path().join("sweep.db");
     let mut store = Store::open(&path).unwrap();
     store.begin_term(3, &[("sweep", "{}")]).unwrap();
-    store.commit(&plan, &[grant(0, 1, true), grant(1, 1, false)]).unwrap();
+    let joined = |n| Record::WorkerJoined { worker: WorkerId([n; 16]), facts: facts() };
+    let granted = [grant(0, 1, true), grant(1, 1, false)];
+    store.commit(&plan, &(1..=9).map(joined).chain(granted).collect::<Vec<_>>()).unwrap();
     std::thread::sleep(std::time::Duration::from_millis(30));
     store.touch().unwrap();
     // Killed: the term has no end. The clock goes on to the year 2096 for a moment.

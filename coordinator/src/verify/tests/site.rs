@@ -185,7 +185,7 @@ fn records(plan: &Plan, dataset: &Dataset) -> Vec<Record> {
     };
     let data = Arc::new(PreparedData::new(dataset, plan.split).unwrap());
     let grant = |trial, attempt| {
-        let lease = Lease { trial, attempt, term: 1, nonce: 99 };
+        let lease = Lease { trial, attempt, term: 2, nonce: 99 };
         Record::Granted(OpenLease { lease, worker, alone: false, local: false })
     };
     let mut records = vec![Record::WorkerJoined { worker, facts }];

@@ -193,10 +193,9 @@ fn each_changed_column_of_a_state_is_found_or_cannot_be_known() {
 }
 
 /// Parts of the state's own description whose changes may pass, each with the reason.
-const UNKNOWN_FACTS: [(&str, &str); 7] = [
+const UNKNOWN_FACTS: [(&str, &str); 6] = [
     ("sweep_path", "as it was typed"),
     ("state_id", "random"),
-    ("term", "any start that is not before the last attempt"),
     ("wall_s", "any time"),
     ("data.nonzero_share", "only estimates depend on it"),
     ("data.n_train_rows", "rows beyond the split decide nothing"),
