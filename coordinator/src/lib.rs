@@ -31,8 +31,6 @@ mod rpc;
 mod run;
 mod store;
 pub mod terminal;
-#[cfg(test)]
-mod testing;
 mod troubles;
 mod values;
 mod verbs;

@@ -169,10 +169,15 @@ fn decode(bytes: &[u8]) -> Option<Checkpoint> {
 mod tests {
     use std::{fs, path::Path};
 
+    use properties::check;
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{properties::check, upkeep::DiskLimits};
+    use crate::upkeep::DiskLimits;
+
+    /// Cases that once failed.
+    const FAILED_BEFORE: &str =
+        concat!(env!("CARGO_MANIFEST_DIR"), "/proptest-regressions/checkpoints.txt");
 
     const TRIAL: TrialId = [0xab; 32];
 
@@ -263,7 +268,7 @@ mod tests {
     #[test]
     fn made_up_checkpoints_are_none_or_what_they_say() {
         let made_up = (proptest::collection::vec(any::<u8>(), 0..400), any::<bool>());
-        check(file!(), made_up, |(mut body, is_framed)| {
+        check(FAILED_BEFORE, 128, &made_up, |(mut body, is_framed)| {
             if is_framed {
                 let n_timings = (body.len() as u32).to_le_bytes();
                 body = [&n_timings[..], &body].concat();

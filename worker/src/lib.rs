@@ -21,8 +21,6 @@ pub mod logging;
 mod off_thread;
 pub mod parts;
 mod pending;
-#[cfg(test)]
-mod properties;
 mod run;
 mod session;
 pub mod signals;

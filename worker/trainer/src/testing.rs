@@ -3,10 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::{Duration, Instant};
-
-use proptest::prelude::{ProptestConfig, Strategy};
-use proptest::test_runner::{FileFailurePersistence, TestCaseError, TestRunner};
 
 use crate::config::{OptimizerKind, TrainConfig, Value};
 use crate::data::{Dataset, PreparedData, Scale, Split};
@@ -83,36 +79,4 @@ pub(crate) fn config(optimizer: OptimizerKind, changes: &[(&str, Value)]) -> Tra
 pub(crate) fn finish(mut trainer: Trainer) -> TrialResult {
     while trainer.run_epoch(&AtomicBool::new(false)) == EpochEnd::Continues {}
     trainer.into_result()
-}
-
-/// Runs a property on generated cases: those that once failed, which a file of this crate keeps, and
-/// fresh ones, `n_cases` of them or as many as fit into `SWEEP_PROPERTY_SECONDS`.
-#[track_caller]
-pub(crate) fn property<S: Strategy>(
-    failed_before: &'static str,
-    n_cases: u32,
-    cases: &S,
-    test: impl Fn(S::Value) -> Result<(), TestCaseError>,
-) {
-    let seconds = std::env::var("SWEEP_PROPERTY_SECONDS").ok();
-    let seconds =
-        seconds.map(|text| text.parse().expect("SWEEP_PROPERTY_SECONDS in whole seconds"));
-    let ends = seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds));
-    let persistence = Box::new(FileFailurePersistence::Direct(failed_before));
-    let config = ProptestConfig {
-        cases: n_cases,
-        failure_persistence: Some(persistence),
-        ..ProptestConfig::default()
-    };
-    let mut n_run = 0;
-    loop {
-        if let Err(failure) = TestRunner::new(config.clone()).run(cases, &test) {
-            panic!("{failure}");
-        }
-        n_run += n_cases;
-        if ends.is_none_or(|ends| ends <= Instant::now()) {
-            break;
-        }
-    }
-    println!("{n_run} cases");
 }

@@ -2,13 +2,14 @@
 //! messages that were changed on the way or made up.
 
 use coordinator_core::{event::Finished, timing};
+use properties::check;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use prost::Message;
 use trainer::{DataShape, Ending, EpochRecord, TrialResult, Work, diverged_digest};
 
 use super::*;
-use crate::{rpc::tests::sweep_in, testing::property};
+use crate::rpc::tests::sweep_in;
 
 const FAILED_BEFORE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/proptest-regressions/wire.txt");
 
@@ -368,7 +369,7 @@ fn changed_messages_never_become_values_out_of_range() {
     let (_folder, sweep) = sweep();
     let valid = valid_messages(&sweep);
     let cases = (0..valid.len(), changes());
-    property(FAILED_BEFORE, 3_000, &cases, |(kind, changes)| {
+    check(FAILED_BEFORE, 3_000, &cases, |(kind, changes)| {
         check_all(&changed(valid[kind].clone(), changes), &sweep)
     });
 }
@@ -377,7 +378,7 @@ fn changed_messages_never_become_values_out_of_range() {
 fn random_bytes_never_become_values_out_of_range() {
     let (_folder, sweep) = sweep();
     let cases = prop::collection::vec(any::<u8>(), 0..300);
-    property(FAILED_BEFORE, 3_000, &cases, |bytes| check_all(&bytes, &sweep));
+    check(FAILED_BEFORE, 3_000, &cases, |bytes| check_all(&bytes, &sweep));
 }
 
 #[test]
@@ -386,7 +387,7 @@ fn leases_survive_the_wire() {
     let roster = sweep.roster();
     let n_trials = u32::try_from(roster.plan.trials.len()).unwrap();
     let cases = (0..n_trials, any::<u32>(), any::<u64>(), any::<u64>());
-    property(FAILED_BEFORE, 500, &cases, |(trial, attempt, term, nonce)| {
+    check(FAILED_BEFORE, 500, &cases, |(trial, attempt, term, nonce)| {
         let sent = Lease { trial: TrialIndex(trial), attempt, term, nonce };
         let bytes = lease_to_wire(&sent, &roster).encode_to_vec();
         let received = proto::Lease::decode(&bytes[..]).unwrap();

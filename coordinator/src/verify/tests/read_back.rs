@@ -6,10 +6,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use super::site::Site;
-use crate::{
-    committed::{Committed, read_manifest},
-    testing::property,
-};
+use crate::committed::{Committed, read_manifest};
 
 const FAILED_BEFORE: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/proptest-regressions/read_back.txt");
@@ -82,7 +79,7 @@ fn changed_files_give_trials_that_can_be_or_an_error() {
     let pristine = FILES.map(|name| fs::read(site.report.join(name)).unwrap());
     let change = (any::<Index>(), 0..12_usize, pieces());
     let cases = (0..FILES.len(), prop::collection::vec(change, 1..4), any::<bool>());
-    property(FAILED_BEFORE, 300, &cases, |(file, changes, signs)| {
+    properties::check(FAILED_BEFORE, 300, &cases, |(file, changes, signs)| {
         let mut bytes = pristine[file].clone();
         for (at, n_bytes, piece) in changes {
             let at = at.index(bytes.len().max(1)).min(bytes.len());

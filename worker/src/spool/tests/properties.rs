@@ -1,13 +1,17 @@
 //! Properties of spool files that were cut, changed, spliced or filled with anything: reading never
 //! panics, takes no record that was not written, and finds every one that is whole.
 
+use ::properties::check;
 use proptest::{collection::vec, prelude::*};
 
 use super::*;
-use crate::{
-    properties::check,
-    spool::record::{Contents, read},
-};
+use crate::spool::record::{Contents, read};
+
+/// Cases that once failed.
+const FAILED_BEFORE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/proptest-regressions/spool.txt");
+
+/// Of each property.
+const N_CASES: u32 = 128;
 
 fn record() -> impl Strategy<Value = Record> {
     let text = prop_oneof!["\\PC{0,40}", "[\u{0}-\u{7f}]{0,300}"];
@@ -37,7 +41,7 @@ fn found(contents: &Contents) -> Vec<&Record> {
 
 #[test]
 fn what_was_written_is_read_again() {
-    check(file!(), records(), |records| {
+    check(FAILED_BEFORE, N_CASES, &records(), |records| {
         let contents = read(&records.iter().flat_map(encode).collect::<Vec<u8>>());
         prop_assert_eq!(found(&contents), records.iter().map(|it| &it.0).collect::<Vec<_>>());
         prop_assert!(contents.damaged.is_empty());
@@ -47,7 +51,7 @@ fn what_was_written_is_read_again() {
 
 #[test]
 fn anything_is_read_without_a_record_that_was_not_written() {
-    check(file!(), vec(any::<u8>(), 0..2000), |bytes| {
+    check(FAILED_BEFORE, N_CASES, &vec(any::<u8>(), 0..2000), |bytes| {
         prop_assert!(read(&bytes).records.is_empty());
         Ok(())
     });
@@ -74,7 +78,7 @@ fn harm() -> impl Strategy<Value = Harm> {
 #[test]
 fn every_whole_record_is_found_between_what_is_broken() {
     let records = vec((record(), any::<bool>(), proptest::option::weighted(0.4, harm())), 0..8);
-    check(file!(), records, |parts| {
+    check(FAILED_BEFORE, N_CASES, &records, |parts| {
         let (mut bytes, mut whole) = (Vec::new(), Vec::new());
         for (record, is_old, harm) in &parts {
             let mut encoded = encode(&(record.clone(), *is_old));
@@ -114,7 +118,7 @@ fn every_whole_record_is_found_between_what_is_broken() {
 #[test]
 fn a_spool_of_any_bytes_opens_and_takes_more() {
     let bytes = (records(), vec(any::<u8>(), 0..300), any::<prop::sample::Index>());
-    check(file!(), bytes, |(records, garbage, at)| {
+    check(FAILED_BEFORE, N_CASES, &bytes, |(records, garbage, at)| {
         // A time to come, which is taken for now: none is dropped for its age.
         let undated = |(record, is_old): &(Record, bool)| {
             encode(&(Record { written_at_s: 90_000_000_000, ..record.clone() }, *is_old))

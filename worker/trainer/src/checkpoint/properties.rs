@@ -1,15 +1,13 @@
 //! Properties of checkpoints: what was written goes on with the same bits, and of bytes that were
 //! cut, changed, spliced or made up nothing is taken that breaks the training.
 
-use std::env;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::{Duration, Instant};
 
+use properties::check;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
-use proptest::test_runner::{TestCaseResult, TestRunner};
 use sha2::{Digest, Sha256};
 
 use crate::config::{OptimizerKind, TrainConfig, Value};
@@ -18,23 +16,12 @@ use crate::isa::Isa;
 use crate::testing::{Generated, config, finish};
 use crate::trainer::{EpochEnd, TrainError, Trainer};
 
-/// A short run by default; with `SWEEP_PROPERTY_SECONDS` as long as that.
-fn check<S: Strategy>(strategy: S, property: impl Fn(S::Value) -> TestCaseResult) {
-    let config =
-        ProptestConfig { cases: 64, source_file: Some(file!()), ..ProptestConfig::default() };
-    let seconds = env::var("SWEEP_PROPERTY_SECONDS").ok().and_then(|text| text.parse().ok());
-    let budget = Duration::from_secs(seconds.unwrap_or(0));
-    let began = Instant::now();
-    let mut runner = TestRunner::new(config);
-    loop {
-        if let Err(error) = runner.run(&strategy, &property) {
-            panic!("{error}\n{runner}");
-        }
-        if began.elapsed() >= budget {
-            return;
-        }
-    }
-}
+/// Cases that once failed.
+const FAILED_BEFORE: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/proptest-regressions/checkpoint.txt");
+
+/// Of each property.
+const N_CASES: u32 = 64;
 
 /// A trial of three epochs, and how many of them are done.
 #[derive(Clone, Debug)]
@@ -88,7 +75,7 @@ fn content(bytes: &[u8]) -> &[u8] {
 
 #[test]
 fn what_was_written_goes_on_with_the_same_bits() {
-    check(trials(), |trial| {
+    check(FAILED_BEFORE, N_CASES, &trials(), |trial| {
         let trainer = trial.begun();
         let bytes = trainer.checkpoint();
         let resumed = trial.resume(&bytes);
@@ -155,7 +142,7 @@ impl Harm {
 
 #[test]
 fn damaged_bytes_are_refused() {
-    check((trials(), trials(), harms()), |(trial, other, harm)| {
+    check(FAILED_BEFORE, N_CASES, &(trials(), trials(), harms()), |(trial, other, harm)| {
         let bytes = trial.begun().checkpoint();
         let damaged = harm.done_to(&bytes, &other.begun().checkpoint());
         prop_assert_eq!(trial.resume(&damaged).is_ok(), damaged == bytes);
@@ -166,21 +153,26 @@ fn damaged_bytes_are_refused() {
 /// As a hostile peer would make it. What is taken may train nonsense, and ends all the same.
 #[test]
 fn forged_content_with_the_right_hash_never_panics() {
-    check((trials(), trials(), vec(harms(), 1..4)), |(trial, other, harms)| {
-        let (bytes, others) = (trial.begun().checkpoint(), other.begun().checkpoint());
-        let forge = |forged: Vec<u8>, harm: &Harm| harm.done_to(&forged, content(&others));
-        let forged = harms.iter().fold(content(&bytes).to_vec(), forge);
-        if let Ok(mut trainer) = trial.resume(&hashed(&forged)) {
-            prop_assert!(trial.resume(&trainer.checkpoint()).is_ok());
-            for _ in 0..=trial.config.epochs {
-                if trainer.run_epoch(&AtomicBool::new(false)) != EpochEnd::Continues {
-                    break;
+    check(
+        FAILED_BEFORE,
+        N_CASES,
+        &(trials(), trials(), vec(harms(), 1..4)),
+        |(trial, other, harms)| {
+            let (bytes, others) = (trial.begun().checkpoint(), other.begun().checkpoint());
+            let forge = |forged: Vec<u8>, harm: &Harm| harm.done_to(&forged, content(&others));
+            let forged = harms.iter().fold(content(&bytes).to_vec(), forge);
+            if let Ok(mut trainer) = trial.resume(&hashed(&forged)) {
+                prop_assert!(trial.resume(&trainer.checkpoint()).is_ok());
+                for _ in 0..=trial.config.epochs {
+                    if trainer.run_epoch(&AtomicBool::new(false)) != EpochEnd::Continues {
+                        break;
+                    }
                 }
+                trainer.into_result();
             }
-            trainer.into_result();
-        }
-        Ok(())
-    });
+            Ok(())
+        },
+    );
 }
 
 #[test]
@@ -190,9 +182,14 @@ fn made_up_bytes_are_refused() {
         data: Generated::SPARSE.prepare(Scale::Unit),
         n_done: 0,
     };
-    check((vec(any::<u8>(), 0..3000), any::<bool>()), |(bytes, is_hashed)| {
-        let bytes = if is_hashed { hashed(&bytes) } else { bytes };
-        prop_assert!(trial.resume(&bytes).is_err());
-        Ok(())
-    });
+    check(
+        FAILED_BEFORE,
+        N_CASES,
+        &(vec(any::<u8>(), 0..3000), any::<bool>()),
+        |(bytes, is_hashed)| {
+            let bytes = if is_hashed { hashed(&bytes) } else { bytes };
+            prop_assert!(trial.resume(&bytes).is_err());
+            Ok(())
+        },
+    );
 }

@@ -1,38 +1,16 @@
 //! Properties of the reader of IDX files and of blobs: whatever the bytes, a data set or an error,
 //! never a panic; forms of the same data are the same data set.
-//! `SWEEP_PROPERTY_SECONDS` gives each property that long instead of a fixed number of cases.
 
+use properties::check;
 use proptest::prelude::*;
-use proptest::test_runner::{Config, FileFailurePersistence, TestCaseError, TestRunner};
-use std::time::{Duration, Instant};
 
 use super::{Dataset, idx_header};
 
-/// Cases of each property where no time is given.
+/// Of each property.
 const N_CASES: u32 = 500;
 
-fn check<S: Strategy>(
-    strategy: &S,
-    test: impl Fn(S::Value) -> Result<(), TestCaseError>,
-) -> Result<(), String> {
-    let seconds = std::env::var("SWEEP_PROPERTY_SECONDS").ok().and_then(|text| text.parse().ok());
-    let until = seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds));
-    loop {
-        let config = Config {
-            cases: N_CASES,
-            source_file: Some(file!()),
-            failure_persistence: Some(Box::new(FileFailurePersistence::SourceParallel(
-                "proptest-regressions",
-            ))),
-            ..Config::default()
-        };
-        let ran = TestRunner::new(config).run(strategy, &test);
-        ran.map_err(|error| error.to_string())?;
-        if until.is_none_or(|until| Instant::now() >= until) {
-            return Ok(());
-        }
-    }
-}
+/// Cases that once failed.
+const FAILED_BEFORE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/proptest-regressions/data.txt");
 
 /// An IDX file of whole numbers in one of its types.
 fn file(code: u8, dims: &[u32], values: &[u8]) -> Vec<u8> {
@@ -69,16 +47,20 @@ fn read(files: [&[u8]; 4]) -> Result<Dataset, String> {
 fn every_type_of_elements_gives_the_same_blob() {
     let types = prop::sample::select(vec![11_u8, 12, 13, 14]);
     let labels = prop::sample::select(vec![8_u8, 9, 11, 12]);
-    check(&(content(), types, labels), |((dims, pixels, classes), image_type, label_type)| {
-        let plain = (file(8, &dims, &pixels), file(8, &dims[..1], &classes));
-        let other = (file(image_type, &dims, &pixels), file(label_type, &dims[..1], &classes));
-        let plain = read([&plain.0, &plain.1, &plain.0, &plain.1]);
-        let other = read([&other.0, &other.1, &other.0, &other.1]);
-        let blob = |set: Result<Dataset, String>| set.map(|set| set.encode());
-        prop_assert_eq!(blob(plain), blob(other));
-        Ok(())
-    })
-    .unwrap();
+    check(
+        FAILED_BEFORE,
+        N_CASES,
+        &(content(), types, labels),
+        |((dims, pixels, classes), image_type, label_type)| {
+            let plain = (file(8, &dims, &pixels), file(8, &dims[..1], &classes));
+            let other = (file(image_type, &dims, &pixels), file(label_type, &dims[..1], &classes));
+            let plain = read([&plain.0, &plain.1, &plain.0, &plain.1]);
+            let other = read([&other.0, &other.1, &other.0, &other.1]);
+            let blob = |set: Result<Dataset, String>| set.map(|set| set.encode());
+            prop_assert_eq!(blob(plain), blob(other));
+            Ok(())
+        },
+    );
 }
 
 #[test]
@@ -86,38 +68,42 @@ fn any_bytes_are_a_data_set_or_an_error() {
     let header = prop::collection::vec(any::<u8>(), 0..40);
     let slips = prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6);
     let strategy = (content(), header, slips, any::<prop::sample::Index>(), 0..4_usize);
-    check(&strategy, |((dims, pixels, classes), random, slips, cut, which)| {
-        let mut files = [
-            file(8, &dims, &pixels),
-            file(8, &dims[..1], &classes),
-            file(8, &dims, &pixels),
-            file(8, &dims[..1], &classes),
-        ];
-        let changed = &mut files[which];
-        for (at, byte) in slips {
-            // Mostly the header, where a slip announces sizes that are not there.
-            let at = at.index(changed.len().min(24));
-            changed[at] = byte;
-        }
-        let length = cut.index(2 * changed.len());
-        changed.truncate(length);
-        let _ = idx_header(changed);
-        let _ = idx_header(&random);
-        if let Ok(set) = read(files.each_ref().map(Vec::as_slice)) {
-            let blob = set.encode();
-            prop_assert_eq!(Dataset::decode(&blob), Ok(set));
-        }
-        let _ = read([&random; 4].map(Vec::as_slice));
-        let _ = Dataset::decode(&random);
-        Ok(())
-    })
-    .unwrap();
+    check(
+        FAILED_BEFORE,
+        N_CASES,
+        &strategy,
+        |((dims, pixels, classes), random, slips, cut, which)| {
+            let mut files = [
+                file(8, &dims, &pixels),
+                file(8, &dims[..1], &classes),
+                file(8, &dims, &pixels),
+                file(8, &dims[..1], &classes),
+            ];
+            let changed = &mut files[which];
+            for (at, byte) in slips {
+                // Mostly the header, where a slip announces sizes that are not there.
+                let at = at.index(changed.len().min(24));
+                changed[at] = byte;
+            }
+            let length = cut.index(2 * changed.len());
+            changed.truncate(length);
+            let _ = idx_header(changed);
+            let _ = idx_header(&random);
+            if let Ok(set) = read(files.each_ref().map(Vec::as_slice)) {
+                let blob = set.encode();
+                prop_assert_eq!(Dataset::decode(&blob), Ok(set));
+            }
+            let _ = read([&random; 4].map(Vec::as_slice));
+            let _ = Dataset::decode(&random);
+            Ok(())
+        },
+    );
 }
 
 #[test]
 fn any_slip_in_a_blob_is_an_error_or_another_data_set() {
     let slips = prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4);
-    check(&(content(), slips), |((dims, pixels, classes), slips)| {
+    check(FAILED_BEFORE, N_CASES, &(content(), slips), |((dims, pixels, classes), slips)| {
         let images = file(8, &dims, &pixels);
         let labels = file(8, &dims[..1], &classes);
         let Ok(set) = read([&images, &labels, &images, &labels]) else { return Ok(()) };
@@ -130,6 +116,5 @@ fn any_slip_in_a_blob_is_an_error_or_another_data_set() {
             prop_assert_eq!(other.encode(), blob);
         }
         Ok(())
-    })
-    .unwrap();
+    });
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use properties::check;
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 
@@ -10,7 +11,7 @@ use crate::config::{OptimizerKind, TrainConfig, Value};
 use crate::data::{PreparedData, Scale, Split};
 use crate::digest::trial_digest;
 use crate::isa::Isa;
-use crate::testing::{Generated, config, finish, property};
+use crate::testing::{Generated, config, finish};
 use crate::trainer::Trainer;
 
 /// A trial to train: small, and otherwise of any kind.
@@ -113,7 +114,7 @@ const FAILED_BEFORE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/proptest-regre
 
 #[test]
 fn every_genuine_result_passes() {
-    property(FAILED_BEFORE, 400, &cases(), |case| {
+    check(FAILED_BEFORE, 400, &cases(), |case| {
         let (config, shape, result) = case.train();
         let checked = result.check(&config, &shape);
         prop_assert_eq!(checked, Ok(()), "{:?}", result);
@@ -323,7 +324,7 @@ fn count(count: &mut u64, pick: usize) -> Option<()> {
 #[test]
 fn every_field_that_no_trial_can_give_is_refused_by_its_name() {
     let changed = (cases(), 0..FIELDS.len(), 0..1_000_usize);
-    property(FAILED_BEFORE, 1_500, &changed, |(case, field, pick)| {
+    check(FAILED_BEFORE, 1_500, &changed, |(case, field, pick)| {
         let (config, shape, genuine) = case.train();
         let (name, change) = FIELDS[field];
         let mut result = genuine.clone();

@@ -1,15 +1,19 @@
 //! Properties of every text as a sweep file: it is planned, or its problems are told at places inside
-//! it; nothing panics. `SWEEP_PROPERTY_SECONDS` gives each property that long instead of a fixed
-//! number of cases.
+//! it; nothing panics.
 
+use properties::check;
 use proptest::prelude::*;
-use proptest::test_runner::{Config, FileFailurePersistence, TestCaseError, TestRunner};
+use proptest::test_runner::TestCaseError;
 
 use super::super::{DatasetFacts, check_without_data, draft};
 use super::{BASE, mnist, plan, plan_recorded};
 
-/// Cases of each property where no time is given.
+/// Of each property.
 const N_CASES: u32 = 1_000;
+
+/// Cases that once failed.
+const FAILED_BEFORE: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/proptest-regressions/sweep/tests/mutations.txt");
 
 /// Everything that a sweep file can say, in a file that is fine.
 const WHOLE: &str = r#"name = "whole"
@@ -100,34 +104,6 @@ const SLIPS: [&str; 40] = [
     "a.b.c = 1",
     "\\",
 ];
-
-fn check<S: Strategy>(
-    strategy: &S,
-    test: impl Fn(S::Value) -> Result<(), TestCaseError>,
-) -> Result<(), String> {
-    let seconds = std::env::var("SWEEP_PROPERTY_SECONDS").ok().and_then(|text| text.parse().ok());
-    let until = seconds.map(|seconds: u64| now_s() + seconds);
-    loop {
-        let persistence = FileFailurePersistence::SourceParallel("proptest-regressions");
-        let config = Config {
-            cases: N_CASES,
-            source_file: Some(file!()),
-            failure_persistence: Some(Box::new(persistence)),
-            ..Config::default()
-        };
-        let ran = TestRunner::new(config).run(strategy, &test);
-        ran.map_err(|error| error.to_string())?;
-        if until.is_none_or(|until| now_s() >= until) {
-            return Ok(());
-        }
-    }
-}
-
-#[expect(clippy::disallowed_methods, reason = "a time budget of a test decides nothing")]
-fn now_s() -> u64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    since.map_or(0, |since| since.as_secs())
-}
 
 /// Reads and plans a text in every way that the programs do.
 fn is_answered(source: &str) -> Result<(), TestCaseError> {
@@ -241,17 +217,22 @@ fn the_whole_file_is_fine_as_it_is() {
 #[test]
 fn any_slips_in_a_good_file_are_answered() {
     let base = prop::sample::select(vec![BASE, WHOLE]);
-    check(&(base, prop::collection::vec(change(), 1..6)), |(base, changes)| {
-        let source = changes.iter().fold(base.to_owned(), |text, change| changed(&text, change));
-        is_answered(&source)
-    })
-    .unwrap();
+    check(
+        FAILED_BEFORE,
+        N_CASES,
+        &(base, prop::collection::vec(change(), 1..6)),
+        |(base, changes)| {
+            let source =
+                changes.iter().fold(base.to_owned(), |text, change| changed(&text, change));
+            is_answered(&source)
+        },
+    );
 }
 
 #[test]
 fn any_text_is_answered() {
     let tokens = prop::collection::vec(prop_oneof![slip(), words()], 0..40);
-    check(&tokens, |tokens| is_answered(&tokens.concat())).unwrap();
+    check(FAILED_BEFORE, N_CASES, &tokens, |tokens| is_answered(&tokens.concat()));
 }
 
 /// Pieces of sweep files.
