@@ -92,7 +92,9 @@ fn broken_facts(facts: &Facts, reader: &Reader) -> anyhow::Result<Vec<String>> {
     let last = reader.last_term()?;
     if facts.term != last {
         let term = facts.term;
-        wrong.push(format!("state: it was started {term} times, and its last start is number {last}"));
+        wrong.push(format!(
+            "state: it was started {term} times, and its last start is number {last}"
+        ));
     }
     Ok(wrong)
 }

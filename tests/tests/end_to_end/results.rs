@@ -75,7 +75,10 @@ fn programs_read_one_object_a_line() {
         .iter()
         .map(|event| event["event"].as_str().expect("each event has its name").to_owned())
         .collect();
-    assert_eq!(names.into_iter().collect::<Vec<_>>(), ["finished", "progress", "trial"]);
+    assert_eq!(
+        names.into_iter().collect::<Vec<_>>(),
+        ["finished", "listening", "progress", "trial"]
+    );
     let event = finished_event(&ended);
     assert_eq!(event["results_sha256"], sha256_of(&env.report(&Sweep::SHORT).join("results.csv")));
     let report = event["report"].as_str().expect("a path");
