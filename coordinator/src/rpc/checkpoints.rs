@@ -1,6 +1,6 @@
 //! Checkpoints on their way in and out. Disk work is done off the threads that keep calls going.
 
-use std::{io, sync::Arc};
+use std::{io, sync::Arc, time::Duration};
 
 use coordinator_core::{
     checkpoints::Checkpoint,
@@ -38,7 +38,7 @@ pub(super) async fn offered(
     parts: &mut Streaming<PutCheckpointRequest>,
     pace: Pace,
 ) -> Result<Offer, Status> {
-    let first = timeout(pace.first, parts.message()).await.map_err(|_| RpcError::Slow)??;
+    let first = within(pace.first, parts.message()).await?;
     let Some(PutCheckpointRequest { part: Some(Part::Announcement(announcement)) }) = first else {
         return Err(RpcError::Malformed("a checkpoint begins with its announcement".into()).into());
     };
@@ -59,9 +59,9 @@ pub(super) async fn put(
     let Offer { lease, checkpoint, offset, .. } = offer;
     let mut receiving = begin(sweep, lease, checkpoint).await?;
     let goes_on = offset == receiving.n_bytes() && !receiving.is_whole();
-    while goes_on {
-        let part = timeout(pace.chunk, parts.message()).await.map_err(|_| RpcError::Slow)??;
-        let Some(PutCheckpointRequest { part }) = part else { break };
+    while goes_on
+        && let Some(PutCheckpointRequest { part }) = within(pace.chunk, parts.message()).await?
+    {
         let Some(Part::Bytes(bytes)) = part else {
             return Err(RpcError::Malformed("bytes follow an announcement".into()).into());
         };
@@ -116,6 +116,13 @@ pub(super) async fn get(
         return Err(RpcError::Malformed(text.into()));
     }
     Ok(Content::Disk { checkpoint: Arc::new(checkpoint), offset })
+}
+
+async fn within<T>(
+    time: Duration,
+    message: impl Future<Output = Result<T, Status>>,
+) -> Result<T, Status> {
+    timeout(time, message).await.map_err(|_| RpcError::Slow)?
 }
 
 pub(super) async fn off_thread<T: Send + 'static>(
