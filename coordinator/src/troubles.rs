@@ -54,8 +54,11 @@ pub struct Troubles {
 
 impl Trouble {
     pub fn line(&self) -> String {
-        let lasted = duration::rounded(Duration::from_secs(self.for_s));
-        format!("worker {}: {} (for {lasted} now)", self.worker, self.text)
+        let what = format!("worker {}: {}", self.worker, self.text);
+        match self.for_s {
+            0 => what,
+            for_s => format!("{what} (for {} now)", duration::rounded(Duration::from_secs(for_s))),
+        }
     }
 }
 

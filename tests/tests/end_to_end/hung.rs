@@ -54,7 +54,10 @@ fn with_the_only_slot_hung_people_are_told_what_to_do() {
     assert_told(&coordinator, "worker hung: a slot does nothing");
     assert_told(&coordinator, "start another worker (worker --coordinator http://");
     coordinator.in_stdout("an object of it", |lines| {
-        lines.iter().any(|line| line.contains(r#""event":"trouble""#)).then_some(())
+        lines
+            .iter()
+            .any(|line| line.contains(r#""event":"warning","text":"worker hung: a slot"#))
+            .then_some(())
     });
     let status = env.status(&Sweep::SHORT).text;
     assert!(status.contains("troubles\n worker hung: a slot does nothing"), "{status}");
