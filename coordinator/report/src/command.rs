@@ -1,16 +1,27 @@
 //! Command lines that people paste: every word of them as a shell wants it.
 
-use std::ffi::OsStr;
+use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _};
 
-/// A word in quotes where a shell would not take it as it is. What is no Unicode is shown as well
-/// as it can be.
+/// A word in quotes where a shell would not take it as it is. Bytes that are not text stand in their
+/// octal form, as bash, zsh and ksh read it.
 pub fn quoted(word: impl AsRef<OsStr>) -> String {
-    let word = word.as_ref().to_string_lossy();
+    let Some(text) = word.as_ref().to_str() else {
+        let bytes = word.as_ref().as_bytes();
+        return format!("$'{}'", bytes.iter().map(escaped).collect::<String>());
+    };
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        return word.into_owned();
+    if !text.is_empty() && text.chars().all(is_plain) {
+        return text.into();
     }
-    format!("'{}'", word.replace('\'', "'\\''"))
+    format!("'{}'", text.replace('\'', "'\\''"))
+}
+
+fn escaped(byte: &u8) -> String {
+    match byte {
+        b'\\' | b'\'' => format!("\\{}", char::from(*byte)),
+        b' '..=b'~' => char::from(*byte).to_string(),
+        _ => format!("\\{byte:03o}"),
+    }
 }
 
 /// A command of this program.
@@ -29,6 +40,7 @@ mod tests {
         assert_eq!(quoted("it's"), "'it'\\''s'");
         assert_eq!(quoted("größe"), "'größe'");
         assert_eq!(quoted(""), "''");
+        assert_eq!(quoted(OsStr::from_bytes(b"it's \xff")), "$'it\\'s \\377'");
         assert_eq!(coordinator(["plan", "a b.toml"]), "coordinator plan 'a b.toml'");
     }
 }

@@ -5,9 +5,9 @@ mod tests;
 
 use super::Snapshot;
 use crate::terminal::Summary;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Grows when a field goes or changes its meaning; new fields and new events may come at any time.
 pub const VERSION: u32 = 1;
@@ -39,14 +39,22 @@ pub struct Listening {
     pub pid: u32,
     /// What starts a worker.
     pub worker_command: String,
+    #[serde(serialize_with = "as_text")]
     pub sweep: PathBuf,
+    #[serde(serialize_with = "as_text")]
     pub state: PathBuf,
     /// The report's folder.
+    #[serde(serialize_with = "as_text")]
     pub out: PathBuf,
     /// Of the grid, and what is already known of the trials that follow it.
     pub n_trials: usize,
     /// Trials with an outcome from former runs; no `trial` event tells them again.
     pub n_recorded: usize,
+}
+
+/// JSON holds UTF-8 alone: of any other path what can be shown.
+fn as_text<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    path.to_string_lossy().serialize(serializer)
 }
 
 /// A trial that just got its outcome.
