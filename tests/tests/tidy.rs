@@ -20,7 +20,7 @@ const HALF_DONE: [&str; 5] = [
 ];
 
 /// Each crate's folder, the crates of ours that it may name, and the outside ones that it must not.
-const DIRECTIONS: [(&str, &[&str], &[&str]); 7] = [
+const DIRECTIONS: [(&str, &[&str], &[&str]); 8] = [
     ("proto", &[], &["polars", "rusqlite", "tokio"]),
     ("worker/trainer", &[], &["polars", "prost", "rusqlite", "tokio", "tonic"]),
     ("worker", &["proto", "trainer"], &["polars", "rusqlite"]),
@@ -31,6 +31,7 @@ const DIRECTIONS: [(&str, &[&str], &[&str]); 7] = [
         &["coordinator-core", "proto", "report", "trainer", "worker"],
         &["polars", "polars-io"],
     ),
+    ("tests/properties", &[], &["polars", "rusqlite", "tokio", "tonic"]),
     ("tests", &["coordinator", "worker"], &["polars", "rusqlite", "tokio", "tonic"]),
 ];
 
