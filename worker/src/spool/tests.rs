@@ -102,14 +102,20 @@ fn an_offer_keeps_to_its_size_but_never_starves() {
     assert_eq!(spool.offer(&OTHER, usize::MAX), Offer::default());
 }
 
+/// A result of at least this many bytes.
+fn history(n_bytes: usize) -> Outcome {
+    let epoch = proto::Epoch { epoch: 1, train_loss: 0.5, ..proto::Epoch::default() };
+    let history = vec![epoch; n_bytes.div_ceil(epoch.encoded_len())];
+    Outcome::Result(proto::TrialResult { history, ..proto::TrialResult::default() })
+}
+
 #[test]
 fn room_is_given_back_though_another_state_keeps_an_entry() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("spool");
     let mut spool = open(&path).unwrap();
     spool.append(OTHER, vec![outcome(1)]).unwrap();
-    let large = Outcome::Failure("x".repeat(REWRITE_ABOVE_BYTES as usize / 3));
-    let large = Finished { outcome: Some(large), ..outcome(2) };
+    let large = Finished { outcome: Some(history(REWRITE_ABOVE_BYTES as usize / 3)), ..outcome(2) };
     spool.append(STATE, vec![large; 4]).unwrap();
     spool.acknowledged(&STATE, &[lease(2)]).unwrap();
     assert!(std::fs::metadata(&path).unwrap().len() < 1000);
@@ -183,8 +189,7 @@ fn one_damaged_byte_costs_one_outcome_of_either_format() {
 fn an_outcome_that_no_message_takes_is_set_aside_and_told_as_a_failure() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("spool");
-    let huge = Outcome::Failure("x".repeat(proto::MAX_FINISHED_BYTES));
-    let huge = Finished { outcome: Some(huge), ..outcome(1) };
+    let huge = Finished { outcome: Some(history(proto::MAX_OUTCOME_BYTES)), ..outcome(1) };
     let record = Record { state_id: STATE, written_at_s: 0, finished: huge.clone() };
     let behind = Record { finished: outcome(2), ..record.clone() };
     // A former build has left it there.

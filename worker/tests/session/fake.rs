@@ -59,7 +59,7 @@ pub struct State {
     pub n_replies_to_lose: usize,
     /// Once it has granted something, Syncs do not reach it any more.
     pub deaf_after_a_grant: bool,
-    /// Syncs that tell of an epoch are not answered, for as long as this holds.
+    /// Once it has granted something, Syncs are not answered, for as long as this holds.
     pub is_silent: bool,
     pub lease_ttl_ms: u32,
     pub sync_within_ms: u32,
@@ -147,7 +147,15 @@ impl State {
     }
 
     fn is_deaf(&self) -> bool {
-        self.deaf_after_a_grant && self.trials.values().any(|trial| trial.granted_in.is_some())
+        self.deaf_after_a_grant && self.has_granted()
+    }
+
+    fn is_silenced(&self) -> bool {
+        self.is_silent && self.has_granted()
+    }
+
+    fn has_granted(&self) -> bool {
+        self.trials.values().any(|trial| trial.granted_in.is_some())
     }
 
     pub fn outcomes(&self, trial: u8) -> &[Finished] {
@@ -354,10 +362,8 @@ impl Session for Fake {
 
     async fn sync(&self, request: Request<SyncRequest>) -> Result<Response<SyncReply>, Status> {
         let request = request.into_inner();
-        if request.running.iter().any(|running| running.n_epochs_done > 0) {
-            while self.state().is_silent {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
+        while self.state().is_silenced() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
         let mut state = self.state();
         if state.is_deaf() {
