@@ -56,7 +56,11 @@ impl Session {
 
     fn retry(&mut self, text: &str) {
         self.next_call_at = Instant::now() + self.backoff.failed(random());
-        self.troubles.note(Kind::Coordinator, text);
+        // One call in vain is no news to those who were answered before: a coordinator that ends, or
+        // starts anew.
+        if self.agent.state_id().is_none() || self.backoff.n_failures() > 1 {
+            self.troubles.note(Kind::Coordinator, text);
+        }
     }
 
     fn heard(&mut self) {
