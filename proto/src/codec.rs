@@ -69,7 +69,10 @@ impl<U: Message + Default + Shaped> Decoder for BoundedDecoder<U> {
 /// The error is for the peer.
 fn decode<U: Message + Default + Shaped>(bytes: &[u8]) -> Result<U, String> {
     let (name, n_max) = (U::SHAPE.name, Shape::max_elements(bytes.len()));
-    if let Some(n_elements) = U::SHAPE.count(bytes).filter(|&n_elements| n_elements > n_max) {
+    let Some(n_elements) = U::SHAPE.count(bytes) else {
+        return Err(format!("not a {name}: its {} bytes break the wire format", bytes.len()));
+    };
+    if n_elements > n_max {
         let n_bytes = bytes.len();
         return Err(format!(
             "a {name} of {n_bytes} bytes holds {n_elements} elements, expected at most {n_max}"
@@ -96,6 +99,16 @@ mod tests {
     #[test]
     fn a_small_message_may_be_all_elements() {
         assert_eq!(decode::<SyncRequest>(&[0x32, 0x00].repeat(40)).unwrap().running.len(), 40);
+    }
+
+    #[test]
+    fn what_cannot_be_counted_is_not_decoded() {
+        let flood = [0x32, 0x00].repeat(1024);
+        // A group, which decoding would skip, and a field that breaks off.
+        for tail in [&[0x7b, 0x7c][..], &[0xff]] {
+            let error = decode::<SyncRequest>(&[&flood, tail].concat()).unwrap_err();
+            assert!(error.contains("break the wire format"), "{error}");
+        }
     }
 
     #[test]

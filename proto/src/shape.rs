@@ -37,8 +37,8 @@ impl Shape {
         FREE_ELEMENTS + n_bytes / LEAST_BYTES_PER_ELEMENT
     }
 
-    /// The elements in `bytes`, at all depths; `None` for what does not follow the wire format as far as
-    /// it has to be read, which decoding will refuse in better words.
+    /// The elements in `bytes`, at all depths; `None` for what does not follow the wire format, and for
+    /// groups, which no message of ours has: what cannot be counted is not decoded.
     pub fn count(&self, mut bytes: &[u8]) -> Option<usize> {
         let mut n_elements = 0;
         while bytes.has_remaining() {
@@ -53,7 +53,6 @@ impl Shape {
                 WireType::LengthDelimited => {
                     usize::try_from(decode_varint(&mut bytes).ok()?).ok()?
                 }
-                // No message of ours has groups; decoding skips them without keeping anything.
                 WireType::StartGroup | WireType::EndGroup => return None,
             };
             let value = bytes.get(..n_value)?;
