@@ -7,6 +7,10 @@
 mod attacker;
 #[path = "hostile_peer/flood.rs"]
 mod flood;
+#[path = "hostile_peer/forgery.rs"]
+mod forgery;
+#[path = "hostile_peer/grants.rs"]
+mod grants;
 #[path = "hostile_peer/meter.rs"]
 mod meter;
 #[path = "hostile_peer/raw.rs"]

@@ -54,7 +54,7 @@ pub fn introduction() -> JoinRequest {
         isa: "portable".into(),
         worker_id,
         name: format!("attacker-{n}"),
-        n_slots: 1,
+        n_slots: 32,
         ..JoinRequest::default()
     }
 }
