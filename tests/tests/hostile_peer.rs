@@ -5,6 +5,8 @@
 
 #[path = "hostile_peer/attacker.rs"]
 mod attacker;
+#[path = "hostile_peer/fake.rs"]
+mod fake;
 #[path = "hostile_peer/flood.rs"]
 mod flood;
 #[path = "hostile_peer/forgery.rs"]
@@ -13,8 +15,12 @@ mod forgery;
 mod grants;
 #[path = "hostile_peer/meter.rs"]
 mod meter;
+#[path = "hostile_peer/nonsense.rs"]
+mod nonsense;
 #[path = "hostile_peer/raw.rs"]
 mod raw;
+#[path = "hostile_peer/refusals.rs"]
+mod refusals;
 #[path = "hostile_peer/waves.rs"]
 mod waves;
 
