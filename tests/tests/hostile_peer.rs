@@ -5,6 +5,8 @@
 
 #[path = "hostile_peer/attacker.rs"]
 mod attacker;
+#[path = "hostile_peer/connections.rs"]
+mod connections;
 #[path = "hostile_peer/fake.rs"]
 mod fake;
 #[path = "hostile_peer/flood.rs"]
