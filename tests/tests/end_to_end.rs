@@ -14,8 +14,6 @@ mod failures;
 mod fresh;
 #[path = "end_to_end/full_disk.rs"]
 mod full_disk;
-#[path = "end_to_end/hostile.rs"]
-mod hostile;
 #[path = "end_to_end/hung.rs"]
 mod hung;
 #[path = "end_to_end/kills.rs"]

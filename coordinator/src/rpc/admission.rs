@@ -16,7 +16,7 @@ use tokio::{
 
 use super::status::RpcError;
 
-/// Transfers of a kind at the same time. Each holds less than a megabyte: two chunks, and what the
+/// Transfers of a kind at the same time. Each holds some hundred kilobytes: two chunks, and what the
 /// connection has taken and not yet sent.
 pub(super) const MAX_DATASETS: usize = 32;
 pub(super) const MAX_CHECKPOINTS_OUT: usize = 8;
@@ -59,15 +59,18 @@ pub(super) struct Places {
     held: Arc<Mutex<BTreeMap<WorkerId, usize>>>,
 }
 
-/// A place among the transfers; free again when this is dropped.
+/// A place among the transfers; free again when this is dropped. A transfer that does not keep its
+/// pace loses its permit, and its worker has no share for another one until its stream is gone: what
+/// was not read takes memory until then.
 #[derive(Debug)]
 pub(super) struct Place {
-    _share: Share,
-    _permit: OwnedSemaphorePermit,
+    pub(super) share: Share,
+    pub(super) permit: OwnedSemaphorePermit,
 }
 
+/// One of the transfers that a worker may have.
 #[derive(Debug)]
-struct Share {
+pub(super) struct Share {
     places: Places,
     worker: WorkerId,
 }
@@ -95,7 +98,7 @@ impl Places {
         let share = self.share(worker).ok_or(RpcError::Busy)?;
         let permit = timeout(pace.place, self.places.clone().acquire_owned()).await;
         let permit = permit.ok().and_then(Result::ok).ok_or(RpcError::Busy)?;
-        Ok(Place { _share: share, _permit: permit })
+        Ok(Place { share, permit })
     }
 
     fn share(&self, worker: WorkerId) -> Option<Share> {
@@ -106,6 +109,12 @@ impl Places {
         }
         *n_held += 1;
         Some(Share { places: self.clone(), worker })
+    }
+
+    /// Places that nobody holds.
+    #[cfg(test)]
+    pub(super) fn n_free(&self) -> usize {
+        self.places.available_permits()
     }
 
     /// Nothing is left half done under this lock.

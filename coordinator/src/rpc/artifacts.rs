@@ -1,23 +1,34 @@
 //! The artifacts service: the sweep's data set and checkpoints, in chunks.
 
-use std::{io, pin::Pin, sync::Arc};
+use std::{
+    io,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 use bytes::Bytes;
 use coordinator_core::lease::{SessionId, WorkerId};
 use proto::{
     Chunk, GetCheckpointRequest, GetDatasetRequest, PutCheckpointReply, PutCheckpointRequest,
 };
-use tokio::{sync::mpsc, time::timeout};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::timeout,
+};
 use tokio_stream::{Stream, wrappers::ReceiverStream};
 use tonic::{Request, Response, Status, Streaming};
 
 use super::{
     Sweep,
-    admission::{Pace, Place, Places},
+    admission::{Pace, Place, Places, Share},
     checkpoints::{self, off_thread},
     status::RpcError,
 };
 use crate::{mailbox::Mailbox, store::WholeCheckpoint};
+
+/// Bytes in a chunk on its way out. What an unread stream holds is a few of them.
+const CHUNK_BYTES: usize = 64 * 1024;
 
 #[derive(Debug)]
 pub(super) struct Artifacts {
@@ -39,6 +50,12 @@ impl Artifacts {
             checkpoints_in: Places::of_checkpoints_in(),
             pace: Pace::USUAL,
         }
+    }
+
+    /// Those of data sets, of checkpoints on their way out, and of those on their way in.
+    #[cfg(test)]
+    pub(super) fn places(&self) -> [Places; 3] {
+        [&self.datasets, &self.checkpoints_out, &self.checkpoints_in].map(Places::clone)
     }
 
     /// Whose session it is.
@@ -109,10 +126,10 @@ impl Content {
     /// The next chunk; `None` at the end.
     async fn next(&mut self) -> Result<Option<Chunk>, RpcError> {
         let bytes = match self {
-            Self::Memory(rest) => rest.split_to(proto::CHUNK_BYTES.min(rest.len())).to_vec(),
+            Self::Memory(rest) => rest.split_to(CHUNK_BYTES.min(rest.len())).to_vec(),
             Self::Disk { checkpoint, offset } => {
                 let (checkpoint, from) = (checkpoint.clone(), *offset);
-                let read = move || checkpoint.read_at(from, proto::CHUNK_BYTES);
+                let read = move || checkpoint.read_at(from, CHUNK_BYTES);
                 let bytes: Vec<u8> = off_thread(read).await?;
                 *offset += bytes.len() as u64;
                 bytes
@@ -123,9 +140,11 @@ impl Content {
 }
 
 /// The chunks, as long as their reader keeps the pace. Nothing asks a stream whose reader does not read,
-/// so a task holds the place and watches the time.
-fn paced(mut content: Content, pace: Pace, place: Place) -> ReceiverStream<Result<Chunk, Status>> {
+/// so a task holds the place and watches the time, until the connection has taken the stream's end.
+fn paced(mut content: Content, pace: Pace, place: Place) -> PacedStream {
     let (sender, receiver) = mpsc::channel(2);
+    let (is_open, is_gone) = oneshot::channel();
+    let Place { share, permit } = place;
     tokio::spawn(async move {
         let last_word = sender.clone().try_reserve_owned();
         let send_all = async {
@@ -138,12 +157,30 @@ fn paced(mut content: Content, pace: Pace, place: Place) -> ReceiverStream<Resul
             Ok(())
         };
         let sent = timeout(pace.whole, send_all).await.unwrap_or(Err(RpcError::Slow));
-        if let Err(error) = sent
-            && let Ok(last_word) = last_word
-        {
-            last_word.send(Err(error.into()));
+        match (sent, last_word) {
+            (Err(error), Ok(last_word)) => drop(last_word.send(Err(error.into()))),
+            (_, last_word) => {
+                drop((sender, last_word));
+                // What is short fits where nobody has read yet.
+                let _ = timeout(pace.chunk, is_gone).await;
+            }
         }
-        drop(place);
+        drop(permit);
     });
-    ReceiverStream::new(receiver)
+    PacedStream { chunks: ReceiverStream::new(receiver), _is_open: is_open, _share: share }
+}
+
+/// What the connection takes from, whenever its peer has room.
+struct PacedStream {
+    chunks: ReceiverStream<Result<Chunk, Status>>,
+    _is_open: oneshot::Sender<()>,
+    _share: Share,
+}
+
+impl Stream for PacedStream {
+    type Item = Result<Chunk, Status>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Pin::new(&mut self.chunks).poll_next(context)
+    }
 }

@@ -275,15 +275,17 @@ impl Agent {
         session.seen_seq = reply.seq;
         self.released.retain(|lease| !request.released.contains(lease));
         // Before the stops: what is granted anew goes on though its former lease is void.
+        let mut n_wanted = request.n_free_slots as usize + request.n_queue_places as usize;
         for grant in reply.grants {
-            self.granted(grant);
+            self.granted(grant, &mut n_wanted);
         }
         let stop = self.stop_where(|held| reply.stop.contains(&held.lease));
         self.hand_back(|held| reply.withdraw.contains(&held.lease));
         Ok(Answer { stop, acks: reply.acks, order })
     }
 
-    fn granted(&mut self, grant: Grant) {
+    /// Takes a grant in, if it is of what is held or this many more are wanted.
+    fn granted(&mut self, grant: Grant, n_wanted: &mut usize) {
         let Some((lease, trial_id)) = grant.lease.and_then(|lease| {
             let trial_id = lease.trial_id.as_slice().try_into().ok()?;
             Some((lease, trial_id))
@@ -295,7 +297,6 @@ impl Agent {
             self.make_urgent();
             return;
         }
-        let is_full = self.held.len() >= self.n_slots + MAX_QUEUE_PLACES;
         let held = self
             .held
             .iter_mut()
@@ -305,8 +306,9 @@ impl Agent {
             // of it counts for the new attempt.
             Some(held) => held.lease = lease,
             // More than was asked for: what is not listed as running is granted elsewhere.
-            None if is_full => {}
+            None if *n_wanted == 0 => {}
             None => {
+                *n_wanted -= 1;
                 self.n_jobs += 1;
                 self.held.push(Held {
                     job: Job(self.n_jobs),

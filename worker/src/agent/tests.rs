@@ -247,6 +247,18 @@ fn grants_beyond_the_places_of_a_worker_are_not_taken() {
 }
 
 #[test]
+fn what_was_not_asked_for_is_not_taken() {
+    let (mut agent, starts) = working(&[1]);
+    // As while the data is on its way, or the spool is full.
+    let request = agent.request(false, vec![], Offer::default).unwrap();
+    assert_eq!((request.n_free_slots, request.n_queue_places), (0, 0));
+    let grants = vec![grant(2, 1), grant(1, 2)];
+    agent.replied(SyncReply { grants, ..reply(request.seq) }).unwrap();
+    assert_eq!(agent.start_next(), None);
+    assert_eq!(agent.lease_of(starts[0].job), Some(lease(1, 2)), "what is held is granted anew");
+}
+
+#[test]
 fn a_sync_tells_how_slots_get_on_and_what_keeps_the_worker_from_working() {
     let (mut agent, starts) = working(&[1, 2]);
     let (trained, silent) = (Duration::from_secs(9), Duration::from_secs(7));

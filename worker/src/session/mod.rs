@@ -63,6 +63,8 @@ pub(crate) struct Session {
     fresh: Fresh,
     call: Option<Pending<Reply>>,
     next_call_at: Instant,
+    /// A trial was trained to its end since the last Sync.
+    has_result: bool,
     sync_deadline: Duration,
     /// When the last answer came.
     heard_at: Instant,
@@ -110,6 +112,7 @@ impl Session {
             fresh: Fresh::default(),
             call: None,
             next_call_at: Instant::now(),
+            has_result: false,
             sync_deadline: SYNC_DEADLINE.1,
             heard_at: Instant::now(),
             said_finished: None,
@@ -198,6 +201,7 @@ impl Session {
         self.call = Some(match self.agent.request(wants_work, troubles, offer) {
             Some(request) => {
                 faults::point("worker.sync.before");
+                self.has_result = false;
                 if faults::planted("bug.spool_dropped_early") {
                     let _ = self.spool.forget(&state_id);
                 }
@@ -217,13 +221,15 @@ impl Session {
         self.agent.has_session() && self.backoff.n_failures() == 0
     }
 
-    /// When the next call is due. Only a coordinator that answers is called before its time.
+    /// When the next call is due. Only a coordinator that answers is called before its time, and without
+    /// a pause only when something was trained: a coordinator that grants and takes back keeps nobody busy.
     fn call_at(&self) -> Instant {
         match self.agent.urgency() {
             _ if !self.is_heard() => self.next_call_at,
             Urgency::Usual => self.next_call_at,
             Urgency::Soon => self.next_call_at.min(self.heard_at + COLLECT_FOR),
-            Urgency::AtOnce => self.heard_at,
+            Urgency::AtOnce if self.has_result => self.heard_at,
+            Urgency::AtOnce => self.next_call_at.min(self.heard_at + SHORTEST_SYNC),
         }
     }
 

@@ -28,6 +28,7 @@ impl Session {
         let Some(lease) = self.agent.ended(job) else { return };
         tell_outcome(&lease, &outcome);
         let Outcome { result, timings, .. } = outcome;
+        self.has_result |= result.is_ok();
         let outcome = match result {
             Ok(result) => finished::Outcome::Result(convert::trial_result(&result)),
             Err(text) => finished::Outcome::Failure(text),

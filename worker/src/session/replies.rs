@@ -1,6 +1,6 @@
 //! What the coordinator's answers change.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use proto::{Ack, JoinReply, Lease, Order, SyncReply, Verdict};
 use tokio::time::Instant;
@@ -140,9 +140,13 @@ impl Session {
         }
     }
 
+    /// What is said of outcomes that do not wait here is not listened to.
     fn take_acks(&mut self, acks: &[Ack]) {
         let Some(state_id) = self.agent.state_id() else { return };
-        for ack in acks {
+        let waiting: HashSet<Lease> = self.spool.leases(&state_id).into_iter().collect();
+        let is_ours = |ack: &&Ack| ack.lease.as_ref().is_some_and(|it| waiting.contains(it));
+        let acks: Vec<&Ack> = acks.iter().filter(is_ours).collect();
+        for ack in &acks {
             let trial_id = ack.lease.as_ref().map_or(&[][..], |lease| &lease.trial_id);
             match ack.verdict() {
                 Verdict::Recorded | Verdict::AlreadyRecorded => {
@@ -178,7 +182,8 @@ impl Session {
         if !is_told {
             self.clear_spool(state_id);
         }
-        if !self.stay || self.drain.is_some() {
+        let leaves = self.drain.as_ref().is_some_and(|drain| drain.by_signal);
+        if !self.stay || leaves {
             return Some(Ended::Finished);
         }
         if !is_told {

@@ -1,7 +1,12 @@
 //! Checkpoints over real connections: judged before a byte is kept, and cut off once they stand
 //! still, so that others get their turn.
 
-use std::{fs, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    fs,
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use coordinator_core::{
     event::Reply,
@@ -27,7 +32,7 @@ use tonic::{
 use crate::mailbox::{Mailbox, Post};
 use crate::rpc::{
     Bounds,
-    admission::{MAX_CHECKPOINTS_IN, MAX_CHECKPOINTS_OUT, MAX_DATASETS, Pace},
+    admission::{MAX_CHECKPOINTS_IN, MAX_CHECKPOINTS_OUT, MAX_DATASETS, Pace, Places},
     artifacts::Artifacts,
     incoming,
     tests::{BOUNDS, PATIENCE, sweep_in},
@@ -45,7 +50,12 @@ struct Served {
     state: TempDir,
     trial_ids: Vec<Vec<u8>>,
     bytes: Vec<u8>,
+    places: [Places; 3],
+    /// Free places of each kind whenever a right was judged.
+    free_at_judging: Arc<Mutex<Vec<[usize; 3]>>>,
 }
+
+const ALL_FREE: [usize; 3] = [MAX_DATASETS, MAX_CHECKPOINTS_OUT, MAX_CHECKPOINTS_IN];
 
 impl Served {
     async fn start(whole: Duration) -> Self {
@@ -58,8 +68,15 @@ impl Served {
         let trials = sweep.roster().plan.trials.clone();
         let trial_ids = trials.iter().map(|trial| trial.id.0.to_vec()).collect();
         let (mailbox, mut posts) = Mailbox::new();
+        let mut artifacts = Artifacts::new(Arc::new(sweep), mailbox);
+        artifacts.pace = pace;
+        let (places, free_at_judging) = (artifacts.places(), Arc::<Mutex<Vec<_>>>::default());
+        let (their_places, judged) = (places.clone(), free_at_judging.clone());
         tokio::spawn(async move {
             while let Some(post) = posts.recv().await {
+                if matches!(post, Post::CheckpointOffered(..) | Post::TransferOffered(..)) {
+                    judged.lock().unwrap().push(their_places.each_ref().map(Places::n_free));
+                }
                 let _ = match post {
                     // Each trial is another worker's.
                     Post::CheckpointOffered(lease, reply) => {
@@ -79,14 +96,13 @@ impl Served {
                 };
             }
         });
-        let mut artifacts = Artifacts::new(Arc::new(sweep), mailbox);
-        artifacts.pace = pace;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let bounds = Bounds { n_connections: 4 * MAX_DATASETS, ..BOUNDS };
         let server = Server::builder().add_service(ArtifactsServer::new(artifacts));
         tokio::spawn(server.serve_with_incoming(incoming(listener, bounds)));
-        Self { address, state, trial_ids, bytes: (0..N_BYTES).map(|at| at as u8).collect() }
+        let bytes = (0..N_BYTES).map(|at| at as u8).collect();
+        Self { address, state, trial_ids, bytes, places, free_at_judging }
     }
 
     /// On a connection of its own.
@@ -100,7 +116,7 @@ impl Served {
         let trial_id = self.trial_ids[trial].clone();
         let lease = proto::Lease { term: 1, trial_id, attempt, nonce: 1 };
         let digest = Sha256::digest(&self.bytes).to_vec();
-        let checkpoint = proto::Checkpoint { digest, n_bytes: N_BYTES as u64, epoch: 1 };
+        let checkpoint = proto::Checkpoint { digest, n_bytes: self.bytes.len() as u64, epoch: 1 };
         let (lease, checkpoint) = (Some(lease), Some(checkpoint));
         part(Part::Announcement(Announcement { lease, checkpoint, offset: 0 }))
     }
@@ -115,10 +131,29 @@ impl Served {
     }
 
     async fn get(&self, session: u64) -> Result<tonic::Streaming<proto::Chunk>, Status> {
+        self.get_by(self.client(), session).await
+    }
+
+    /// Over a connection that lets a byte of it come until it is read.
+    async fn get_unread(&self, session: u64) -> Result<tonic::Streaming<proto::Chunk>, Status> {
+        let endpoint = Endpoint::from_shared(format!("http://{}", self.address)).unwrap();
+        let endpoint = endpoint.initial_stream_window_size(1);
+        self.get_by(ArtifactsClient::new(endpoint.connect_lazy()), session).await
+    }
+
+    async fn get_by(
+        &self,
+        mut client: ArtifactsClient<Channel>,
+        session: u64,
+    ) -> Result<tonic::Streaming<proto::Chunk>, Status> {
         let digest = Sha256::digest(&self.bytes).to_vec();
         let trial_id = self.trial_ids[0].clone();
         let request = GetCheckpointRequest { trial_id, digest, offset: 0, session };
-        Ok(self.client().get_checkpoint(request).await?.into_inner())
+        Ok(client.get_checkpoint(request).await?.into_inner())
+    }
+
+    fn n_free(&self) -> [usize; 3] {
+        self.places.each_ref().map(Places::n_free)
     }
 
     fn n_trials_with_files(&self) -> usize {
@@ -164,6 +199,72 @@ async fn whoever_has_no_session_gets_nothing() {
     let request = GetDatasetRequest { digest: vec![0; 32], offset: 0, session: 0 };
     let status = served.client().get_dataset(request).await.unwrap_err();
     assert_eq!(status.code(), Code::Unauthenticated, "{status:?}");
+}
+
+/// Whoever is judged has taken nothing yet, and whoever is refused takes nothing.
+#[tokio::test]
+async fn the_right_is_shown_before_a_place_is_taken() {
+    let served = Served::start(PATIENCE).await;
+    served.put(0, CURRENT - 1).await.unwrap_err();
+    served.put(0, CURRENT).await.unwrap();
+    served.get(0).await.unwrap_err();
+    read(served.get(1).await.unwrap()).await.unwrap();
+    let request = GetDatasetRequest { digest: vec![0; 32], offset: 0, session: 0 };
+    served.client().get_dataset(request.clone()).await.unwrap_err();
+    let request = GetDatasetRequest { session: 1, ..request };
+    served.client().get_dataset(request).await.unwrap_err();
+    let judged = served.free_at_judging.lock().unwrap().clone();
+    assert_eq!(judged, [ALL_FREE; 6]);
+}
+
+/// What fits where nobody has read yet is on its way all the same. (Of a single chunk the connection takes
+/// the end at once.)
+#[tokio::test]
+async fn short_content_keeps_its_place_until_it_is_read_or_too_slow() {
+    let pace = Pace { chunk: Duration::from_secs(1), ..Pace::USUAL };
+    let mut served = Served::paced(pace).await;
+    served.bytes.truncate(100_000);
+    served.put(0, CURRENT).await.unwrap();
+    let _unread = served.get_unread(1).await.unwrap();
+    let [_, n_out, _] = ALL_FREE;
+    assert_eq!(served.n_free()[1], n_out - 1);
+    let all_free = async {
+        while served.n_free()[1] < n_out {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(PATIENCE, all_free).await.expect("it is cut off");
+    assert_eq!(read(served.get(2).await.unwrap()).await.unwrap(), served.bytes);
+}
+
+/// Its unread bytes take memory for as long as the stream is open.
+#[tokio::test]
+async fn a_worker_that_stalls_has_no_other_share_until_its_streams_are_gone() {
+    let pace = Pace { chunk: Duration::from_millis(50), ..Pace::USUAL };
+    let served = Served::paced(pace).await;
+    served.put(0, CURRENT).await.unwrap();
+    let mut stalled = Vec::new();
+    let status = loop {
+        match served.get_unread(1).await {
+            Ok(chunks) => stalled.push(chunks),
+            Err(status) => break status,
+        }
+        let all_free = async {
+            while served.n_free() != ALL_FREE {
+                sleep(Duration::from_millis(10)).await;
+            }
+        };
+        timeout(PATIENCE, all_free).await.expect("it is cut off");
+        assert!(stalled.len() < MAX_CHECKPOINTS_OUT, "{} of one worker", stalled.len());
+    };
+    assert_eq!(status.code(), Code::ResourceExhausted, "{status:?}");
+    drop(stalled);
+    let again = async {
+        while served.get(1).await.is_err() {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(PATIENCE, again).await.expect("a share once they are gone");
 }
 
 #[tokio::test]
@@ -215,6 +316,7 @@ async fn silent_callers_keep_nobody_out() {
         tokio::spawn(async move { client.put_checkpoint(tokio_stream::pending()).await })
     });
     let silent: Vec<_> = silent.collect();
+    assert_eq!(served.n_free(), ALL_FREE);
     assert_eq!(served.put(0, CURRENT).await.unwrap(), N_BYTES as u64);
     for silent in silent {
         let ended = timeout(PATIENCE, silent).await.expect("an end in time").unwrap();
