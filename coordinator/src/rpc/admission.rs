@@ -59,18 +59,17 @@ pub(super) struct Places {
     held: Arc<Mutex<BTreeMap<WorkerId, usize>>>,
 }
 
-/// A place among the transfers; free again when this is dropped. A transfer that does not keep its
-/// pace loses its permit, and its worker has no share for another one until its stream is gone: what
-/// was not read takes memory until then.
+/// A place among the transfers; free again when this is dropped, which must not be before the stream
+/// is gone: what was not read takes memory until then.
 #[derive(Debug)]
 pub(super) struct Place {
-    pub(super) share: Share,
-    pub(super) permit: OwnedSemaphorePermit,
+    _share: Share,
+    _permit: OwnedSemaphorePermit,
 }
 
 /// One of the transfers that a worker may have.
 #[derive(Debug)]
-pub(super) struct Share {
+struct Share {
     places: Places,
     worker: WorkerId,
 }
@@ -98,7 +97,7 @@ impl Places {
         let share = self.share(worker).ok_or(RpcError::Busy)?;
         let permit = timeout(pace.place, self.places.clone().acquire_owned()).await;
         let permit = permit.ok().and_then(Result::ok).ok_or(RpcError::Busy)?;
-        Ok(Place { share, permit })
+        Ok(Place { _share: share, _permit: permit })
     }
 
     fn share(&self, worker: WorkerId) -> Option<Share> {

@@ -21,8 +21,9 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::{
     Sweep,
-    admission::{Pace, Place, Places, Share},
+    admission::{Pace, Place, Places},
     checkpoints::{self, off_thread},
+    connection::{Peer, ended},
     status::RpcError,
 };
 use crate::{mailbox::Mailbox, store::WholeCheckpoint};
@@ -75,6 +76,7 @@ impl proto::artifacts_server::Artifacts for Artifacts {
         &self,
         request: Request<GetDatasetRequest>,
     ) -> Result<Response<Self::GetDatasetStream>, Status> {
+        let peer = Peer::of(request.extensions());
         let GetDatasetRequest { digest, offset, session } = request.into_inner();
         let worker = self.worker_of(session).await?;
         if digest != self.sweep.roster().plan.dataset_digest {
@@ -88,7 +90,12 @@ impl proto::artifacts_server::Artifacts for Artifacts {
             return Err(RpcError::Malformed(text).into());
         }
         let place = self.datasets.take(worker, self.pace).await?;
-        Ok(Response::new(Box::pin(paced(Content::Memory(blob.slice(offset..)), self.pace, place))))
+        Ok(Response::new(Box::pin(paced(
+            Content::Memory(blob.slice(offset..)),
+            self.pace,
+            place,
+            peer,
+        ))))
     }
 
     async fn put_checkpoint(
@@ -108,11 +115,12 @@ impl proto::artifacts_server::Artifacts for Artifacts {
         &self,
         request: Request<GetCheckpointRequest>,
     ) -> Result<Response<Self::GetCheckpointStream>, Status> {
+        let peer = Peer::of(request.extensions());
         let request = request.into_inner();
         let worker = self.worker_of(request.session).await?;
         let place = self.checkpoints_out.take(worker, self.pace).await?;
         let content = checkpoints::get(&self.sweep, &self.mailbox, request).await?;
-        Ok(Response::new(Box::pin(paced(content, self.pace, place))))
+        Ok(Response::new(Box::pin(paced(content, self.pace, place, peer))))
     }
 }
 
@@ -140,12 +148,13 @@ impl Content {
 }
 
 /// The chunks, as long as their reader keeps the pace. Nothing asks a stream whose reader does not read,
-/// so a task holds the place and watches the time, until the connection has taken the stream's end.
-fn paced(mut content: Content, pace: Pace, place: Place) -> PacedStream {
+/// so a task watches the time. The place is taken until the stream is gone; a reader that does not take
+/// the rest loses its connection, because nothing else empties what waits for it.
+fn paced(mut content: Content, pace: Pace, place: Place, peer: Option<Peer>) -> PacedStream {
     let (sender, receiver) = mpsc::channel(2);
     let (is_open, is_gone) = oneshot::channel();
-    let Place { share, permit } = place;
     tokio::spawn(async move {
+        let _place = place;
         let last_word = sender.clone().try_reserve_owned();
         let send_all = async {
             while let Some(chunk) = content.next().await? {
@@ -157,24 +166,19 @@ fn paced(mut content: Content, pace: Pace, place: Place) -> PacedStream {
             Ok(())
         };
         let sent = timeout(pace.whole, send_all).await.unwrap_or(Err(RpcError::Slow));
-        match (sent, last_word) {
-            (Err(error), Ok(last_word)) => drop(last_word.send(Err(error.into()))),
-            (_, last_word) => {
-                drop((sender, last_word));
-                // What is short fits where nobody has read yet.
-                let _ = timeout(pace.chunk, is_gone).await;
-            }
+        if let (Err(error), Ok(last_word)) = (sent, last_word) {
+            drop(last_word.send(Err(error.into())));
         }
-        drop(permit);
+        drop(sender);
+        ended(is_gone, pace.chunk, peer).await;
     });
-    PacedStream { chunks: ReceiverStream::new(receiver), _is_open: is_open, _share: share }
+    PacedStream { chunks: ReceiverStream::new(receiver), _is_open: is_open }
 }
 
 /// What the connection takes from, whenever its peer has room.
 struct PacedStream {
     chunks: ReceiverStream<Result<Chunk, Status>>,
     _is_open: oneshot::Sender<()>,
-    _share: Share,
 }
 
 impl Stream for PacedStream {

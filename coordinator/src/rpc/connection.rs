@@ -12,10 +12,11 @@ use rustix::net::sockopt::set_tcp_user_timeout;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
-    sync::OwnedSemaphorePermit,
-    time::{Sleep, sleep},
+    sync::{OwnedSemaphorePermit, oneshot},
+    time::{Sleep, sleep, timeout},
 };
-use tonic::transport::server::{Connected, TcpConnectInfo};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use tonic::{codegen::http, transport::server::Connected};
 
 /// What every client of HTTP/2 sends before anything else: the preface's 24 bytes, and the head of
 /// its first frame.
@@ -30,7 +31,37 @@ pub struct Connection {
     stream: TcpStream,
     /// Gone once the client has greeted.
     greeting: Option<Greeting>,
+    peer: Peer,
+    closed: Pin<Box<WaitForCancellationFutureOwned>>,
     _place: OwnedSemaphorePermit,
+}
+
+/// The client of a connection, as its calls see it.
+#[derive(Clone, Debug)]
+pub struct Peer(CancellationToken);
+
+impl Peer {
+    /// The one that a call came from; a simulated connection has none.
+    pub(super) fn of(extensions: &http::Extensions) -> Option<Self> {
+        extensions.get::<Self>().cloned()
+    }
+
+    /// Closes the connection with all calls that it carries. What a client does not read waits in
+    /// buffers that nothing else empties.
+    pub(super) fn close(&self) {
+        self.0.cancel();
+    }
+}
+
+/// Waits until an answer is gone, which `is_gone` tells by its sender's end: read, or with its
+/// connection. One that is not read within `time` loses its connection.
+pub(super) async fn ended(mut is_gone: oneshot::Receiver<()>, time: Duration, peer: Option<Peer>) {
+    if timeout(time, &mut is_gone).await.is_err()
+        && let Some(peer) = peer
+    {
+        peer.close();
+        let _ = is_gone.await;
+    }
 }
 
 #[derive(Debug)]
@@ -51,7 +82,15 @@ impl Connection {
             tracing::debug!(%error, "cannot set the options of a connection");
         }
         let greeting = Greeting { n_read: 0, deadline: Box::pin(sleep(greeting)) };
-        Self { stream, greeting: Some(greeting), _place: place }
+        let peer = Peer(CancellationToken::new());
+        let closed = Box::pin(peer.0.clone().cancelled_owned());
+        Self { stream, greeting: Some(greeting), peer, closed, _place: place }
+    }
+
+    /// An error once a call has closed the connection.
+    fn poll_closed(&mut self, context: &mut Context<'_>) -> Poll<io::Error> {
+        ready!(self.closed.as_mut().poll(context));
+        Poll::Ready(io::Error::new(io::ErrorKind::TimedOut, "the client does not read"))
     }
 
     /// Counts the first bytes; an error once their time is over.
@@ -68,10 +107,10 @@ impl Connection {
 }
 
 impl Connected for Connection {
-    type ConnectInfo = TcpConnectInfo;
+    type ConnectInfo = Peer;
 
-    fn connect_info(&self) -> Self::ConnectInfo {
-        self.stream.connect_info()
+    fn connect_info(&self) -> Peer {
+        self.peer.clone()
     }
 }
 
@@ -81,6 +120,9 @@ impl AsyncRead for Connection {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if let Poll::Ready(error) = self.poll_closed(context) {
+            return Poll::Ready(Err(error));
+        }
         let n_before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(context, buffer);
         let n_read = buffer.filled().len() - n_before;
@@ -97,6 +139,9 @@ impl AsyncWrite for Connection {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(error) = self.poll_closed(context) {
+            return Poll::Ready(Err(error));
+        }
         Pin::new(&mut self.stream).poll_write(context, bytes)
     }
 
@@ -105,6 +150,9 @@ impl AsyncWrite for Connection {
         context: &mut Context<'_>,
         buffers: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(error) = self.poll_closed(context) {
+            return Poll::Ready(Err(error));
+        }
         Pin::new(&mut self.stream).poll_write_vectored(context, buffers)
     }
 

@@ -13,7 +13,10 @@ use std::{
 
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
-use tokio::time::{Sleep, sleep};
+use tokio::{
+    sync::oneshot,
+    time::{Sleep, sleep},
+};
 use tonic::{
     Status,
     body::Body,
@@ -21,7 +24,10 @@ use tonic::{
 };
 use tower::Layer;
 
-use super::status::RpcError;
+use super::{
+    connection::{Peer, ended},
+    status::RpcError,
+};
 
 /// Bytes of all calls that have not been answered. A message is at most some twenty times as large once
 /// it is decoded (see `proto::shape`), so that calls take 320 MB at the most, whoever calls.
@@ -37,7 +43,7 @@ const MAX_JOIN_BYTES: usize = 512 * 1024;
 /// A call for a data set or a checkpoint names it and nothing else.
 const MAX_GET_BYTES: usize = 1024;
 
-/// What belongs to one message must have arrived by then.
+/// What belongs to one message must have arrived by then, and an answer must have been read.
 const ARRIVAL_TIME: Duration = Duration::from_secs(10);
 
 /// Bytes of calls under way, of all connections together.
@@ -60,15 +66,20 @@ impl Intake {
     }
 
     fn charge(&self, path: &str) -> Arc<Charge> {
-        let is_stream = path.ends_with("/PutCheckpoint");
-        let limit = match path.rsplit('/').next() {
-            Some("Sync") => proto::MAX_MESSAGE_BYTES,
-            Some("Join") => MAX_JOIN_BYTES,
-            Some("PutCheckpoint") => 2 * proto::CHUNK_BYTES,
+        let method = path.rsplit('/').next().unwrap_or_default();
+        let limit = match method {
+            "Sync" => proto::MAX_MESSAGE_BYTES,
+            "Join" => MAX_JOIN_BYTES,
+            "PutCheckpoint" => 2 * proto::CHUNK_BYTES,
             _ => MAX_GET_BYTES,
         };
-        let n_bytes = AtomicUsize::new(0);
-        Arc::new(Charge { intake: self.clone(), limit, is_stream, n_bytes })
+        Arc::new(Charge {
+            intake: self.clone(),
+            limit,
+            is_stream: method == "PutCheckpoint",
+            is_get: method.starts_with("Get"),
+            n_bytes: AtomicUsize::new(0),
+        })
     }
 }
 
@@ -80,6 +91,8 @@ struct Charge {
     limit: usize,
     /// Its messages are taken one by one, so that no more than one is held.
     is_stream: bool,
+    /// Its answer is a transfer.
+    is_get: bool,
     n_bytes: AtomicUsize,
 }
 
@@ -131,30 +144,66 @@ pub(super) struct Measured<S> {
     intake: Intake,
 }
 
-impl<S, R> Service<http::Request<Body>> for Measured<S>
+impl<S> Service<http::Request<Body>> for Measured<S>
 where
-    S: Service<http::Request<Body>, Response = http::Response<R>>,
+    S: Service<http::Request<Body>, Response = http::Response<Body>>,
     S::Future: Send + 'static,
 {
-    type Response = S::Response;
+    type Response = http::Response<Body>;
     type Error = S::Error;
-    type Future = BoxFuture<S::Response, S::Error>;
+    type Future = BoxFuture<Self::Response, S::Error>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(context)
     }
 
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        let peer = Peer::of(request.extensions());
         let charge = self.intake.charge(request.uri().path());
+        let answer_time = self.intake.arrival_time;
         let time = (!charge.is_stream).then(|| Box::pin(sleep(self.intake.arrival_time)));
         let of_body = charge.clone();
         let request = request.map(|inner| Body::new(MeasuredBody { inner, charge: of_body, time }));
         let answer = self.inner.call(request);
         Box::pin(async move {
-            let answer = answer.await;
-            drop(charge);
-            answer
+            let answer = answer.await?;
+            // Transfers watch over their own answers.
+            if charge.is_get {
+                return Ok(answer.map(Body::new));
+            }
+            let (is_open, is_gone) = oneshot::channel();
+            tokio::spawn(async move {
+                ended(is_gone, answer_time, peer).await;
+                drop(charge);
+            });
+            Ok(answer.map(|inner| Body::new(Answer { inner, _is_open: is_open })))
         })
+    }
+}
+
+/// An answer, which counts as pending until it is gone.
+struct Answer {
+    inner: Body,
+    _is_open: oneshot::Sender<()>,
+}
+
+impl http_body::Body for Answer {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        Pin::new(&mut self.inner).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
     }
 }
 

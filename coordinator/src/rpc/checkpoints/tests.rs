@@ -237,36 +237,6 @@ async fn short_content_keeps_its_place_until_it_is_read_or_too_slow() {
     assert_eq!(read(served.get(2).await.unwrap()).await.unwrap(), served.bytes);
 }
 
-/// Its unread bytes take memory for as long as the stream is open.
-#[tokio::test]
-async fn a_worker_that_stalls_has_no_other_share_until_its_streams_are_gone() {
-    let pace = Pace { chunk: Duration::from_millis(50), ..Pace::USUAL };
-    let served = Served::paced(pace).await;
-    served.put(0, CURRENT).await.unwrap();
-    let mut stalled = Vec::new();
-    let status = loop {
-        match served.get_unread(1).await {
-            Ok(chunks) => stalled.push(chunks),
-            Err(status) => break status,
-        }
-        let all_free = async {
-            while served.n_free() != ALL_FREE {
-                sleep(Duration::from_millis(10)).await;
-            }
-        };
-        timeout(PATIENCE, all_free).await.expect("it is cut off");
-        assert!(stalled.len() < MAX_CHECKPOINTS_OUT, "{} of one worker", stalled.len());
-    };
-    assert_eq!(status.code(), Code::ResourceExhausted, "{status:?}");
-    drop(stalled);
-    let again = async {
-        while served.get(1).await.is_err() {
-            sleep(Duration::from_millis(10)).await;
-        }
-    };
-    timeout(PATIENCE, again).await.expect("a share once they are gone");
-}
-
 #[tokio::test]
 async fn readers_that_do_not_read_are_cut_off() {
     let pace = Pace { chunk: Duration::from_secs(1), ..Pace::USUAL };
@@ -288,8 +258,10 @@ async fn readers_that_do_not_read_are_cut_off() {
     };
     let bytes = timeout(PATIENCE, whole).await.expect("a place in time");
     assert_eq!(bytes, served.bytes);
-    let status = read(stalled.remove(0)).await.unwrap_err();
-    assert_eq!(status.code(), Code::DeadlineExceeded, "{status:?}");
+    // What waited for it went with its connection.
+    for stalled in stalled {
+        assert!(read(stalled).await.is_err());
+    }
 }
 
 #[tokio::test]
