@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use e2e::{Process, canonical_files};
+use e2e::{Coordinator, Ended, Env, Process, canonical_files};
 use tokio::runtime::Runtime;
 
 use crate::{
@@ -30,7 +30,6 @@ const SHORT_FLOOD_S: u64 = 6;
 
 /// Trials of a second and more with checkpoints of 400 KB, one for each second of the flood: what is
 /// left when it is over is trained then.
-
 const SWEEP: &str = r#"name = "flooded"
 
 [dataset]
@@ -57,13 +56,20 @@ fn n_published(worker: &Process) -> usize {
     worker.log().iter().filter(|line| line.contains("published the checkpoint")).count()
 }
 
+/// However long all of them take, none takes long.
+fn finish(coordinator: Coordinator, n_trials: usize) -> Ended {
+    (1..=n_trials).for_each(|n| coordinator.wait_for_trials(n));
+    coordinator.wait().expect(0)
+}
+
 #[test]
 fn a_flood_changes_nothing_of_an_honest_run() {
     let seconds = var("SWEEP_HOSTILE_SECONDS").map_or(SHORT_FLOOD_S, |it| it.parse().expect("s"));
     let sweep = format!("{SWEEP}{}\n", 1 + seconds);
     let undisturbed = env();
     undisturbed.write("flooded.toml", &sweep);
-    undisturbed.start_file("flooded.toml", &["--local-slots", "1"], &[]).wait().expect(0);
+    let n_trials = usize::try_from(1 + seconds).expect("a few");
+    finish(undisturbed.start_file("flooded.toml", &["--local-slots", "1"], &[]), n_trials);
 
     let env = env();
     env.write("flooded.toml", &sweep);
@@ -113,9 +119,8 @@ fn a_flood_changes_nothing_of_an_honest_run() {
     assert!(median < MAX_MEDIAN, "an honest Sync took {median:?} at the median");
     assert!(peak < MAX_PEAK_MB, "{peak} MB of memory");
 
-    let ended = coordinator.wait().expect(0);
-    assert_plain(&ended.stderr);
+    assert_plain(&finish(coordinator, n_trials).stderr);
     assert_plain(&worker.wait().expect(0).stderr);
-    let files = |env: &e2e::Env| canonical_files(&env.path("reports/flooded"));
+    let files = |env: &Env| canonical_files(&env.path("reports/flooded"));
     assert_eq!(files(&env), files(&undisturbed));
 }
