@@ -46,6 +46,8 @@ pub struct HeldLease {
     silent_ms: u64,
     /// When an epoch, or the whole, was last seen to begin.
     progressed: Millis,
+    /// Since when the coordinator has seen it run, by its own clock.
+    watched: Millis,
 }
 
 /// Where a granted trial is on its worker, as far as the coordinator can know.
@@ -84,18 +86,23 @@ impl HeldLease {
             trained_ms: None,
             silent_ms: 0,
             progressed: granted,
+            watched: granted,
         }
     }
 
     /// Takes in what its worker says of it. True if it has begun just now.
     pub(crate) fn take_in(&mut self, now: Millis, report: &Running) -> bool {
         let has_begun = self.started.is_none();
-        if has_begun || report.n_epochs_done != self.n_epochs_done {
+        if has_begun {
+            self.watched = now;
+        }
+        // An epoch that was told before is none that was done since.
+        if has_begun || report.n_epochs_done > self.n_epochs_done {
             self.progressed = now;
+            self.n_epochs_done = report.n_epochs_done;
         }
         self.started.get_or_insert(now);
         self.place = Place::Slot;
-        self.n_epochs_done = report.n_epochs_done;
         self.valid_accuracy = report.valid_accuracy;
         self.trained_ms = report.trained_ms;
         self.silent_ms = report.silent_ms;
@@ -104,7 +111,12 @@ impl HeldLease {
 
     /// What was not seen of it was not its doing.
     pub(crate) fn renew(&mut self, now: Millis) {
-        self.progressed = now;
+        (self.progressed, self.watched) = (now, now);
+    }
+
+    /// How long the coordinator has seen it run, whatever its worker says.
+    pub fn watched_ms(&self, now: Millis) -> u64 {
+        self.started.map_or(0, |_| now.since(self.watched))
     }
 
     /// Its worker tells how long its slot has trained and been silent.

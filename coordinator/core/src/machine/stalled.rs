@@ -6,8 +6,9 @@ use crate::{
     event::{Action, CloseCause, Notice, Remedy},
     lease::{Lease, OpenLease, TrialIndex, WorkerId},
     limits::{
-        MAX_STRAGGLERS_SEEN, PATIENT_AFTER, SLOTS_PER_COPY, SLOW_S, SLOW_SHARE, STALLED_S,
-        STALLED_SHARE, STALLED_UNKNOWN_S, STALLED_UNTOLD_FACTOR, STALLED_UNTOLD_S,
+        MAX_STRAGGLERS_SEEN, OVERDUE_FACTOR, OVERDUE_S, OVERDUE_UNKNOWN_S, PATIENT_AFTER,
+        SLOTS_PER_COPY, SLOW_S, SLOW_SEEN_FACTOR, SLOW_SEEN_S, SLOW_SHARE, SLOW_UNKNOWN_S,
+        STALLED_S, STALLED_SHARE, STALLED_UNKNOWN_S, STALLED_UNTOLD_FACTOR, STALLED_UNTOLD_S,
         WITHDRAW_PATIENCE_MS,
     },
     machine::Core,
@@ -27,10 +28,12 @@ pub(super) struct Stalls {
 /// Why an attempt does not get on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Trouble {
-    /// It was trained for much longer than such trials take.
-    Slow,
     /// Its slot does nothing.
     Stalled,
+    /// It has run for so long that its worker is believed no more.
+    Overdue,
+    /// It was trained for much longer than such trials take.
+    Slow,
 }
 
 /// An attempt whose slot does nothing, for people.
@@ -84,7 +87,7 @@ impl Core {
     ) -> Option<Remedy> {
         let trial = open.lease.trial;
         let record = &self.trials[trial.at()];
-        let take_back = (trouble == Trouble::Stalled).then_some(Remedy::TakeBack);
+        let take_back = (trouble != Trouble::Slow).then_some(Remedy::TakeBack);
         if self.fleet.is_copied(trial) {
             // The earlier attempt has done more; the later one makes room for a third.
             let is_last = open.lease.attempt == record.n_attempts;
@@ -97,6 +100,8 @@ impl Core {
         match trouble {
             Trouble::Stalled if may_speculate => Some(Remedy::Speculate),
             Trouble::Slow if may_speculate && self.may_copy_slow() => Some(Remedy::Speculate),
+            Trouble::Overdue if may_speculate && self.queue.is_empty() => Some(Remedy::Speculate),
+            Trouble::Overdue if may_speculate => None,
             _ => take_back,
         }
     }
@@ -119,10 +124,21 @@ impl Core {
             return Some(Trouble::Stalled);
         }
         let trial = held.open.lease.trial;
-        let expected_s = self.pace.expected_s(self.cost(trial))?;
-        let slow_s = expected_s + longer(SLOW_SHARE * expected_s, SLOW_S);
+        let bounds = self.pace.expected_s(self.cost(trial)).map(|s| {
+            let slow_s = s + longer(SLOW_SHARE * s, SLOW_S);
+            let seen_s = longer(SLOW_SEEN_FACTOR * slow_s, SLOW_SEEN_S);
+            (slow_s, seen_s, longer(OVERDUE_FACTOR * slow_s, OVERDUE_S))
+        });
+        let (slow_s, seen_s, overdue_s) =
+            bounds.unwrap_or((f64::INFINITY, SLOW_UNKNOWN_S, OVERDUE_UNKNOWN_S));
         let trained_s = held.trained_ms(now) as f64 / 1e3;
-        (slow_s * self.patience(trial) <= trained_s).then_some(Trouble::Slow)
+        let watched_s = held.watched_ms(now) as f64 / 1e3;
+        let patience = self.patience(trial);
+        if overdue_s * patience <= watched_s {
+            return Some(Trouble::Overdue);
+        }
+        let is_slow = slow_s * patience <= trained_s || seen_s * patience <= watched_s;
+        is_slow.then_some(Trouble::Slow)
     }
 
     pub(super) fn is_stalled(&self, now: Millis, held: &HeldLease) -> bool {

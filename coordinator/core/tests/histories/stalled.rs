@@ -293,6 +293,60 @@ fn a_trial_of_very_long_steps_gets_more_time_with_each_attempt() {
     panic!("it was never given the time that it takes");
 }
 
+/// Seconds until another worker has brought this sweep to its end, though a worker says of all that
+/// it holds that it has just begun, or that it is at epoch 0 and 1 by turns.
+fn seconds_beside_a_liar(mut world: World, tells: bool, bound_s: u64) -> u64 {
+    world.join(1);
+    world.sync(1, true);
+    world.join(2);
+    for second in 0..=bound_s {
+        if world.core.awaits_trials() && world.core.audits().is_empty() {
+            return second;
+        }
+        world.now = world.now + 1_000;
+        let mut sync = world.agent(1).speak(0, |_| 0.3).unwrap();
+        for report in &mut sync.running {
+            report.n_epochs_done = u32::from(!tells && second % 2 == 0);
+            (report.trained_ms, report.silent_ms) = (tells.then_some(0), 0);
+        }
+        let reply = world.answer(sync);
+        world.agent(1).listen(&reply);
+        world.agent(2).finish(End::Well);
+        world.agent(2).finish(End::Well);
+        world.sync(2, true);
+    }
+    panic!("not ended after {bound_s} s: {:?}", world.core.counts());
+}
+
+#[test]
+fn whoever_says_for_ever_that_it_has_just_begun_is_believed_for_a_minute() {
+    let second = seconds_beside_a_liar(world(N_TRIALS, 0, 0, None), true, 70);
+    assert!(second > 50, "not at once");
+}
+
+#[test]
+fn whoever_lies_is_overcome_without_a_pace_too() {
+    seconds_beside_a_liar(world(1, 0, 0, None), true, 130);
+    seconds_beside_a_liar(world(1, 0, 0, None), false, 130);
+}
+
+/// Nothing can run beside an audit, so it is taken back.
+#[test]
+fn whoever_lies_about_an_audit_loses_it() {
+    let mut world = world(N_TRIALS, 2, 0, None);
+    world.join(1);
+    world.join(2);
+    while world.core.counts().n_ready > 0 {
+        world.sync(2, true);
+        world.agent(2).finish(End::Well);
+        world.agent(2).finish(End::Well);
+    }
+    world.sync(2, true);
+    world.sync(1, true);
+    assert_eq!(world.running(1).len(), 2);
+    seconds_beside_a_liar(world, true, 700);
+}
+
 fn completion(lease: Lease, end: End) -> Finished {
     let ending = Ending::Completed { best_epoch: 1, test_accuracy: Some(0.5), collapsed: false };
     let digest = digest_of(lease.trial, end);
