@@ -28,8 +28,8 @@ pub const SLOW_S: f64 = 15.0;
 /// Slots of all workers for each speculative attempt at a slow trial that may run at once; one may
 /// run in any case. Stalled slots are not counted: whatever runs elsewhere takes their place.
 pub const SLOTS_PER_COPY: usize = 10;
-/// Of the trials that have run longest, how many are looked at.
-pub const MAX_STRAGGLERS_SEEN: usize = 64;
+/// Of the attempts that do not get on, how many an idle slot looks at, the worst first.
+pub const MAX_TROUBLED_SEEN: usize = 1_024;
 
 /// A slot is stalled once it has not done a step for this share of what its trial is expected to
 /// take, and for this long;

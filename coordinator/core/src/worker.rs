@@ -41,6 +41,8 @@ pub struct HeldLease {
     pub started: Option<Millis>,
     pub n_epochs_done: u32,
     pub valid_accuracy: f64,
+    /// Why it did not get on when its worker last spoke.
+    pub hindrance: Option<Hindrance>,
     /// As its worker last said; `None` if it does not tell.
     trained_ms: Option<u64>,
     silent_ms: u64,
@@ -48,6 +50,17 @@ pub struct HeldLease {
     progressed: Millis,
     /// Since when the coordinator has seen it run, by its own clock.
     watched: Millis,
+}
+
+/// Why an attempt does not get on, the worst first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Hindrance {
+    /// Its slot does nothing.
+    Stalled,
+    /// It has run for so long that its worker is believed no more.
+    Overdue,
+    /// It was trained for much longer than such trials take.
+    Slow,
 }
 
 /// Where a granted trial is on its worker, as far as the coordinator can know.
@@ -83,6 +96,7 @@ impl HeldLease {
             started: None,
             n_epochs_done: 0,
             valid_accuracy: 0.0,
+            hindrance: None,
             trained_ms: None,
             silent_ms: 0,
             progressed: granted,

@@ -99,6 +99,7 @@ impl Core {
             if worker.holds(&report.lease) {
                 if report.started {
                     self.fleet.note_progress(now, id, report);
+                    self.note_hindrance(now, id, trial);
                 }
             } else if worker.leases.contains_key(&trial) {
                 // The new lease is on its way.

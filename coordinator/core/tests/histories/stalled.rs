@@ -2,8 +2,8 @@
 //! that hangs.
 
 use coordinator_core::{
-    event::{Finished, Verdict},
-    lease::{Lease, TrialIndex},
+    event::{Event, Finished, Join, Reply, Running, Sync, Verdict, WorkerFacts},
+    lease::{Lease, TrialIndex, WorkerId},
     trial::{Status, TrialFacts},
 };
 use trainer::{Ending, TrialResult, Work};
@@ -16,6 +16,9 @@ use crate::{
 
 /// Ten times what the trials of these worlds take, and half a minute.
 const BOUND_S: u64 = 33;
+
+/// Slots of a large machine.
+const N_MANY: usize = 200;
 
 /// Trials of 0.3 s, workers that tell how their slots get on.
 fn world(n_trials: usize, n_audited: usize, n_queue_max: usize, max_failed: Option<u32>) -> World {
@@ -345,6 +348,55 @@ fn whoever_lies_about_an_audit_loses_it() {
     world.sync(1, true);
     assert_eq!(world.running(1).len(), 2);
     seconds_beside_a_liar(world, true, 700);
+}
+
+/// One of very many slots hangs, and all the others have run for longer and get on.
+#[test]
+fn a_slot_that_hangs_is_seen_among_many_that_run() {
+    let mut world = world(N_MANY + 3, 0, 0, None);
+    warm_up(&mut world);
+    let call = world.call();
+    let facts = WorkerFacts {
+        name: "large".into(),
+        isa: "portable".into(),
+        cpu: "model".into(),
+        n_slots: N_MANY as u32,
+        local_index: None,
+    };
+    let join = Join { worker: WorkerId([2; 16]), facts, held: Vec::new(), continues: false };
+    let Some(Reply::Joined { session, .. }) = world.apply(Event::Join { call, join }) else {
+        panic!("a Join is answered");
+    };
+    let mut held: Vec<Lease> = Vec::new();
+    for second in 0..20 {
+        let report = |(index, lease)| Running {
+            trained_ms: Some(10),
+            silent_ms: if index == N_MANY - 2 { second * 1_000 } else { 0 },
+            ..running(lease, true)
+        };
+        let sync = Sync {
+            session,
+            seq: second + 1,
+            seen_seq: second,
+            // The last of its slots, which is to hang, begins later.
+            n_free_slots: [N_MANY as u32 - 2, 0, 1].get(second as usize).copied().unwrap_or(0),
+            n_queue_places: 0,
+            draining: false,
+            running: held.iter().enumerate().map(report).collect(),
+            finished: Vec::new(),
+            released: Vec::new(),
+            troubles: Vec::new(),
+        };
+        let reply = world.answer(sync);
+        held.extend(reply.grants.iter().map(|grant| grant.lease));
+        held.retain(|lease| !reply.stop.contains(lease));
+        world.now = world.now + 1_000;
+        world.agent(1).finish(End::Well);
+        world.sync(1, true);
+        world.agent(1).finish(End::Well);
+        world.sync(1, true);
+    }
+    assert_eq!(world.core.counts().n_completed, 5, "the last is done in the idle slot");
 }
 
 fn completion(lease: Lease, end: End) -> Finished {
