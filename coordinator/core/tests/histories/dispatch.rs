@@ -25,6 +25,8 @@ fn world_of_many(n_trials: usize, wall_s: f32, n_queue_max: usize) -> World {
 pub fn warm_up(world: &mut World) {
     world.join(1);
     world.sync(1, true);
+    let wall_s = world.rules.facts[0].cost_macs;
+    world.now = world.now + (wall_s * 1e3) as u64;
     world.agent(1).finish(End::Well);
     world.agent(1).finish(End::Well);
     world.sync(1, true);
