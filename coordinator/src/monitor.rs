@@ -264,11 +264,11 @@ impl Monitor {
                 tracing::warn!(
                     worker = name,
                     pause_s,
-                    "three trials in a row failed on a worker; it gets none for a while"
+                    "trial after trial fails on a worker, or is lost with it; it gets none for a while"
                 );
             }
             Notice::WorkerQuarantined { name } => warn(&format!(
-                "worker {name} fails trial after trial and gets no more; its log says why, and it may come back once it was started anew"
+                "worker {name} fails trial after trial, or is lost with them, and gets no more; its log says why, and it may come back once it was started anew"
             )),
             Notice::AllQuarantined => warn(
                 "giving up: every worker fails trial after trial; the rest is cancelled, and the same command runs it again",

@@ -1,5 +1,6 @@
 //! The health of a worker: a machine that fails one trial after another would run through the whole
-//! queue in no time, so it is held back, longer each time, and then quarantined.
+//! queue in no time, so it is held back, longer each time, and then quarantined. So is one whose
+//! processes are lost with their trials again and again.
 
 use crate::{lease::TrialIndex, time::Millis};
 
@@ -9,12 +10,17 @@ const FAILED_IN_A_ROW: usize = 3;
 /// How long a worker is held back; after the last of them comes the quarantine.
 const HOLDS_MS: [u64; 2] = [10_000, 40_000];
 
+/// Processes in a row that were lost with trials. A trial that kills them all has failed before.
+const LOST_IN_A_ROW: u32 = 6;
+
 #[derive(Clone, Debug, Default)]
 pub struct Health {
     /// Different trials that failed since the last one that did not.
     failed: Vec<TrialIndex>,
     n_holds: usize,
     held_until: Option<Millis>,
+    /// Processes of the worker that were lost with trials since the last trial that ended well.
+    n_lost: u32,
 }
 
 /// What a failure led to.
@@ -28,6 +34,29 @@ pub enum Diagnosis {
 impl Health {
     pub fn succeeded(&mut self) {
         *self = Self::default();
+    }
+
+    /// Another process may be well again, unless the processes themselves are the trouble.
+    pub fn started_anew(&mut self) {
+        if self.n_lost < LOST_IN_A_ROW {
+            *self = Self { n_lost: self.n_lost, ..Self::default() };
+        }
+    }
+
+    /// A process was lost with trials that it may have begun, and another one has joined.
+    pub fn lost(&mut self, now: Millis) -> Diagnosis {
+        self.n_lost = self.n_lost.saturating_add(1);
+        if self.n_lost < LOST_IN_A_ROW || self.n_leases_max() == 0 {
+            return Diagnosis::Healthy;
+        }
+        self.hold(now)
+    }
+
+    fn hold(&mut self, now: Millis) -> Diagnosis {
+        self.n_holds += 1;
+        let Some(&ms) = HOLDS_MS.get(self.n_holds - 1) else { return Diagnosis::Quarantined };
+        self.held_until = Some(now + ms);
+        Diagnosis::HeldBack { ms }
     }
 
     /// A hold whose time is over ends when the worker speaks.
@@ -44,10 +73,7 @@ impl Health {
         if self.failed.len() < FAILED_IN_A_ROW {
             return Diagnosis::Healthy;
         }
-        self.n_holds += 1;
-        let Some(&ms) = HOLDS_MS.get(self.n_holds - 1) else { return Diagnosis::Quarantined };
-        self.held_until = Some(now + ms);
-        Diagnosis::HeldBack { ms }
+        self.hold(now)
     }
 
     pub fn is_quarantined(&self) -> bool {

@@ -160,6 +160,48 @@ fn a_worker_in_quarantine_is_well_again_once_it_was_started_anew() {
     assert_eq!(world.running(1).len(), 2);
 }
 
+/// As a process that is killed as soon as it has begun, or a caller that only joins.
+#[test]
+fn a_worker_that_is_lost_again_and_again_does_not_fail_every_trial() {
+    let mut world = World::new(3);
+    for _ in 0..100 {
+        world.join(1);
+        world.sync(1, true);
+        world.sync(1, true);
+        world.agent(1).crash();
+    }
+    let counts = world.core.counts();
+    assert!(counts.n_failed <= 1, "{counts:?}");
+    world.run(&Step::Wait(TTL_MS));
+    world.join(2);
+    while !world.core.awaits_trials() {
+        world.sync(2, true);
+        world.agent(2).finish(End::Well);
+    }
+    assert_eq!(world.core.counts().n_failed, counts.n_failed);
+}
+
+#[test]
+fn what_was_lost_on_a_worker_is_tried_on_another() {
+    let mut world = World::new(3);
+    world.join(2);
+    world.sync(2, true);
+    while world.core.counts().n_ready > 2 {
+        end(&mut world, 2, End::Well);
+    }
+    world.join(1);
+    world.sync(1, true);
+    let lost = world.running(1);
+    assert_eq!((lost.len(), world.core.counts().n_ready), (2, 0));
+    world.agent(1).crash();
+    world.join(1);
+    world.sync(1, true);
+    assert_eq!(world.running(1), []);
+    end(&mut world, 2, End::Well);
+    end(&mut world, 2, End::Well);
+    assert_eq!(world.running(2), lost);
+}
+
 #[test]
 fn an_audit_goes_to_another_worker_and_the_end_waits_for_it() {
     let mut world = world_with_audits(1);
