@@ -198,6 +198,10 @@ impl Fleet {
         self.withdrawn.insert((open.worker, open.lease.trial));
     }
 
+    pub fn is_withdrawn(&self, open: &OpenLease) -> bool {
+        self.withdrawn.contains(&(open.worker, open.lease.trial))
+    }
+
     pub fn withdrawn_of(&self, id: WorkerId) -> impl Iterator<Item = TrialIndex> + '_ {
         let (first, last) = (TrialIndex(0), TrialIndex(u32::MAX));
         self.withdrawn.range((id, first)..=(id, last)).map(|(_, trial)| *trial)

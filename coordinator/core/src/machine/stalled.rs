@@ -2,6 +2,8 @@
 //! does nothing. What idle slots do about them, so that a slot that hangs delays a sweep and does
 //! not keep it from its end.
 
+use std::collections::BTreeSet;
+
 use crate::{
     event::{Action, CloseCause, Notice, Remedy},
     lease::{Lease, OpenLease, TrialIndex, WorkerId},
@@ -193,6 +195,11 @@ impl Core {
         let is_ignored = |held: &&HeldLease| WITHDRAW_PATIENCE_MS <= now.since(held.granted);
         let ignored = self.fleet.withdrawn().filter(is_ignored).map(|held| held.open);
         let ignored: Vec<OpenLease> = ignored.collect();
+        let ids: BTreeSet<WorkerId> = ignored.iter().map(|open| open.worker).collect();
+        for id in ids {
+            let diagnosis = self.fleet.change(id, |worker| worker.health.ignored(now));
+            self.tell_diagnosis(id, diagnosis, out);
+        }
         for open in &ignored {
             self.give_back(open, CloseCause::Released, out);
         }

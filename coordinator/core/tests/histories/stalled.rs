@@ -191,6 +191,8 @@ fn whoever_neither_starts_a_trial_nor_hands_it_back_loses_it() {
     world.sync(2, true);
     let counts = world.core.counts();
     assert_eq!((counts.n_ready, counts.n_leased), (0, 0), "{counts:?}");
+    let worker = world.core.fleet().worker(WorkerId([1; 16]));
+    assert!(worker.health.n_leases_max() <= 1, "it is held back");
 }
 
 #[test]
