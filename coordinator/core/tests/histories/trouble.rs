@@ -3,8 +3,12 @@
 
 use coordinator_core::{
     event::{Event, Reply},
-    lease::TrialIndex,
-    trial::{Status, TrialFacts},
+    lease::{Lease, OpenLease, TrialIndex, WorkerId},
+    ledger::Ledger,
+    machine::{Config, Core},
+    sweep::Agenda,
+    time::Millis,
+    trial::{Status, Trial, TrialFacts},
 };
 
 use crate::{
@@ -158,6 +162,23 @@ fn a_worker_in_quarantine_is_well_again_once_it_was_started_anew() {
     world.join(1);
     world.sync(1, true);
     assert_eq!(world.running(1).len(), 2);
+}
+
+/// No coordinator writes such a record.
+#[test]
+fn an_attempt_left_open_at_a_failed_trial_is_closed_and_no_more() {
+    let mut ledger = Ledger::empty(1);
+    ledger.trials[0] = Trial { status: Status::Failed, n_attempts: 1, ..Trial::default() };
+    let lease = Lease { trial: TrialIndex(0), attempt: 1, term: 1, nonce: 7 };
+    ledger.open = vec![OpenLease { lease, worker: WorkerId([1; 16]), alone: false, local: false }];
+    let agenda = Agenda { order: vec![TrialIndex(0)], facts: vec![TrialFacts::default()] };
+    let config =
+        Config { term: 2, lease_ttl_ms: TTL_MS, crash_limit: 3, max_failed: None, seed: 0 };
+    let mut out = Vec::new();
+    let mut core = Core::restore(config, &agenda, &ledger, Millis(0), &mut out);
+    core.apply(Millis(TTL_MS), Event::Tick, &mut out);
+    assert!(core.is_quiet() && core.is_finished());
+    assert_eq!(core.trial(TrialIndex(0)).status, Status::Failed);
 }
 
 /// As a process that is killed as soon as it has begun, or a caller that only joins.
