@@ -144,11 +144,12 @@ impl HeldLease {
         self.trained_ms.unwrap_or(seen_ms)
     }
 
-    /// How long its slot has not done a step, in its worker's words, or an epoch.
+    /// How long its slot has not done a step, in its worker's words, or an epoch; never longer than
+    /// since it was granted.
     pub fn silent_ms(&self, now: Millis) -> u64 {
         match (self.started, self.trained_ms) {
             (None, _) => 0,
-            (Some(_), Some(_)) => self.silent_ms,
+            (Some(_), Some(_)) => self.silent_ms.min(now.since(self.granted)),
             (Some(_), None) => now.since(self.progressed),
         }
     }

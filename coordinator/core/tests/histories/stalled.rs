@@ -425,6 +425,25 @@ fn times_that_were_never_granted_teach_nothing() {
     assert_eq!(world.core.counts().n_completed, N_TRIALS);
 }
 
+/// More than an age of the world.
+#[test]
+fn a_silence_is_no_longer_than_the_lease() {
+    let mut world = world(1, 0, 0, None);
+    world.join(1);
+    let mut n_granted = 0;
+    for _ in 0..40 {
+        let mut sync = world.agent(1).speak(0, |_| 0.3).unwrap();
+        for report in &mut sync.running {
+            (report.trained_ms, report.silent_ms) = (Some(1), 1 << 63);
+        }
+        let reply = world.answer(sync);
+        n_granted += reply.grants.len();
+        world.agent(1).listen(&reply);
+        world.now = world.now + 1_000;
+    }
+    assert!(n_granted <= 3, "{n_granted}");
+}
+
 fn completion(lease: Lease, end: End) -> Finished {
     let ending = Ending::Completed { best_epoch: 1, test_accuracy: Some(0.5), collapsed: false };
     let digest = digest_of(lease.trial, end);
