@@ -228,13 +228,16 @@ impl Monitor {
         match notice {
             Notice::WorkerJoined { name } => tracing::info!(worker = name, "worker joined"),
             Notice::WorkerLost { name, n_trials } => {
-                tracing::warn!(worker = name, n_trials, "worker lost; its trials go to others");
+                self.repeats.warn(
+                    "lost workers",
+                    format!("worker lost; its trials go to others: {name}, with {n_trials} trials"),
+                );
             }
             Notice::AttemptFailed { trial, cause } => {
-                tracing::warn!(
-                    trial = self.label(*trial),
-                    cause,
-                    "a trial failed; trying it again"
+                let label = self.label(*trial);
+                self.repeats.warn(
+                    "failed attempts",
+                    format!("a trial failed; trying it again: {label}: {cause}"),
                 );
             }
             Notice::Conflict { trial } => self.conflict(*trial),
@@ -247,28 +250,28 @@ impl Monitor {
                 );
             }
             Notice::TakenOver { worker, trial, remedy, trained_ms, silent_ms } => {
-                let what = match remedy {
-                    Remedy::Speculate => "a second attempt begins in an idle slot",
-                    Remedy::TakeBack => "it is taken back for an idle slot",
+                let (kind, what) = match remedy {
+                    Remedy::Speculate => {
+                        ("second attempts", "a second attempt begins in an idle slot")
+                    }
+                    Remedy::TakeBack => ("taken back", "it is taken back for an idle slot"),
                 };
-                tracing::warn!(
-                    worker,
-                    trial = self.label(*trial),
-                    trained_s = trained_ms / 1000,
-                    silent_s = silent_ms / 1000,
-                    "a trial does not get on; {what}"
+                let (label, trained_s, silent_s) =
+                    (self.label(*trial), trained_ms / 1_000, silent_ms / 1_000);
+                self.repeats.warn(
+                    kind,
+                    format!("a trial does not get on; {what}: {label} on worker {worker}, trained for {trained_s} s, silent for {silent_s} s"),
                 );
             }
             Notice::WorkerHeldBack { name, ms } => {
                 let pause_s = ms / 1000;
-                tracing::warn!(
-                    worker = name,
-                    pause_s,
-                    "three trials in a row failed on a worker; it gets none for a while"
+                self.repeats.warn(
+                    "workers held back",
+                    format!("trial after trial fails on worker {name}, is lost with it or handed back; it gets none for {pause_s} s"),
                 );
             }
             Notice::WorkerQuarantined { name } => warn(&format!(
-                "worker {name} fails trial after trial and gets no more; its log says why, and it may come back once it was started anew"
+                "worker {name} fails trial after trial, or is lost with them, and gets no more; its log says why, and it may come back once it was started anew"
             )),
             Notice::AllQuarantined => warn(
                 "giving up: every worker fails trial after trial; the rest is cancelled, and the same command runs it again",

@@ -2,6 +2,7 @@
 //! that do nothing. Told at once and again every minute, and kept in a file for `status`.
 
 use std::{
+    cmp::Reverse,
     collections::BTreeMap,
     fs, io,
     path::{Path, PathBuf},
@@ -142,8 +143,22 @@ fn look(
             troubles.push((About::Worker(*id, index), trouble));
         }
     }
-    troubles.truncate(MAX_SHOWN);
-    troubles
+    fairly(troubles)
+}
+
+/// As many as are shown: one of each worker before the second of any, the longest first.
+fn fairly(mut troubles: Vec<(About, Trouble)>) -> Vec<(About, Trouble)> {
+    troubles.sort_by_key(|(_, trouble)| Reverse(trouble.for_s));
+    let mut n_before: BTreeMap<WorkerId, usize> = BTreeMap::new();
+    let ranks = troubles.into_iter().map(|(about, trouble)| {
+        let (About::Worker(id, _) | About::Slot(id, _)) = about;
+        let n = n_before.entry(id).or_default();
+        *n += 1;
+        (*n, (about, trouble))
+    });
+    let mut ranked: Vec<(usize, (About, Trouble))> = ranks.collect();
+    ranked.sort_by_key(|(rank, _)| *rank);
+    ranked.into_iter().map(|(_, trouble)| trouble).take(MAX_SHOWN).collect()
 }
 
 /// By a rename, so that no reader sees half of it; without troubles there is no file.
@@ -168,6 +183,19 @@ pub fn told_in(state: &Path) -> Vec<Trouble> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_worker_hides_the_troubles_of_another() {
+        let trouble = |id: u8, n: usize, for_s| {
+            let trouble = Trouble { worker: format!("w{id}"), text: "it is ill".into(), for_s };
+            (About::Worker(WorkerId([id; 16]), n), trouble)
+        };
+        let many = (0..MAX_SHOWN).map(|n| trouble(1, n, u64::MAX));
+        let shown = fairly(many.chain([trouble(2, 0, 10), trouble(3, 0, 70)]).collect());
+        assert_eq!(shown.len(), MAX_SHOWN);
+        let first: Vec<&str> = shown.iter().take(4).map(|(_, it)| it.worker.as_str()).collect();
+        assert_eq!(first, ["w1", "w3", "w2", "w1"]);
+    }
 
     #[test]
     fn what_was_told_is_there_for_status_until_it_is_over() {

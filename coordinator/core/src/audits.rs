@@ -44,8 +44,9 @@ impl Audits {
 
     /// It is no longer being trained; if it was not compared it waits again.
     pub fn close(&mut self, trial: TrialIndex, is_due: bool) {
-        let by = self.open.remove(&trial).expect("it was being trained");
-        if is_due {
+        if let Some(by) = self.open.remove(&trial)
+            && is_due
+        {
             self.push(trial, by);
         }
     }

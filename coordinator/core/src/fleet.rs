@@ -7,7 +7,7 @@ use crate::{
     event::Running,
     lease::{Lease, OpenLease, SessionId, TrialIndex, WorkerId},
     time::Millis,
-    worker::{HeldLease, Load, Place, Worker},
+    worker::{HeldLease, Hindrance, Load, Place, Worker},
 };
 
 #[derive(Clone, Debug, Default)]
@@ -18,8 +18,8 @@ pub struct Fleet {
     holders: BTreeSet<(TrialIndex, WorkerId)>,
     /// Trials with two open leases: the second is a copy of the first.
     copied: BTreeSet<TrialIndex>,
-    /// What is being trained, the longest first.
-    started: BTreeSet<(Millis, TrialIndex, WorkerId)>,
+    /// What did not get on when its worker last spoke, the worst first and of these the longest.
+    troubled: BTreeSet<(Hindrance, Millis, TrialIndex, WorkerId)>,
     /// Queued leases that were asked back and are still there.
     withdrawn: BTreeSet<(WorkerId, TrialIndex)>,
     load: Load,
@@ -139,9 +139,23 @@ impl Fleet {
         self.copied.contains(&trial)
     }
 
-    /// What is being trained, the longest first: since when, what and where.
-    pub fn started(&self) -> impl Iterator<Item = (Millis, TrialIndex, WorkerId)> + '_ {
-        self.started.iter().copied()
+    /// What did not get on when its worker last spoke: the worst first and of these the longest.
+    pub fn troubled(&self) -> impl Iterator<Item = &HeldLease> + '_ {
+        self.troubled.iter().map(|(_, _, trial, id)| &self.workers[id].leases[trial])
+    }
+
+    /// Notes whether a lease that its worker trains gets on.
+    pub fn note_hindrance(&mut self, id: WorkerId, trial: TrialIndex, now: Option<Hindrance>) {
+        let worker = self.workers.get_mut(&id).expect("the caller found it");
+        let held = worker.leases.get_mut(&trial).expect("the caller found it");
+        let former = std::mem::replace(&mut held.hindrance, now);
+        let Some(started) = held.started.filter(|_| former != now) else { return };
+        if let Some(former) = former {
+            self.troubled.remove(&(former, started, trial, id));
+        }
+        if let Some(now) = now {
+            self.troubled.insert((now, started, trial, id));
+        }
     }
 
     /// Gives a worker a lease on a trial that it does not hold.
@@ -164,8 +178,8 @@ impl Fleet {
         self.holders.remove(&(trial, id));
         self.copied.remove(&trial);
         self.withdrawn.remove(&(id, trial));
-        if let Some(started) = held.started {
-            self.started.remove(&(started, trial, id));
+        if let (Some(hindrance), Some(started)) = (held.hindrance, held.started) {
+            self.troubled.remove(&(hindrance, started, trial, id));
         }
     }
 
@@ -175,7 +189,6 @@ impl Fleet {
         let worker = self.workers.get_mut(&id).expect("the caller found it");
         let held = worker.leases.get_mut(&trial).expect("the caller found it");
         if held.take_in(now, report) {
-            self.started.insert((now, trial, id));
             self.withdrawn.remove(&(id, trial));
         }
     }
@@ -183,6 +196,10 @@ impl Fleet {
     /// Notes that a queued lease is asked back.
     pub fn withdraw(&mut self, open: &OpenLease) {
         self.withdrawn.insert((open.worker, open.lease.trial));
+    }
+
+    pub fn is_withdrawn(&self, open: &OpenLease) -> bool {
+        self.withdrawn.contains(&(open.worker, open.lease.trial))
     }
 
     pub fn withdrawn_of(&self, id: WorkerId) -> impl Iterator<Item = TrialIndex> + '_ {
@@ -213,8 +230,8 @@ impl Fleet {
                 let is_withdrawn = self.withdrawn.contains(&(*id, *trial));
                 assert!(held.started.is_none() || !is_withdrawn);
                 leases.push((*trial, *id));
-                if let Some(started) = held.started {
-                    assert!(self.started.contains(&(started, *trial, *id)));
+                if let (Some(hindrance), Some(started)) = (held.hindrance, held.started) {
+                    assert!(self.troubled.contains(&(hindrance, started, *trial, *id)));
                 }
             }
         }
@@ -226,8 +243,8 @@ impl Fleet {
         assert!(twins.eq(self.copied.iter().copied()), "copies");
         let n_sessions = self.workers.values().filter(|w| w.session.is_some()).count();
         assert_eq!(n_sessions, self.sessions.len());
-        let started = self.workers.values().flat_map(|w| w.leases.values());
-        assert_eq!(started.filter(|held| held.started.is_some()).count(), self.started.len());
+        let held = self.workers.values().flat_map(|w| w.leases.values());
+        assert_eq!(held.filter(|held| held.hindrance.is_some()).count(), self.troubled.len());
         assert!(self.withdrawn.iter().all(|(id, trial)| self.holders.contains(&(*trial, *id))));
     }
 }

@@ -1,5 +1,6 @@
 //! The health of a worker: a machine that fails one trial after another would run through the whole
-//! queue in no time, so it is held back, longer each time, and then quarantined.
+//! queue in no time, so it is held back, longer each time, and then quarantined. So is one whose
+//! processes are lost with their trials again and again.
 
 use crate::{lease::TrialIndex, time::Millis};
 
@@ -9,12 +10,22 @@ const FAILED_IN_A_ROW: usize = 3;
 /// How long a worker is held back; after the last of them comes the quarantine.
 const HOLDS_MS: [u64; 2] = [10_000, 40_000];
 
+/// Processes in a row that were lost with trials. A trial that kills them all has failed before.
+const LOST_IN_A_ROW: u32 = 6;
+
+/// Times in a row that a worker hands back what it was not asked for.
+const SHIRKED_IN_A_ROW: u32 = 3;
+
 #[derive(Clone, Debug, Default)]
 pub struct Health {
     /// Different trials that failed since the last one that did not.
     failed: Vec<TrialIndex>,
     n_holds: usize,
     held_until: Option<Millis>,
+    /// Processes of the worker that were lost with trials since the last trial that ended well.
+    n_lost: u32,
+    /// Times that it handed trials back unasked since the last one that ended well.
+    n_shirked: u32,
 }
 
 /// What a failure led to.
@@ -28,6 +39,46 @@ pub enum Diagnosis {
 impl Health {
     pub fn succeeded(&mut self) {
         *self = Self::default();
+    }
+
+    /// Another process may be well again, unless the processes themselves are the trouble.
+    pub fn started_anew(&mut self) {
+        if self.n_lost < LOST_IN_A_ROW && self.n_shirked < SHIRKED_IN_A_ROW {
+            *self = Self { n_lost: self.n_lost, n_shirked: self.n_shirked, ..Self::default() };
+        }
+    }
+
+    /// A process was lost with trials that it may have begun, and another one has joined.
+    pub fn lost(&mut self, now: Millis) -> Diagnosis {
+        self.n_lost = self.n_lost.saturating_add(1);
+        if self.n_lost < LOST_IN_A_ROW || self.n_leases_max() == 0 {
+            return Diagnosis::Healthy;
+        }
+        self.hold(now)
+    }
+
+    /// It handed back trials that it had asked for, or took no notice of them. This does no harm to a
+    /// trial, so it leads to no quarantine.
+    pub fn shirked(&mut self, now: Millis) -> Diagnosis {
+        self.n_shirked = self.n_shirked.saturating_add(1);
+        if self.n_shirked < SHIRKED_IN_A_ROW || self.n_leases_max() == 0 {
+            return Diagnosis::Healthy;
+        }
+        self.n_holds = self.n_holds.min(HOLDS_MS.len() - 1);
+        self.hold(now)
+    }
+
+    /// It kept trials for long that were asked back, and did not begin them.
+    pub fn ignored(&mut self, now: Millis) -> Diagnosis {
+        self.n_shirked = self.n_shirked.max(SHIRKED_IN_A_ROW);
+        self.shirked(now)
+    }
+
+    fn hold(&mut self, now: Millis) -> Diagnosis {
+        self.n_holds += 1;
+        let Some(&ms) = HOLDS_MS.get(self.n_holds - 1) else { return Diagnosis::Quarantined };
+        self.held_until = Some(now + ms);
+        Diagnosis::HeldBack { ms }
     }
 
     /// A hold whose time is over ends when the worker speaks.
@@ -44,10 +95,7 @@ impl Health {
         if self.failed.len() < FAILED_IN_A_ROW {
             return Diagnosis::Healthy;
         }
-        self.n_holds += 1;
-        let Some(&ms) = HOLDS_MS.get(self.n_holds - 1) else { return Diagnosis::Quarantined };
-        self.held_until = Some(now + ms);
-        Diagnosis::HeldBack { ms }
+        self.hold(now)
     }
 
     pub fn is_quarantined(&self) -> bool {
@@ -97,6 +145,26 @@ mod tests {
         assert_eq!(fail(&mut health, after, 6), Diagnosis::Quarantined);
         health.spoke(Millis(u64::MAX));
         assert_eq!(health.n_leases_max(), 0);
+    }
+
+    #[test]
+    fn whoever_hands_back_what_it_asked_for_is_held_back_and_not_put_in_quarantine() {
+        let mut health = Health::default();
+        for _ in 1..SHIRKED_IN_A_ROW {
+            assert_eq!(health.shirked(Millis(0)), Diagnosis::Healthy);
+        }
+        let mut now = Millis(0);
+        for n in 0..10 {
+            let ms = HOLDS_MS[n.min(1)];
+            assert_eq!(health.shirked(now), Diagnosis::HeldBack { ms });
+            health.started_anew();
+            assert_eq!(health.n_leases_max(), 0, "another Join changes nothing");
+            now = now + ms;
+            health.spoke(now);
+            assert_eq!(health.n_leases_max(), 1);
+        }
+        health.succeeded();
+        assert_eq!(health.n_leases_max(), usize::MAX);
     }
 
     #[test]

@@ -28,8 +28,8 @@ pub const SLOW_S: f64 = 15.0;
 /// Slots of all workers for each speculative attempt at a slow trial that may run at once; one may
 /// run in any case. Stalled slots are not counted: whatever runs elsewhere takes their place.
 pub const SLOTS_PER_COPY: usize = 10;
-/// Of the trials that have run longest, how many are looked at.
-pub const MAX_STRAGGLERS_SEEN: usize = 64;
+/// Of the attempts that do not get on, how many an idle slot looks at, the worst first.
+pub const MAX_TROUBLED_SEEN: usize = 1_024;
 
 /// A slot is stalled once it has not done a step for this share of what its trial is expected to
 /// take, and for this long;
@@ -41,6 +41,18 @@ pub const STALLED_UNKNOWN_S: f64 = 20.0;
 /// alone.
 pub const STALLED_UNTOLD_S: f64 = 60.0;
 pub const STALLED_UNTOLD_FACTOR: f64 = 2.0;
+/// The word of a worker shortens these waits and never lengthens the ones by the coordinator's own
+/// clock. An attempt is slow as well once it has run for this many times as long as a slow one, and
+/// for this long;
+pub const SLOW_SEEN_FACTOR: f64 = 2.0;
+pub const SLOW_SEEN_S: f64 = 60.0;
+/// for this long while nothing is known of how long trials take.
+pub const SLOW_UNKNOWN_S: f64 = 120.0;
+/// It is overdue, and taken back if nothing can run beside it, after this many times as long as a
+/// slow one and no less than this, or after this long while nothing is known.
+pub const OVERDUE_FACTOR: f64 = 10.0;
+pub const OVERDUE_S: f64 = 300.0;
+pub const OVERDUE_UNKNOWN_S: f64 = 3_600.0;
 /// The first of a trial's attempts may stall without a consequence; each later one gets twice the
 /// time of the one before, so that a trial of very long steps comes to its end.
 pub const PATIENT_AFTER: u32 = 2;

@@ -20,8 +20,8 @@ pub struct Timing {
 const MAX_S: f64 = 366.0 * 24.0 * 60.0 * 60.0;
 
 /// An epoch is trained by one thread; the two clocks may round, and tick, apart.
-const CLOCKS_APART: f64 = 1.25;
-const CLOCKS_APART_S: f64 = 1.0;
+pub(crate) const CLOCKS_APART: f64 = 1.25;
+pub(crate) const CLOCKS_APART_S: f64 = 1.0;
 
 /// Slots of one machine.
 pub const MAX_SLOTS: u32 = 4_096;

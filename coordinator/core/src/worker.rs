@@ -41,11 +41,26 @@ pub struct HeldLease {
     pub started: Option<Millis>,
     pub n_epochs_done: u32,
     pub valid_accuracy: f64,
+    /// Why it did not get on when its worker last spoke.
+    pub hindrance: Option<Hindrance>,
     /// As its worker last said; `None` if it does not tell.
     trained_ms: Option<u64>,
     silent_ms: u64,
     /// When an epoch, or the whole, was last seen to begin.
     progressed: Millis,
+    /// Since when the coordinator has seen it run, by its own clock.
+    watched: Millis,
+}
+
+/// Why an attempt does not get on, the worst first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Hindrance {
+    /// Its slot does nothing.
+    Stalled,
+    /// It has run for so long that its worker is believed no more.
+    Overdue,
+    /// It was trained for much longer than such trials take.
+    Slow,
 }
 
 /// Where a granted trial is on its worker, as far as the coordinator can know.
@@ -81,21 +96,27 @@ impl HeldLease {
             started: None,
             n_epochs_done: 0,
             valid_accuracy: 0.0,
+            hindrance: None,
             trained_ms: None,
             silent_ms: 0,
             progressed: granted,
+            watched: granted,
         }
     }
 
     /// Takes in what its worker says of it. True if it has begun just now.
     pub(crate) fn take_in(&mut self, now: Millis, report: &Running) -> bool {
         let has_begun = self.started.is_none();
-        if has_begun || report.n_epochs_done != self.n_epochs_done {
+        if has_begun {
+            self.watched = now;
+        }
+        // An epoch that was told before is none that was done since.
+        if has_begun || report.n_epochs_done > self.n_epochs_done {
             self.progressed = now;
+            self.n_epochs_done = report.n_epochs_done;
         }
         self.started.get_or_insert(now);
         self.place = Place::Slot;
-        self.n_epochs_done = report.n_epochs_done;
         self.valid_accuracy = report.valid_accuracy;
         self.trained_ms = report.trained_ms;
         self.silent_ms = report.silent_ms;
@@ -104,7 +125,12 @@ impl HeldLease {
 
     /// What was not seen of it was not its doing.
     pub(crate) fn renew(&mut self, now: Millis) {
-        self.progressed = now;
+        (self.progressed, self.watched) = (now, now);
+    }
+
+    /// How long the coordinator has seen it run, whatever its worker says.
+    pub fn watched_ms(&self, now: Millis) -> u64 {
+        self.started.map_or(0, |_| now.since(self.watched))
     }
 
     /// Its worker tells how long its slot has trained and been silent.
@@ -118,11 +144,12 @@ impl HeldLease {
         self.trained_ms.unwrap_or(seen_ms)
     }
 
-    /// How long its slot has not done a step, in its worker's words, or an epoch.
+    /// How long its slot has not done a step, in its worker's words, or an epoch; never longer than
+    /// since it was granted.
     pub fn silent_ms(&self, now: Millis) -> u64 {
         match (self.started, self.trained_ms) {
             (None, _) => 0,
-            (Some(_), Some(_)) => self.silent_ms,
+            (Some(_), Some(_)) => self.silent_ms.min(now.since(self.granted)),
             (Some(_), None) => now.since(self.progressed),
         }
     }

@@ -9,7 +9,7 @@ use crate::{
     machine::Core,
     time::Millis,
     trial::Status,
-    worker::Worker,
+    worker::{Place, Worker},
 };
 
 impl Core {
@@ -36,6 +36,11 @@ impl Core {
         let held: BTreeSet<Lease> = join.held.into_iter().collect();
         let (kept, dropped): (Vec<OpenLease>, Vec<OpenLease>) =
             self.leases_held_by(id).into_iter().partition(|open| held.contains(&open.lease));
+        let may_have_begun = |open: &OpenLease| self.fleet.place_of(open) == Place::Slot;
+        if !join.continues && dropped.iter().any(may_have_begun) {
+            let diagnosis = self.fleet.change(id, |worker| worker.health.lost(now));
+            self.tell_diagnosis(id, diagnosis, out);
+        }
         for open in dropped {
             if join.continues {
                 // The same process never learned of these grants.
@@ -120,7 +125,7 @@ impl Worker {
         self.is_draining = false;
         self.troubles.clear();
         if !join.continues {
-            self.health.succeeded();
+            self.health.started_anew();
         }
         for held in self.leases.values_mut() {
             held.granted_in_seq = 0;

@@ -31,6 +31,10 @@ impl Core {
 
     /// An attempt on a trial that has its outcome ended.
     pub(super) fn close_audit(&mut self, trial: TrialIndex, out: &mut Vec<Action>) {
+        // A damaged record may leave an attempt open at a trial that was given up.
+        if !self.audits.is_open(trial) {
+            return;
+        }
         let is_due = self.is_audit_due(trial) && self.n_stalls(trial) < MAX_STALLED_AUDITS;
         self.audits.close(trial, is_due);
         let is_checked = self.trials[trial.at()].is_checked;

@@ -94,6 +94,10 @@ impl Core {
 
     fn diagnose(&mut self, now: Millis, id: WorkerId, trial: TrialIndex, out: &mut Vec<Action>) {
         let diagnosis = self.fleet.change(id, |worker| worker.health.failed(now, trial));
+        self.tell_diagnosis(id, diagnosis, out);
+    }
+
+    pub(super) fn tell_diagnosis(&self, id: WorkerId, diagnosis: Diagnosis, out: &mut Vec<Action>) {
         let name = || self.fleet.worker(id).name();
         match diagnosis {
             Diagnosis::Healthy => {}

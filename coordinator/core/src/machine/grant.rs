@@ -91,10 +91,10 @@ impl Core {
             Some(trial) => return Some(trial),
             None => {}
         }
-        // What failed on this worker is tried on another, if there is one.
+        // What failed or was lost on this worker is tried on another, if there is one.
         let failed_here = |trial: TrialIndex| {
             let record = &self.trials[trial.at()];
-            0 < record.n_failures && record.last_worker == Some(id) && has_other
+            !record.is_unsuspected() && record.last_worker == Some(id) && has_other
         };
         let is_fit = |trial: TrialIndex| {
             (is_idle || !self.trials[trial.at()].must_run_alone()) && !is_stopped(trial)

@@ -9,6 +9,7 @@ use crate::{
     lease::{Lease, OpenLease, TrialIndex, WorkerId},
     machine::Core,
     time::Millis,
+    timing::{CLOCKS_APART, CLOCKS_APART_S},
     trial::Status,
 };
 
@@ -38,13 +39,13 @@ impl Core {
                 self.compare(id, lease, digest, &result, out)
             }
             (Status::Ready | Status::Leased, Ok(result)) => {
-                self.complete(id, lease, result, timings, out);
+                self.complete(now, id, lease, result, timings, out);
                 Verdict::Recorded
             }
             (Status::Failed | Status::Cancelled, Ok(result)) => {
                 // It was given up too early: what was trained counts.
                 self.reopen(lease.trial, out);
-                self.complete(id, lease, result, timings, out);
+                self.complete(now, id, lease, result, timings, out);
                 Verdict::Recorded
             }
             (_, Err(cause)) => {
@@ -98,6 +99,7 @@ impl Core {
 
     fn complete(
         &mut self,
+        now: Millis,
         id: WorkerId,
         lease: Lease,
         result: Box<TrialResult>,
@@ -105,7 +107,7 @@ impl Core {
         out: &mut Vec<Action>,
     ) {
         let Lease { trial, attempt, .. } = lease;
-        self.learn(id, lease, &result, &timings);
+        self.learn(now, id, lease, &result, &timings);
         let holders: Vec<OpenLease> = self.fleet.leases_of(trial).collect();
         if holders.is_empty() {
             self.queue.remove(trial);
@@ -125,13 +127,27 @@ impl Core {
     }
 
     /// The worker is well, and how long it took tells how long the next ones may take: unless the
-    /// trial stopped early or began elsewhere.
-    fn learn(&mut self, id: WorkerId, lease: Lease, result: &TrialResult, timings: &[Timing]) {
+    /// trial stopped early or began elsewhere, or took longer than it was granted for.
+    fn learn(
+        &mut self,
+        now: Millis,
+        id: WorkerId,
+        lease: Lease,
+        result: &TrialResult,
+        timings: &[Timing],
+    ) {
         let is_whole = matches!(result.ending, Ending::Completed { .. })
             && !timings.is_empty()
             && timings.iter().all(|timing| timing.attempt == lease.attempt);
         let cost = self.cost(lease.trial);
-        let wall_s = timings.iter().map(|timing| timing.wall_s).sum();
+        let wall_s: f64 = timings.iter().map(|timing| timing.wall_s).sum();
+        let held = self.fleet.worker(id).leases.get(&lease.trial);
+        let granted = held.filter(|held| held.open.lease == lease).map(|held| held.granted);
+        let most_s = granted.map_or(0.0, |granted| {
+            let granted_s = now.since(granted) as f64 / 1e3;
+            CLOCKS_APART * granted_s + CLOCKS_APART_S
+        });
+        let is_whole = is_whole && wall_s <= most_s;
         if is_whole {
             self.pace.learn(cost, wall_s);
         }

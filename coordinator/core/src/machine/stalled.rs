@@ -2,18 +2,21 @@
 //! does nothing. What idle slots do about them, so that a slot that hangs delays a sweep and does
 //! not keep it from its end.
 
+use std::collections::BTreeSet;
+
 use crate::{
     event::{Action, CloseCause, Notice, Remedy},
     lease::{Lease, OpenLease, TrialIndex, WorkerId},
     limits::{
-        MAX_STRAGGLERS_SEEN, PATIENT_AFTER, SLOTS_PER_COPY, SLOW_S, SLOW_SHARE, STALLED_S,
-        STALLED_SHARE, STALLED_UNKNOWN_S, STALLED_UNTOLD_FACTOR, STALLED_UNTOLD_S,
+        MAX_TROUBLED_SEEN, OVERDUE_FACTOR, OVERDUE_S, OVERDUE_UNKNOWN_S, PATIENT_AFTER,
+        SLOTS_PER_COPY, SLOW_S, SLOW_SEEN_FACTOR, SLOW_SEEN_S, SLOW_SHARE, SLOW_UNKNOWN_S,
+        STALLED_S, STALLED_SHARE, STALLED_UNKNOWN_S, STALLED_UNTOLD_FACTOR, STALLED_UNTOLD_S,
         WITHDRAW_PATIENCE_MS,
     },
     machine::Core,
     time::Millis,
     trial::Status,
-    worker::HeldLease,
+    worker::{HeldLease, Hindrance},
 };
 
 /// Attempts at a trial that were taken back because they stalled.
@@ -22,15 +25,6 @@ pub(super) struct Stalls {
     n: u32,
     /// The number of the last of them.
     last_attempt: u32,
-}
-
-/// Why an attempt does not get on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Trouble {
-    /// It was trained for much longer than such trials take.
-    Slow,
-    /// Its slot does nothing.
-    Stalled,
 }
 
 /// An attempt whose slot does nothing, for people.
@@ -42,14 +36,21 @@ pub struct StalledAttempt {
 }
 
 impl Core {
-    /// Those that are stalled now, of the ones that have run longest.
+    /// Those that are stalled now, the one that began first at the head.
     pub fn stalled(&self, now: Millis) -> impl Iterator<Item = StalledAttempt> + '_ {
-        let running = self.fleet.started().take(MAX_STRAGGLERS_SEEN);
-        running.filter_map(move |(_, trial, worker)| {
-            let held = &self.fleet.worker(worker).leases[&trial];
-            let silent_ms = held.silent_ms(now);
-            self.is_stalled(now, held).then_some(StalledAttempt { worker, trial, silent_ms })
+        let is_stalled = |held: &&HeldLease| held.hindrance == Some(Hindrance::Stalled);
+        let hindered = self.fleet.troubled().take_while(is_stalled);
+        hindered.filter(move |held| self.is_stalled(now, held)).map(move |held| StalledAttempt {
+            worker: held.open.worker,
+            trial: held.open.lease.trial,
+            silent_ms: held.silent_ms(now),
         })
+    }
+
+    /// Notes whether a trial gets on, of which its worker has just told: what idle slots look at.
+    pub(super) fn note_hindrance(&mut self, now: Millis, id: WorkerId, trial: TrialIndex) {
+        let hindrance = self.hindrance(now, &self.fleet.worker(id).leases[&trial]);
+        self.fleet.note_hindrance(id, trial, hindrance);
     }
 
     /// What an idle slot of this worker can do about an attempt that does not get on.
@@ -59,13 +60,10 @@ impl Core {
         id: WorkerId,
         stop: &[Lease],
     ) -> Option<(Remedy, OpenLease)> {
-        let running = self.fleet.started().take(MAX_STRAGGLERS_SEEN);
-        let mut stuck = running.filter_map(|(_, trial, holder)| {
-            let held = &self.fleet.worker(holder).leases[&trial];
-            Some((self.trouble(now, held)?, held.open))
-        });
-        stuck.find_map(|(trouble, open)| {
-            let remedy = self.remedy(now, trouble, &open, id)?;
+        let troubled = self.fleet.troubled().take(MAX_TROUBLED_SEEN);
+        let mut stuck = troubled.filter_map(|held| Some((self.hindrance(now, held)?, held.open)));
+        stuck.find_map(|(hindrance, open)| {
+            let remedy = self.remedy(now, hindrance, &open, id)?;
             // What it was just told to stop would go on under a new lease.
             let is_stopped = stop.iter().any(|lease| lease.trial == open.lease.trial);
             (!is_stopped).then_some((remedy, open))
@@ -78,13 +76,13 @@ impl Core {
     fn remedy(
         &self,
         now: Millis,
-        trouble: Trouble,
+        hindrance: Hindrance,
         open: &OpenLease,
         id: WorkerId,
     ) -> Option<Remedy> {
         let trial = open.lease.trial;
         let record = &self.trials[trial.at()];
-        let take_back = (trouble == Trouble::Stalled).then_some(Remedy::TakeBack);
+        let take_back = (hindrance != Hindrance::Slow).then_some(Remedy::TakeBack);
         if self.fleet.is_copied(trial) {
             // The earlier attempt has done more; the later one makes room for a third.
             let is_last = open.lease.attempt == record.n_attempts;
@@ -94,9 +92,11 @@ impl Core {
             && record.is_unsuspected()
             && open.worker != id
             && !self.fleet.worker(id).trains_alone();
-        match trouble {
-            Trouble::Stalled if may_speculate => Some(Remedy::Speculate),
-            Trouble::Slow if may_speculate && self.may_copy_slow() => Some(Remedy::Speculate),
+        match hindrance {
+            Hindrance::Stalled if may_speculate => Some(Remedy::Speculate),
+            Hindrance::Slow if may_speculate && self.may_copy_slow() => Some(Remedy::Speculate),
+            Hindrance::Overdue if may_speculate && self.queue.is_empty() => Some(Remedy::Speculate),
+            Hindrance::Overdue if may_speculate => None,
             _ => take_back,
         }
     }
@@ -110,19 +110,30 @@ impl Core {
     fn is_all_stuck(&self, now: Millis, trial: TrialIndex) -> bool {
         self.fleet.leases_of(trial).all(|open| {
             let held = &self.fleet.worker(open.worker).leases[&trial];
-            self.trouble(now, held).is_some()
+            self.hindrance(now, held).is_some()
         })
     }
 
-    fn trouble(&self, now: Millis, held: &HeldLease) -> Option<Trouble> {
+    fn hindrance(&self, now: Millis, held: &HeldLease) -> Option<Hindrance> {
         if self.is_stalled(now, held) {
-            return Some(Trouble::Stalled);
+            return Some(Hindrance::Stalled);
         }
         let trial = held.open.lease.trial;
-        let expected_s = self.pace.expected_s(self.cost(trial))?;
-        let slow_s = expected_s + longer(SLOW_SHARE * expected_s, SLOW_S);
+        let bounds = self.pace.expected_s(self.cost(trial)).map(|s| {
+            let slow_s = s + longer(SLOW_SHARE * s, SLOW_S);
+            let seen_s = longer(SLOW_SEEN_FACTOR * slow_s, SLOW_SEEN_S);
+            (slow_s, seen_s, longer(OVERDUE_FACTOR * slow_s, OVERDUE_S))
+        });
+        let (slow_s, seen_s, overdue_s) =
+            bounds.unwrap_or((f64::INFINITY, SLOW_UNKNOWN_S, OVERDUE_UNKNOWN_S));
         let trained_s = held.trained_ms(now) as f64 / 1e3;
-        (slow_s * self.patience(trial) <= trained_s).then_some(Trouble::Slow)
+        let watched_s = held.watched_ms(now) as f64 / 1e3;
+        let patience = self.patience(trial);
+        if overdue_s * patience <= watched_s {
+            return Some(Hindrance::Overdue);
+        }
+        let is_slow = slow_s * patience <= trained_s || seen_s * patience <= watched_s;
+        is_slow.then_some(Hindrance::Slow)
     }
 
     pub(super) fn is_stalled(&self, now: Millis, held: &HeldLease) -> bool {
@@ -184,6 +195,11 @@ impl Core {
         let is_ignored = |held: &&HeldLease| WITHDRAW_PATIENCE_MS <= now.since(held.granted);
         let ignored = self.fleet.withdrawn().filter(is_ignored).map(|held| held.open);
         let ignored: Vec<OpenLease> = ignored.collect();
+        let ids: BTreeSet<WorkerId> = ignored.iter().map(|open| open.worker).collect();
+        for id in ids {
+            let diagnosis = self.fleet.change(id, |worker| worker.health.ignored(now));
+            self.tell_diagnosis(id, diagnosis, out);
+        }
         for open in &ignored {
             self.give_back(open, CloseCause::Released, out);
         }

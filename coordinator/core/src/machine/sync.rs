@@ -34,10 +34,15 @@ impl Core {
             let verdict = self.finish(now, id, finished, out);
             reply.acks.push((lease, verdict));
         }
+        let mut has_shirked = false;
         for lease in &sync.released {
-            self.release(id, lease, out);
+            has_shirked |= self.release(id, lease, out);
         }
-        self.forget_unlisted(id, sync.seen_seq, &sync.running, out);
+        has_shirked |= self.forget_unlisted(id, sync.seen_seq, &sync.running, out);
+        if has_shirked && !sync.draining {
+            let diagnosis = self.fleet.change(id, |worker| worker.health.shirked(now));
+            self.tell_diagnosis(id, diagnosis, out);
+        }
         reply.stop = self.note_progress(now, id, &sync, out);
         reply.withdraw = self.withdraw(id, sync.seen_seq);
         let (grants, took_back) = self.grant(now, id, &sync, &mut reply.stop, out);
@@ -53,24 +58,29 @@ impl Core {
         out.push(Action::Reply(call, Reply::Synced(reply)));
     }
 
-    fn release(&mut self, id: WorkerId, lease: &Lease, out: &mut Vec<Action>) {
-        if let Some(open) = self.fleet.open_lease(lease).filter(|open| open.worker == id) {
-            if self.has_bug(Bug::DrainIsLoss) {
-                return self.lose_lease(&open, out);
-            }
+    /// True if it was not asked for.
+    fn release(&mut self, id: WorkerId, lease: &Lease, out: &mut Vec<Action>) -> bool {
+        let open = self.fleet.open_lease(lease).filter(|open| open.worker == id);
+        let Some(open) = open else { return false };
+        let is_asked = self.fleet.is_withdrawn(&open);
+        if self.has_bug(Bug::DrainIsLoss) {
+            self.lose_lease(&open, out);
+        } else {
             self.give_back(&open, CloseCause::Released, out);
         }
+        !is_asked
     }
 
     /// A lease whose grant the worker has seen, and that it neither runs nor has handed in, is
-    /// gone on its side: the trial goes back to its place in the queue.
+    /// gone on its side: the trial goes back to its place in the queue. True if there was one that
+    /// was not asked for.
     fn forget_unlisted(
         &mut self,
         id: WorkerId,
         seen_seq: u64,
         running: &[Running],
         out: &mut Vec<Action>,
-    ) {
+    ) -> bool {
         let listed: BTreeSet<Lease> = running.iter().map(|running| running.lease).collect();
         let leases = self.fleet.worker(id).leases.values();
         let gone: Vec<OpenLease> = leases
@@ -78,9 +88,11 @@ impl Core {
             .map(|held| held.open)
             .filter(|open| !listed.contains(&open.lease))
             .collect();
+        let has_shirked = gone.iter().any(|open| !self.fleet.is_withdrawn(open));
         for open in gone {
             self.give_back(&open, CloseCause::Released, out);
         }
+        has_shirked
     }
 
     /// Notes what runs, and returns what should not. A trial whose lease was lost, though its worker
@@ -99,6 +111,7 @@ impl Core {
             if worker.holds(&report.lease) {
                 if report.started {
                     self.fleet.note_progress(now, id, report);
+                    self.note_hindrance(now, id, trial);
                 }
             } else if worker.leases.contains_key(&trial) {
                 // The new lease is on its way.

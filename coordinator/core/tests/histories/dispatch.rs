@@ -25,6 +25,8 @@ fn world_of_many(n_trials: usize, wall_s: f32, n_queue_max: usize) -> World {
 pub fn warm_up(world: &mut World) {
     world.join(1);
     world.sync(1, true);
+    let wall_s = world.rules.facts[0].cost_macs;
+    world.now = world.now + (wall_s * 1e3) as u64;
     world.agent(1).finish(End::Well);
     world.agent(1).finish(End::Well);
     world.sync(1, true);
@@ -64,6 +66,30 @@ fn a_worker_gets_no_more_than_its_share_in_advance() {
     warm_up(&mut world);
     // Of twelve trials two are done and four in slots; half of what is left is worker 1's.
     assert_eq!((world.running(1).len(), world.queued(1).len()), (2, 3));
+}
+
+/// Whoever asks for all there is and hands it back at once keeps nobody from working.
+#[test]
+fn whoever_hands_back_all_it_gets_gets_no_more() {
+    for is_named in [false, true] {
+        let mut world = world_of(0.3, 0);
+        world.join(1);
+        let mut n_granted = 0;
+        for _ in 0..60 {
+            let mut sync = world.agent(1).speak(0, |_| 0.3).unwrap();
+            let held = std::mem::take(&mut sync.running);
+            sync.n_free_slots = N_SLOTS as u32;
+            if is_named {
+                sync.released = held.iter().map(|report| report.lease).collect();
+            }
+            let reply = world.answer(sync);
+            n_granted += reply.grants.len();
+            world.agent(1).running = reply.grants.iter().map(|grant| grant.lease).collect();
+            world.agent(1).seen_seq = reply.seq;
+            world.now = world.now + 1_000;
+        }
+        assert!(n_granted < 12, "{n_granted} grants in a minute");
+    }
 }
 
 #[test]

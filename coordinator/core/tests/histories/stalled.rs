@@ -2,8 +2,8 @@
 //! that hangs.
 
 use coordinator_core::{
-    event::{Finished, Verdict},
-    lease::{Lease, TrialIndex},
+    event::{Event, Finished, Join, Reply, Running, Sync, Verdict, WorkerFacts},
+    lease::{Lease, TrialIndex, WorkerId},
     trial::{Status, TrialFacts},
 };
 use trainer::{Ending, TrialResult, Work};
@@ -16,6 +16,9 @@ use crate::{
 
 /// Ten times what the trials of these worlds take, and half a minute.
 const BOUND_S: u64 = 33;
+
+/// Slots of a large machine.
+const N_MANY: usize = 200;
 
 /// Trials of 0.3 s, workers that tell how their slots get on.
 fn world(n_trials: usize, n_audited: usize, n_queue_max: usize, max_failed: Option<u32>) -> World {
@@ -188,6 +191,8 @@ fn whoever_neither_starts_a_trial_nor_hands_it_back_loses_it() {
     world.sync(2, true);
     let counts = world.core.counts();
     assert_eq!((counts.n_ready, counts.n_leased), (0, 0), "{counts:?}");
+    let worker = world.core.fleet().worker(WorkerId([1; 16]));
+    assert!(worker.health.n_leases_max() <= 1, "it is held back");
 }
 
 #[test]
@@ -291,6 +296,152 @@ fn a_trial_of_very_long_steps_gets_more_time_with_each_attempt() {
         if done { agent.finish(End::Well) } else { agent.hang() }
     }
     panic!("it was never given the time that it takes");
+}
+
+/// Seconds until another worker has brought this sweep to its end, though a worker says of all that
+/// it holds that it has just begun, or that it is at epoch 0 and 1 by turns.
+fn seconds_beside_a_liar(mut world: World, tells: bool, bound_s: u64) -> u64 {
+    world.join(1);
+    world.sync(1, true);
+    world.join(2);
+    for second in 0..=bound_s {
+        if world.core.awaits_trials() && world.core.audits().is_empty() {
+            return second;
+        }
+        world.now = world.now + 1_000;
+        let mut sync = world.agent(1).speak(0, |_| 0.3).unwrap();
+        for report in &mut sync.running {
+            report.n_epochs_done = u32::from(!tells && second % 2 == 0);
+            (report.trained_ms, report.silent_ms) = (tells.then_some(0), 0);
+        }
+        let reply = world.answer(sync);
+        world.agent(1).listen(&reply);
+        world.agent(2).finish(End::Well);
+        world.agent(2).finish(End::Well);
+        world.sync(2, true);
+    }
+    panic!("not ended after {bound_s} s: {:?}", world.core.counts());
+}
+
+#[test]
+fn whoever_says_for_ever_that_it_has_just_begun_is_believed_for_a_minute() {
+    let second = seconds_beside_a_liar(world(N_TRIALS, 0, 0, None), true, 70);
+    assert!(second > 50, "not at once");
+}
+
+#[test]
+fn whoever_lies_is_overcome_without_a_pace_too() {
+    seconds_beside_a_liar(world(1, 0, 0, None), true, 130);
+    seconds_beside_a_liar(world(1, 0, 0, None), false, 130);
+}
+
+/// Nothing can run beside an audit, so it is taken back.
+#[test]
+fn whoever_lies_about_an_audit_loses_it() {
+    let mut world = world(N_TRIALS, 2, 0, None);
+    world.join(1);
+    world.join(2);
+    while world.core.counts().n_ready > 0 {
+        world.sync(2, true);
+        world.agent(2).finish(End::Well);
+        world.agent(2).finish(End::Well);
+    }
+    world.sync(2, true);
+    world.sync(1, true);
+    assert_eq!(world.running(1).len(), 2);
+    seconds_beside_a_liar(world, true, 700);
+}
+
+/// One of very many slots hangs, and all the others have run for longer and get on.
+#[test]
+fn a_slot_that_hangs_is_seen_among_many_that_run() {
+    let mut world = world(N_MANY + 3, 0, 0, None);
+    warm_up(&mut world);
+    let call = world.call();
+    let facts = WorkerFacts {
+        name: "large".into(),
+        isa: "portable".into(),
+        cpu: "model".into(),
+        n_slots: N_MANY as u32,
+        local_index: None,
+    };
+    let join = Join { worker: WorkerId([2; 16]), facts, held: Vec::new(), continues: false };
+    let Some(Reply::Joined { session, .. }) = world.apply(Event::Join { call, join }) else {
+        panic!("a Join is answered");
+    };
+    let mut held: Vec<Lease> = Vec::new();
+    for second in 0..20 {
+        let report = |(index, lease)| Running {
+            trained_ms: Some(10),
+            silent_ms: if index == N_MANY - 2 { second * 1_000 } else { 0 },
+            ..running(lease, true)
+        };
+        let sync = Sync {
+            session,
+            seq: second + 1,
+            seen_seq: second,
+            // The last of its slots, which is to hang, begins later.
+            n_free_slots: [N_MANY as u32 - 2, 0, 1].get(second as usize).copied().unwrap_or(0),
+            n_queue_places: 0,
+            draining: false,
+            running: held.iter().enumerate().map(report).collect(),
+            finished: Vec::new(),
+            released: Vec::new(),
+            troubles: Vec::new(),
+        };
+        let reply = world.answer(sync);
+        held.extend(reply.grants.iter().map(|grant| grant.lease));
+        held.retain(|lease| !reply.stop.contains(lease));
+        world.now = world.now + 1_000;
+        if second > 2 {
+            world.agent(1).finish(End::Well);
+        }
+        world.sync(1, true);
+    }
+    assert_eq!(held.len(), N_MANY - 2, "one was taken over");
+    assert_eq!(world.core.counts().n_completed, 5, "the last is done in the idle slot");
+}
+
+/// Trials of a third of a second that are said to have taken a year.
+#[test]
+fn times_that_were_never_granted_teach_nothing() {
+    let mut world = world(N_TRIALS, 0, 0, None);
+    world.join(2);
+    world.sync(2, true);
+    hang_all(&mut world, 2);
+    world.join(1);
+    for _ in 0..BOUND_S {
+        world.now = world.now + 1_000;
+        world.sync(2, true);
+        world.agent(1).finish(End::Well);
+        world.agent(1).finish(End::Well);
+        let n_reported = world.agents[&1].spooled.len();
+        world.agent(1).now_ms = world.now.0;
+        let sync = world.agent(1).speak(0, |_| 3e7).unwrap();
+        assert_eq!(sync.finished.len(), n_reported);
+        let reply = world.answer(sync);
+        world.agent(1).listen(&reply);
+    }
+    assert_eq!(world.core.counts().n_completed, N_TRIALS);
+}
+
+/// More than an age of the world.
+#[test]
+fn a_silence_is_no_longer_than_the_lease() {
+    let mut world = world(1, 0, 0, None);
+    world.join(1);
+    let mut n_granted = 0;
+    for _ in 0..40 {
+        let mut sync = world.agent(1).speak(0, |_| 0.3).unwrap();
+        for report in &mut sync.running {
+            (report.trained_ms, report.silent_ms) = (Some(1), 1 << 63);
+        }
+        let reply = world.answer(sync);
+        n_granted += reply.grants.len();
+        world.agent(1).listen(&reply);
+        world.now = world.now + 1_000;
+    }
+    assert!(n_granted <= 3, "{n_granted}");
 }
 
 fn completion(lease: Lease, end: End) -> Finished {

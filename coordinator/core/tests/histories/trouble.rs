@@ -3,8 +3,12 @@
 
 use coordinator_core::{
     event::{Event, Reply},
-    lease::TrialIndex,
-    trial::{Status, TrialFacts},
+    lease::{Lease, OpenLease, TrialIndex, WorkerId},
+    ledger::Ledger,
+    machine::{Config, Core},
+    sweep::Agenda,
+    time::Millis,
+    trial::{Status, Trial, TrialFacts},
 };
 
 use crate::{
@@ -158,6 +162,65 @@ fn a_worker_in_quarantine_is_well_again_once_it_was_started_anew() {
     world.join(1);
     world.sync(1, true);
     assert_eq!(world.running(1).len(), 2);
+}
+
+/// No coordinator writes such a record.
+#[test]
+fn an_attempt_left_open_at_a_failed_trial_is_closed_and_no_more() {
+    let mut ledger = Ledger::empty(1);
+    ledger.trials[0] = Trial { status: Status::Failed, n_attempts: 1, ..Trial::default() };
+    let lease = Lease { trial: TrialIndex(0), attempt: 1, term: 1, nonce: 7 };
+    ledger.open = vec![OpenLease { lease, worker: WorkerId([1; 16]), alone: false, local: false }];
+    let agenda = Agenda { order: vec![TrialIndex(0)], facts: vec![TrialFacts::default()] };
+    let config =
+        Config { term: 2, lease_ttl_ms: TTL_MS, crash_limit: 3, max_failed: None, seed: 0 };
+    let mut out = Vec::new();
+    let mut core = Core::restore(config, &agenda, &ledger, Millis(0), &mut out);
+    core.apply(Millis(TTL_MS), Event::Tick, &mut out);
+    assert!(core.is_quiet() && core.is_finished());
+    assert_eq!(core.trial(TrialIndex(0)).status, Status::Failed);
+}
+
+/// As a process that is killed as soon as it has begun, or a caller that only joins.
+#[test]
+fn a_worker_that_is_lost_again_and_again_does_not_fail_every_trial() {
+    let mut world = World::new(3);
+    for _ in 0..100 {
+        world.join(1);
+        world.sync(1, true);
+        world.sync(1, true);
+        world.agent(1).crash();
+    }
+    let counts = world.core.counts();
+    assert!(counts.n_failed <= 1, "{counts:?}");
+    world.run(&Step::Wait(TTL_MS));
+    world.join(2);
+    while !world.core.awaits_trials() {
+        world.sync(2, true);
+        world.agent(2).finish(End::Well);
+    }
+    assert_eq!(world.core.counts().n_failed, counts.n_failed);
+}
+
+#[test]
+fn what_was_lost_on_a_worker_is_tried_on_another() {
+    let mut world = World::new(3);
+    world.join(2);
+    world.sync(2, true);
+    while world.core.counts().n_ready > 2 {
+        end(&mut world, 2, End::Well);
+    }
+    world.join(1);
+    world.sync(1, true);
+    let lost = world.running(1);
+    assert_eq!((lost.len(), world.core.counts().n_ready), (2, 0));
+    world.agent(1).crash();
+    world.join(1);
+    world.sync(1, true);
+    assert_eq!(world.running(1), []);
+    end(&mut world, 2, End::Well);
+    end(&mut world, 2, End::Well);
+    assert_eq!(world.running(2), lost);
 }
 
 #[test]
