@@ -129,6 +129,27 @@ fn without_its_lock_a_data_set_goes_on_where_it_broke_off_and_leaves_no_part() {
     assert_eq!(names_beside(&path), [format!("{digits}.lock")]);
 }
 
+/// As NFS without a lock service.
+#[test]
+fn a_file_system_without_locks_stops_no_worker() {
+    let (fake, cache) = (Fake::new(), tempfile::tempdir().unwrap());
+    let (source, library) = (cache.path().join("locks.c"), cache.path().join("locks.so"));
+    let text = "#include <errno.h>\nint flock(int file, int how) { errno = ENOLCK; return -1; }\n";
+    fs::write(&source, text).unwrap();
+    let mut compile = Command::new("cc");
+    compile.args(["-shared", "-fPIC", "-o"]).arg(&library).arg(&source);
+    assert!(compile.status().unwrap().success());
+    let server = serve(&fake, 1);
+    let mut worker = worker(&server.url(), cache.path());
+    let (code, text) = outcome(worker.env("LD_PRELOAD", &library));
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("the file system has no locks"), "{text}");
+    assert_eq!(fake.state().outcomes(1).len(), 1);
+    let names = names_beside(&dataset_path(cache.path(), &fake.state()));
+    assert!(names.iter().all(|name| !name.ends_with("part")), "{names:?}");
+    assert_eq!(fs::read_dir(cache.path().join("workers")).unwrap().count(), 0);
+}
+
 /// Its coordinator may be another one that only says so.
 #[test]
 fn a_finished_sweep_takes_no_outcomes_that_another_process_left() {
