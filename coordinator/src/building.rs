@@ -9,7 +9,7 @@ use std::{
 };
 
 use tracing::warn;
-use worker::locks::{Lock, Mode};
+use worker::locks::{Lock, Mode, has_no_locks};
 
 const PREFIX: &str = ".building-";
 const LOCK: &str = ".building-lock";
@@ -32,7 +32,8 @@ impl Building {
     /// Begins a build of the report folder `out`, once no other process does, and removes what
     /// builds have left that were killed.
     pub(crate) fn begin(out: &Path) -> io::Result<Self> {
-        let lock = wait_for(&out.join(LOCK))?;
+        let path = out.join(LOCK);
+        let lock = wait_for(&path, || Lock::try_take(&path, Mode::Exclusive))?;
         if lock.is_some() {
             clear_abandoned(out)?;
         }
@@ -58,12 +59,13 @@ impl Drop for Building {
     }
 }
 
-fn wait_for(path: &Path) -> io::Result<Option<Lock>> {
+/// The lock at `path`, once `take` gives it; `None` where the file system has no locks.
+fn wait_for(path: &Path, take: impl Fn() -> io::Result<Option<Lock>>) -> io::Result<Option<Lock>> {
     let (began, mut tell_after) = (Instant::now(), WAIT_UNTOLD);
     loop {
-        match Lock::try_take(path, Mode::Exclusive) {
+        match take() {
             Ok(None) => {}
-            Err(error) if error.kind() == io::ErrorKind::Unsupported => return Ok(None),
+            Err(error) if has_no_locks(&error) => return Ok(None),
             taken => return taken,
         }
         let waited = began.elapsed();
@@ -130,5 +132,14 @@ mod tests {
             drop(first);
             assert_ne!(second.join().unwrap().unwrap(), kept);
         });
+    }
+
+    #[test]
+    fn a_folder_without_locks_is_built_in_all_the_same() {
+        let kind = io::ErrorKind::Unsupported;
+        let lock = wait_for(Path::new("lock"), || Err(io::Error::new(kind, "no locks")));
+        assert!(lock.unwrap().is_none());
+        let refused = wait_for(Path::new("lock"), || Err(io::Error::other("broken")));
+        assert!(refused.is_err(), "any other error is told");
     }
 }

@@ -1,7 +1,7 @@
 //! The driver: the one owner of the core. It empties the mailbox, lets the core decide, makes the
 //! records durable, and only then lets replies leave.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, io, sync::Arc, time::Duration};
 
 use coordinator_core::{
     event::{Action, Call, Event, Record, Reply},
@@ -243,13 +243,16 @@ impl Driver {
         }
     }
 
-    /// A full disk rolls back and waits for space; nobody is answered meanwhile, so nothing that
-    /// is not durable is believed to be.
+    /// A full disk rolls back, removes checkpoints and then waits for space; nobody is answered
+    /// meanwhile, so nothing that is not durable is believed to be.
     async fn commit(&mut self, records: &Arc<[Record]>) -> Result<(), StoreError> {
         loop {
             let plan = self.plan();
             match self.writer.commit(plan, records.clone()).await {
                 Err(StoreError::Full { source }) => {
+                    if self.make_room().await {
+                        continue;
+                    }
                     self.monitor.disk_full(&self.core, DISK_FULL_PAUSE);
                     tokio::select! {
                         () = tokio::time::sleep(DISK_FULL_PAUSE) => {}
@@ -257,6 +260,25 @@ impl Driver {
                     }
                 }
                 result => return result,
+            }
+        }
+    }
+
+    /// Checkpoints can be made again, so they go before a result waits. Whether any went.
+    async fn make_room(&mut self) -> bool {
+        let files = self.checkpoints.clone();
+        let removed = off_thread(move || files.make_room()).await;
+        match removed.map_err(io::Error::other).flatten() {
+            Ok(0) => false,
+            Ok(n_files) => {
+                tracing::warn!(
+                    "the disk is full: removed {n_files} checkpoint files; if a worker is lost, its trials go on from earlier epochs"
+                );
+                true
+            }
+            Err(error) => {
+                tracing::warn!("the disk is full, and checkpoints cannot be removed: {error}");
+                false
             }
         }
     }

@@ -18,7 +18,7 @@ use proto::text::clean_line;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt as _, BufReader},
-    process::{Child, ChildStderr, Command},
+    process::{Child, ChildStderr, ChildStdin, Command},
     task::JoinSet,
 };
 use tokio_util::sync::CancellationToken;
@@ -45,6 +45,7 @@ const END_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A longer line of a worker is shown in pieces.
 const MAX_LINE_BYTES: u64 = 16 << 10;
+
 /// What a coordinator hands to its child processes by a pipe that nobody else reads. A worker that
 /// shows it is one of them; others can only say so.
 #[derive(Clone, PartialEq, Eq)]
@@ -240,13 +241,16 @@ impl Keeper {
 
     /// Until the child is gone; says how it went.
     async fn watch(&self, mut child: Child) -> io::Result<ExitStatus> {
-        let mut pipe = child.stdin.take();
-        if let Some(pipe) = &mut pipe {
-            pipe.write_all(&self.spec.token.0).await?;
-            pipe.flush().await?;
-        }
         if let Some(words) = child.stderr.take() {
             tokio::spawn(pass_on(words, format!("local-{}", self.index)));
+        }
+        let mut pipe = child.stdin.take();
+        if let Some(pipe) = &mut pipe
+            && let Err(error) = hand_over(pipe, &self.spec.token).await
+        {
+            // It has ended, or is about to: how says more than that it did not listen.
+            let ended = tokio::time::timeout(END_TIMEOUT, child.wait()).await;
+            return ended.unwrap_or(Err(error));
         }
         tokio::select! {
             status = child.wait() => return status,
@@ -270,6 +274,11 @@ impl Keeper {
             }
         }
     }
+}
+
+async fn hand_over(pipe: &mut ChildStdin, token: &LocalToken) -> io::Result<()> {
+    pipe.write_all(&token.0).await?;
+    pipe.flush().await
 }
 
 /// Says what a worker says, each line under its name, until it has nothing more to say.
@@ -316,5 +325,37 @@ mod tests {
         assert_eq!(shares(3, None, 2), [1, 1, 1]);
         assert_eq!(shares(2, Some(5), 2), [5, 5]);
         assert!(shares(0, None, 2).is_empty());
+    }
+
+    /// One that is wrongly used ends before it reads.
+    #[tokio::test]
+    async fn a_worker_that_ends_before_it_reads_tells_how_it_ended() {
+        let spec = Spec {
+            program: "/bin/sh".into(),
+            url: String::new(),
+            cache_dir: PathBuf::new(),
+            token: LocalToken::draw().unwrap(),
+            slots: vec![NonZeroUsize::MIN],
+        };
+        let token = CancellationToken::new;
+        let keeper = Keeper {
+            index: 0,
+            n_slots: NonZeroUsize::MIN,
+            spec,
+            mailbox: Mailbox::new().0,
+            joined: Arc::default(),
+            early_deaths: Vec::new(),
+            finished: token(),
+            drain: token(),
+            end: token(),
+            hopeless: token(),
+        };
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", "exec 0<&-; echo closed; sleep 0.2; exit 4"]);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut closed = [0; 6];
+        child.stdout.take().unwrap().read_exact(&mut closed).await.unwrap();
+        assert_eq!(keeper.watch(child).await.unwrap().code(), Some(4));
     }
 }

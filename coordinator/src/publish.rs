@@ -96,6 +96,7 @@ pub fn publish(state: &Path, out: &Path, partial_only: bool) -> anyhow::Result<P
 }
 
 const MANIFEST: &str = "manifest.json";
+
 /// Before they get their names.
 fn sync_files(folder: &Path) -> io::Result<()> {
     for name in file_names(folder)? {

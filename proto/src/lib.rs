@@ -32,6 +32,11 @@ pub const CHUNK_BYTES: usize = 256 * 1024;
 /// Largest checkpoint that is published; larger ones stay on their worker's machine.
 pub const MAX_CHECKPOINT_BYTES: u64 = 256 * 1024 * 1024;
 
+/// Longest text of a worker that says why something failed, and longest name of a worker, an
+/// instruction set or a processor. Both sides cut the rest.
+pub const MAX_TEXT_BYTES: usize = 4_000;
+pub const MAX_NAME_BYTES: usize = 200;
+
 /// Troubles of one Sync that are told to people, and the longest text of one.
 pub const MAX_TROUBLES: usize = 8;
 pub const MAX_TROUBLE_BYTES: usize = 500;

@@ -2,14 +2,15 @@
 //! is missing or damaged is fetched from the coordinator, from where a broken transfer stopped.
 
 mod download;
+mod own_part;
 mod stillness;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs::{self, File},
     io,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -19,7 +20,7 @@ use tokio::time::{self, Instant};
 use tracing::{info, warn};
 use trainer::{DataError, Dataset, PreparedData};
 
-use self::{download::download, stillness::Stillness};
+use self::{download::download, own_part::OwnPart, stillness::Stillness};
 use crate::{
     backoff::{Backoff, random},
     cli::size_text,
@@ -100,13 +101,15 @@ pub(crate) struct Datasets {
     upkeep: Upkeep,
     /// What was told of the folder and need not be told with every try.
     told: Arc<Mutex<BTreeSet<String>>>,
+    /// Parts of this process alone, by the digest of their data set.
+    own_parts: Arc<Mutex<BTreeMap<[u8; 32], OwnPart>>>,
 }
 
 impl Datasets {
     pub(crate) fn open(upkeep: &Upkeep) -> io::Result<Self> {
         let folder = upkeep.cache_dir().join("datasets");
         files::make_folder(&folder)?;
-        Ok(Self { folder, upkeep: upkeep.clone(), told: Arc::default() })
+        Ok(Self { folder, upkeep: upkeep.clone(), told: Arc::default(), own_parts: Arc::default() })
     }
 
     /// The data ready to train on, from the cache or through `artifacts`, tried until it is there.
@@ -259,6 +262,22 @@ impl Datasets {
         self.path(spec).with_extension("part")
     }
 
+    /// The part that this process goes on with, try after try.
+    fn own_part(&self, spec: &DataSpec) -> io::Result<PathBuf> {
+        let mut own_parts = self.own_parts();
+        if let Some(part) = own_parts.get(&spec.digest).filter(|part| part.is_in_place()) {
+            return Ok(part.path().into());
+        }
+        let part = OwnPart::beside(&self.path(spec))?;
+        let path = part.path().into();
+        own_parts.insert(spec.digest, part);
+        Ok(path)
+    }
+
+    fn own_parts(&self) -> MutexGuard<'_, BTreeMap<[u8; 32], OwnPart>> {
+        self.own_parts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn fetch(
         &self,
         spec: &DataSpec,
@@ -268,8 +287,9 @@ impl Datasets {
         let usual = self.part(spec);
         // Another worker may write to the usual one, or something else may be in its place.
         let is_ours = is_alone && (fs::symlink_metadata(&usual).is_err() || is_writable(&usual));
-        let own = if is_ours { usual } else { files::beside(&self.path(spec), "part")? };
+        let own = if is_ours { usual } else { self.own_part(spec)? };
         download(&self.upkeep, spec, artifacts, &own).await?;
+        let own_part = self.own_parts().remove(&spec.digest);
         let (path, spec, upkeep) = (self.path(spec), spec.clone(), self.upkeep.clone());
         let fetched = blocking(move || {
             let Some(bytes) = read_checked(&own, &spec)? else {
@@ -277,6 +297,9 @@ impl Datasets {
                 return Err(DataTrouble::Wrong);
             };
             faults::point("worker.dataset.part");
+            if let Some(own_part) = own_part {
+                own_part.let_go();
+            }
             let in_use = keep(&own, &path, &upkeep);
             faults::point("worker.dataset.renamed");
             Ok((bytes, in_use))

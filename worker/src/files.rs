@@ -135,7 +135,7 @@ pub(crate) fn naming(path: &Path, error: io::Error) -> io::Error {
 }
 
 /// Whether an error says that the disk, or this user's share of it, is full.
-pub(crate) fn is_full(error: &io::Error) -> bool {
+pub fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 

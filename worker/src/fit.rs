@@ -2,22 +2,18 @@
 
 use prost::Message as _;
 use proto::{
-    Finished, finished,
+    Finished, MAX_NAME_BYTES, MAX_TEXT_BYTES, finished,
     text::{clean_line, clean_lines},
 };
 use tracing::warn;
 
 use crate::hex::short_id;
 
-/// Texts beyond these would only be cut by the coordinator.
-const MAX_NAME_BYTES: usize = 200;
-const MAX_CAUSE_BYTES: usize = 4_000;
-
-/// Cuts texts of any length. With them every result fits; whatever else may have come with it, the
+/// Cuts texts of any length, as the coordinator would. With them every result fits; whatever else may have come with it, the
 /// result is worth more than the times.
 pub(crate) fn fit(finished: &mut Finished) {
     if let Some(finished::Outcome::Failure(text)) = &mut finished.outcome {
-        *text = clean_lines(text, MAX_CAUSE_BYTES);
+        *text = clean_lines(text, MAX_TEXT_BYTES);
     }
     for timing in &mut finished.timings {
         timing.worker = clean_line(&timing.worker, MAX_NAME_BYTES);

@@ -12,7 +12,7 @@ use tracing::{info, warn};
 use crate::{
     files,
     hex::hex,
-    locks::{Lock, Mode},
+    locks::{Lock, Mode, has_no_locks},
     spool::Spool,
     upkeep::Upkeep,
 };
@@ -25,8 +25,8 @@ const MAX_TRIES: u32 = 10;
 pub(crate) struct Folder {
     path: PathBuf,
     pub(crate) worker_id: WorkerId,
-    /// Held for as long as the process lives.
-    lock: Lock,
+    /// Held for as long as the process lives; `None` where the file system has no locks.
+    lock: Option<Lock>,
 }
 
 impl Folder {
@@ -88,7 +88,7 @@ impl Folder {
         };
         let spool = Spool::open(&path.join("spool"), upkeep)?;
         if spool.len() > 0 {
-            return Ok(Some((Self { path: path.into(), worker_id, lock }, spool)));
+            return Ok(Some((Self { path: path.into(), worker_id, lock: Some(lock) }, spool)));
         }
         fs::remove_dir_all(path)?;
         Ok(None)
@@ -103,8 +103,16 @@ impl Folder {
         worker_id[8] = worker_id[8] & 0x3f | 0x80;
         let path = workers.join(format_uuid(&worker_id));
         files::make_folder(&path)?;
-        let Some(lock) = Lock::try_take(&path.join("lock"), Mode::Exclusive)? else {
-            return Ok(None);
+        let lock = match Lock::try_take(&path.join("lock"), Mode::Exclusive) {
+            Ok(None) => return Ok(None),
+            // Nobody who looks can take the folder for abandoned either.
+            Err(error) if has_no_locks(&error) => {
+                warn!(
+                    "{error}: outcomes that this worker leaves behind are not handed in by another; another cache folder is named with --cache-dir"
+                );
+                None
+            }
+            lock => lock?,
         };
         let spool = Spool::open(&path.join("spool"), upkeep)?;
         Ok(Some((Self { path, worker_id, lock }, spool)))

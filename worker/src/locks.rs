@@ -10,6 +10,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rustix::io::Errno;
+
 use crate::files;
 
 /// How often a lock is tried again whose file was removed or replaced meanwhile.
@@ -75,7 +77,7 @@ impl Lock {
             };
             match taken {
                 Err(TryLockError::WouldBlock) => return Ok(None),
-                Err(TryLockError::Error(error)) => return Err(files::naming(path, error)),
+                Err(TryLockError::Error(error)) => return Err(refused(path, error)),
                 Ok(()) if is_at(&file, path)? => {
                     return Ok(Some(Self { path: path.into(), file }));
                 }
@@ -120,6 +122,24 @@ impl Lock {
     }
 }
 
+/// Whether the error of a lock says that the file system has none: then nobody else can hold the
+/// lock either.
+pub fn has_no_locks(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::Unsupported
+}
+
+/// The error of a lock. NFS without a lock service, FUSE and others say that they have no locks
+/// with different numbers.
+fn refused(path: &Path, error: io::Error) -> io::Error {
+    match error.raw_os_error().map(Errno::from_raw_os_error) {
+        Some(Errno::NOLCK | Errno::NOSYS | Errno::OPNOTSUPP) => {
+            let text = format!("{}: the file system has no locks ({error})", path.display());
+            io::Error::new(io::ErrorKind::Unsupported, text)
+        }
+        _ => files::naming(path, error),
+    }
+}
+
 fn writable() -> OpenOptions {
     let mut options = File::options();
     options.read(true).write(true).truncate(false);
@@ -161,7 +181,20 @@ mod tests {
     }
 
     #[test]
-    fn afile_that_was_renamed_away_locks_nothing() {
+    fn every_way_to_say_that_there_are_no_locks_is_known() {
+        let refused = |errno: Errno| refused(Path::new("/far/lock"), errno.into());
+        for errno in [Errno::NOLCK, Errno::NOSYS, Errno::OPNOTSUPP] {
+            let error = refused(errno);
+            assert!(has_no_locks(&error), "{error}");
+            assert!(error.to_string().starts_with("/far/lock: the file system has no locks"));
+        }
+        for errno in [Errno::IO, Errno::ACCESS, Errno::ROFS, Errno::STALE] {
+            assert!(!has_no_locks(&refused(errno)), "{errno}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_was_renamed_away_locks_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let (path, away) = (folder.path().join("lock"), folder.path().join("away"));
         let before = Lock::try_take(&path, Mode::Exclusive).unwrap().unwrap();

@@ -2,7 +2,7 @@
 
 pub use crate::{
     cli::default_cache_dir,
-    files::{make_folder, rename, sync_folder_of},
+    files::{is_full, make_folder, rename, sync_folder_of},
     link::Dial,
     off_thread::{off_thread, simulate_disk, stall_disks},
     run::{Outside, work},

@@ -39,9 +39,6 @@ use crate::{
     upkeep::{DiskLimits, Upkeep},
 };
 
-/// Most bytes of a name that people read in tables and logs.
-const MAX_NAME_BYTES: usize = 200;
-
 const EXIT_USAGE: u8 = 2;
 const EXIT_REFUSED: u8 = 4;
 
@@ -184,7 +181,7 @@ pub struct Outside {
 pub async fn work(config: Config, isa: Isa, outside: Outside) -> anyhow::Result<Ended> {
     let n_slots = config.n_slots.map_or_else(usable_cores, NonZeroUsize::get);
     let name = config.name.clone().unwrap_or_else(|| default_name(config.local_index));
-    let name = clean_line(&name, MAX_NAME_BYTES);
+    let name = clean_line(&name, proto::MAX_NAME_BYTES);
     let in_cache = || format!("cannot use the cache folder {}", config.cache_dir.display());
     files::make_folder(&config.cache_dir).with_context(in_cache)?;
     let upkeep = Upkeep::new(&config.cache_dir, config.disk_limits);
@@ -210,7 +207,7 @@ pub async fn work(config: Config, isa: Isa, outside: Outside) -> anyhow::Result<
         isa: isa.name().into(),
         worker_id: folder.worker_id.to_vec(),
         name,
-        cpu: clean_line(&cpu_name(), MAX_NAME_BYTES),
+        cpu: clean_line(&cpu_name(), proto::MAX_NAME_BYTES),
         n_slots: u32::try_from(n_slots).context("too many slots")?,
         local_index: config.local_index,
         local_token: outside.local_token,

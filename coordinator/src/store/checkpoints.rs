@@ -3,12 +3,15 @@
 //! the core's decision.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, btree_map::Entry},
     fs::{self, DirEntry, File},
     io,
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -17,7 +20,7 @@ use rustix::fs::statvfs;
 use sha2::{Digest, Sha256};
 use worker::{
     faults,
-    parts::{make_folder, rename},
+    parts::{is_full, make_folder, rename},
 };
 
 /// Checkpoints of trials that no plan names any more go once others are younger by this.
@@ -33,8 +36,12 @@ pub struct CheckpointFiles {
     folder: PathBuf,
     /// Trials that may have a folder here.
     trials: Mutex<BTreeMap<TrialIndex, TrialId>>,
-    /// Trials for which a checkpoint is being received.
-    receiving: Mutex<BTreeSet<TrialIndex>>,
+    /// Trials for which a checkpoint is being received, with the bytes that are still to come.
+    receiving: Mutex<BTreeMap<TrialIndex, u64>>,
+    /// How often all parts were removed to make room.
+    n_cleared: AtomicU64,
+    /// Bytes that are free on the disk of a folder.
+    n_free: fn(&Path) -> io::Result<u64>,
 }
 
 impl CheckpointFiles {
@@ -58,7 +65,8 @@ impl CheckpointFiles {
                 }
             }
         }
-        Ok(Self { folder, trials: Mutex::default(), receiving: Mutex::default() })
+        let (trials, receiving) = (Mutex::default(), Mutex::default());
+        Ok(Self { folder, trials, receiving, n_cleared: AtomicU64::new(0), n_free })
     }
 
     /// What former runs have published of the trials that `place` knows.
@@ -85,10 +93,11 @@ impl CheckpointFiles {
         id: TrialId,
         checkpoint: Checkpoint,
     ) -> io::Result<Option<Receiving>> {
-        if !lock(&self.receiving).insert(trial) {
-            return Ok(None);
-        }
-        let turn = Turn { files: self.clone(), trial };
+        match lock(&self.receiving).entry(trial) {
+            Entry::Occupied(_) => return Ok(None),
+            Entry::Vacant(place) => place.insert(0),
+        };
+        let turn = Turn { files: self.clone(), trial, n_cleared: self.n_cleared() };
         lock(&self.trials).insert(trial, id);
         let folder = self.folder_of(id);
         make_folder(&folder)?;
@@ -101,17 +110,77 @@ impl CheckpointFiles {
         }
         if parse(&path) == Some(checkpoint) {
             let n_bytes = checkpoint.n_bytes;
-            return Ok(Some(Receiving { path, part: None, n_bytes, checkpoint, _turn: turn }));
+            return Ok(Some(Receiving { path, part: None, n_bytes, checkpoint, turn }));
         }
         let file =
-            File::options().read(true).write(true).create(true).truncate(false).open(part)?;
+            File::options().read(true).write(true).create(true).truncate(false).open(&part)?;
         let mut n_bytes = file.metadata()?.len();
         if checkpoint.n_bytes < n_bytes {
             file.set_len(0)?;
             n_bytes = 0;
         }
-        check_room(&folder, checkpoint.n_bytes - n_bytes)?;
-        Ok(Some(Receiving { path, part: Some(file), n_bytes, checkpoint, _turn: turn }))
+        if let Err(error) = self.reserve(trial, checkpoint.n_bytes - n_bytes) {
+            remove(&part)?;
+            return Err(error);
+        }
+        Ok(Some(Receiving { path, part: Some(file), n_bytes, checkpoint, turn }))
+    }
+
+    /// Sees whether this many bytes fit beside those that are still to come for other trials.
+    fn reserve(&self, trial: TrialIndex, n_bytes: u64) -> io::Result<()> {
+        let mut receiving = lock(&self.receiving);
+        receiving.insert(trial, n_bytes);
+        self.check_room(receiving.values().fold(0, |sum, it| sum.saturating_add(*it)))
+    }
+
+    /// Fails with the disk's own error before the disk is full.
+    fn check_room(&self, n_bytes: u64) -> io::Result<()> {
+        let n_free = (self.n_free)(&self.folder)?;
+        if n_free < n_bytes.saturating_add(RESERVE_BYTES) {
+            let text = format!(
+                "the disk has {n_free} bytes free, of which {RESERVE_BYTES} are kept for results, and {n_bytes} are to come"
+            );
+            return Err(io::Error::new(io::ErrorKind::StorageFull, text));
+        }
+        Ok(())
+    }
+
+    /// Makes room for results on a full disk: removes, of what is there, the kind that costs least
+    /// to lose, and gives the number of files. First what is on its way, then checkpoints that
+    /// are not their trial's latest, at last those too. The core hears of a missing one from
+    /// whoever asks for it.
+    pub fn make_room(&self) -> io::Result<usize> {
+        self.n_cleared.fetch_add(1, Ordering::SeqCst);
+        let (mut parts, mut older, mut latest) = (Vec::new(), Vec::new(), Vec::new());
+        for entry in fs::read_dir(&self.folder)?.flatten() {
+            if trial_id(&entry.path()).is_none() {
+                continue;
+            }
+            let mut whole = Vec::new();
+            for file in files_in(&entry.path())? {
+                match parse(&file) {
+                    Some(checkpoint) => whole.push((checkpoint.epoch, file)),
+                    None => parts.push(file),
+                }
+            }
+            whole.sort_unstable();
+            latest.extend(whole.pop().map(|(_, file)| file));
+            older.extend(whole.into_iter().map(|(_, file)| file));
+        }
+        let kinds = [parts, older, latest];
+        let removed = kinds.into_iter().find(|it| !it.is_empty()).unwrap_or_default();
+        for file in &removed {
+            // The bytes of a part go although somebody still has it open.
+            if let Ok(file) = File::options().write(true).open(file) {
+                file.set_len(0)?;
+            }
+            remove(file)?;
+        }
+        Ok(removed.len())
+    }
+
+    fn n_cleared(&self) -> u64 {
+        self.n_cleared.load(Ordering::SeqCst)
     }
 
     /// A checkpoint whose bytes were compared with its digest; `None` if it is not there. A damaged one
@@ -196,7 +265,7 @@ pub struct Receiving {
     part: Option<File>,
     n_bytes: u64,
     checkpoint: Checkpoint,
-    _turn: Turn,
+    turn: Turn,
 }
 
 impl Receiving {
@@ -210,16 +279,27 @@ impl Receiving {
     }
 
     /// Takes the next bytes in. The last ones make it whole and durable, unless they are not what
-    /// the digest says: then nothing is there any more.
+    /// the digest says: then nothing is there any more. Nor is it once the disk has no room.
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         let end = self.n_bytes + bytes.len() as u64;
         let Some(part) = self.part.as_ref().filter(|_| end <= self.checkpoint.n_bytes) else {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "more bytes than announced"));
         };
         faults::point("coordinator.checkpoint.before");
-        part.write_all_at(bytes, self.n_bytes)?;
+        let n_new = bytes.len() as u64;
+        let written = self.turn.check_room(n_new);
+        let written = written.and_then(|()| part.write_all_at(bytes, self.n_bytes));
+        // The part may have been removed meanwhile.
+        if let Err(error) = written.and_then(|()| self.turn.check_cleared()) {
+            if is_full(&error) {
+                self.n_bytes = 0;
+                remove(&self.path.with_extension(PART))?;
+            }
+            return Err(error);
+        }
         faults::point("coordinator.checkpoint.written");
         self.n_bytes = end;
+        self.turn.arrived(n_new);
         if end == self.checkpoint.n_bytes { self.seal() } else { Ok(()) }
     }
 
@@ -247,6 +327,27 @@ impl Receiving {
 struct Turn {
     files: Arc<CheckpointFiles>,
     trial: TrialIndex,
+    /// The number of removals of all parts when it began.
+    n_cleared: u64,
+}
+
+impl Turn {
+    fn check_room(&self, n_bytes: u64) -> io::Result<()> {
+        self.check_cleared()?;
+        self.files.check_room(n_bytes)
+    }
+
+    /// Fails once all parts were removed, with them that of this turn.
+    fn check_cleared(&self) -> io::Result<()> {
+        let is_there = self.files.n_cleared() == self.n_cleared;
+        if is_there { Ok(()) } else { Err(io::ErrorKind::StorageFull.into()) }
+    }
+
+    fn arrived(&self, n_bytes: u64) {
+        if let Some(n_left) = lock(&self.files.receiving).get_mut(&self.trial) {
+            *n_left = n_left.saturating_sub(n_bytes);
+        }
+    }
 }
 
 impl Drop for Turn {
@@ -255,14 +356,9 @@ impl Drop for Turn {
     }
 }
 
-/// Fails with the disk's own error before the disk is full.
-fn check_room(folder: &Path, n_bytes: u64) -> io::Result<()> {
+fn n_free(folder: &Path) -> io::Result<u64> {
     let disk = statvfs(folder)?;
-    let n_free = disk.f_bavail.saturating_mul(disk.f_frsize);
-    if n_free < n_bytes.saturating_add(RESERVE_BYTES) {
-        return Err(io::ErrorKind::StorageFull.into());
-    }
-    Ok(())
+    Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
 fn name_of(checkpoint: &Checkpoint) -> String {

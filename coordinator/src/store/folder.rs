@@ -10,7 +10,7 @@ use std::{
 use rustix::fs::statfs;
 use thiserror::Error;
 use worker::{
-    locks::{Lock, Mode},
+    locks::{Lock, Mode, has_no_locks},
     parts::{make_folder, rename},
 };
 
@@ -32,6 +32,10 @@ pub enum StateFolderError {
         "{path}: lies on a network file system ({kind}), where SQLite can lose data; choose a local folder with --state, or pass --allow-network-state"
     )]
     Network { path: PathBuf, kind: &'static str },
+    #[error(
+        "{path}: its file system has no locks, so nothing keeps a second coordinator out; choose a local folder with --state"
+    )]
+    NoLocks { path: PathBuf, source: io::Error },
     #[error("{path}: cannot set the former state aside")]
     SetAside { path: PathBuf, source: io::Error },
     #[error(
@@ -63,6 +67,9 @@ impl StateFolder {
                 Ok(None) => return Err(StateFolderError::InUse { path }),
                 // Somebody has just set the folder aside.
                 Err(error) if error.kind() == io::ErrorKind::NotFound && Instant::now() < until => {
+                }
+                Err(source) if has_no_locks(&source) => {
+                    return Err(StateFolderError::NoLocks { path, source });
                 }
                 Err(error) => return Err(create(error)),
             }

@@ -277,9 +277,9 @@ fn what_workers_can_make_us_keep_is_bounded() {
     let connection = rusqlite::Connection::open(&path).unwrap();
     let number = |sql| connection.query_row(sql, [], |row| row.get::<_, u64>(0)).unwrap();
     assert_eq!(number("SELECT count(*) FROM timings"), u64::from(plan.n_epochs(0)));
-    assert_eq!(number("SELECT max(length(worker)) FROM timings"), 256);
-    assert_eq!(number("SELECT max(length(detail)) FROM attempts"), 4096);
-    assert_eq!(number("SELECT max(length(cause)) FROM outcomes"), 4096);
+    assert_eq!(number("SELECT max(length(worker)) FROM timings"), proto::MAX_NAME_BYTES as u64);
+    assert_eq!(number("SELECT max(length(detail)) FROM attempts"), proto::MAX_TEXT_BYTES as u64);
+    assert_eq!(number("SELECT max(length(cause)) FROM outcomes"), proto::MAX_TEXT_BYTES as u64);
     assert_eq!(number("SELECT count(*) FROM attempts WHERE instr(detail, char(27))"), 0);
     assert_eq!(number("SELECT count(*) FROM conflicts"), 1);
     assert_eq!(number("SELECT count(*) FROM workers"), 4096);

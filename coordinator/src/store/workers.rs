@@ -17,9 +17,6 @@ const MAX_IDLE_WORKERS: u32 = 4096;
 /// So many joins pass between two looks at that number.
 const JOINS_PER_LOOK: u64 = 256;
 
-/// Longest text that a worker says of itself.
-const MAX_TEXT_BYTES: usize = 256;
-
 /// A worker, or several that say the same of themselves and were there one after the other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WorkerRow {
@@ -49,7 +46,7 @@ pub(super) fn write(
                SET name = ?2, isa = ?3, cpu = ?4, n_slots = ?5, is_local = ?6";
     let is_local = facts.local_index.is_some();
     let [name, isa, cpu] = [&facts.name, &facts.isa, &facts.cpu]
-        .map(|text| proto::text::clean_line(text, MAX_TEXT_BYTES));
+        .map(|text| proto::text::clean_line(text, proto::MAX_NAME_BYTES));
     let row = params![worker.0, name, isa, cpu, facts.n_slots, is_local, time_of_day_ms()];
     transaction.prepare_cached(sql)?.execute(row)?;
     if n_joins.is_multiple_of(JOINS_PER_LOOK) { forget_idle(transaction) } else { Ok(()) }

@@ -5,19 +5,16 @@ use coordinator_core::{
     lease::{OpenLease, TrialIndex},
     sweep::Plan,
 };
-use proto::text::{clean_line, clean_lines};
+use proto::{
+    MAX_NAME_BYTES, MAX_TEXT_BYTES,
+    text::{clean_line, clean_lines},
+};
 use rusqlite::{Transaction, TransactionBehavior, params};
 use trainer::{Ending, EpochRecord, TrialResult};
 use worker::faults;
 
 use super::{Store, StoreError, numbers::Numbers, times::time_of_day_ms, workers};
 use crate::values::hyperparameters_json;
-
-/// Longest text that says why an attempt or a trial failed.
-const MAX_CAUSE_BYTES: usize = 4096;
-
-/// Longest name of a worker or an instruction set beside an epoch.
-const MAX_NAME_BYTES: usize = 256;
 
 impl Store {
     /// Makes a batch durable.
@@ -103,7 +100,7 @@ impl Batch<'_> {
             }
             Record::Closed { trial, attempt, cause } => {
                 let (word, detail) = close_words(cause);
-                let detail = detail.map(|text| clean_lines(text, MAX_CAUSE_BYTES));
+                let detail = detail.map(|text| clean_lines(text, MAX_TEXT_BYTES));
                 let number = self.number(*trial)?;
                 self.close_attempt(number, *attempt, word, detail.as_deref())
             }
@@ -119,7 +116,7 @@ impl Batch<'_> {
                 timings.into_iter().try_for_each(|t| write_timing(transaction, number, t))
             }
             Record::Failed { trial, cause } => {
-                let cause = clean_lines(cause, MAX_CAUSE_BYTES);
+                let cause = clean_lines(cause, MAX_TEXT_BYTES);
                 write_end(transaction, self.number(*trial)?, "failed", Some(&cause))
             }
             Record::Cancelled { trial } => {

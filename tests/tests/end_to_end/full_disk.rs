@@ -26,3 +26,26 @@ fn a_full_disk_is_waited_out() {
     coordinator.wait().expect(0);
     reference::assert_same_files(&env);
 }
+
+/// Checkpoints cost time to make again, and a result that waits costs everybody's.
+#[test]
+fn checkpoints_make_room_for_results() {
+    let env = env();
+    let Some(disk) = SmallDisk::mount(env.path("disk"), 6) else {
+        eprintln!("skipped: mounting a file system takes root");
+        return;
+    };
+    let coordinator = env.start(&Sweep::LONG, &["--state", "disk/state", "--local-slots", "1"]);
+    coordinator.wait_for_trials(6);
+    let folder = disk.path().join("state/checkpoints").join("a".repeat(64));
+    fs::create_dir_all(&folder).expect("a folder can be made");
+    let names = [format!("7-{}.part", "b".repeat(64)), format!("6-{}", "c".repeat(64))];
+    for name in names {
+        fs::write(folder.join(name), vec![0; 1 << 20]).expect("it fits");
+    }
+    disk.fill();
+    let ended = coordinator.wait().expect(0);
+    let log = ended.stderr_text();
+    assert_eq!(log.matches("the disk is full: removed 1 checkpoint files").count(), 2, "{log}");
+    reference::assert_same_files(&env);
+}

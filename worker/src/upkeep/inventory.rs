@@ -64,6 +64,12 @@ impl Item {
             Kind::Part => {
                 let lock = Lock::try_take(&fetch_lock(&self.path), Mode::Exclusive);
                 let Ok(Some(lock)) = lock else { return false };
+                // Some workers have a part of their own, which they lock itself.
+                let own = Lock::try_take_existing(&self.path, Mode::Exclusive);
+                if !matches!(own, Ok(Some(_))) {
+                    let _ = lock.remove();
+                    return false;
+                }
                 let is_removed = fs::remove_file(&self.path).is_ok();
                 let _ = lock.remove();
                 is_removed

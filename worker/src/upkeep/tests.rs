@@ -84,6 +84,19 @@ fn the_oldest_go_until_the_rest_is_within_the_bound_but_not_what_is_used() {
 }
 
 #[test]
+fn a_part_that_its_worker_has_for_itself_stays_while_it_is_locked() {
+    let cache = tempfile::tempdir().unwrap();
+    let upkeep = upkeep(cache.path(), 0);
+    let part = put(&upkeep, &format!("datasets/{}.0011.part", digest('a')), 100, 9 * DAY);
+    let lock = Lock::try_take_existing(&part, Mode::Exclusive).unwrap().unwrap();
+    upkeep.tidy();
+    assert!(part.exists() && !fetch_lock_of('a', cache.path()).exists());
+    drop(lock);
+    upkeep.tidy();
+    assert!(!part.exists());
+}
+
+#[test]
 fn a_clock_that_jumps_removes_nothing() {
     let cache = tempfile::tempdir().unwrap();
     let upkeep = upkeep(cache.path(), u64::MAX);

@@ -4,7 +4,7 @@ use std::{
     fs,
     io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
-    process::Stdio,
+    process::{Command, Stdio},
 };
 
 use worker::{
@@ -92,6 +92,62 @@ fn a_data_set_that_another_worker_fetches_is_waited_for_with_a_word() {
     assert_eq!(wait_for(child).code(), Some(0));
     assert_eq!(fake.state().dataset_offsets, [0]);
     assert!(path.is_file() && !path.with_extension("lock").exists());
+}
+
+/// What lies in the folder of data sets.
+fn names_beside(path: &Path) -> Vec<String> {
+    let entries = fs::read_dir(path.parent().unwrap()).unwrap().flatten();
+    let mut names: Vec<_> = entries.map(|entry| entry.file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn without_its_lock_a_data_set_goes_on_where_it_broke_off_and_leaves_no_part() {
+    let (fake, cache) = (Fake::new(), tempfile::tempdir().unwrap());
+    let server = serve(&fake, 1);
+    let path = dataset_path(cache.path(), &fake.state());
+    // Something that is not a file cannot be locked.
+    fs::create_dir_all(path.with_extension("lock")).unwrap();
+    fake.state().n_transfers_to_break = 3;
+    assert_eq!(run(server.worker(cache.path())).unwrap(), Ended::Finished);
+    let offsets = fake.state().dataset_offsets.clone();
+    assert!(offsets.len() == 4 && offsets.is_sorted_by(|a, b| a < b), "{offsets:?}");
+    let digits = path.file_name().unwrap().to_str().unwrap();
+    assert_eq!(names_beside(&path), [digits.to_string(), format!("{digits}.lock")]);
+
+    fs::remove_file(&path).unwrap();
+    fake.state().add(2, 1, hyperparameters(1, 10, &[8]));
+    fake.state().n_transfers_to_break = usize::MAX;
+    let child = worker(&server.url(), cache.path()).spawn().unwrap();
+    fake.wait_until("tries", |state| state.dataset_offsets.len() > 6);
+    let names = names_beside(&path);
+    assert!(names.len() == 2 && names[0].ends_with(".part"), "{names:?}");
+    let pid = child.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    assert_eq!(wait_for(child).code(), Some(0));
+    assert_eq!(names_beside(&path), [format!("{digits}.lock")]);
+}
+
+/// As NFS without a lock service.
+#[test]
+fn a_file_system_without_locks_stops_no_worker() {
+    let (fake, cache) = (Fake::new(), tempfile::tempdir().unwrap());
+    let (source, library) = (cache.path().join("locks.c"), cache.path().join("locks.so"));
+    let text = "#include <errno.h>\nint flock(int file, int how) { errno = ENOLCK; return -1; }\n";
+    fs::write(&source, text).unwrap();
+    let mut compile = Command::new("cc");
+    compile.args(["-shared", "-fPIC", "-o"]).arg(&library).arg(&source);
+    assert!(compile.status().unwrap().success());
+    let server = serve(&fake, 1);
+    let mut worker = worker(&server.url(), cache.path());
+    let (code, text) = outcome(worker.env("LD_PRELOAD", &library));
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("the file system has no locks"), "{text}");
+    assert_eq!(fake.state().outcomes(1).len(), 1);
+    let names = names_beside(&dataset_path(cache.path(), &fake.state()));
+    assert!(names.iter().all(|name| !name.ends_with("part")), "{names:?}");
+    assert_eq!(fs::read_dir(cache.path().join("workers")).unwrap().count(), 0);
 }
 
 /// Its coordinator may be another one that only says so.

@@ -144,3 +144,84 @@ fn no_clock_that_is_set_wrong_makes_checkpoints_old() {
     CheckpointFiles::open(state.path()).unwrap();
     assert!(!folder("a").exists() && folder("b").is_dir());
 }
+
+const OTHER: TrialIndex = TrialIndex(4);
+const OTHER_ID: TrialId = TrialId([0xcd; 32]);
+const MIB: u64 = 1024 * 1024;
+
+/// Files on a disk that has as much free as the file `free` of the state says.
+fn open_on_disk(state: &Path, n_free: u64) -> Arc<CheckpointFiles> {
+    let mut files = CheckpointFiles::open(state).unwrap();
+    files.n_free = |folder| {
+        let text = fs::read_to_string(folder.with_file_name("free"))?;
+        text.parse().map_err(io::Error::other)
+    };
+    set_free(state, n_free);
+    Arc::new(files)
+}
+
+fn set_free(state: &Path, n_bytes: u64) {
+    fs::write(state.join("free"), n_bytes.to_string()).unwrap();
+}
+
+fn is_refused<T: std::fmt::Debug>(result: io::Result<T>) -> bool {
+    result.is_err_and(|error| error.kind() == io::ErrorKind::StorageFull)
+}
+
+fn n_files(files: &CheckpointFiles, id: TrialId) -> usize {
+    files_in(&files.folder_of(id)).unwrap().len()
+}
+
+#[test]
+fn what_is_still_to_come_for_one_trial_is_not_promised_to_another() {
+    let state = tempfile::tempdir().unwrap();
+    let files = open_on_disk(state.path(), RESERVE_BYTES + 100 * MIB);
+    let large = |digit| Checkpoint { digest: [digit; 32], n_bytes: 60 * MIB, epoch: 1 };
+    let mut first = files.receive(TRIAL, ID, large(1)).unwrap().unwrap();
+    assert!(is_refused(files.receive(OTHER, OTHER_ID, large(2))));
+    assert_eq!(n_files(&files, OTHER_ID), 0, "nothing is left of the refused one");
+    // What has arrived is no longer free, and no longer to come.
+    first.write(&vec![1; 30 * MIB as usize]).unwrap();
+    set_free(state.path(), RESERVE_BYTES + 89 * MIB);
+    assert!(is_refused(files.receive(OTHER, OTHER_ID, large(2))));
+    set_free(state.path(), RESERVE_BYTES + 90 * MIB);
+    drop(files.receive(OTHER, OTHER_ID, large(2)).unwrap().unwrap());
+    set_free(state.path(), RESERVE_BYTES + 60 * MIB);
+    assert!(is_refused(files.receive(OTHER, OTHER_ID, large(2))));
+    drop(first);
+    assert!(files.receive(OTHER, OTHER_ID, large(2)).unwrap().is_some());
+}
+
+#[test]
+fn a_disk_that_fills_meanwhile_keeps_its_reserve_and_no_part() {
+    let state = tempfile::tempdir().unwrap();
+    let files = open_on_disk(state.path(), RESERVE_BYTES + MIB);
+    let mut first = receiving(&files, 2);
+    first.write(&bytes(2)[..300]).unwrap();
+    set_free(state.path(), RESERVE_BYTES + 299);
+    assert!(is_refused(first.write(&bytes(2)[300..600])));
+    drop(first);
+    assert_eq!(n_files(&files, ID), 0);
+    set_free(state.path(), RESERVE_BYTES + MIB);
+    put(&files, 2);
+    assert_eq!(found(&files), [2]);
+}
+
+#[test]
+fn room_is_made_by_what_costs_least_to_lose() {
+    let state = tempfile::tempdir().unwrap();
+    let files = open(state.path());
+    put(&files, 1);
+    put(&files, 2);
+    let mut third = receiving(&files, 3);
+    third.write(&bytes(3)[..300]).unwrap();
+    assert_eq!(files.make_room().unwrap(), 1, "the part");
+    assert_eq!(found(&files), [1, 2]);
+    assert!(is_refused(third.write(&bytes(3)[300..])), "its beginning is gone");
+    drop(third);
+    assert_eq!((files.make_room().unwrap(), found(&files)), (1, vec![2]));
+    assert_eq!((files.make_room().unwrap(), found(&files)), (1, vec![]));
+    assert_eq!(files.make_room().unwrap(), 0);
+    put(&files, 3);
+    assert_eq!(found(&files), [3]);
+}
