@@ -156,6 +156,25 @@ fn a_report_goes_to_a_folder_whose_name_is_no_text() {
     assert!(run("human").contains("results sha256: "));
     assert_eq!(results(&folder.join("odd")).len(), 1);
     assert!(run("json").contains("\"event\":\"finished\""), "again, as a program hears it");
+    let text = page(&folder.join("odd"));
+    assert!(text.contains("r\\351sultats/odd'"), "the command names the folder itself: {text}");
+}
+
+/// What begins with a dash is a flag to most programs: a report goes there all the same, and the page's
+/// commands name it so that it is none.
+#[test]
+fn a_report_goes_to_a_folder_whose_name_begins_with_a_dash() {
+    let env = env();
+    let sweep = "[train]\nepochs = 1\n[[grid]]\noptimizer = [\"sgd\"]\nlearning_rate = [0.1]\n\
+                 batch_size = [32]\nhidden = [[16]]\n[seeds]\nn = 1\n";
+    env.write("sweep.toml", format!("name = \"dash\"\n{DATA}{sweep}"));
+    let line = ["--sweep", "sweep.toml", "--listen", "127.0.0.1:0", "--out=-o"];
+    env.coordinator(&line).expect(0);
+    let page = page(&env.path("-o/dash"));
+    let replay = commands(&page).into_iter().find(|it| it.contains(" replay ")).expect("a command");
+    assert!(replay.starts_with("coordinator replay ./-o/dash "), "{replay}");
+    let ran = paste(&env.path("."), &replay);
+    assert!(ran.status.success(), "{ran:?}");
 }
 
 /// Runs a command as a page prints it, in the folder `folder`.
