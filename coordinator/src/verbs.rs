@@ -10,7 +10,7 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
-use coordinator_core::sweep::{Plan, TrialId};
+use coordinator_core::sweep::{Plan, Score, TrialId};
 use trainer::Ending;
 
 use crate::{
@@ -120,6 +120,7 @@ pub fn status(arguments: &cli::ReportFolder) -> anyhow::Result<()> {
     };
     let mut eta = Eta::default();
     let mut cost_left = 0.0;
+    let mut best: Option<(Score, usize)> = None;
     for (index, trial) in plan.trials.iter().enumerate() {
         let cost = plan.cost_macs(trial.point as usize);
         match rows.remove(&trial.id.0).map(|row| row.state) {
@@ -135,14 +136,24 @@ pub fn status(arguments: &cli::ReportFolder) -> anyhow::Result<()> {
                     status.n_completed += 1;
                     eta.learn(cost, timings.iter().map(|timing| timing.wall_s).sum());
                     let epoch = result.history.iter().find(|epoch| epoch.epoch == best_epoch);
-                    let accuracy = epoch.map_or(0.0, |epoch| epoch.valid_accuracy);
-                    if status.best.as_ref().is_none_or(|(best, _)| *best < accuracy) {
-                        status.best = Some((accuracy, label(&plan, &plan.config(index))));
+                    let score = epoch.map(|epoch| Score {
+                        accuracy: epoch.valid_accuracy,
+                        loss: epoch.valid_loss,
+                    });
+                    let is_better = |score: &Score| {
+                        best.is_none_or(|(best, _)| score.is_better(&best, plan.report.metric))
+                    };
+                    if let Some(score) = score.filter(is_better) {
+                        best = Some((score, index));
                     }
                 }
             },
         }
     }
+    status.best = best.map(|(score, index)| {
+        let text = terminal::score_text(plan.report.metric, &score);
+        (text, label(&plan, &plan.config(index)))
+    });
     if status.is_running {
         let open = reader.open_attempts()?;
         let slots: BTreeMap<_, _> =

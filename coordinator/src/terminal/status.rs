@@ -1,6 +1,6 @@
 //! What `coordinator status` tells of a recorded sweep.
 
-use super::{grouped, n_of, percent, printable, table, table_with_header};
+use super::{grouped, n_of, printable, table, table_with_header};
 use crate::duration;
 use std::fmt;
 use std::path::PathBuf;
@@ -35,8 +35,8 @@ pub struct Status {
     /// Seconds that coordinators ran, killed ones up to their last commit, and how many did.
     pub ran_s: f64,
     pub n_starts: u64,
-    /// Validation accuracy from 0 to 1, and the configuration.
-    pub best: Option<(f64, String)>,
+    /// By the plan's metric: its score as people read it, and the configuration.
+    pub best: Option<(String, String)>,
     pub workers: Vec<WorkerSeen>,
     /// While a coordinator runs, what its workers hold: worker, trial id, configuration, attempt.
     pub granted: Vec<[String; 4]>,
@@ -163,13 +163,8 @@ impl fmt::Display for Status {
                 n_of(self.n_outside, "trial")
             )?;
         }
-        if let Some((valid_accuracy, label)) = &self.best {
-            writeln!(
-                f,
-                "\nbest trial so far: {} with {}",
-                percent(*valid_accuracy),
-                printable(label)
-            )?;
+        if let Some((score, label)) = &self.best {
+            writeln!(f, "\nbest single trial so far: {score} with {}", printable(label))?;
         }
         if !self.granted.is_empty() {
             writeln!(f, "\nwith workers now\n{}", self.granted())?;
@@ -214,7 +209,7 @@ mod tests {
             n_lost: 4,
             ran_s: 4_000.0,
             n_starts: 3,
-            best: Some((0.9781, "sgd 0.05 b32 [256,128]".into())),
+            best: Some(("97.81 %".into(), "sgd 0.05 b32 [256,128]".into())),
             workers: vec![WorkerSeen {
                 name: "local-0".into(),
                 isa: "avx512".into(),
@@ -240,7 +235,7 @@ state: reports/full/.state
  running    0
  waiting    154
 
-best trial so far: 97.81 % with sgd 0.05 b32 [256,128]
+best single trial so far: 97.81 % with sgd 0.05 b32 [256,128]
 
 1,130 attempts, 4 of them lost with their worker
 running time 1h06m over 3 starts

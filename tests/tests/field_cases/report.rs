@@ -112,6 +112,23 @@ fn what_diverged_is_never_the_best() {
     env.coordinator(&["verify", "reports/some-diverge"]).expect(0);
 }
 
+/// What is the best is the same everywhere: status and stream go by the metric of the report.
+#[test]
+fn the_best_single_trial_is_so_by_the_metric_of_the_report() {
+    let env = env();
+    let rest = "[train]\nepochs = 2\n[[grid]]\noptimizer = [\"sgd\"]\n\
+                learning_rate = [0.01, 0.1, 0.5, 1.0]\nbatch_size = [8]\nhidden = [[16]]\n\
+                [seeds]\nn = 1\n[report]\nmetric = \"valid_loss\"\n";
+    let (_, report) = run(&env, "by-loss", rest);
+    let rows = results(&report);
+    let best = manifest(&report)["best_trial_id"].as_str().expect("a best trial").to_owned();
+    let row = rows.iter().find(|row| row["trial_id"] == best).expect("its row");
+    let status = env.coordinator(&["status", "reports/by-loss"]).expect(0).stdout_text();
+    let line = status.lines().find(|line| line.starts_with("best single trial")).expect("a best");
+    let loss: f64 = row["best_valid_loss"].parse().expect("a loss");
+    assert!(line.contains(&format!("validation loss {loss:.4} with ")), "{line}: {row:?}");
+}
+
 /// As above, where nothing else trained.
 #[test]
 fn where_all_diverged_there_is_no_best() {
