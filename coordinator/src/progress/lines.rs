@@ -109,6 +109,8 @@ pub(super) fn failure(trial: &EndedTrial, cause: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use coordinator_core::sweep::{Metric, Score};
+
     use super::super::{Best, StandingWarning, WorkerLoad};
     use super::*;
 
@@ -126,7 +128,11 @@ mod tests {
             n_failed: 0,
             n_diverged: 1,
             eta: Some(Duration::from_secs(187)),
-            best: Some(Best { metric: Metric::ValidAccuracy, score: Score { accuracy: 0.97812, loss: 0.1 }, label: "sgd 0.05 b32 [256,128]".into() }),
+            best: Some(Best {
+                metric: Metric::ValidAccuracy,
+                score: Score { accuracy: 0.97812, loss: 0.1 },
+                label: "sgd 0.05 b32 [256,128]".into(),
+            }),
             workers: vec![WorkerLoad { name: "local-0".into(), n_busy: 2, n_slots: 2 }],
             ..Snapshot::default()
         };

@@ -14,8 +14,8 @@ pub use event::{EndedTrial, Event, Failure, Listening, Measured, Misplaced};
 pub use screen::{LogWriter, can_be_live, leave, make_writer};
 
 use crate::cli::Output;
-use lines::Lines;
 use coordinator_core::sweep::{Metric, Score};
+use lines::Lines;
 use serde::{Serialize, Serializer, ser::SerializeStruct as _};
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};

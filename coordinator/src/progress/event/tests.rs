@@ -21,7 +21,11 @@ fn each_event_is_one_line_that_names_itself_and_the_version() {
         n_done: 1,
         n_left: 3,
         eta: Some(Duration::from_millis(1_500)),
-        best: Some(Best { metric: Metric::ValidLoss, score: Score { accuracy: 0.5, loss: 1.25 }, label: "two\nlines".into() }),
+        best: Some(Best {
+            metric: Metric::ValidLoss,
+            score: Score { accuracy: 0.5, loss: 1.25 },
+            label: "two\nlines".into(),
+        }),
         workers: vec![WorkerLoad { name: "w".into(), n_busy: 0, n_slots: 2 }],
         warnings: vec![StandingWarning {
             worker: None,

@@ -24,7 +24,11 @@ fn snapshot(n_running: usize) -> Snapshot {
         n_left: 135 - n_running,
         n_diverged: 1,
         eta: Some(Duration::from_secs(187)),
-        best: Some(Best { metric: Metric::ValidAccuracy, score: Score { accuracy: 0.97812, loss: 0.1 }, label: "sgd 0.05 b32 [256,128] seed 1".into() }),
+        best: Some(Best {
+            metric: Metric::ValidAccuracy,
+            score: Score { accuracy: 0.97812, loss: 0.1 },
+            label: "sgd 0.05 b32 [256,128] seed 1".into(),
+        }),
         workers: vec![WorkerLoad { name: "local-0".into(), n_busy: 2, n_slots: 2 }],
         running: (0..n_running).map(trial).collect(),
         ..Snapshot::default()
