@@ -184,10 +184,10 @@ fn workers(page: &mut Page, sweep: &Sweep<'_>) {
 
 fn repeat(sweep: &Sweep<'_>) -> String {
     let facts = &sweep.input.provenance;
-    let mut folder =
-        facts.report_folder.clone().unwrap_or_else(|| {
-            command::quoted(format!("reports/{}", sweep.input.name))
-        });
+    let mut folder = facts
+        .report_folder
+        .clone()
+        .unwrap_or_else(|| command::quoted(format!("reports/{}", sweep.input.name)));
     if !sweep.counts.is_settled() {
         folder.push_str("/partial");
     }
