@@ -104,16 +104,20 @@ pub fn status(arguments: &cli::ReportFolder) -> anyhow::Result<()> {
     let plan = facts.plan(&reader)?;
     let mut rows = reader.trials()?;
     let counts = reader.attempt_counts()?;
+    let is_running = StateFolder::is_in_use(&state);
+    let unrecorded_s = if is_running { reader.unrecorded_s()? } else { 0.0 };
     let mut status = Status {
         name: plan.name.clone(),
-        is_running: StateFolder::is_in_use(&state),
+        is_running,
         troubles: troubles(&state),
         state,
         n_trials: plan.trials.len(),
-        n_running: usize::try_from(counts.n_running)?,
+        // What a coordinator that was killed had granted waits for the next one.
+        n_running: if is_running { usize::try_from(counts.n_running)? } else { 0 },
         n_attempts: usize::try_from(counts.n_attempts)?,
         n_lost: usize::try_from(counts.n_lost)?,
-        ran_s: facts.wall_s + reader.ran_s()?,
+        n_ended: usize::try_from(counts.n_ended)?,
+        ran_s: facts.wall_s + reader.ran_s()? + unrecorded_s,
         n_starts: facts.term,
         workers: workers_seen(&reader)?,
         ..Status::default()

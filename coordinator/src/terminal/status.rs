@@ -25,13 +25,15 @@ pub struct Status {
     pub n_diverged: usize,
     pub n_failed: usize,
     pub n_cancelled: usize,
-    /// Granted to a worker now, as far as the state knows.
+    /// Granted to a worker now; none without a coordinator.
     pub n_running: usize,
     /// Recorded by an earlier form of the sweep file, and no part of it any more.
     pub n_outside: usize,
     pub n_attempts: usize,
     /// Attempts whose worker was lost.
     pub n_lost: usize,
+    /// Attempts that ended with their coordinator.
+    pub n_ended: usize,
     /// Seconds that coordinators ran, killed ones up to their last commit, and how many did.
     pub ran_s: f64,
     pub n_starts: u64,
@@ -170,11 +172,12 @@ impl fmt::Display for Status {
             writeln!(f, "\nwith workers now\n{}", self.granted())?;
         }
         let n_attempts = n_of(self.n_attempts, "attempt");
-        writeln!(
-            f,
-            "\n{n_attempts}, {} of them lost with their worker",
-            grouped(self.n_lost as u64)
-        )?;
+        let n_lost = grouped(self.n_lost as u64);
+        write!(f, "\n{n_attempts}, {n_lost} of them lost with their worker")?;
+        if self.n_ended > 0 {
+            write!(f, ", {} ended with their coordinator", grouped(self.n_ended as u64))?;
+        }
+        writeln!(f)?;
         if self.n_starts > 0 {
             let ran = Duration::try_from_secs_f64(self.ran_s).unwrap_or_default();
             let n_starts = n_of(usize::try_from(self.n_starts).unwrap_or(usize::MAX), "start");
@@ -260,6 +263,14 @@ failed
         let failed = Status { name: "one".into(), n_trials: 1, n_failed: 1, ..Status::default() };
         let text = failed.to_string();
         assert!(text.starts_with("one: 0 of 1 trial done, 1 failed, ended; --retry"), "{text}");
+    }
+
+    #[test]
+    fn attempts_that_ended_with_their_coordinator_are_not_lost() {
+        let text = Status { n_ended: 2, ..stopped() }.to_string();
+        let line =
+            "\n1,130 attempts, 4 of them lost with their worker, 2 ended with their coordinator\n";
+        assert!(text.contains(line), "{text}");
     }
 
     #[test]
