@@ -192,6 +192,10 @@ fn a_report_goes_to_a_folder_whose_name_begins_with_a_dash() {
     assert!(replay.starts_with("coordinator replay ./-o/dash "), "{replay}");
     let ran = paste(&env.path("."), &replay);
     assert!(ran.status.success(), "{ran:?}");
+    let full = paste(&env.path("."), &format!("{replay} > /dev/full"));
+    assert_eq!(full.status.code(), Some(1), "nobody could read what it found: {full:?}");
+    let said = String::from_utf8_lossy(&full.stderr);
+    assert!(said.contains("cannot write to standard output"), "{said}");
 }
 
 /// Runs a command as a page prints it, in the folder `folder`.
