@@ -51,6 +51,10 @@ pub fn report(arguments: &cli::ReportFolder) -> anyhow::Result<()> {
         text += "the sweep is incomplete, and so is its report\n";
     }
     text += &format!("report: {}\n", published.report.display());
+    let page = published.report.with_extension("html");
+    if page.exists() {
+        text += &format!("as one page for a browser: {}\n", page.display());
+    }
     if let Some(digest) = published.results_sha256 {
         text += &format!("results sha256: {digest}\n");
     }
