@@ -131,7 +131,7 @@ fn keys_that_the_other_values_leave_without_effect() {
     check(
         &base_with("epochs", "epochs = 10\npatience = 9"),
         &[
-            "8:1 `patience` has no effect | no trial of the sweep has more epochs than it and one | take fewer epochs of patience, or remove the key",
+            "8:1 `patience` has no effect | no trial has more than patience + 1 epochs, so none can stop early | take fewer epochs of patience, or remove the key",
         ],
     );
     planned(&base_with("epochs", "epochs = 10\npatience = 8"));
