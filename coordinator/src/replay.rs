@@ -121,13 +121,14 @@ fn no_best(manifest: &Manifest) -> Refusal {
         (counts.cancelled, "cancelled"),
         (counts.open, "still open"),
     ];
-    let some = endings.into_iter().filter(|(n, _)| *n > 0);
-    let endings: Vec<String> = some.map(|(n, word)| format!("{n} {word}")).collect();
+    let some: Vec<_> = endings.into_iter().filter(|(n, _)| *n > 0).collect();
+    let endings = match some.as_slice() {
+        [(1, word)] => format!("the only trial {word}"),
+        [(n, word)] => format!("all {n} {word}"),
+        _ => some.iter().map(|(n, word)| format!("{n} {word}")).collect::<Vec<_>>().join(", "),
+    };
     Refusal::Usage(format!(
-        "trial best: there is none, because no trial completed: of {} trials {}; expected the first \
-         digits of a trial id from {}",
-        counts.trials,
-        endings.join(", "),
+        "there is no best trial: {endings}; name a trial by the first digits of its id in {}",
         manifest.results_csv(),
     ))
 }

@@ -30,7 +30,7 @@ pub fn score_text(metric: Metric, score: &Score) -> String {
 }
 
 /// `1 trial`, `2 trials`, `12,500 trials`.
-fn n_of(count: usize, noun: &str) -> String {
+pub fn n_of(count: usize, noun: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{} {noun}{plural}", grouped(count as u64))
 }

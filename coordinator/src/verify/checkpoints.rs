@@ -6,6 +6,7 @@ use std::{collections::HashMap, fs, io, path::Path};
 use coordinator_core::sweep::{Plan, TrialId};
 
 use super::{Findings, files::sha256_of};
+use crate::terminal::n_of;
 
 pub fn check(state: &Path, plan: &Plan, findings: &mut Findings) -> anyhow::Result<()> {
     let folder = state.join("checkpoints");
@@ -27,7 +28,7 @@ pub fn check(state: &Path, plan: &Plan, findings: &mut Findings) -> anyhow::Resu
         }
     }
     findings.wrong_alike(wrong);
-    findings.checked(format!("{n_files} published checkpoints"));
+    findings.checked(n_of(n_files, "published checkpoint"));
     Ok(())
 }
 

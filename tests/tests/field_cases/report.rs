@@ -146,7 +146,7 @@ fn where_all_diverged_there_is_no_best() {
     assert!(text.contains("**No configuration trained**: 6 of 6 trials diverged"), "{text}");
     let refused = env.coordinator(&["replay", "reports/all-diverge", "best"]).expect(2);
     let said = refused.stderr_text();
-    assert!(said.contains("no trial completed: of 6 trials 6 diverged"), "{said}");
+    assert!(said.contains("there is no best trial: all 6 diverged; name a trial by"), "{said}");
     env.coordinator(&["verify", "reports/all-diverge"]).expect(0);
     for format in ["optuna", "tensorboard"] {
         env.coordinator(&["export", "reports/all-diverge", "--format", format]).expect(0);
