@@ -109,6 +109,10 @@ def main() -> None:
     parser.add_argument("weights", type=Path)
     parser.add_argument("--data", type=Path, default=MNIST, help="folder of the four IDX files")
     arguments = parser.parse_args()
+    if not arguments.weights.is_file():
+        sys.exit(
+            f"{arguments.weights}: no such file; `coordinator replay FOLDER best --save FILE` writes one"
+        )
     with safe_open(arguments.weights, framework="numpy") as file:
         about = file.metadata()
         n_layers = len(file.keys()) // 2

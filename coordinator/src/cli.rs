@@ -125,7 +125,7 @@ pub struct Run {
     #[arg(long)]
     pub retry_failed: bool,
     /// Stop granting at the N-th failure; what is left is cancelled
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = parse_count)]
     pub max_failed: Option<NonZeroU32>,
     /// Stop in good order after this time, as Ctrl-C does [such as 45m or 1h30m]
     #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
@@ -415,6 +415,10 @@ impl Run {
 
 fn optimizer_names() -> PossibleValuesParser {
     OptimizerKind::ALL.map(OptimizerKind::name).into()
+}
+
+fn parse_count(text: &str) -> Result<NonZeroU32, String> {
+    text.parse().map_err(|_| "expected a whole number, 1 or more".to_owned())
 }
 
 fn parse_share(text: &str) -> Result<f64, String> {

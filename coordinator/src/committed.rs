@@ -8,7 +8,7 @@ use coordinator_core::{
     timing,
 };
 use report::{
-    Manifest,
+    Manifest, command,
     input::{Done, Ending, State, Trial},
 };
 
@@ -29,7 +29,8 @@ impl Committed {
         let committed = Self::read(folder, &manifest)?;
         match committed.breaches(&manifest).first() {
             Some(breach) => {
-                bail!("{}: {breach}; `coordinator verify {0}` tells more", folder.display())
+                let verify = command::coordinator(["verify".into(), command::path(folder)]);
+                bail!("{}: {breach}; `{verify}` tells more", folder.display())
             }
             None => Ok(committed),
         }

@@ -4,6 +4,7 @@
 use crate::progress::Misplaced;
 use annotate_snippets::{AnnotationKind, Element, Group, Level, Origin, Renderer, Snippet};
 use coordinator_core::sweep::Problem;
+use report::command;
 use std::fs::File;
 use std::io::Read;
 use std::ops::Range;
@@ -138,13 +139,14 @@ fn not_utf8(path: &Path, error: &std::string::FromUtf8Error) -> String {
 /// Names the sweep file of a report's folder, or the sweep files in any other.
 fn sweep_files_of(folder: &Path) -> String {
     if folder.join("manifest.json").exists() || folder.join(".state").exists() {
-        let (shown, file) = (folder.display(), folder.join("sweep.toml"));
+        let file = folder.join("sweep.toml");
+        let status = command::coordinator(["status".into(), command::path(folder)]);
         let as_it_ran = match file.exists() {
             true => format!("; the file as it ran is {}", file.display()),
             false => String::new(),
         };
         return format!(
-            ", and this is a report's folder{as_it_ran}; `coordinator status {shown}` tells where its sweep stands"
+            ", and this is a report's folder{as_it_ran}; `{status}` tells where its sweep stands"
         );
     }
     let names = sweep_files_in(folder);

@@ -32,7 +32,7 @@ const LATE_MAX: Duration = Duration::from_secs(5);
 const REFRESH: Duration = Duration::from_millis(250);
 
 /// Without a commit for this long, it is recorded that the coordinator is still there.
-const TOUCH_EVERY: Duration = Duration::from_secs(10);
+const TOUCH_EVERY: Duration = Duration::from_secs(1);
 
 /// Between tries to write to a full disk.
 const DISK_FULL_PAUSE: Duration = Duration::from_secs(10);

@@ -32,7 +32,7 @@ pub struct Facts {
     /// The command that repeats the sweep, ready to be pasted where it was typed.
     #[serde(default)]
     pub command: Option<String>,
-    /// The report's folder, as typed.
+    /// The report's folder, as a shell takes it.
     #[serde(default)]
     pub report_folder: Option<String>,
     pub data: Data,

@@ -11,7 +11,7 @@ use coordinator_core::{
     event::{Notice, Record, Remedy, Timing},
     lease::{TrialIndex, WorkerId},
     machine::Core,
-    sweep::{Plan, TrialId},
+    sweep::{Plan, Score, TrialId},
     time::Millis,
     worker::{HeldLease, Place, Worker},
 };
@@ -105,8 +105,9 @@ impl Monitor {
         let cost = |index: usize| plan.cost_macs(plan.trials[index].point as usize);
         self.cost_left = (0..plan.trials.len()).filter(is_open).map(cost).sum();
         self.n_diverged = recorded.n_diverged;
-        self.best = recorded.best.map(|(trial, valid_accuracy)| Best {
-            valid_accuracy,
+        self.best = recorded.best.map(|(trial, score)| Best {
+            metric: plan.report.metric,
+            score,
             label: trial_label(&plan, trial),
         });
         self.plan = plan;
@@ -184,16 +185,16 @@ impl Monitor {
                 "diverged"
             }
         };
-        if let Some(valid_accuracy) = measured.valid_accuracy {
-            self.learn_best(trial, valid_accuracy);
+        if let Some((accuracy, loss)) = measured.valid_accuracy.zip(measured.valid_loss) {
+            self.learn_best(trial, Score { accuracy, loss });
         }
         self.ended(trial, outcome, measured, None);
     }
 
-    fn learn_best(&mut self, trial: TrialIndex, valid_accuracy: f64) {
-        let is_better = self.best.as_ref().is_none_or(|best| best.valid_accuracy < valid_accuracy);
-        if is_better {
-            self.best = Some(Best { valid_accuracy, label: self.label(trial) });
+    fn learn_best(&mut self, trial: TrialIndex, score: Score) {
+        let metric = self.plan.report.metric;
+        if self.best.as_ref().is_none_or(|best| score.is_better(&best.score, metric)) {
+            self.best = Some(Best { metric, score, label: self.label(trial) });
         }
     }
 

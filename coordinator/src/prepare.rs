@@ -2,7 +2,7 @@
 //! the state folder and the address.
 
 use std::{
-    ffi::OsStr,
+    ffi::OsString,
     io::{self, IsTerminal, Write},
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -292,7 +292,7 @@ fn next_facts(former: Option<&Facts>, run: &cli::Run, planned: &Planned) -> Resu
         sweep_path: run.sweep.display().to_string(),
         sweep_folder: folder_of(&run.sweep),
         command: Some(command::coordinator(repeating(run))),
-        report_folder: Some(run.out.join(&planned.plan.name).to_string_lossy().into_owned()),
+        report_folder: Some(command::quoted(command::path(&run.out.join(&planned.plan.name)))),
         state_id,
         term: if faults::planted("bug.term_not_bumped") { term.max(1) } else { term + 1 },
         numerics_version: trainer::NUMERICS_VERSION,
@@ -308,16 +308,16 @@ fn folder_of(file: &Path) -> Option<String> {
 }
 
 /// The arguments that say what a sweep is and where its files go; the others decide neither.
-fn repeating(run: &cli::Run) -> Vec<&OsStr> {
-    let mut words = vec![OsStr::new("--sweep"), run.sweep.as_os_str()];
+fn repeating(run: &cli::Run) -> Vec<OsString> {
+    let mut words = vec!["--sweep".into(), command::path(&run.sweep)];
     if run.out != Path::new(cli::DEFAULT_OUT) {
-        words.extend([OsStr::new("--out"), run.out.as_os_str()]);
+        words.extend(["--out".into(), command::path(&run.out)]);
     }
     if let Some(state) = &run.state {
-        words.extend([OsStr::new("--state"), state.as_os_str()]);
+        words.extend(["--state".into(), command::path(state)]);
     }
     if run.allow_network_state {
-        words.push(OsStr::new("--allow-network-state"));
+        words.push("--allow-network-state".into());
     }
     words
 }

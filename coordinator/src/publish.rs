@@ -2,6 +2,7 @@
 //! the set replaces the folder's files, before that it goes to `partial/`.
 
 use std::{
+    ffi::OsString,
     fs::{self, File},
     io,
     path::{Path, PathBuf},
@@ -154,6 +155,13 @@ fn generated_by_former_run(out: &Path) -> io::Result<Vec<String>> {
     Ok(listed.filter(|name| !name.contains('/') && out.join(name).is_file()).collect())
 }
 
+/// A flag and its path in one word: a path of its own that begins with `-` would be another flag.
+fn flag(name: &str, path: &Path) -> OsString {
+    let mut word = OsString::from(name);
+    word.push(path);
+    word
+}
+
 /// Runs `publish` in a child process of `program`, so that polars' threads take no trainer's core
 /// and a failure there cannot hurt the sweep.
 pub async fn publish_in_child(
@@ -163,7 +171,7 @@ pub async fn publish_in_child(
     partial_only: bool,
 ) -> anyhow::Result<Published> {
     let mut command = Command::new(program);
-    command.arg("build-report").arg("--state").arg(state).arg("--out").arg(out);
+    command.arg("build-report").arg(flag("--state=", state)).arg(flag("--out=", out));
     if partial_only {
         command.arg("--partial");
     }

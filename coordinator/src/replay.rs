@@ -3,7 +3,6 @@
 
 use std::{
     collections::HashMap,
-    io::{self, Write},
     path::Path,
     sync::{Arc, atomic::AtomicBool},
     time::Instant,
@@ -24,6 +23,7 @@ use crate::{
     recorded_data, report_input,
     terminal::percent,
     values::label,
+    verbs::say,
     weights,
 };
 
@@ -95,8 +95,7 @@ fn save(path: &Path, id: TrialId, planned: &Planned, trained: &Trained) -> anyho
         about.insert("test_accuracy".into(), accuracy.to_string());
     }
     weights::save(path, &trained.weights, about)?;
-    say(&format!("weights of epoch {best_epoch}: {}\n", path.display()));
-    Ok(())
+    say(&format!("weights of epoch {best_epoch}: {}\n", path.display()))
 }
 
 fn find(wanted: &str, rows: &[Recorded], manifest: &Manifest) -> Result<TrialId, Refusal> {
@@ -122,13 +121,14 @@ fn no_best(manifest: &Manifest) -> Refusal {
         (counts.cancelled, "cancelled"),
         (counts.open, "still open"),
     ];
-    let some = endings.into_iter().filter(|(n, _)| *n > 0);
-    let endings: Vec<String> = some.map(|(n, word)| format!("{n} {word}")).collect();
+    let some: Vec<_> = endings.into_iter().filter(|(n, _)| *n > 0).collect();
+    let endings = match some.as_slice() {
+        [(1, word)] => format!("the only trial {word}"),
+        [(n, word)] => format!("all {n} {word}"),
+        _ => some.iter().map(|(n, word)| format!("{n} {word}")).collect::<Vec<_>>().join(", "),
+    };
     Refusal::Usage(format!(
-        "trial best: there is none, because no trial completed: of {} trials {}; expected the first \
-         digits of a trial id from {}",
-        counts.trials,
-        endings.join(", "),
+        "there is no best trial: {endings}; name a trial by the first digits of its id in {}",
         manifest.results_csv(),
     ))
 }
@@ -148,7 +148,7 @@ fn train(planned: &Planned, trial: Trial, isa: trainer::Isa) -> anyhow::Result<T
         label(&planned.plan, &config),
         config.seed,
         isa.name()
-    ));
+    ))?;
     let data = Arc::new(PreparedData::new(&planned.loaded.dataset, planned.plan.split)?);
     let mut trainer = Trainer::new(config, data, isa)?;
     let never = AtomicBool::new(false);
@@ -163,7 +163,7 @@ fn train(planned: &Planned, trial: Trial, isa: trainer::Isa) -> anyhow::Result<T
                 epoch.epoch,
                 percent(epoch.valid_accuracy),
                 started.elapsed().as_secs_f64()
-            ));
+            ))?;
         }
         match end {
             EpochEnd::Continues => {}
@@ -179,8 +179,7 @@ fn train(planned: &Planned, trial: Trial, isa: trainer::Isa) -> anyhow::Result<T
 fn compare(id: TrialId, recorded: &str, result: &TrialResult) -> anyhow::Result<()> {
     let trained = hex(&result.digest);
     if trained == recorded {
-        say(&format!("trial {id}\ndigest {trained}: equal to the recorded one\n"));
-        return Ok(());
+        return say(&format!("trial {id}\ndigest {trained}: equal to the recorded one\n"));
     }
     bail!(
         "trial {id}: this machine gives digest {trained}, recorded is {recorded}; \
@@ -190,9 +189,4 @@ fn compare(id: TrialId, recorded: &str, result: &TrialResult) -> anyhow::Result<
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// To stdout; a reader that went away is no error.
-fn say(text: &str) {
-    let _ = io::stdout().lock().write_all(text.as_bytes());
 }

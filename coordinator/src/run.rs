@@ -2,7 +2,7 @@
 //! report at the end.
 
 use std::{
-    ffi::{OsStr, OsString},
+    ffi::OsString,
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
@@ -165,9 +165,9 @@ impl Session {
             let published =
                 publish_in_child(&self.program, self.state.path(), &self.out, false).await;
             let published = published.with_context(|| {
-                let mut words = vec![OsStr::new("report"), self.out.as_os_str()];
+                let mut words = vec!["report".into(), command::path(&self.out)];
                 if let Some(state) = &run.state {
-                    words.extend([OsStr::new("--state"), state.as_os_str()]);
+                    words.extend(["--state".into(), command::path(state)]);
                 }
                 let command = command::coordinator(words);
                 format!("every result is recorded, but the report is not written; try `{command}`")

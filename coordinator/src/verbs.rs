@@ -10,7 +10,7 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
-use coordinator_core::sweep::{Plan, TrialId};
+use coordinator_core::sweep::{Plan, Score, TrialId};
 use trainer::Ending;
 
 use crate::{
@@ -51,6 +51,10 @@ pub fn report(arguments: &cli::ReportFolder) -> anyhow::Result<()> {
         text += "the sweep is incomplete, and so is its report\n";
     }
     text += &format!("report: {}\n", published.report.display());
+    let page = published.report.with_extension("html");
+    if page.exists() {
+        text += &format!("as one page for a browser: {}\n", page.display());
+    }
     if let Some(digest) = published.results_sha256 {
         text += &format!("results sha256: {digest}\n");
     }
@@ -104,22 +108,27 @@ pub fn status(arguments: &cli::ReportFolder) -> anyhow::Result<()> {
     let plan = facts.plan(&reader)?;
     let mut rows = reader.trials()?;
     let counts = reader.attempt_counts()?;
+    let is_running = StateFolder::is_in_use(&state);
+    let unrecorded_s = if is_running { reader.unrecorded_s()? } else { 0.0 };
     let mut status = Status {
         name: plan.name.clone(),
-        is_running: StateFolder::is_in_use(&state),
+        is_running,
         troubles: troubles(&state),
         state,
         n_trials: plan.trials.len(),
-        n_running: usize::try_from(counts.n_running)?,
+        // What a coordinator that was killed had granted waits for the next one.
+        n_running: if is_running { usize::try_from(counts.n_running)? } else { 0 },
         n_attempts: usize::try_from(counts.n_attempts)?,
         n_lost: usize::try_from(counts.n_lost)?,
-        ran_s: facts.wall_s + reader.ran_s()?,
+        n_ended: usize::try_from(counts.n_ended)?,
+        ran_s: facts.wall_s + reader.ran_s()? + unrecorded_s,
         n_starts: facts.term,
         workers: workers_seen(&reader)?,
         ..Status::default()
     };
     let mut eta = Eta::default();
     let mut cost_left = 0.0;
+    let mut best: Option<(Score, usize)> = None;
     for (index, trial) in plan.trials.iter().enumerate() {
         let cost = plan.cost_macs(trial.point as usize);
         match rows.remove(&trial.id.0).map(|row| row.state) {
@@ -135,14 +144,24 @@ pub fn status(arguments: &cli::ReportFolder) -> anyhow::Result<()> {
                     status.n_completed += 1;
                     eta.learn(cost, timings.iter().map(|timing| timing.wall_s).sum());
                     let epoch = result.history.iter().find(|epoch| epoch.epoch == best_epoch);
-                    let accuracy = epoch.map_or(0.0, |epoch| epoch.valid_accuracy);
-                    if status.best.as_ref().is_none_or(|(best, _)| *best < accuracy) {
-                        status.best = Some((accuracy, label(&plan, &plan.config(index))));
+                    let score = epoch.map(|epoch| Score {
+                        accuracy: epoch.valid_accuracy,
+                        loss: epoch.valid_loss,
+                    });
+                    let is_better = |score: &Score| {
+                        best.is_none_or(|(best, _)| score.is_better(&best, plan.report.metric))
+                    };
+                    if let Some(score) = score.filter(is_better) {
+                        best = Some((score, index));
                     }
                 }
             },
         }
     }
+    status.best = best.map(|(score, index)| {
+        let text = terminal::score_text(plan.report.metric, &score);
+        (text, label(&plan, &plan.config(index)))
+    });
     if status.is_running {
         let open = reader.open_attempts()?;
         let slots: BTreeMap<_, _> =

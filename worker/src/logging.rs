@@ -72,7 +72,7 @@ fn may_color(
     term: Option<impl AsRef<OsStr>>,
 ) -> bool {
     let is_unwanted = no_color.is_some_and(|value| !value.as_ref().is_empty());
-    let is_dumb = term.is_some_and(|term| term.as_ref() == "dumb");
+    let is_dumb = term.is_some_and(|term| term.as_ref().is_empty() || term.as_ref() == "dumb");
     is_terminal && !is_unwanted && !is_dumb
 }
 
@@ -88,7 +88,7 @@ mod tests {
         assert!(may_color(true, unset, Some("xterm-256color")) && may_color(true, Some(""), unset));
         assert!(!may_color(false, unset, Some("xterm")));
         assert!(!may_color(true, Some("1"), Some("xterm")));
-        assert!(!may_color(true, unset, Some("dumb")));
+        assert!(!may_color(true, unset, Some("dumb")) && !may_color(true, unset, Some("")));
     }
 
     #[derive(Clone, Default)]

@@ -1,6 +1,10 @@
 //! Command lines that people paste: every word of them as a shell wants it.
 
-use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _};
+use std::{
+    ffi::{OsStr, OsString},
+    os::unix::ffi::OsStrExt as _,
+    path::Path,
+};
 
 /// A word in quotes where a shell would not take it as it is. Bytes that are not text stand in their
 /// octal form, as bash, zsh and ksh read it.
@@ -24,6 +28,15 @@ fn escaped(byte: &u8) -> String {
     }
 }
 
+/// A path as a word of its own, which no program takes for a flag.
+pub fn path(path: &Path) -> OsString {
+    if path.as_os_str().as_bytes().starts_with(b"-") {
+        Path::new(".").join(path).into()
+    } else {
+        path.into()
+    }
+}
+
 /// A command of this program.
 pub fn coordinator<W: AsRef<OsStr>>(words: impl IntoIterator<Item = W>) -> String {
     words.into_iter().fold("coordinator".into(), |line, word| line + " " + &quoted(word))
@@ -41,6 +54,8 @@ mod tests {
         assert_eq!(quoted("größe"), "'größe'");
         assert_eq!(quoted(""), "''");
         assert_eq!(quoted(OsStr::from_bytes(b"it's \xff")), "$'it\\'s \\377'");
+        assert_eq!(path(Path::new("-o/a")), "./-o/a");
+        assert_eq!(path(Path::new("o/-a")), "o/-a");
         assert_eq!(coordinator(["plan", "a b.toml"]), "coordinator plan 'a b.toml'");
     }
 }

@@ -207,7 +207,7 @@ pub struct Timing {
 pub struct Provenance {
     /// The command that repeats the sweep.
     pub command: String,
-    /// The report's folder as it was typed, if that is known.
+    /// The report's folder as a shell takes it, if that is known.
     pub report_folder: Option<String>,
     pub version: String,
     pub numerics_version: u32,

@@ -1,40 +1,62 @@
 //! Hints: what a command line that cannot be read was probably meant to be.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
+
+use report::command;
 
 /// For a file or a folder where a verb or a flag belongs, and for a verb without its argument.
 pub(super) fn hint(arguments: &[OsString]) -> Option<String> {
     let first = arguments.first()?;
     let path = Path::new(first);
-    let shown = first.to_string_lossy();
     let is_sweep = path.extension().is_some_and(|it| it == "toml") || path.is_file();
-    if is_sweep && !shown.starts_with('-') {
-        let rest: String =
-            arguments[1..].iter().map(|it| format!(" {}", it.to_string_lossy())).collect();
-        return Some(format!(
-            "did you mean `coordinator --sweep {shown}{rest}`, or `coordinator plan {shown}`?"
-        ));
+    let is_flag = first.as_encoded_bytes().starts_with(b"-");
+    if is_sweep && !is_flag {
+        return Some(of_sweep(path, &arguments[1..]));
+    }
+    // As many programs start what they are given.
+    if let ("run", Some(file)) = (first.to_str().unwrap_or_default(), arguments.get(1))
+        && Path::new(file).extension().is_some_and(|it| it == "toml")
+    {
+        return Some(of_sweep(Path::new(file), &arguments[2..]));
     }
     if path.is_dir() {
         return Some(match path.join("manifest.json").exists() || path.join(".state").exists() {
             true => format!(
-                "did you mean `coordinator status {shown}`, or `coordinator report {shown}`?"
+                "did you mean `{}`, or `{}`?",
+                command::coordinator([OsStr::new("status"), first]),
+                command::coordinator([OsStr::new("report"), first]),
             ),
-            false => {
-                format!("{shown} is a folder; a sweep is started with `coordinator --sweep FILE`")
-            }
+            false => format!(
+                "{} is a folder; a sweep is started with `coordinator --sweep FILE`",
+                path.display()
+            ),
         });
     }
-    let is_flag_of_a_run = shown.starts_with("--");
+    let is_flag_of_a_run = first.as_encoded_bytes().starts_with(b"--");
     let has_sweep = arguments.iter().any(|it| it.to_string_lossy().starts_with("--sweep"));
     let file = arguments.iter().find(|it| Path::new(it).extension().is_some_and(|it| it == "toml"));
     match file {
         Some(file) if is_flag_of_a_run && !has_sweep => {
-            Some(format!("did you mean `--sweep {}`?", file.to_string_lossy()))
+            Some(format!("did you mean `--sweep {}`?", command::quoted(file)))
         }
         _ => None,
     }
+}
+
+fn of_sweep(file: &Path, rest: &[OsString]) -> String {
+    if !file.exists() {
+        return format!(
+            "{}: no such file; a sweep is started with `coordinator --sweep FILE`",
+            file.display()
+        );
+    }
+    let run = [OsStr::new("--sweep"), file.as_os_str()];
+    format!(
+        "did you mean `{}`, or `{}`?",
+        command::coordinator(run.into_iter().chain(rest.iter().map(OsString::as_os_str))),
+        command::coordinator([OsStr::new("plan"), file.as_os_str()]),
+    )
 }
 
 #[cfg(test)]
@@ -48,13 +70,31 @@ mod tests {
 
     #[test]
     fn a_sweep_file_is_known_by_its_ending() {
-        let hint = hinted("sweeps/quick.toml --local-workers 2").expect("a hint");
-        assert!(
-            hint.contains("`coordinator --sweep sweeps/quick.toml --local-workers 2`"),
-            "{hint}"
-        );
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("quick.toml");
+        std::fs::write(&file, "").expect("a file");
+        let shown = file.to_str().expect("a plain path");
+        for line in [format!("{shown} --local-workers 2"), format!("run {shown} --local-workers 2")]
+        {
+            let hint = hinted(&line).expect("a hint");
+            let meant = format!("`coordinator --sweep {shown} --local-workers 2`");
+            assert!(hint.contains(&meant), "{hint}");
+        }
+        let hint = hinted("sweeps/nope.toml").expect("a hint");
+        assert!(hint.starts_with("sweeps/nope.toml: no such file;"), "{hint}");
         let hint = hinted("--local-workers 2 quick.toml").expect("a hint");
         assert_eq!(hint, "did you mean `--sweep quick.toml`?");
+    }
+
+    #[test]
+    fn a_hint_can_be_pasted() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("my sweep.toml");
+        std::fs::write(&file, "").expect("a file");
+        let hint = hint(&[file.clone().into()]).expect("a hint");
+        assert!(hint.contains(&format!("`coordinator plan '{}'`", file.display())), "{hint}");
+        let hint = super::hint(&["--yes".into(), "my sweep.toml".into()]).expect("a hint");
+        assert_eq!(hint, "did you mean `--sweep 'my sweep.toml'`?");
     }
 
     #[test]

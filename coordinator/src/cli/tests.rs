@@ -111,7 +111,7 @@ fn wrong_usage_is_refused_with_2() {
         ("--sweep", "a value is required"),
         ("--sweep a.toml --local-slots 0", "--local-slots"),
         ("--sweep a.toml --crash-limit 0", "--crash-limit"),
-        ("--sweep a.toml --max-failed 0", "--max-failed"),
+        ("--sweep a.toml --max-failed 0", "expected a whole number, 1 or more"),
         ("--sweep a.toml --time-limit 30", "`30` lacks its unit"),
         ("--sweep a.toml --audit 5", "expected a number from 0 to 1"),
         ("--sweep a.toml --audit NaN", "expected a number from 0 to 1"),

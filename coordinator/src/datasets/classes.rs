@@ -101,6 +101,9 @@ impl ClassCounts {
             _ => Some(format!("classes {} {several}", listed(&classes))),
         };
         let mut sentences: Vec<String> = cases.into_iter().filter_map(sentence).collect();
+        for (name, part) in [("validation", valid), ("test", test)] {
+            sentences.extend(single_class(train, part, name));
+        }
         if test.iter().all(|n| *n == 0) {
             sentences.push("the test file has no rows: there will be no test accuracy".into());
         }
@@ -122,6 +125,19 @@ fn missed(train: &[u32], part: &[u32]) -> Vec<usize> {
         - log_factorial(train.len() - classes.len());
     let log_chance = n_part * libm::log(n_others / n_train) + log_sets;
     if n_part > 0.0 && log_chance < libm::log(FALSE_ALARMS) { classes } else { Vec::new() }
+}
+
+/// However likely by chance: rows of one class tell nothing apart, and a network that always answers
+/// with this class has all of them right. Nothing where the lacking classes are told one by one.
+fn single_class(train: &[u32], part: &[u32], name: &str) -> Option<String> {
+    let mut present = (0..part.len()).filter(|class| part[*class] > 0);
+    let (class, None) = (present.next()?, present.next()) else { return None };
+    let trains_others = (0..train.len()).any(|other| other != class && train[other] > 0);
+    (trains_others && missed(train, part).is_empty()).then(|| {
+        format!(
+            "the {name} rows are all of class {class}: whoever always answers {class} has all of them right, so their accuracy tells nothing; take more rows, or shuffle images and labels alike"
+        )
+    })
 }
 
 fn total(part: &[u32]) -> f64 {
@@ -200,7 +216,7 @@ mod tests {
             (&[25, 30, 20][..], &[5, 9, 6][..], &[4, 3, 8][..]),
             (&[5000, 5100, 4900], &[500, 480, 520], &[1000, 990, 1010]),
             // Small parts that miss a class by chance.
-            (&[1, 1], &[1, 0], &[0, 1]),
+            (&[1, 1, 1], &[1, 1, 0], &[0, 1, 1]),
             (&[9, 8, 9, 7], &[2, 0, 3, 1], &[0, 2, 2, 1]),
         ] {
             let warnings = counts(train, valid, test).warnings();
@@ -221,6 +237,15 @@ mod tests {
         assert!(warnings[0].starts_with("class 1 trains, but has no row that tests"));
         let warnings = counts(&[90, 90], &[30, 30], &[0, 0]).warnings();
         assert_eq!(warnings, ["the test file has no rows: there will be no test accuracy"]);
+    }
+
+    #[test]
+    fn rows_of_one_class_tell_nothing_however_few_they_are() {
+        let warnings = counts(&[4, 5], &[2, 0], &[0, 1]).warnings();
+        assert_eq!(warnings.len(), 2, "{warnings:?}");
+        assert!(warnings[0].starts_with("the validation rows are all of class 0:"), "{warnings:?}");
+        assert!(warnings[1].starts_with("the test rows are all of class 1:"), "{warnings:?}");
+        assert!(counts(&[4, 0], &[2, 0], &[1, 0]).warnings()[0].starts_with("class 1 has no row"));
     }
 
     #[test]

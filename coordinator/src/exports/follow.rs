@@ -10,6 +10,7 @@ use crate::{
     cli::{self, ExportFormat},
     prepare::Refusal,
     store::StateFolder,
+    terminal::n_of,
     verbs::say,
 };
 
@@ -47,7 +48,7 @@ pub fn follow(arguments: &cli::Export, to: &Path) -> Result<(), Refusal> {
         let n_added = added.with_context(|| format!("{}: cannot be added to", to.display()))?;
         n_all += n_added;
         if n_added > 0 || !is_running {
-            say(&format!("{n_all} trials added\n"))?;
+            say(&format!("{} added, {n_all} in all\n", n_of(n_added, "trial")))?;
         }
         if !is_running {
             return Ok(());

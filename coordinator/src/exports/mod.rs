@@ -17,6 +17,7 @@ use crate::{
     cli::{self, ExportFormat},
     prepare::Refusal,
     store::{Reader, StateFolder, StoreError, database_in},
+    terminal::n_of,
     verbs::say,
 };
 pub use place::new_file;
@@ -44,13 +45,13 @@ pub fn export(arguments: &cli::Export) -> Result<(), Refusal> {
             let source = Source::open(arguments)?;
             let n_trials = folder(&to, arguments.force, |into| tensorboard::write(&source, into))?;
             let command = ["--logdir".into(), command::quoted(&to)].join(" ");
-            format!("{n_trials} runs; look at them with: tensorboard {command}")
+            format!("{}; look at them with: tensorboard {command}", n_of(n_trials, "run"))
         }
         ExportFormat::Optuna => {
             let source = Source::open(arguments)?;
             let n_trials =
                 file(&to, arguments.force, |into| optuna::write(&source, into.as_file_mut()))?;
-            format!("{n_trials} trials of the study {:?}", source.plan.name)
+            format!("{} of the study {:?}", n_of(n_trials, "trial"), source.plan.name)
         }
     };
     Ok(say(&format!("{said}\nexport: {}\n", to.display()))?)

@@ -191,8 +191,11 @@ fn outcome(metric: Metric, trial: &Trial, times: Times) -> Map<String, Json> {
         State::Done(done) => {
             (state, value) = ending(metric, done, &mut attributes);
             attributes.insert("digest", json!(done.digest));
-            let cpu_s: f64 = done.timings.iter().map(|timing| timing.cpu_s).sum();
-            attributes.insert("cpu_s", json!(cpu_s));
+            // A trial that diverged in its first epoch may have none.
+            if !done.timings.is_empty() {
+                let cpu_s: f64 = done.timings.iter().map(|timing| timing.cpu_s).sum();
+                attributes.insert("cpu_s", json!(cpu_s));
+            }
             intermediate.extend(done.history.iter().map(|epoch| {
                 let value = score(metric, epoch.valid_accuracy, epoch.valid_loss);
                 (epoch.epoch.to_string(), json!(value))

@@ -2,7 +2,7 @@
 
 use super::{EndedTrial, Snapshot};
 use crate::duration;
-use crate::terminal::{percent, printable};
+use crate::terminal::{printable, score_text};
 use std::time::{Duration, Instant};
 
 /// Decides when a line is due: after a pause, or when another tenth of the trials is done.
@@ -74,7 +74,8 @@ pub(super) fn counts(snapshot: &Snapshot) -> String {
 
 pub(super) fn best(snapshot: &Snapshot) -> Option<String> {
     let best = snapshot.best.as_ref()?;
-    Some(format!("best trial {} with {}", percent(best.valid_accuracy), printable(&best.label)))
+    let score = score_text(best.metric, &best.score);
+    Some(format!("best single trial: {score} with {}", printable(&best.label)))
 }
 
 /// `2 workers, 3 of 4 slots busy`.
@@ -108,6 +109,8 @@ pub(super) fn failure(trial: &EndedTrial, cause: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use coordinator_core::sweep::{Metric, Score};
+
     use super::super::{Best, StandingWarning, WorkerLoad};
     use super::*;
 
@@ -125,14 +128,18 @@ mod tests {
             n_failed: 0,
             n_diverged: 1,
             eta: Some(Duration::from_secs(187)),
-            best: Some(Best { valid_accuracy: 0.97812, label: "sgd 0.05 b32 [256,128]".into() }),
+            best: Some(Best {
+                metric: Metric::ValidAccuracy,
+                score: Score { accuracy: 0.97812, loss: 0.1 },
+                label: "sgd 0.05 b32 [256,128]".into(),
+            }),
             workers: vec![WorkerLoad { name: "local-0".into(), n_busy: 2, n_slots: 2 }],
             ..Snapshot::default()
         };
         assert_eq!(
             describe(&full),
             "120 of 270 trials done; 2 running, 148 left, 1 diverged; about 3m07s to go; \
-             best trial 97.81 % with sgd 0.05 b32 [256,128]; 1 worker, 2 of 2 slots busy"
+             best single trial: 97.81 % with sgd 0.05 b32 [256,128]; 1 worker, 2 of 2 slots busy"
         );
         assert_eq!(describe(&snapshot(0)), "0 of 100 trials done; 0 running, 100 left; no worker");
         let warning = |worker: Option<&str>| StandingWarning {

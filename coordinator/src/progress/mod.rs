@@ -14,8 +14,9 @@ pub use event::{EndedTrial, Event, Failure, Listening, Measured, Misplaced};
 pub use screen::{LogWriter, can_be_live, leave, make_writer};
 
 use crate::cli::Output;
+use coordinator_core::sweep::{Metric, Score};
 use lines::Lines;
-use serde::{Serialize, Serializer};
+use serde::{Serialize, Serializer, ser::SerializeStruct as _};
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -56,12 +57,23 @@ pub struct Snapshot {
     pub warnings: Vec<StandingWarning>,
 }
 
-/// The best trial so far.
-#[derive(Clone, Debug, Serialize)]
+/// The best single trial so far, by the metric of the report.
+#[derive(Clone, Debug)]
 pub struct Best {
-    /// From 0 to 1.
-    pub valid_accuracy: f64,
+    pub metric: Metric,
+    pub score: Score,
     pub label: String,
+}
+
+impl Serialize for Best {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut best = serializer.serialize_struct("Best", 4)?;
+        best.serialize_field("valid_accuracy", &self.score.accuracy)?;
+        best.serialize_field("valid_loss", &self.score.loss)?;
+        best.serialize_field("metric", self.metric.name())?;
+        best.serialize_field("label", &self.label)?;
+        best.end()
+    }
 }
 
 #[derive(Clone, Debug, Serialize)]

@@ -115,8 +115,9 @@ impl StateFolder {
     }
 }
 
+/// A copy of a state is one file, and stands for its folder.
 pub fn database_in(state: &Path) -> PathBuf {
-    state.join("sweep.db")
+    if state.is_file() { state.into() } else { state.join("sweep.db") }
 }
 
 /// The file system's name if it is a network one.

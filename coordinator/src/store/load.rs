@@ -7,7 +7,7 @@ use coordinator_core::{
     event::WorkerFacts,
     lease::{Lease, OpenLease, TrialIndex, WorkerId},
     ledger::Ledger,
-    sweep::{Phase, Plan},
+    sweep::{Metric, Phase, Plan, Score},
     trial::{Status, Trial},
 };
 use rusqlite::{Connection, Row};
@@ -27,8 +27,8 @@ pub struct Recorded {
     pub workers: BTreeMap<WorkerId, WorkerFacts>,
     /// Of the plan's trials.
     pub n_diverged: usize,
-    /// The highest validation accuracy at a trial's best epoch, from 0 to 1.
-    pub best: Option<(TrialIndex, f64)>,
+    /// The best by the plan's metric.
+    pub best: Option<(TrialIndex, Score)>,
 }
 
 /// Trials of the state that the plan does not name.
@@ -64,7 +64,7 @@ fn load(connection: &Connection, plan: &Plan, places: &Places) -> Result<Recorde
     };
     let read = StoreError::read;
     load_attempts(connection, places, &mut recorded).map_err(read)?;
-    load_outcomes(connection, places, &mut recorded).map_err(read)?;
+    load_outcomes(connection, places, plan.report.metric, &mut recorded).map_err(read)?;
     recorded.ledger.open.sort_by_key(|open| open.lease);
     recorded.workers = workers::load(connection, &recorded.ledger.open).map_err(read)?;
     Ok(recorded)
@@ -139,10 +139,11 @@ fn book(trial: &mut Trial, word: &str) {
 fn load_outcomes(
     connection: &Connection,
     places: &Places,
+    metric: Metric,
     recorded: &mut Recorded,
 ) -> rusqlite::Result<()> {
     let mut statement = connection.prepare(
-        "SELECT outcomes.trial, outcome, digest, valid_accuracy, phase, worker_id
+        "SELECT outcomes.trial, outcome, digest, valid_accuracy, phase, worker_id, valid_loss
          FROM outcomes JOIN trials USING (trial)
          LEFT JOIN attempts USING (trial, attempt)
          LEFT JOIN epochs ON epochs.trial = outcomes.trial AND epoch = best_epoch",
@@ -163,9 +164,9 @@ fn load_outcomes(
             _ => Status::Completed { digest: row.get(2)?, worker: WorkerId(row.get(5)?) },
         };
         if outcome == "completed" {
-            let accuracy: f64 = row.get(3)?;
-            if recorded.best.is_none_or(|(_, best)| best < accuracy) {
-                recorded.best = Some((place, accuracy));
+            let score = Score { accuracy: row.get(3)?, loss: row.get(6)? };
+            if recorded.best.is_none_or(|(_, best)| score.is_better(&best, metric)) {
+                recorded.best = Some((place, score));
             }
         }
     }

@@ -47,6 +47,8 @@ pub struct OpenAttempt {
 pub struct AttemptCounts {
     pub n_attempts: u64,
     pub n_lost: u64,
+    /// Closed because their coordinator ended.
+    pub n_ended: u64,
     pub n_running: u64,
     pub n_conflicts: u64,
 }
@@ -175,6 +177,7 @@ impl Reader {
                 n_lost: count(
                     "SELECT count(*) FROM attempts WHERE closed IN ('lost', 'lost_alone')",
                 )?,
+                n_ended: count("SELECT count(*) FROM attempts WHERE closed = 'coordinator_ended'")?,
                 n_running: count("SELECT count(*) FROM attempts WHERE closed IS NULL")?,
                 n_conflicts: count("SELECT count(*) FROM conflicts")?,
             })

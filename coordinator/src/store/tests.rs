@@ -296,6 +296,7 @@ fn times_survive_a_kill_and_a_clock_that_is_set_back() {
     let granted = [grant(0, 1, true), grant(1, 1, false)];
     store.commit(&plan, &(1..=9).map(joined).chain(granted).collect::<Vec<_>>()).unwrap();
     std::thread::sleep(std::time::Duration::from_millis(30));
+    assert!(Reader::open(&path).unwrap().unrecorded_s().unwrap() >= 0.03, "it runs on");
     store.touch().unwrap();
     // Killed: the term has no end. The clock goes on to the year 2096 for a moment.
     drop(store);
@@ -307,6 +308,10 @@ fn times_survive_a_kill_and_a_clock_that_is_set_back() {
     store.commit(&plan, &ended).unwrap();
     store.end_term().unwrap();
     let reader = Reader::open(&path).unwrap();
+    assert_eq!(
+        (reader.unrecorded_s().unwrap(), reader.attempt_counts().unwrap().n_ended),
+        (0.0, 1)
+    );
     let terms = reader.terms().unwrap();
     assert_eq!(terms[0].ended_ms, None);
     assert!(terms[0].ran_ms >= Some(30) && reader.ran_s().unwrap() >= 0.03, "{terms:?}");

@@ -116,6 +116,15 @@ impl Reader {
         Ok(sum as f64 / 1000.0)
     }
 
+    /// Seconds that a coordinator which runs now has run since its last commit.
+    pub fn unrecorded_s(&self) -> Result<f64, StoreError> {
+        let terms = self.terms()?;
+        let open = terms.last().filter(|term| term.ended_ms.is_none());
+        let Some(seen_ms) = open.and_then(|term| term.seen_ms) else { return Ok(0.0) };
+        let now_ms = u64::try_from(time_of_day_ms()).unwrap_or(0);
+        Ok(now_ms.saturating_sub(seen_ms) as f64 / 1000.0)
+    }
+
     /// Of the attempt that brought a trial's outcome; `None` where there is none or nobody knows.
     pub fn last_attempt_times(
         &self,

@@ -13,6 +13,7 @@ pub use summary::Summary;
 /// Text on one line, without the characters that steer a terminal.
 pub use report::shown as printable;
 
+use coordinator_core::sweep::{Metric, Score};
 use layout::{table, table_with_header};
 
 /// `97.81 %` for 0.97812.
@@ -20,8 +21,16 @@ pub fn percent(share: f64) -> String {
     format!("{:.2} %", 100.0 * share)
 }
 
+/// `97.81 %`, or `validation loss 0.2925` where that is what a report ranks by.
+pub fn score_text(metric: Metric, score: &Score) -> String {
+    match metric {
+        Metric::ValidAccuracy => percent(score.accuracy),
+        Metric::ValidLoss => format!("validation loss {:.4}", score.loss),
+    }
+}
+
 /// `1 trial`, `2 trials`, `12,500 trials`.
-fn n_of(count: usize, noun: &str) -> String {
+pub fn n_of(count: usize, noun: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{} {noun}{plural}", grouped(count as u64))
 }

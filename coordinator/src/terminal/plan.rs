@@ -101,12 +101,14 @@ fn confirm(plan: &Plan) -> String {
         return String::new();
     }
     format!(
-        "then at most {}: the best points ({} or fewer), each with {} ({} to {})\n",
+        "then at most {}: the best points ({} or fewer), each with {} ({})\n",
         n_of(plan.n_confirm_max(), "confirm trial"),
         plan.contests().len(),
         n_of(seeds.len(), "fresh seed"),
-        seeds.start,
-        seeds.end - 1,
+        match seeds.len() {
+            1 => seeds.start.to_string(),
+            _ => format!("{} to {}", seeds.start, seeds.end - 1),
+        },
     )
 }
 
@@ -142,7 +144,7 @@ fn cost(plan: &Plan, n_slots: usize) -> String {
     format!(
         " about {macs:.1e} multiply-adds; as a rough estimate {} on {}, if each makes {} billion \
          a second\n",
-        duration::rounded(wall),
+        if wall.as_millis() == 0 { "under 1 ms".to_owned() } else { duration::rounded(wall) },
         n_of(n_slots, "slot"),
         ASSUMED_MACS_PER_S / 1e9,
     )

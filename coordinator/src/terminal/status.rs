@@ -1,6 +1,6 @@
 //! What `coordinator status` tells of a recorded sweep.
 
-use super::{grouped, n_of, percent, printable, table, table_with_header};
+use super::{grouped, n_of, printable, table, table_with_header};
 use crate::duration;
 use std::fmt;
 use std::path::PathBuf;
@@ -25,18 +25,20 @@ pub struct Status {
     pub n_diverged: usize,
     pub n_failed: usize,
     pub n_cancelled: usize,
-    /// Granted to a worker now, as far as the state knows.
+    /// Granted to a worker now; none without a coordinator.
     pub n_running: usize,
     /// Recorded by an earlier form of the sweep file, and no part of it any more.
     pub n_outside: usize,
     pub n_attempts: usize,
     /// Attempts whose worker was lost.
     pub n_lost: usize,
+    /// Attempts that ended with their coordinator.
+    pub n_ended: usize,
     /// Seconds that coordinators ran, killed ones up to their last commit, and how many did.
     pub ran_s: f64,
     pub n_starts: u64,
-    /// Validation accuracy from 0 to 1, and the configuration.
-    pub best: Option<(f64, String)>,
+    /// By the plan's metric: its score as people read it, and the configuration.
+    pub best: Option<(String, String)>,
     pub workers: Vec<WorkerSeen>,
     /// While a coordinator runs, what its workers hold: worker, trial id, configuration, attempt.
     pub granted: Vec<[String; 4]>,
@@ -163,23 +165,19 @@ impl fmt::Display for Status {
                 n_of(self.n_outside, "trial")
             )?;
         }
-        if let Some((valid_accuracy, label)) = &self.best {
-            writeln!(
-                f,
-                "\nbest trial so far: {} with {}",
-                percent(*valid_accuracy),
-                printable(label)
-            )?;
+        if let Some((score, label)) = &self.best {
+            writeln!(f, "\nbest single trial so far: {score} with {}", printable(label))?;
         }
         if !self.granted.is_empty() {
             writeln!(f, "\nwith workers now\n{}", self.granted())?;
         }
         let n_attempts = n_of(self.n_attempts, "attempt");
-        writeln!(
-            f,
-            "\n{n_attempts}, {} of them lost with their worker",
-            grouped(self.n_lost as u64)
-        )?;
+        let n_lost = grouped(self.n_lost as u64);
+        write!(f, "\n{n_attempts}, {n_lost} of them lost with their worker")?;
+        if self.n_ended > 0 {
+            write!(f, ", {} ended with their coordinator", grouped(self.n_ended as u64))?;
+        }
+        writeln!(f)?;
         if self.n_starts > 0 {
             let ran = Duration::try_from_secs_f64(self.ran_s).unwrap_or_default();
             let n_starts = n_of(usize::try_from(self.n_starts).unwrap_or(usize::MAX), "start");
@@ -214,7 +212,7 @@ mod tests {
             n_lost: 4,
             ran_s: 4_000.0,
             n_starts: 3,
-            best: Some((0.9781, "sgd 0.05 b32 [256,128]".into())),
+            best: Some(("97.81 %".into(), "sgd 0.05 b32 [256,128]".into())),
             workers: vec![WorkerSeen {
                 name: "local-0".into(),
                 isa: "avx512".into(),
@@ -240,7 +238,7 @@ state: reports/full/.state
  running    0
  waiting    154
 
-best trial so far: 97.81 % with sgd 0.05 b32 [256,128]
+best single trial so far: 97.81 % with sgd 0.05 b32 [256,128]
 
 1,130 attempts, 4 of them lost with their worker
 running time 1h06m over 3 starts
@@ -265,6 +263,14 @@ failed
         let failed = Status { name: "one".into(), n_trials: 1, n_failed: 1, ..Status::default() };
         let text = failed.to_string();
         assert!(text.starts_with("one: 0 of 1 trial done, 1 failed, ended; --retry"), "{text}");
+    }
+
+    #[test]
+    fn attempts_that_ended_with_their_coordinator_are_not_lost() {
+        let text = Status { n_ended: 2, ..stopped() }.to_string();
+        let line =
+            "\n1,130 attempts, 4 of them lost with their worker, 2 ended with their coordinator\n";
+        assert!(text.contains(line), "{text}");
     }
 
     #[test]

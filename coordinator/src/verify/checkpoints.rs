@@ -6,6 +6,7 @@ use std::{collections::HashMap, fs, io, path::Path};
 use coordinator_core::sweep::{Plan, TrialId};
 
 use super::{Findings, files::sha256_of};
+use crate::terminal::n_of;
 
 pub fn check(state: &Path, plan: &Plan, findings: &mut Findings) -> anyhow::Result<()> {
     let folder = state.join("checkpoints");
@@ -27,7 +28,7 @@ pub fn check(state: &Path, plan: &Plan, findings: &mut Findings) -> anyhow::Resu
         }
     }
     findings.wrong_alike(wrong);
-    findings.checked(format!("{n_files} published checkpoints"));
+    findings.checked(n_of(n_files, "published checkpoint"));
     Ok(())
 }
 
@@ -49,10 +50,15 @@ fn problem(file: &str, path: &Path, n_epochs: Option<u32>) -> Option<String> {
     }
 }
 
+/// As of a copy of a state, which is one file.
+fn is_no_folder(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
 /// By name; none where there is no folder.
 fn entries(folder: &Path) -> io::Result<Vec<(String, std::path::PathBuf)>> {
     let found = match fs::read_dir(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if is_no_folder(&error) => return Ok(Vec::new()),
         found => found?,
     };
     let named = |entry: fs::DirEntry| (entry.file_name().to_string_lossy().into(), entry.path());

@@ -19,6 +19,7 @@ use super::{Findings, manifest, pages};
 use crate::{
     committed::{Committed, plan_grid, read_manifest},
     report_input,
+    terminal::n_of,
     values::from_report,
 };
 
@@ -48,7 +49,10 @@ pub fn check(folder: &Path, findings: &mut Findings) -> anyhow::Result<Option<Co
     tables(folder, &manifest, &committed, findings)?;
     let breaches = committed.breaches(&manifest);
     findings.wrong_alike(breaches.into_iter().map(|it| format!("the report: {it}")).collect());
-    findings.checked(format!("{} results by the rules of their trials", committed.trials.len()));
+    findings.checked(format!(
+        "{} by the rules of their trials",
+        n_of(committed.trials.len(), "result")
+    ));
     manifest::best(&manifest, &committed.plan, &committed.trials, findings);
     pages::check(folder, &manifest, findings)?;
     Ok(are_planned.then_some(committed))
@@ -100,7 +104,7 @@ fn ids(table: &str, plan: &Plan, columns: &[Column], rows: &[Trial], findings: &
         (!is_right).then(|| format!("{table}: trial {}: its row's values give {id}", row.id))
     };
     findings.wrong_alike(rows.iter().filter_map(wrong).collect());
-    findings.checked(format!("ids of {} trials against their rows", rows.len()));
+    findings.checked(format!("ids of {} against their rows", n_of(rows.len(), "trial")));
 }
 
 fn id_of(plan: &Plan, columns: &[Column], row: &Trial) -> Result<TrialId, String> {
@@ -142,6 +146,6 @@ fn order<'a>(
     }
     let are_planned = wrong.is_empty();
     findings.wrong_alike(wrong);
-    findings.checked(format!("{} trials of sweep.toml against the rows", planned.len()));
+    findings.checked(format!("{} of sweep.toml against the rows", n_of(planned.len(), "trial")));
     are_planned
 }

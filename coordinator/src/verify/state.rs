@@ -19,6 +19,7 @@ use crate::{
     facts::Facts,
     report_input,
     store::{Reader, TrialReader, TrialRow, TrialState, database_in},
+    terminal::n_of,
     values::{config_of_json, hyperparameters_json},
 };
 
@@ -156,9 +157,15 @@ fn recorded(
         wrong.extend(outside(reader, id, plan, &shape, &planned_ids)?);
     }
     findings.wrong_alike(wrong);
-    findings.checked(format!("{} results of the state against their ids and rules", done.len()));
+    findings.checked(format!(
+        "{} of the state against their ids and rules",
+        n_of(done.len(), "result")
+    ));
     if n_outside > 0 {
-        findings.checked(format!("{n_outside} trials of the state that sweep.toml does not name"));
+        findings.checked(format!(
+            "{} of the state that sweep.toml does not name",
+            n_of(n_outside, "trial")
+        ));
     }
     Ok(done)
 }
@@ -209,7 +216,8 @@ fn compare(
         }
     }
     findings.wrong_alike(wrong);
-    findings.checked(format!("{} rows of the report against the state", reported.trials.len()));
+    findings
+        .checked(format!("{} of the report against the state", n_of(reported.trials.len(), "row")));
     Ok(())
 }
 

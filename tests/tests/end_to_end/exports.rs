@@ -175,6 +175,19 @@ fn what_is_there_stays() {
     assert!(fs::read_dir(env.path("folder")).expect("a folder").next().is_none());
 }
 
+/// A copy of a state is one.
+#[test]
+fn a_copy_is_taken_as_a_state() {
+    let env = env();
+    env.run(&Sweep::SHORT, &[]);
+    let line = ["export", "reports/short", "--format", "sqlite", "--to", "copy.db"];
+    env.coordinator(&line).expect(0);
+    fs::remove_dir_all(env.path("reports/short/.state")).expect("it can be removed");
+    for verb in ["status", "verify", "report"] {
+        env.coordinator(&[verb, "reports/short", "--state", "copy.db"]).expect(0);
+    }
+}
+
 #[test]
 fn wrong_usage_of_exports() {
     let env = env();

@@ -42,7 +42,7 @@ fn a_trial_that_kills_its_workers_is_given_up() {
     assert!(report.join("results-incomplete.csv").exists(), "every trial has its outcome");
     assert!(!report.join("results.csv").exists() && !report.join("partial").exists());
     let told = env.coordinator(&["verify", "reports/one"]).expect(0).stdout_text();
-    assert!(told.contains("ids of 1 trials") && told.contains("all is well"), "{told}");
+    assert!(told.contains("ids of 1 trial against") && told.contains("all is well"), "{told}");
     let failed = &rows(&report.join("results-incomplete.csv"))[0];
     assert_eq!(failed["outcome"], "failed");
     let replay = ["replay", "reports/one", &failed["trial_id"], "--from", "."];

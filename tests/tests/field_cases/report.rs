@@ -112,6 +112,23 @@ fn what_diverged_is_never_the_best() {
     env.coordinator(&["verify", "reports/some-diverge"]).expect(0);
 }
 
+/// What is the best is the same everywhere: status and stream go by the metric of the report.
+#[test]
+fn the_best_single_trial_is_so_by_the_metric_of_the_report() {
+    let env = env();
+    let rest = "[train]\nepochs = 2\n[[grid]]\noptimizer = [\"sgd\"]\n\
+                learning_rate = [0.01, 0.1, 0.5, 1.0]\nbatch_size = [8]\nhidden = [[16]]\n\
+                [seeds]\nn = 1\n[report]\nmetric = \"valid_loss\"\n";
+    let (_, report) = run(&env, "by-loss", rest);
+    let rows = results(&report);
+    let best = manifest(&report)["best_trial_id"].as_str().expect("a best trial").to_owned();
+    let row = rows.iter().find(|row| row["trial_id"] == best).expect("its row");
+    let status = env.coordinator(&["status", "reports/by-loss"]).expect(0).stdout_text();
+    let line = status.lines().find(|line| line.starts_with("best single trial")).expect("a best");
+    let loss: f64 = row["best_valid_loss"].parse().expect("a loss");
+    assert!(line.contains(&format!("validation loss {loss:.4} with ")), "{line}: {row:?}");
+}
+
 /// As above, where nothing else trained.
 #[test]
 fn where_all_diverged_there_is_no_best() {
@@ -129,7 +146,7 @@ fn where_all_diverged_there_is_no_best() {
     assert!(text.contains("**No configuration trained**: 6 of 6 trials diverged"), "{text}");
     let refused = env.coordinator(&["replay", "reports/all-diverge", "best"]).expect(2);
     let said = refused.stderr_text();
-    assert!(said.contains("no trial completed: of 6 trials 6 diverged"), "{said}");
+    assert!(said.contains("there is no best trial: all 6 diverged; name a trial by"), "{said}");
     env.coordinator(&["verify", "reports/all-diverge"]).expect(0);
     for format in ["optuna", "tensorboard"] {
         env.coordinator(&["export", "reports/all-diverge", "--format", format]).expect(0);
@@ -156,6 +173,29 @@ fn a_report_goes_to_a_folder_whose_name_is_no_text() {
     assert!(run("human").contains("results sha256: "));
     assert_eq!(results(&folder.join("odd")).len(), 1);
     assert!(run("json").contains("\"event\":\"finished\""), "again, as a program hears it");
+    let text = page(&folder.join("odd"));
+    assert!(text.contains("r\\351sultats/odd'"), "the command names the folder itself: {text}");
+}
+
+/// What begins with a dash is a flag to most programs: a report goes there all the same, and the page's
+/// commands name it so that it is none.
+#[test]
+fn a_report_goes_to_a_folder_whose_name_begins_with_a_dash() {
+    let env = env();
+    let sweep = "[train]\nepochs = 1\n[[grid]]\noptimizer = [\"sgd\"]\nlearning_rate = [0.1]\n\
+                 batch_size = [32]\nhidden = [[16]]\n[seeds]\nn = 1\n";
+    env.write("sweep.toml", format!("name = \"dash\"\n{DATA}{sweep}"));
+    let line = ["--sweep", "sweep.toml", "--listen", "127.0.0.1:0", "--out=-o"];
+    env.coordinator(&line).expect(0);
+    let page = page(&env.path("-o/dash"));
+    let replay = commands(&page).into_iter().find(|it| it.contains(" replay ")).expect("a command");
+    assert!(replay.starts_with("coordinator replay ./-o/dash "), "{replay}");
+    let ran = paste(&env.path("."), &replay);
+    assert!(ran.status.success(), "{ran:?}");
+    let full = paste(&env.path("."), &format!("{replay} > /dev/full"));
+    assert_eq!(full.status.code(), Some(1), "nobody could read what it found: {full:?}");
+    let said = String::from_utf8_lossy(&full.stderr);
+    assert!(said.contains("cannot write to standard output"), "{said}");
 }
 
 /// Runs a command as a page prints it, in the folder `folder`.

@@ -25,6 +25,15 @@ pub struct Score {
     pub loss: f64,
 }
 
+impl Score {
+    pub fn is_better(&self, than: &Self, metric: Metric) -> bool {
+        match metric {
+            Metric::ValidAccuracy => self.accuracy > than.accuracy,
+            Metric::ValidLoss => self.loss < than.loss,
+        }
+    }
+}
+
 /// What a trial of the grid came to.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Outcome {

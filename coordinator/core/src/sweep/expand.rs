@@ -208,7 +208,12 @@ fn check_excludes(
     unused: &mut Vec<Problem>,
     problems: &mut Problems,
 ) {
-    for (exclude, coverage) in grid.excludes.iter().zip(excludes) {
+    for (i, (exclude, coverage)) in grid.excludes.iter().zip(excludes).enumerate() {
+        if grid.excludes[..i].iter().any(|former| former.value == exclude.value) {
+            let label = format!("the grid leaves out {} already", exclude.value);
+            let problem = Problem::at(exclude.span.clone(), "an exclusion is listed twice", label);
+            unused.push(problem.help("remove one of them, or correct its values"));
+        }
         if coverage.n_matching() == 0 {
             let message = "this exclusion leaves nothing out";
             let label = format!("no point of this grid has {}", exclude.value);

@@ -4,13 +4,14 @@
 use trainer::{DataShape, Split, TrainConfig, Value};
 
 use super::domain::DEPTH;
-use super::expand::{Copies, Expansion, expand, n_combinations};
-use super::file::{Cell, HeatmapSpec, Hypothesis, Metric, SweepFile};
+use super::expand::{Copies, Expansion, expand, n_combinations, optimizers};
+use super::file::{Cell, Grid, HeatmapSpec, Hypothesis, Metric, SweepFile};
 use super::identity::{Identity, TrialId};
 use super::points::{Configs, Points, column_of, order};
 use super::problem::{Problem, Problems};
 use super::size;
 use super::split::{default_n_valid, split};
+use super::text::widths_text;
 use super::unused;
 use crate::limits::MAX_TRIALS;
 
@@ -41,8 +42,10 @@ pub struct Plan {
     /// trials that are known.
     pub trials: Vec<Trial>,
     pub copies_dropped: Vec<Copies>,
-    /// Keys of `[train]` that every grid has an axis of, which overrides them.
+    /// Keys of `[train]` that every grid which uses them has an axis of, which overrides them.
     pub overridden: Vec<&'static str>,
+    /// Of `[model] widths`, those behind what the largest depth takes.
+    pub idle_widths: Vec<u32>,
     /// Combinations that `[[grid.exclude]]` left out.
     pub n_excluded: u64,
     /// Axes as the file names them, in its order.
@@ -150,6 +153,7 @@ fn plan_by(rules: &Rules, file: &SweepFile, facts: &DatasetFacts) -> Result<Plan
         trials,
         copies_dropped: expansion.copies,
         overridden: overridden(file),
+        idle_widths: idle_widths(file),
         n_excluded: expansion.n_excluded,
         report: ReportSpec { metric: file.metric, heatmaps: heatmaps(file, &axes) },
         axes,
@@ -186,9 +190,12 @@ impl Plan {
     /// What the file says and does not run, in sentences.
     pub fn dropped(&self) -> Vec<String> {
         let overridden = self.overridden.iter();
-        let overridden =
-            overridden.map(|name| format!("{name} of [train]: every grid has an axis of it"));
-        self.copies_dropped.iter().map(ToString::to_string).chain(overridden).collect()
+        let overridden = overridden
+            .map(|name| format!("{name} of [train]: every grid that uses it has an axis of it"));
+        let idle = widths_text(&self.idle_widths);
+        let idle = (!self.idle_widths.is_empty())
+            .then(|| format!("{idle} of [model] widths: no depth of the sweep reaches them"));
+        self.copies_dropped.iter().map(ToString::to_string).chain(overridden).chain(idle).collect()
     }
 
     /// The trials of the grid.
@@ -327,9 +334,28 @@ fn overridden(file: &SweepFile) -> Vec<&'static str> {
     let names = file.fixed.iter().map(|setting| setting.name);
     let is_overridden = |name: &&str| {
         let column = column_of(name);
-        file.grids.iter().all(|grid| grid.axes.iter().any(|axis| column_of(axis.name) == column))
+        let has_axis = |grid: &&Grid| grid.axes.iter().any(|axis| column_of(axis.name) == column);
+        let mut users = file.grids.iter().filter(|grid| uses(file, grid, name)).peekable();
+        users.peek().is_some() && users.all(|grid| has_axis(&grid))
     };
     names.filter(is_overridden).collect()
+}
+
+/// Whether an optimizer of the grid has the key.
+fn uses(file: &SweepFile, grid: &Grid, name: &str) -> bool {
+    let Some(key) = trainer::key(name) else { return true };
+    optimizers(file, grid).into_iter().any(|optimizer| key.is_used_by(optimizer))
+}
+
+/// None where nothing takes a depth, which is refused.
+fn idle_widths(file: &SweepFile) -> Vec<u32> {
+    let axes = file.grids.iter().flat_map(|grid| &grid.axes).filter(|axis| axis.name == DEPTH);
+    let depths = axes.flat_map(|axis| &axis.values).filter_map(|value| match value.value {
+        Value::Count(depth) => usize::try_from(depth).ok(),
+        _ => None,
+    });
+    let deepest = depths.max().unwrap_or(file.widths.len());
+    file.widths.get(deepest..).unwrap_or_default().to_vec()
 }
 
 /// The axes of all grids, in the order in which the file first names them.

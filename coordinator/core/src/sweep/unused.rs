@@ -176,7 +176,7 @@ fn check_patience(file: &SweepFile, points: &Points, problems: &mut Problems) {
         patience.zip(epochs).is_some_and(|(patience, epochs)| patience + 1 < epochs)
     };
     if !(0..points.len()).any(can_stop) {
-        let label = "no trial of the sweep has more epochs than it and one";
+        let label = "no trial has more than patience + 1 epochs, so none can stop early";
         let problem = Problem::at(span, "`patience` has no effect", label);
         problems.push(problem.help("take fewer epochs of patience, or remove the key"));
     }

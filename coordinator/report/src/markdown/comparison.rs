@@ -22,26 +22,34 @@ pub(crate) fn write(page: &mut Page, sweep: &Sweep<'_>, clock: &Clock) {
         page.block("The sweep has one optimizer, so there is nothing to compare it with.");
     } else {
         let mut pairs = optimizer_pairs(sweep);
-        let n_pairs = pairs.len();
+        // Holm's correction is over those that can be tested.
+        let (n_pairs, n_tests) =
+            (pairs.len(), pairs.iter().filter(|pair| pair.p.is_some()).count());
         let best = sweep.best(&sweep.points).map(|point| sweep.optimizer(point));
         if let Some(best) = best.filter(|_| sweep.optimizers.len() > MAX_ALL_AGAINST_ALL) {
             pairs.retain(|pair| pair.first == best || pair.second == best);
         }
-        pairs_table(page, sweep, &pairs, n_pairs);
+        pairs_table(page, sweep, &pairs, n_pairs, n_tests);
         sentences(page, sweep, &pairs);
         seeds_table(page, sweep, &pairs);
     }
     budgets::write(page, sweep, clock);
 }
 
-fn pairs_table(page: &mut Page, sweep: &Sweep<'_>, pairs: &[OptimizerPair], n_pairs: usize) {
+fn pairs_table(
+    page: &mut Page,
+    sweep: &Sweep<'_>,
+    pairs: &[OptimizerPair],
+    n_pairs: usize,
+    n_tests: usize,
+) {
     page.block(&format!(
         "Points that are equal on every other axis are compared seed by seed. Per seed the \
          differences of {} are averaged over the points, and the seeds are the sample: points share \
          initial weights and batch order, so they are no replicates. p is two-sided from the paired \
          t test, corrected by Holm over {}; the interval is not corrected.{}",
         metric_name(sweep.metric()),
-        if n_pairs == 1 { "the one pair".to_string() } else { format!("all {n_pairs} pairs") },
+        tested_text(n_pairs, n_tests),
         if pairs.len() < n_pairs {
             " Shown are the pairs with the optimizer of the best configuration."
         } else {
@@ -63,6 +71,15 @@ fn pairs_table(page: &mut Page, sweep: &Sweep<'_>, pairs: &[OptimizerPair], n_pa
     ];
     let rows: Vec<Vec<String>> = pairs.iter().map(|pair| pair_row(sweep, pair)).collect();
     page.table(&header, &rows);
+}
+
+fn tested_text(n_pairs: usize, n_tests: usize) -> String {
+    match (n_pairs, n_tests) {
+        (1, _) => "the one pair".to_string(),
+        (_, 0) => format!("all {n_pairs} pairs"),
+        (_, n) if n == n_pairs => format!("all {n_pairs} pairs"),
+        (_, n) => format!("the {n} of {n_pairs} pairs that can be tested"),
+    }
 }
 
 fn pair_row(sweep: &Sweep<'_>, pair: &OptimizerPair) -> Vec<String> {
@@ -106,6 +123,9 @@ fn all_diverged_row(pair: &OptimizerPair) -> Vec<String> {
 
 /// The winner; one that only the other's failures make is no bare one.
 fn better_text(pair: &OptimizerPair) -> String {
+    if pair.paired.n_matched == 0 {
+        return "*nothing to compare*".to_string();
+    }
     let Some(winner) = pair.winner() else { return "*not distinguishable*".to_string() };
     if !pair.paired.is_decided_by_failures() {
         return escape(winner);
@@ -255,5 +275,17 @@ fn seeds_table(page: &mut Page, sweep: &Sweep<'_>, pairs: &[OptimizerPair]) {
     if !shown.is_empty() {
         page.block("Mean difference of each seed:");
         page.table(&header, &rows);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_pairs_that_can_be_tested_are_corrected_for() {
+        assert_eq!(tested_text(1, 1), "the one pair");
+        assert_eq!(tested_text(6, 6), "all 6 pairs");
+        assert_eq!(tested_text(6, 3), "the 3 of 6 pairs that can be tested");
     }
 }

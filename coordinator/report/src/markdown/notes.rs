@@ -184,8 +184,10 @@ fn workers(page: &mut Page, sweep: &Sweep<'_>) {
 
 fn repeat(sweep: &Sweep<'_>) -> String {
     let facts = &sweep.input.provenance;
-    let mut folder =
-        facts.report_folder.clone().unwrap_or_else(|| format!("reports/{}", sweep.input.name));
+    let mut folder = facts
+        .report_folder
+        .clone()
+        .unwrap_or_else(|| command::quoted(format!("reports/{}", sweep.input.name)));
     if !sweep.counts.is_settled() {
         folder.push_str("/partial");
     }
@@ -194,7 +196,7 @@ fn repeat(sweep: &Sweep<'_>) -> String {
     let is_done = |trial: &&Trial| matches!(trial.state, State::Done(_));
     let replay = best.or_else(|| sweep.input.trials.iter().find(is_done)).map(|trial| {
         let id = short_id(&trial.id, id_digits(sweep));
-        let command = code(&command::coordinator(["replay", folder.as_str(), id]));
+        let command = code(&format!("coordinator replay {folder} {}", command::quoted(id)));
         format!(" One row, trained again and compared with its digest: {command}.")
     });
     format!(

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use coordinator_core::sweep::{Metric, Score};
 use serde_json::json;
 
 use super::super::{Best, StandingWarning, WorkerLoad};
@@ -20,7 +21,11 @@ fn each_event_is_one_line_that_names_itself_and_the_version() {
         n_done: 1,
         n_left: 3,
         eta: Some(Duration::from_millis(1_500)),
-        best: Some(Best { valid_accuracy: 0.5, label: "two\nlines".into() }),
+        best: Some(Best {
+            metric: Metric::ValidLoss,
+            score: Score { accuracy: 0.5, loss: 1.25 },
+            label: "two\nlines".into(),
+        }),
         workers: vec![WorkerLoad { name: "w".into(), n_busy: 0, n_slots: 2 }],
         warnings: vec![StandingWarning {
             worker: None,
@@ -31,7 +36,7 @@ fn each_event_is_one_line_that_names_itself_and_the_version() {
     };
     assert_eq!(
         Event::Progress(&snapshot).to_line(),
-        r#"{"version":1,"event":"progress","n_trials":4,"n_done":1,"n_running":0,"n_left":3,"n_checking":0,"n_failed":0,"n_diverged":0,"eta_s":1.5,"best":{"valid_accuracy":0.5,"label":"two\nlines"},"workers":[{"name":"w","n_busy":0,"n_slots":2}],"running":[],"warnings":[{"text":"no room","since_s":3.0}]}"#
+        r#"{"version":1,"event":"progress","n_trials":4,"n_done":1,"n_running":0,"n_left":3,"n_checking":0,"n_failed":0,"n_diverged":0,"eta_s":1.5,"best":{"valid_accuracy":0.5,"valid_loss":1.25,"metric":"valid_loss","label":"two\nlines"},"workers":[{"name":"w","n_busy":0,"n_slots":2}],"running":[],"warnings":[{"text":"no room","since_s":3.0}]}"#
     );
     let event = parsed(&Event::Warning { text: "a\nb" });
     assert_eq!(event, json!({ "version": 1, "event": "warning", "text": "a\nb" }));

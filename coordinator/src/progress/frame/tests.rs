@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use coordinator_core::sweep::{Metric, Score};
+
 use super::super::{Best, StandingWarning};
 use super::*;
 
@@ -22,7 +24,11 @@ fn snapshot(n_running: usize) -> Snapshot {
         n_left: 135 - n_running,
         n_diverged: 1,
         eta: Some(Duration::from_secs(187)),
-        best: Some(Best { valid_accuracy: 0.97812, label: "sgd 0.05 b32 [256,128] seed 1".into() }),
+        best: Some(Best {
+            metric: Metric::ValidAccuracy,
+            score: Score { accuracy: 0.97812, loss: 0.1 },
+            label: "sgd 0.05 b32 [256,128] seed 1".into(),
+        }),
         workers: vec![WorkerLoad { name: "local-0".into(), n_busy: 2, n_slots: 2 }],
         running: (0..n_running).map(trial).collect(),
         ..Snapshot::default()
@@ -38,7 +44,7 @@ fn all_is_there_at_80_columns() {
     let expected = "\n\
         ━━━━━━━━━━━━━━━━━──────────────────  135 of 270 trials  50 %  about 3m07s to go\n\
         2 running, 133 left, 1 diverged   busy slots: local-0 2/2\n\
-        best trial 97.81 % with sgd 0.05 b32 [256,128] seed 1\n  \
+        best single trial: 97.81 % with sgd 0.05 b32 [256,128] seed 1\n  \
         backtracking 0.046…dropout 0.2 seed 0  ━━━━──────────   3/10 epochs   50.00 %\n  \
         backtracking 0.046…dropout 0.2 seed 1  ━━━━──────────   3/10 epochs   50.00 %";
     assert_eq!(shown(2, 80, 24).join("\n"), expected);

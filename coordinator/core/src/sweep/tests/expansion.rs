@@ -162,7 +162,10 @@ fn fixed_values_hold_for_all_trials_until_an_axis_overrides_them() {
     assert_eq!((config.epochs, config.dropout, config.hidden), (3, 0.2, vec![8]));
     assert_eq!(plan.points.len(), 4);
     assert_eq!(plan.config(0).learning_rate, 0.01);
-    assert_eq!(plan.dropped(), ["learning_rate of [train]: every grid has an axis of it"]);
+    assert_eq!(
+        plan.dropped(),
+        ["learning_rate of [train]: every grid that uses it has an axis of it"]
+    );
     let plan = planned(&source.replace("learning_rate = [0.01, 0.1]\n", ""));
     assert!(rows(&plan, &["learning_rate"]).iter().all(|row| row == "0.7"));
     assert_eq!(plan.config(1).hidden, [256, 128], "the axis depth overrides hidden");

@@ -57,6 +57,34 @@ fn an_axis_that_no_optimizer_of_its_grid_uses() {
 }
 
 #[test]
+fn a_fixed_key_that_each_grid_of_its_users_overrides_is_told() {
+    let other = BASE[BASE.find("[[grid]]").unwrap()..].replace("\"sgd\"", "\"momentum\"");
+    let other = other + "\nmomentum = [0.5, 0.8]\n";
+    let plan = planned(&base_and(&other).replace("epochs = 10", "epochs = 10\nmomentum = 0.9"));
+    assert_eq!(plan.overridden, ["momentum"]);
+}
+
+#[test]
+fn widths_behind_the_deepest_are_told() {
+    let sentence = "64 of [model] widths: no depth of the sweep reaches them".to_owned();
+    let plan = planned(&base_with("depth", "depth = [1, 2]"));
+    assert!(plan.dropped().contains(&sentence), "{:?}", plan.dropped());
+    let plan = planned(&base_with("depth", "depth = [1, 3]"));
+    assert!(plan.idle_widths.is_empty());
+}
+
+#[test]
+fn an_exclusion_that_is_listed_twice() {
+    let one = "[[grid.exclude]]\ndepth = 1\n";
+    check(
+        &base_and(&format!("{one}{one}")),
+        &[
+            "15:1 an exclusion is listed twice | the grid leaves out depth = 1 already | remove one of them, or correct its values",
+        ],
+    );
+}
+
+#[test]
 fn widths_that_no_depth_takes() {
     check(
         &base_with("depth", "hidden = [[8]]"),
@@ -103,7 +131,7 @@ fn keys_that_the_other_values_leave_without_effect() {
     check(
         &base_with("epochs", "epochs = 10\npatience = 9"),
         &[
-            "8:1 `patience` has no effect | no trial of the sweep has more epochs than it and one | take fewer epochs of patience, or remove the key",
+            "8:1 `patience` has no effect | no trial has more than patience + 1 epochs, so none can stop early | take fewer epochs of patience, or remove the key",
         ],
     );
     planned(&base_with("epochs", "epochs = 10\npatience = 8"));
