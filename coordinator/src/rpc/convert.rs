@@ -14,15 +14,12 @@ use coordinator_core::{
     sweep::TrialId,
     timing::MAX_SLOTS,
 };
-use proto::text::clean_line;
+use proto::{MAX_NAME_BYTES, text::clean_line};
 use trainer::{Scale, Value};
 
 use super::{Sweep, status::RpcError};
 use crate::roster::Roster;
 
-/// Longest text of a worker that is kept; the rest is cut.
-const MAX_TEXT_BYTES: usize = 4_000;
-const MAX_NAME_BYTES: usize = 200;
 /// Leases in one Sync: far above what a worker's slots can hold.
 const MAX_LEASES: usize = 8_192;
 /// When a worker is to call again while the next trials are being chosen.

@@ -8,9 +8,15 @@ use rusqlite::Connection;
 const MAX_SHOWN_BYTES: usize = 100;
 
 /// Whole numbers by table and column, each with its least and its largest.
-const NUMBERS: [(&str, &str, i64, i64); 33] = [
+const NUMBERS: [(&str, &str, i64, i64); 41] = [
     ("workers", "n_slots", 1, 4_096),
     ("workers", "is_local", 0, 1),
+    ("workers", "joined_ms", 0, i64::MAX),
+    ("terms", "term", 1, i64::MAX),
+    ("terms", "began_ms", 0, i64::MAX),
+    ("terms", "seen_ms", 0, i64::MAX),
+    ("terms", "ended_ms", 0, i64::MAX),
+    ("terms", "ran_ms", 0, i64::MAX),
     ("trials", "trial", 1, U32),
     ("trials", "seed", 0, U32),
     ("attempts", "trial", 1, U32),
@@ -19,6 +25,8 @@ const NUMBERS: [(&str, &str, i64, i64); 33] = [
     ("attempts", "is_alone", 0, 1),
     ("attempts", "is_local", 0, 1),
     ("attempts", "is_forgiven", 0, 1),
+    ("attempts", "began_ms", 0, i64::MAX),
+    ("attempts", "ended_ms", 0, i64::MAX),
     ("outcomes", "trial", 1, U32),
     ("outcomes", "attempt", 1, U32),
     ("outcomes", "best_epoch", 1, U32),

@@ -90,12 +90,35 @@ fn broken_facts(facts: &Facts, reader: &Reader) -> anyhow::Result<Vec<String>> {
             wrong.push(format!("state: {name} of its data is {share}, expected 0 to 1"));
         }
     }
+    wrong.extend(broken_rows(facts, reader)?);
     let last = reader.last_term()?;
     if facts.term != last {
         let term = facts.term;
         wrong.push(format!(
             "state: it was started {term} times, and its last start is number {last}"
         ));
+    }
+    Ok(wrong)
+}
+
+/// Counts of rows that are not those of the split; older builds kept none.
+fn broken_rows(facts: &Facts, reader: &Reader) -> anyhow::Result<Vec<String>> {
+    let (classes, split) = (&facts.data.classes, facts.plan(reader)?.split);
+    let parts = [
+        ("train", &classes.train, split.n_train),
+        ("validate", &classes.valid, split.n_valid),
+        ("test", &classes.test, facts.data.n_test_rows),
+    ];
+    let is_kept = parts.iter().any(|(_, counts, _)| !counts.is_empty());
+    let sum = |counts: &[u32]| counts.iter().map(|&n| u64::from(n)).sum::<u64>();
+    let wrong = parts.into_iter().filter(|(_, counts, n)| is_kept && sum(counts) != u64::from(*n));
+    let mut wrong: Vec<String> = wrong
+        .map(|(does, counts, n)| {
+            format!("state: {} rows by class {does}, expected {n}", sum(counts))
+        })
+        .collect();
+    if let Some(n) = facts.data.n_valid.filter(|&n| n != split.n_valid) {
+        wrong.push(format!("state: {n} rows validate, expected {}", split.n_valid));
     }
     Ok(wrong)
 }

@@ -2,10 +2,13 @@
 //! no clock gives are dropped, and the result stays.
 
 use coordinator_core::{event::Finished, timing};
-use proto::text::{clean_line, clean_lines};
+use proto::{
+    MAX_NAME_BYTES, MAX_TEXT_BYTES,
+    text::{clean_line, clean_lines},
+};
 use trainer::{Backtracks, Ending, EpochRecord, StepSizes, TrialResult, Work};
 
-use super::{MAX_NAME_BYTES, MAX_TEXT_BYTES, array, lease, missing};
+use super::{array, lease, missing};
 use crate::{
     roster::Roster,
     rpc::{Sweep, status::RpcError},

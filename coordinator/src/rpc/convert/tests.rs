@@ -6,6 +6,7 @@ use properties::check;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use prost::Message;
+use proto::MAX_TEXT_BYTES;
 use trainer::{DataShape, Ending, EpochRecord, TrialResult, Work, diverged_digest};
 
 use super::*;

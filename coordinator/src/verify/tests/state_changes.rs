@@ -11,19 +11,23 @@ use crate::{
 };
 
 /// Columns whose changes may pass, even beside a report, each with the reason.
-const UNKNOWN: [(&str, &str, &str); 12] = [
+const UNKNOWN: [(&str, &str, &str); 16] = [
     ("workers", "name", "what a worker calls itself"),
     ("workers", "isa", "what a worker says of itself"),
     ("workers", "cpu", "what a worker says of itself"),
     ("workers", "n_slots", "what a worker says of itself, within its range"),
     ("workers", "is_local", "where a worker ran; nothing else depends on it"),
-    ("attempts", "term", "any start of the coordinator that does not decrease"),
     ("attempts", "nonce", "random"),
     ("attempts", "is_alone", "how it was granted; nothing else depends on it"),
     ("attempts", "is_local", "where it ran; nothing else depends on it"),
     ("attempts", "is_forgiven", "whether the trial was reopened is not recorded"),
     ("attempts", "detail", "a cause is any text"),
-    ("attempts", "closed", "an attempt that was lost may bring the result all the same"),
+    ("attempts", "began_ms", "a time of day, before the end"),
+    ("attempts", "ended_ms", "a time of day, after the begin"),
+    ("terms", "began_ms", "a time of day, before the last commit"),
+    ("terms", "seen_ms", "a time of day, after the begin"),
+    ("terms", "ran_ms", "a run is as long as it is"),
+    ("workers", "joined_ms", "a time of day"),
 ];
 
 /// Columns that nothing but a report tells to be wrong, each with the reason.
@@ -193,10 +197,14 @@ fn each_changed_column_of_a_state_is_found_or_cannot_be_known() {
 }
 
 /// Parts of the state's own description whose changes may pass, each with the reason.
-const UNKNOWN_FACTS: [(&str, &str); 6] = [
+const UNKNOWN_FACTS: [(&str, &str); 10] = [
     ("sweep_path", "as it was typed"),
+    ("command", "as it was typed"),
+    ("report_folder", "as it was typed"),
+    ("sweep_folder", "where the file was"),
     ("state_id", "random"),
     ("wall_s", "any time"),
+    ("data.classes.is_sorted", "only a warning depends on it"),
     ("data.nonzero_share", "only estimates depend on it"),
     ("data.n_train_rows", "rows beyond the split decide nothing"),
     ("sweep_toml", "the file may have grown since the report"),
