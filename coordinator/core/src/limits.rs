@@ -37,15 +37,16 @@ pub const STALLED_SHARE: f64 = 0.5;
 pub const STALLED_S: f64 = 10.0;
 /// for this long while nothing is known of how long trials take;
 pub const STALLED_UNKNOWN_S: f64 = 20.0;
-/// and for no less than this, and this many times the whole trial, if its worker tells of epochs
-/// alone.
-pub const STALLED_UNTOLD_S: f64 = 60.0;
+/// and, if its worker tells of epochs alone, for this many times the whole trial and this long, or for
+/// this long while nothing is known.
 pub const STALLED_UNTOLD_FACTOR: f64 = 2.0;
+pub const STALLED_UNTOLD_S: f64 = 20.0;
+pub const STALLED_UNTOLD_UNKNOWN_S: f64 = 60.0;
 /// The word of a worker shortens these waits and never lengthens the ones by the coordinator's own
 /// clock. An attempt is slow as well once it has run for this many times as long as a slow one, and
 /// for this long;
-pub const SLOW_SEEN_FACTOR: f64 = 2.0;
-pub const SLOW_SEEN_S: f64 = 60.0;
+pub const SLOW_SEEN_FACTOR: f64 = 1.25;
+pub const SLOW_SEEN_S: f64 = 20.0;
 /// for this long while nothing is known of how long trials take.
 pub const SLOW_UNKNOWN_S: f64 = 120.0;
 /// It is overdue, and taken back if nothing can run beside it, after this many times as long as a

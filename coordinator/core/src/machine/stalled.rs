@@ -11,7 +11,7 @@ use crate::{
         MAX_TROUBLED_SEEN, OVERDUE_FACTOR, OVERDUE_S, OVERDUE_UNKNOWN_S, PATIENT_AFTER,
         SLOTS_PER_COPY, SLOW_S, SLOW_SEEN_FACTOR, SLOW_SEEN_S, SLOW_SHARE, SLOW_UNKNOWN_S,
         STALLED_S, STALLED_SHARE, STALLED_UNKNOWN_S, STALLED_UNTOLD_FACTOR, STALLED_UNTOLD_S,
-        WITHDRAW_PATIENCE_MS,
+        STALLED_UNTOLD_UNKNOWN_S, WITHDRAW_PATIENCE_MS,
     },
     machine::Core,
     time::Millis,
@@ -145,7 +145,8 @@ impl Core {
         let stalled_s = match (expected_s, held.is_told()) {
             (Some(s), true) => longer(STALLED_SHARE * s, STALLED_S),
             (None, true) => STALLED_UNKNOWN_S,
-            (s, false) => longer(STALLED_UNTOLD_FACTOR * s.unwrap_or(0.0), STALLED_UNTOLD_S),
+            (Some(s), false) => longer(STALLED_UNTOLD_FACTOR * s, STALLED_UNTOLD_S),
+            (None, false) => STALLED_UNTOLD_UNKNOWN_S,
         };
         stalled_s * self.patience(trial) <= held.silent_ms(now) as f64 / 1e3
     }
