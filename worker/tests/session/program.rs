@@ -16,7 +16,7 @@ use super::{
 
 pub fn worker(url: &str, cache: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_worker"));
-    command.args(["--coordinator", url, "--slots", "1", "--lost-after", "300ms", "--cache-dir"]);
+    command.args(["--coordinator", url, "--slots", "1", "--lost-after", "3s", "--cache-dir"]);
     command.arg(cache).env_remove("RUST_LOG").env_remove("SWEEP_ISA").stderr(Stdio::piped());
     command
 }
