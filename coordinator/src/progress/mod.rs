@@ -147,7 +147,8 @@ impl Progress {
         self.last_update = Some(now);
         match &mut self.view {
             View::Live { is_colored } => {
-                screen::show(frame::frame(snapshot, screen::size(), *is_colored));
+                let size = screen::size();
+                screen::show(size, frame::frame(snapshot, size, *is_colored));
             }
             View::Lines(lines) => {
                 if let Some(line) = lines.next(snapshot, lines::describe(snapshot), now) {

@@ -13,6 +13,8 @@ use super::echo;
 
 /// What is shown now; empty while there is no live view.
 static FRAME: Mutex<Vec<String>> = Mutex::new(Vec::new());
+/// The size that it was laid out for.
+static LAID_OUT: Mutex<Size> = Mutex::new(USUAL);
 
 /// From the cursor's line to the end of the screen.
 const CLEAR: &str = "\r\x1b[J";
@@ -46,9 +48,11 @@ pub(super) fn size() -> Size {
     }
 }
 
-/// Shows these lines in the place of the last frame. None of them may be wider than the terminal.
-pub(super) fn show(lines: Vec<String>) {
-    if !is_in_foreground() {
+/// Shows these lines in the place of the last frame. None of them may be wider than the terminal was
+/// at `laid_out`: what is too wide by now would wrap and leave a dead frame, so the next one is waited
+/// for.
+pub(super) fn show(laid_out: Size, lines: Vec<String>) {
+    if !is_in_foreground() || size() != laid_out {
         return;
     }
     let mut frame = frame();
@@ -58,6 +62,7 @@ pub(super) fn show(lines: Vec<String>) {
     // A closed stderr is no reason to stop.
     let _ = io::stderr().lock().write_all(repaint(&lines).as_bytes());
     *frame = lines;
+    *LAID_OUT.lock().unwrap_or_else(PoisonError::into_inner) = laid_out;
 }
 
 /// Takes the live view away. Also called where the process is about to end.
@@ -106,12 +111,16 @@ impl Write for LogWriter {
     }
 
     fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let frame = frame();
+        let mut frame = frame();
         if frame.is_empty() || !is_in_foreground() {
             return io::stderr().write_all(bytes);
         }
         let above = String::from_utf8_lossy(bytes);
         let above = above.strip_suffix('\n').unwrap_or(&above);
+        // Of another size: the next frame comes soon.
+        if size() != *LAID_OUT.lock().unwrap_or_else(PoisonError::into_inner) {
+            *frame = vec![String::new()];
+        }
         let text = format!("{CLEAR}{above}\n{}", repaint(&frame));
         io::stderr().write_all(text.as_bytes())
     }
