@@ -52,9 +52,12 @@ impl Terminal {
         let (its_screen, its_written) = (screen.clone(), written.clone());
         thread::spawn(move || {
             let mut buffer = [0; 4096];
+            let mut margin = Margin::default();
             while let Ok(n_bytes @ 1..) = bytes.read(&mut buffer) {
                 let mut screen = its_screen.lock().unwrap_or_else(PoisonError::into_inner);
-                screen.process(&buffer[..n_bytes]);
+                for &byte in &buffer[..n_bytes] {
+                    margin.process(&mut screen, byte);
+                }
                 let mut written = its_written.lock().unwrap_or_else(PoisonError::into_inner);
                 written.extend_from_slice(&buffer[..n_bytes]);
             }
@@ -102,6 +105,40 @@ impl Terminal {
         // The collector ends with the terminal.
         eventually("all that was written", || (Arc::strong_count(&self.screen) == 1).then_some(()));
         status.code().expect("an exit code")
+    }
+}
+
+/// The right margin: what the model of the screen lacks of it. While wrapping is off
+/// (`ESC [ ? 7 l`), text that comes to the margin goes no further.
+#[derive(Default)]
+struct Margin {
+    is_wrap_off: bool,
+    /// The sequence that is not at its end yet.
+    sequence: Vec<u8>,
+}
+
+impl Margin {
+    fn process(&mut self, screen: &mut vt100::Parser, byte: u8) {
+        let is_in_sequence = !self.sequence.is_empty();
+        if byte == 0x1b || is_in_sequence {
+            self.sequence.push(byte);
+            let is_last = self.sequence.len() > 2 && (0x40..=0x7e).contains(&byte);
+            if is_last {
+                match &self.sequence[..] {
+                    b"\x1b[?7l" => self.is_wrap_off = true,
+                    b"\x1b[?7h" => self.is_wrap_off = false,
+                    _ => {}
+                }
+                screen.process(&std::mem::take(&mut self.sequence));
+            }
+            return;
+        }
+        let (_, columns) = screen.screen().size();
+        let (_, column) = screen.screen().cursor_position();
+        let is_beyond = self.is_wrap_off && byte >= 0x20 && column >= columns.get();
+        if !is_beyond {
+            screen.process(&[byte]);
+        }
     }
 }
 

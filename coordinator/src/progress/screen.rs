@@ -79,9 +79,14 @@ fn frame() -> MutexGuard<'static, Vec<String>> {
     FRAME.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// In one piece and without an empty screen in between, which would flicker.
+/// A terminal wraps what is wider than it, or leaves it out.
+const WRAP_OFF: &str = "\x1b[?7l";
+const WRAP_ON: &str = "\x1b[?7h";
+
+/// In one piece and without an empty screen in between, which would flicker. Nothing wraps: a terminal
+/// may become narrower while a frame is on its way to it.
 fn repaint(lines: &[String]) -> String {
-    let mut text = "\r".to_owned();
+    let mut text = format!("{WRAP_OFF}\r");
     for (index, line) in lines.iter().enumerate() {
         if index > 0 {
             text += "\r\n";
@@ -90,6 +95,7 @@ fn repaint(lines: &[String]) -> String {
         text += "\x1b[K";
     }
     text += "\x1b[J";
+    text += WRAP_ON;
     match lines.len() {
         0 | 1 => text + "\r",
         n_lines => text + &format!("\x1b[{}A\r", n_lines - 1),
@@ -141,7 +147,8 @@ mod tests {
 
     #[test]
     fn the_cursor_comes_back_to_the_first_line() {
-        assert_eq!(repaint(&["".into(), "a".into()]), "\r\x1b[K\r\na\x1b[K\x1b[J\x1b[1A\r");
-        assert_eq!(repaint(&["a".into()]), "\ra\x1b[K\x1b[J\r");
+        let two = "\x1b[?7l\r\x1b[K\r\na\x1b[K\x1b[J\x1b[?7h\x1b[1A\r";
+        assert_eq!(repaint(&["".into(), "a".into()]), two);
+        assert_eq!(repaint(&["a".into()]), "\x1b[?7l\ra\x1b[K\x1b[J\x1b[?7h\r");
     }
 }
