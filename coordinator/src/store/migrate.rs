@@ -215,7 +215,7 @@ mod tests {
             let copy = Connection::open(former(&path, version)).unwrap();
             let count = |sql| copy.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
             assert_eq!(count("PRAGMA user_version"), version);
-            assert_eq!(count("SELECT count(*) FROM attempts"), 11);
+            assert_eq!(count("SELECT count(*) FROM attempts"), 12);
         }
     }
 

@@ -1,8 +1,11 @@
 //! The range of every column: what a value of the state can be whatever its trial is. Values beyond
 //! it could not even be read.
 
+use coordinator_core::sweep::Phase;
 use proto::text::clean_line;
 use rusqlite::Connection;
+
+use super::write::closed_words;
 
 /// Of a value that is out of range.
 const MAX_SHOWN_BYTES: usize = 100;
@@ -64,25 +67,14 @@ const BLOBS: [(&str, &str, i64); 5] = [
 ];
 
 /// Words by table and column.
-const WORDS: [(&str, &str, &[&str]); 4] = [
-    ("meta", "key", &["sweep"]),
-    ("trials", "phase", &["grid", "confirm"]),
-    (
-        "attempts",
-        "closed",
-        &[
-            "completed",
-            "lost",
-            "lost_alone",
-            "released",
-            "coordinator_ended",
-            "superseded",
-            "checked",
-            "failed",
-        ],
-    ),
-    ("outcomes", "outcome", &["completed", "diverged", "failed", "cancelled"]),
-];
+fn words() -> [(&'static str, &'static str, Vec<&'static str>); 4] {
+    [
+        ("meta", "key", vec!["sweep"]),
+        ("trials", "phase", [Phase::Grid, Phase::Confirm].map(Phase::name).to_vec()),
+        ("attempts", "closed", closed_words()),
+        ("outcomes", "outcome", vec!["completed", "diverged", "failed", "cancelled"]),
+    ]
+}
 
 /// What is out of range, one line for each column.
 pub(super) fn broken(connection: &Connection) -> rusqlite::Result<Vec<String>> {
@@ -99,7 +91,7 @@ pub(super) fn broken(connection: &Connection) -> rusqlite::Result<Vec<String>> {
         let expected = format!("{n_bytes} bytes");
         findings.extend(find(connection, (table, column), (&shown, &condition), &expected)?);
     }
-    for (table, column, words) in WORDS {
+    for (table, column, words) in words() {
         let quoted: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
         let condition = format!("{column} NOT IN ({})", quoted.join(", "));
         let expected = words.join(", ");

@@ -1,6 +1,8 @@
 //! The store against its definition, the ledger: whatever is committed comes back as the ledger
 //! says, and results come back as they were.
 
+use std::collections::BTreeSet;
+
 use coordinator_core::{
     event::{CloseCause, Record, Timing, WorkerFacts},
     lease::{Lease, OpenLease, TrialIndex, WorkerId},
@@ -9,7 +11,7 @@ use coordinator_core::{
 };
 use trainer::{Backtracks, Ending, EpochRecord, StepSizes, TrialResult, Work};
 
-use super::{Reader, Store, TrialReader, TrialState};
+use super::{Reader, Store, TrialReader, TrialState, write::closed_words};
 
 pub fn plan(seeds: u32) -> Plan {
     let text = format!(
@@ -108,6 +110,7 @@ pub fn history() -> Vec<Record> {
         joined(3),
         joined(4),
         joined(5),
+        joined(6),
         joined(9),
         grant(0, 1, false),
         grant(1, 1, false),
@@ -136,6 +139,8 @@ pub fn history() -> Vec<Record> {
         // A copy, which outlives the first attempt.
         grant(0, 5, false),
         close(0, 4, CloseCause::Lost),
+        grant(0, 6, false),
+        close(0, 6, CloseCause::Stalled),
         // Audits of recorded trials, of which one is still open.
         grant(1, 3, false),
         close(1, 3, CloseCause::Checked),
@@ -180,8 +185,29 @@ fn a_reader_gives_back_results_bit_for_bit() {
     assert!(matches!(state(3), TrialState::Cancelled));
     assert!(matches!(state(0), TrialState::Open));
     let counts = reader.attempt_counts().unwrap();
-    assert_eq!((counts.n_attempts, counts.n_lost, counts.n_conflicts), (11, 3, 1));
+    assert_eq!((counts.n_attempts, counts.n_lost, counts.n_conflicts), (12, 3, 1));
     assert_eq!(counts.n_running, 2);
+}
+
+/// Whatever a commit writes, the rules of a state take; what they find is the conflict that is there.
+#[test]
+fn what_is_committed_breaks_no_rule() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sweep.db");
+    let mut store = Store::open(&path).unwrap();
+    store.begin_term(3, &[("sweep", "{}")]).unwrap();
+    store.commit(&plan(2), &history()).unwrap();
+    let findings = Reader::open(&path).unwrap().check().unwrap();
+    let [finding] = &findings[..] else { panic!("{findings:#?}") };
+    assert!(finding.contains("gave two different digests"), "{finding}");
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    let mut statement = connection
+        .prepare("SELECT DISTINCT closed FROM attempts WHERE closed IS NOT NULL")
+        .unwrap();
+    let words = statement.query_map([], |row| row.get::<_, String>(0)).unwrap();
+    let written: BTreeSet<String> = words.map(Result::unwrap).collect();
+    let known: BTreeSet<String> = closed_words().into_iter().map(String::from).collect();
+    assert_eq!(written, known, "the history uses every word");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Records to rows. A batch is one transaction: all of it is durable when `commit` returns, or none.
 
+use std::iter::successors;
+
 use coordinator_core::{
     event::{CloseCause, Record, Timing},
     lease::{OpenLease, TrialIndex},
@@ -106,7 +108,7 @@ impl Batch<'_> {
             }
             Record::Completed { trial, attempt, result, timings, .. } => {
                 let number = self.number(*trial)?;
-                self.close_attempt(number, *attempt, "completed", None)?;
+                self.close_attempt(number, *attempt, COMPLETED, None)?;
                 write_result(transaction, number, *attempt, result)?;
                 faults::point("coordinator.batch.outcome_row");
                 result.history.iter().try_for_each(|e| write_epoch(transaction, number, e))?;
@@ -187,7 +189,30 @@ fn write_grant(
     transaction.prepare_cached(sql)?.execute(row).map(drop)
 }
 
-/// The words that `attempts.closed` uses.
+/// The word of `attempts.closed` for an attempt that brought the outcome.
+const COMPLETED: &str = "completed";
+
+/// Every word that `attempts.closed` may be.
+pub(super) fn closed_words() -> Vec<&'static str> {
+    let causes = successors(Some(CloseCause::Lost), next_cause);
+    [COMPLETED].into_iter().chain(causes.map(|cause| close_words(&cause).0)).collect()
+}
+
+/// The causes in a row: one that is added does not compile until it has its place here.
+fn next_cause(cause: &CloseCause) -> Option<CloseCause> {
+    match cause {
+        CloseCause::Lost => Some(CloseCause::LostAlone),
+        CloseCause::LostAlone => Some(CloseCause::Released),
+        CloseCause::Released => Some(CloseCause::CoordinatorEnded),
+        CloseCause::CoordinatorEnded => Some(CloseCause::Superseded),
+        CloseCause::Superseded => Some(CloseCause::Stalled),
+        CloseCause::Stalled => Some(CloseCause::Checked),
+        CloseCause::Checked => Some(CloseCause::Failed(String::new())),
+        CloseCause::Failed(_) => None,
+    }
+}
+
+/// The word of `attempts.closed` for an attempt without an outcome, and what is told beside it.
 fn close_words(cause: &CloseCause) -> (&'static str, Option<&str>) {
     match cause {
         CloseCause::Lost => ("lost", None),

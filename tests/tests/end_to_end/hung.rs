@@ -24,6 +24,7 @@ fn a_slot_that_hangs_is_replaced_by_the_one_beside_it() {
     assert_told(&coordinator, "it is taken back for an idle slot");
     coordinator.wait().expect(0);
     reference::assert_same(&env);
+    env.coordinator(&["verify", &format!("reports/{}", Sweep::LONG.name)]).expect(0);
 }
 
 /// The very first trial, before anybody knows how long trials take.
@@ -40,6 +41,7 @@ fn what_hangs_on_one_worker_is_done_by_another() {
     coordinator.wait().expect(0);
     reference::assert_same(&env);
     sound.wait().expect(0);
+    env.coordinator(&["verify", &format!("reports/{}", Sweep::LONG.name)]).expect(0);
     let log = hung.wait().expect(0).stderr_text();
     assert!(log.contains("a slot hangs and is left behind"), "{log}");
 }
