@@ -89,7 +89,7 @@ impl Source {
                     let row = recorded.trial(&planned.id.0)?;
                     let trial = report_input::trial(&self.plan, planned, row);
                     if !matches!(trial.state, State::Open) {
-                        let times = reader.last_attempt_times(&planned.id.0)?;
+                        let times = recorded.last_attempt_times(&planned.id.0)?;
                         take(planned, &trial, Times::of(&trial, times))?;
                     }
                 }

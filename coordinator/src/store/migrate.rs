@@ -123,7 +123,7 @@ mod tests {
     use coordinator_core::{event::Record, lease::TrialIndex, ledger::Ledger};
 
     use super::super::{
-        Reader, Store,
+        Reader, Store, TrialReader,
         tests::{history, plan},
     };
     use super::*;
@@ -211,7 +211,8 @@ mod tests {
             assert_eq!(reader.check().unwrap(), findings);
             assert_eq!(reader.ran_s().unwrap(), 0.0, "nobody knows it any more");
             assert_eq!(reader.workers().unwrap().len(), 1);
-            assert!(reader.last_attempt_times(&plan.trials[2].id.0).unwrap().is_none());
+            let trials = TrialReader::new(&reader).unwrap();
+            assert!(trials.last_attempt_times(&plan.trials[2].id.0).unwrap().is_none());
             let copy = Connection::open(former(&path, version)).unwrap();
             let count = |sql| copy.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
             assert_eq!(count("PRAGMA user_version"), version);

@@ -1,6 +1,8 @@
 //! The store against its definition, the ledger: whatever is committed comes back as the ledger
 //! says, and results come back as they were.
 
+mod queries;
+
 use std::collections::BTreeSet;
 
 use coordinator_core::{

@@ -3,7 +3,7 @@
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{Transaction, params};
 use worker::faults;
 
 use super::{Reader, Store, StoreError};
@@ -123,24 +123,5 @@ impl Reader {
         let Some(seen_ms) = open.and_then(|term| term.seen_ms) else { return Ok(0.0) };
         let now_ms = u64::try_from(time_of_day_ms()).unwrap_or(0);
         Ok(now_ms.saturating_sub(seen_ms) as f64 / 1000.0)
-    }
-
-    /// Of the attempt that brought a trial's outcome; `None` where there is none or nobody knows.
-    pub fn last_attempt_times(
-        &self,
-        trial_id: &[u8; 32],
-    ) -> Result<Option<AttemptTimes>, StoreError> {
-        let sql = "SELECT began_ms, ended_ms FROM trials JOIN outcomes USING (trial)
-                   JOIN attempts a USING (trial)
-                   WHERE a.attempt = coalesce(outcomes.attempt,
-                       (SELECT max(attempt) FROM attempts b WHERE b.trial = a.trial)) AND trial_id = ?1 AND began_ms IS NOT NULL AND ended_ms IS NOT NULL";
-        let read = || {
-            let mut statement = self.connection.prepare_cached(sql)?;
-            let times = statement.query_row([trial_id], |row| {
-                Ok(AttemptTimes { began_ms: row.get(0)?, ended_ms: row.get(1)? })
-            });
-            times.optional()
-        };
-        read().map_err(StoreError::read)
     }
 }

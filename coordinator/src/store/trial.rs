@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use rusqlite::Row;
+use rusqlite::{OptionalExtension, Row};
 
 use super::{
-    Reader, StoreError, TrialRow, TrialState,
+    AttemptTimes, Reader, StoreError, TrialRow, TrialState,
     read::{epoch_record, timing, trial_state},
 };
 
@@ -55,6 +55,23 @@ impl<'a> TrialReader<'a> {
         };
         let found = self.numbers.get(id).map(read).transpose();
         found.map_err(StoreError::read)
+    }
+
+    /// Of the attempt that brought a trial's outcome; `None` where there is none or nobody knows.
+    pub fn last_attempt_times(&self, id: &[u8; 32]) -> Result<Option<AttemptTimes>, StoreError> {
+        let sql = "SELECT began_ms, ended_ms FROM outcomes JOIN attempts USING (trial)
+                   WHERE outcomes.trial = ?1 AND attempts.attempt = coalesce(outcomes.attempt,
+                       (SELECT max(attempt) FROM attempts WHERE trial = ?1))
+                   AND began_ms IS NOT NULL AND ended_ms IS NOT NULL";
+        let read = |number| {
+            let mut statement = self.reader.connection.prepare_cached(sql)?;
+            let times = statement.query_row([number], |row| {
+                Ok(AttemptTimes { began_ms: row.get(0)?, ended_ms: row.get(1)? })
+            });
+            times.optional()
+        };
+        let found = self.numbers.get(id).map(read).transpose().map_err(StoreError::read);
+        Ok(found?.flatten())
     }
 
     /// Of all trials that anything is recorded of.
