@@ -6,8 +6,11 @@
 use std::{
     collections::{BTreeMap, HashMap},
     fs::{self, File},
-    io::{BufRead, BufReader, BufWriter, Write},
+    io::{self, BufRead, BufReader, BufWriter, Write},
+    os::unix::fs::FileExt,
     path::Path,
+    thread,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, bail};
@@ -39,6 +42,12 @@ const FAIL: u8 = 3;
 /// Whoever appends to the journal later has another name.
 const WRITER: &str = "sweep";
 
+/// Half a line that stays so for this long was left by a writer that was killed.
+const HALF_LINE: Duration = Duration::from_secs(2);
+
+/// Between two looks at a journal that somebody else is writing to.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
 /// Writes one study and gives the number of its trials.
 pub fn write(source: &Source, file: &mut impl Write) -> anyhow::Result<usize> {
     let mut out = BufWriter::new(file);
@@ -54,15 +63,11 @@ pub fn add(source: &Source, to: &Path) -> anyhow::Result<usize> {
     if !to.exists() {
         return new_file(to, |into| write(source, into.as_file_mut()));
     }
-    let written = Written::read(to, &source.plan.name)?;
+    let written = Written::settled(to, &source.plan.name)?;
     let mut lines = Vec::new();
     let n_trials = write_trials(source, &written, &mut lines)?;
     if n_trials > 0 {
-        let mut file = File::options().append(true).open(to)?;
-        // Half a line of one that was killed.
-        file.set_len(written.n_bytes)?;
-        file.write_all(&lines)?;
-        file.sync_all()?;
+        written.append(to, &lines)?;
     }
     Ok(n_trials)
 }
@@ -80,14 +85,18 @@ struct Written {
     /// The latest outcome of each trial.
     outcomes: HashMap<String, String>,
     /// Of all whole lines.
-    n_bytes: u64,
+    n_bytes: usize,
+    /// Of half a line after them.
+    n_half: usize,
 }
 
 impl Written {
     fn read(path: &Path, study: &str) -> anyhow::Result<Self> {
-        let text = fs::read_to_string(path)?;
-        let whole = text.rfind('\n').map_or("", |end| &text[..=end]);
-        let mut written = Self { n_bytes: whole.len() as u64, ..Self::default() };
+        let bytes = fs::read(path)?;
+        let n_bytes = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
+        let whole = str::from_utf8(&bytes[..n_bytes]).context("it is no UTF-8")?;
+        let n_half = bytes.len() - n_bytes;
+        let mut written = Self { n_bytes, n_half, ..Self::default() };
         for (index, line) in whole.lines().enumerate() {
             let entry: Json = serde_json::from_str(line)
                 .with_context(|| format!("line {} is no JSON", index + 1))?;
@@ -102,6 +111,34 @@ impl Written {
             }
         }
         Ok(written)
+    }
+
+    /// Reads a journal, once nobody is in the middle of a line.
+    fn settled(path: &Path, study: &str) -> anyhow::Result<Self> {
+        let (mut since, mut former) = (Instant::now(), None);
+        loop {
+            let written = Self::read(path, study)?;
+            let length = Some(written.n_bytes + written.n_half);
+            if length != former {
+                (since, former) = (Instant::now(), length);
+            }
+            if written.n_half == 0 || since.elapsed() > HALF_LINE {
+                return Ok(written);
+            }
+            thread::sleep(LOOK_AGAIN);
+        }
+    }
+
+    /// Appends lines. Half a line before them becomes spaces, which a line of JSON may begin with:
+    /// the file never gets shorter, so that nothing is lost which others append meanwhile.
+    fn append(&self, to: &Path, lines: &[u8]) -> io::Result<()> {
+        if self.n_half > 0 {
+            let file = File::options().write(true).open(to)?;
+            file.write_all_at(&b" ".repeat(self.n_half), self.n_bytes as u64)?;
+        }
+        let mut file = File::options().append(true).open(to)?;
+        file.write_all(lines)?;
+        file.sync_all()
     }
 
     /// Results never change; a failed or cancelled trial may run again.
@@ -331,6 +368,31 @@ fn timestamp(seconds: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What another one appends between the look at a journal and the lines that are added stays, and
+    /// so does the end of a writer that was killed in the middle of a letter.
+    #[test]
+    fn nothing_that_others_append_is_lost() {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = folder.path().join("optuna.log");
+        let study = "{\"op_code\":0,\"study_name\":\"gr\u{f6}\u{df}e\"}\n";
+        let half = &"{\"op_code\":4,\"study_name\":\"gr\u{f6}".as_bytes()[..30];
+        for half in [&b""[..], half] {
+            fs::write(&journal, [study.as_bytes(), half].concat()).unwrap();
+            let written = Written::settled(&journal, "gr\u{f6}\u{df}e").unwrap();
+            // Two of another writer; the first one comes behind the half line.
+            let theirs = "{\"op_code\":5}\n{\"op_code\":6}\n";
+            let mut other = File::options().append(true).open(&journal).unwrap();
+            other.write_all(theirs.as_bytes()).unwrap();
+            written.append(&journal, b"{\"op_code\":4}\n").unwrap();
+            let text = fs::read_to_string(&journal).unwrap();
+            let codes = text.lines().map(|line| {
+                let line: Json = serde_json::from_str(line).expect(line);
+                line["op_code"].as_u64().unwrap()
+            });
+            assert_eq!(codes.collect::<Vec<_>>(), [0, 5, 6, 4], "{text}");
+        }
+    }
 
     #[test]
     fn seconds_become_times_of_day() {
