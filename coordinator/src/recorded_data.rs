@@ -21,7 +21,7 @@ use crate::{
 /// Where the data may be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Place {
-    /// A folder of four IDX files.
+    /// A folder of four IDX files, or such a folder and the prefix of the four that are meant.
     Files(PathBuf),
     /// The canonical bytes in a cache.
     Blob(PathBuf),
@@ -50,7 +50,10 @@ pub fn find(
             Ok(loaded) => return Ok(loaded),
             Err(problem) => {
                 let (Place::Files(path) | Place::Blob(path)) = &place;
-                looked_at += &format!("\n  {}: {problem}", path.display());
+                let path = path.display().to_string();
+                let names_it = problem.contains(&path);
+                let path = if names_it { String::new() } else { format!("{path}: ") };
+                looked_at += &format!("\n  {path}{problem}");
             }
         }
     }
@@ -64,7 +67,9 @@ pub fn find(
 /// What the user says is the only place; otherwise all that may be meant, the likeliest first.
 fn places(path: &str, arguments: &cli::Replay, manifest: &Manifest) -> Vec<Place> {
     if let Some(data) = &arguments.data {
-        return vec![Place::Files(data.clone())];
+        // Of several data sets there, the one of the run's name.
+        let named = Path::new(path).file_name().map(|name| Place::Files(data.join(name)));
+        return [Place::Files(data.clone())].into_iter().chain(named).collect();
     }
     if let Some(from) = &arguments.from {
         return vec![Place::Files(from.join(path))];
@@ -108,9 +113,6 @@ fn load(name: &str, place: &Place) -> Result<LoadedDataset, String> {
     match place {
         Place::Files(path) => {
             let Some(path) = path.to_str() else { return Err("its name is no Unicode".into()) };
-            if !Path::new(path).is_dir() {
-                return Err("no such folder".into());
-            }
             let source = DatasetSource::Idx { path: path.into() };
             let mut loaded =
                 datasets::load(&source, Path::new("")).map_err(|error| error.message)?;

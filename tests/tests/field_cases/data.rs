@@ -143,6 +143,41 @@ fn emnist_letters_are_read_under_their_own_names() {
     assert!(run.stderr_text().contains("class 0 has no row at all"), "{run:#?}");
 }
 
+/// The same beside another part of EMNIST, as its archive is unpacked: one is named by its prefix, and found
+/// again by it.
+#[test]
+fn a_data_set_that_is_named_by_its_prefix_can_be_replayed() {
+    let env = env();
+    let parts = ["letters", "digits"].map(|part| {
+        ["train-images-idx3", "train-labels-idx1", "test-images-idx3", "test-labels-idx1"]
+            .map(|role| format!("emnist-{part}-{role}-ubyte"))
+    });
+    write(
+        &env.path("gzip"),
+        &parts[0].each_ref().map(String::as_str),
+        &files(&mixed(250, 1..27), &mixed(80, 1..27)),
+    );
+    write(
+        &env.path("gzip"),
+        &parts[1].each_ref().map(String::as_str),
+        &files(&mixed(250, 0..10), &mixed(80, 0..10)),
+    );
+    env.write("d.toml", sweep("").replace("\"own\"", "\"gzip/emnist-letters\""));
+    env.start_file("d.toml", &[], &[]).wait().expect(0);
+    let replay = ["replay", "reports/d", "best"];
+    env.coordinator(&replay).expect(0);
+    // Without the state nobody knows where it was, and there is no cache.
+    fs::remove_dir_all(env.path("reports/d/.state")).expect("it can be removed");
+    env.coordinator(&replay).expect(0);
+    fs::rename(env.path("gzip"), env.path("moved")).expect("it can be moved");
+    for data in ["moved", "moved/emnist-letters"] {
+        env.coordinator(&["replay", "reports/d", "best", "--data", data]).expect(0);
+    }
+    let other = ["replay", "reports/d", "best", "--data", "moved/emnist-digits"];
+    let refused = env.coordinator(&other).expect(1).stderr_text();
+    assert!(refused.contains("other data, with the digest"), "{refused}");
+}
+
 /// Archives with padding, in several members, with garbage behind them, cut short, or a server's
 /// page of HTML (`pauldmccarthy/indexed_gzip#69`, `tensorflow/tensorflow#15668`).
 #[test]

@@ -250,7 +250,9 @@ fn a_recorded_sweep_over_own_data_is_replayed_as_the_page_says() {
     env.coordinator(&["replay", "all reports/short", "best"]).expect(0);
     fs::remove_dir_all(report.join(".state")).expect("it can be removed");
     let refused = env.coordinator(&["replay", "all reports/short", "best"]).expect(1).stderr_text();
-    for part in ["--data DIR", "no such folder", "/datasets/", "sweep.toml is a record"] {
+    for part in
+        ["--data DIR", "cannot be opened: No such file", "/datasets/", "sweep.toml is a record"]
+    {
         assert!(refused.contains(part), "{part}: {refused}");
     }
     env.coordinator(&["replay", "all reports/short", "best", "--data", "moved"]).expect(0);
