@@ -9,6 +9,7 @@ use coordinator_core::{
     event::{CloseCause, Record, Timing, WorkerFacts},
     lease::{Lease, OpenLease, TrialIndex, WorkerId},
     ledger::Ledger,
+    limits::MAX_WORKERS,
     sweep::{self, DatasetFacts, Plan},
 };
 use trainer::{Backtracks, Ending, EpochRecord, StepSizes, TrialResult, Work};
@@ -301,7 +302,7 @@ fn what_workers_can_make_us_keep_is_bounded() {
         };
         Record::WorkerJoined { worker: WorkerId(id), facts }
     };
-    store.commit(&plan, &(0..10_240).map(join).collect::<Vec<_>>()).unwrap();
+    store.commit(&plan, &(0..30_720).map(join).collect::<Vec<_>>()).unwrap();
     let connection = rusqlite::Connection::open(&path).unwrap();
     let number = |sql| connection.query_row(sql, [], |row| row.get::<_, u64>(0)).unwrap();
     assert_eq!(number("SELECT count(*) FROM timings"), u64::from(plan.n_epochs(0)));
@@ -310,7 +311,30 @@ fn what_workers_can_make_us_keep_is_bounded() {
     assert_eq!(number("SELECT max(length(cause)) FROM outcomes"), proto::MAX_TEXT_BYTES as u64);
     assert_eq!(number("SELECT count(*) FROM attempts WHERE instr(detail, char(27))"), 0);
     assert_eq!(number("SELECT count(*) FROM conflicts"), 1);
-    assert_eq!(number("SELECT count(*) FROM workers"), 4096);
+    assert_eq!(number("SELECT count(*) FROM workers"), 2 * MAX_WORKERS as u64);
+}
+
+/// As many as can be connected, of which the one that came first gets its trial last.
+#[test]
+fn a_worker_that_waits_for_its_first_trial_is_not_forgotten() {
+    let plan = plan(2);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sweep.db");
+    let mut store = Store::open(&path).unwrap();
+    store.begin_term(3, &[("sweep", "{}")]).unwrap();
+    let first = Record::WorkerJoined { worker: WorkerId([1; 16]), facts: facts() };
+    store.commit(&plan, &[first]).unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(5));
+    let join = |n: usize| {
+        let mut id = [0; 16];
+        id[..8].copy_from_slice(&n.to_le_bytes());
+        Record::WorkerJoined { worker: WorkerId(id), facts: facts() }
+    };
+    store.commit(&plan, &(1..MAX_WORKERS).map(join).collect::<Vec<_>>()).unwrap();
+    store.commit(&plan, &[grant(0, 1, false)]).unwrap();
+    let reader = Reader::open(&path).unwrap();
+    assert_eq!(reader.check().unwrap(), Vec::<String>::new());
+    assert_eq!(reader.open_attempts().unwrap().len(), 1, "people see it");
 }
 
 #[test]

@@ -6,13 +6,15 @@ use std::collections::BTreeMap;
 use coordinator_core::{
     event::WorkerFacts,
     lease::{OpenLease, WorkerId},
+    limits::MAX_WORKERS,
 };
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::{Reader, StoreError, times::time_of_day_ms};
 
-/// Workers that never got a trial are kept up to this number, the latest ones.
-const MAX_IDLE_WORKERS: u32 = 4096;
+/// Workers that never got a trial are kept up to this number, the latest ones: more than can be
+/// connected, so that one that waits for its first trial is among them.
+const MAX_IDLE_WORKERS: usize = 2 * MAX_WORKERS;
 
 /// So many joins pass between two looks at that number.
 const JOINS_PER_LOOK: u64 = 256;
@@ -58,7 +60,7 @@ fn forget_idle(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
                    SELECT worker_id FROM workers
                    WHERE worker_id NOT IN (SELECT worker_id FROM attempts)
                    ORDER BY joined_ms DESC LIMIT -1 OFFSET ?1)";
-    transaction.execute(sql, [MAX_IDLE_WORKERS]).map(drop)
+    transaction.execute(sql, [MAX_IDLE_WORKERS as u64]).map(drop)
 }
 
 /// What is known of the workers that hold these leases.
