@@ -214,7 +214,7 @@ impl Driver {
             let records: Arc<[Record]> = records.into();
             self.commit(&records).await?;
             calls.committed = Instant::now();
-            self.monitor.recorded(&records);
+            self.monitor.recorded(&records, &self.core);
             self.drop_checkpoints(&records);
         }
         calls.answer(replies);

@@ -56,10 +56,9 @@ pub struct Monitor {
     conflicts_told: BTreeSet<TrialIndex>,
     troubles: Troubles,
     disk_full_since: Option<Instant>,
-    /// Workers that joined in this run.
-    names: BTreeMap<WorkerId, String>,
-    /// The last attempt of each trial that was granted in this run and has no outcome yet.
-    attempts: BTreeMap<TrialIndex, (u32, WorkerId)>,
+    /// The last attempt of each trial that was granted in this run and has no outcome yet, with its
+    /// worker's name.
+    attempts: BTreeMap<TrialIndex, (u32, Option<String>)>,
 }
 
 impl std::fmt::Debug for Monitor {
@@ -92,7 +91,6 @@ impl Monitor {
             repeats: Arc::default(),
             conflicts_told: BTreeSet::new(),
             disk_full_since: None,
-            names: BTreeMap::new(),
             attempts: BTreeMap::new(),
         };
         monitor.regard(plan, recorded);
@@ -124,19 +122,20 @@ impl Monitor {
     }
 
     /// Takes in what has just become durable.
-    pub fn recorded(&mut self, records: &[Record]) {
+    pub fn recorded(&mut self, records: &[Record], core: &Core) {
         self.disk_full_since = None;
         for record in records {
             match record {
-                Record::WorkerJoined { worker, facts } => {
-                    self.names.insert(*worker, facts.name.clone());
-                }
                 Record::Granted(open) => {
                     let lease = open.lease;
-                    self.attempts.insert(lease.trial, (lease.attempt, open.worker));
+                    let name = name_of(core, open.worker);
+                    self.attempts.insert(lease.trial, (lease.attempt, name));
                 }
                 Record::Completed { trial, attempt, worker, result, timings } => {
-                    self.attempts.insert(*trial, (*attempt, *worker));
+                    // One that has gone since was there when it was granted the attempt.
+                    let granted = self.attempts.remove(trial).filter(|last| last.0 == *attempt);
+                    let name = name_of(core, *worker).or(granted.and_then(|last| last.1));
+                    self.attempts.insert(*trial, (*attempt, name));
                     self.completed(*trial, result, timings);
                 }
                 Record::Failed { trial, cause } => {
@@ -217,8 +216,8 @@ impl Monitor {
             seed: planned.seed.into(),
             hyperparameters: hyperparameters(&config),
             outcome,
-            attempt: last.map(|(attempt, _)| attempt),
-            worker: last.and_then(|(_, worker)| self.names.get(&worker).cloned()),
+            attempt: last.as_ref().map(|(attempt, _)| *attempt),
+            worker: last.and_then(|(_, worker)| worker),
             measured,
             cause,
         };
@@ -451,6 +450,11 @@ impl Monitor {
         self.troubles.finish();
         self.progress.finish();
     }
+}
+
+/// The name of a worker that is there.
+fn name_of(core: &Core, worker: WorkerId) -> Option<String> {
+    Some(core.fleet().get(worker)?.facts.as_ref()?.name.clone())
 }
 
 fn trial_label(plan: &Plan, trial: TrialIndex) -> String {
