@@ -21,6 +21,13 @@ pub(super) struct Attempt<'a> {
     pub(super) timings: &'a mut Vec<Timing>,
 }
 
+/// The times of a checkpoint as those of this attempt or of former ones: it may be older than the
+/// sweep's state, or of another sweep with the same trial, whose attempts had numbers of their own.
+pub(super) fn of_this_state(mut timings: Vec<Timing>, attempt: u32) -> Vec<Timing> {
+    timings.iter_mut().for_each(|timing| timing.attempt = timing.attempt.min(attempt));
+    timings
+}
+
 impl Attempt<'_> {
     /// Trains to the end. `None` if it was asked to stop or leave before.
     pub(super) fn train(&mut self) -> Result<Option<TrialResult>, trainer::TrainError> {
@@ -68,7 +75,7 @@ impl Attempt<'_> {
                 Ok(trainer) if trainer.history().len() == checkpoint.timings.len() => {
                     let n_epochs = trainer.history().len();
                     info!("trial {} goes on after epoch {n_epochs}", short_id(trial_id));
-                    *self.timings = checkpoint.timings;
+                    *self.timings = of_this_state(checkpoint.timings, self.task.attempt);
                     return Ok(trainer);
                 }
                 Ok(_) => warn!("trial {}: its checkpoint lacks timings", short_id(trial_id)),

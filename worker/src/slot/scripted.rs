@@ -17,7 +17,9 @@ use tokio::{
 };
 use trainer::TrialResult;
 
-use super::{MAX_MESSAGES, Message, Outcome, Shared, Slot, Slots, Task, Wishes};
+use super::{
+    MAX_MESSAGES, Message, Outcome, Shared, Slot, Slots, Task, Wishes, attempt::of_this_state,
+};
 use crate::{agent::Progress, checkpoints::Checkpoint};
 
 /// What becomes of an attempt (counts from 1) at the trial of this id.
@@ -126,7 +128,7 @@ impl Play<'_> {
         if checkpoint.trainer != self.task.trial_id {
             return Err("the checkpoint is another trial's".into());
         }
-        Ok(checkpoint.timings)
+        Ok(of_this_state(checkpoint.timings, self.task.attempt))
     }
 
     async fn save(&self, timings: &[Timing]) {

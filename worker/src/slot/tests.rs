@@ -100,3 +100,23 @@ fn a_dead_slot_says_so_even_when_it_is_given_another_task() {
     slots.slots[0].current = None;
     slots.begin(task());
 }
+
+/// A cache outlives the state that its checkpoints were made for (`--fresh`), and two sweeps may have
+/// the same trial: then the attempts of before count for nothing.
+#[test]
+fn times_of_another_state_are_of_no_attempt_that_is_still_to_come() {
+    let folder = tempfile::tempdir().unwrap();
+    let shared = shared(folder.path(), None);
+    let (sender, _messages) = mpsc::channel(MAX_MESSAGES);
+    let leaves = Wishes::default();
+    leaves.leave_at_epoch_end.store(true, Ordering::Relaxed);
+    let before = run(&shared, &Task { attempt: 3, ..task() }, &leaves, &sender);
+    assert!(matches!(before, Message::Left(_)), "after its first epoch");
+    match run(&shared, &task(), &Wishes::default(), &sender) {
+        Message::Ended(_, outcome) => {
+            let attempts: Vec<u32> = outcome.timings.iter().map(|it| it.attempt).collect();
+            assert_eq!(attempts, [1, 1]);
+        }
+        _ => panic!("it is trained to its end"),
+    }
+}
