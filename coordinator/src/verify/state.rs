@@ -11,7 +11,7 @@ use report::{
     Manifest,
     input::{State, Trial},
 };
-use trainer::{DataShape, TrainConfig};
+use trainer::{DataShape, Split, TrainConfig};
 
 use super::{Findings, checkpoints};
 use crate::{
@@ -39,11 +39,13 @@ pub fn check(
     let facts = Facts::of_reader(&reader)?
         .with_context(|| format!("{}: no sweep was started on this state", state.display()))?;
     findings.wrong_alike(broken_facts(&facts, &reader)?);
+    // The best points, which a sweep with [confirm] trains again, follow from the rows.
     let plan = match facts.plan(&reader) {
         // Values that cannot be read have been told, with their place.
         Err(_) if !is_sound => return Ok(()),
         plan => plan?,
     };
+    findings.wrong_alike(broken_rows(&facts, plan.split));
     checkpoints::check(state, &plan, findings)?;
     let reader = TrialReader::new(&reader)?;
     let done = match recorded(&reader, &plan, &facts, findings) {
@@ -90,7 +92,6 @@ fn broken_facts(facts: &Facts, reader: &Reader) -> anyhow::Result<Vec<String>> {
             wrong.push(format!("state: {name} of its data is {share}, expected 0 to 1"));
         }
     }
-    wrong.extend(broken_rows(facts, reader)?);
     let last = reader.last_term()?;
     if facts.term != last {
         let term = facts.term;
@@ -102,8 +103,8 @@ fn broken_facts(facts: &Facts, reader: &Reader) -> anyhow::Result<Vec<String>> {
 }
 
 /// Counts of rows that are not those of the split; older builds kept none.
-fn broken_rows(facts: &Facts, reader: &Reader) -> anyhow::Result<Vec<String>> {
-    let (classes, split) = (&facts.data.classes, facts.plan(reader)?.split);
+fn broken_rows(facts: &Facts, split: Split) -> Vec<String> {
+    let classes = &facts.data.classes;
     let parts = [
         ("train", &classes.train, split.n_train),
         ("validate", &classes.valid, split.n_valid),
@@ -120,7 +121,7 @@ fn broken_rows(facts: &Facts, reader: &Reader) -> anyhow::Result<Vec<String>> {
     if let Some(n) = facts.data.n_valid.filter(|&n| n != split.n_valid) {
         wrong.push(format!("state: {n} rows validate, expected {}", split.n_valid));
     }
-    Ok(wrong)
+    wrong
 }
 
 /// What state and manifest both tell of the sweep.

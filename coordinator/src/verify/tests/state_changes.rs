@@ -265,3 +265,19 @@ fn damaged_and_misplaced_checkpoints_are_found() {
     fs::rename(&of_trial, folder.join("stranger")).unwrap();
     assert_found("is not named by a trial");
 }
+
+/// Which points a sweep with [confirm] trains again follows from rows that cannot be read: they are
+/// told with their place, and that is all.
+#[test]
+fn rows_that_cannot_be_read_are_told_in_a_sweep_with_confirm_too() {
+    let site = Site::new();
+    let connection = Connection::open(site.database()).unwrap();
+    let confirms = "UPDATE meta SET value = json_set(value, '$.sweep_toml',
+                        json_extract(value, '$.sweep_toml') || '[confirm]' || char(10) || 'seeds = 2')";
+    connection.execute_batch(confirms).unwrap();
+    connection.execute_batch("UPDATE trials SET trial_id = x'01' WHERE trial = 1").unwrap();
+    drop(connection);
+    let wrong = site.wrong(false, true);
+    assert!(wrong.iter().any(|line| line.contains("trials.trial_id is")), "{wrong:#?}");
+    assert!(wrong.iter().all(|line| line.starts_with("state: ")), "{wrong:#?}");
+}
