@@ -11,9 +11,10 @@ pub struct Eta {
 }
 
 impl Eta {
-    /// Takes in a finished trial (or a part of one) of this cost that kept a slot for `seconds`.
+    /// Takes in a finished trial (or a part of one) of this cost that kept a slot for `seconds`. No
+    /// training takes 0 s: that is a trial whose times nobody knows.
     pub fn learn(&mut self, cost: f64, seconds: f64) {
-        if cost > 0.0 && seconds >= 0.0 && cost.is_finite() && seconds.is_finite() {
+        if cost > 0.0 && seconds > 0.0 && cost.is_finite() && seconds.is_finite() {
             self.cost += cost;
             self.seconds += seconds;
         }
@@ -51,6 +52,7 @@ mod tests {
         assert_eq!(eta.estimate(10.0, [], 1), None);
         eta.learn(0.0, 5.0);
         eta.learn(5.0, f64::NAN);
+        eta.learn(5.0, [].iter().sum());
         assert_eq!(eta.estimate(10.0, [], 1), None);
         eta.learn(1.0, 1.0);
         assert_eq!(eta.estimate(10.0, [], 0), None);
