@@ -306,9 +306,11 @@ impl Monitor {
 
     /// Nothing else happens until there is space again.
     pub fn disk_full(&mut self, core: &Core, pause: Duration) {
-        let free = rustix::fs::statvfs(&self.state).map_or(0, |fs| fs.f_bavail * fs.f_frsize);
+        let free = worker::parts::n_free(&self.state)
+            .map(|n_bytes| format!(" ({n_bytes} bytes free)"))
+            .unwrap_or_default();
         warn(&format!(
-            "{}: the disk is full ({free} bytes free); nothing is lost, trying again in {} s",
+            "{}: the disk is full{free}; nothing is lost, trying again in {} s",
             self.state.display(),
             pause.as_secs()
         ));

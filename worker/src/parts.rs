@@ -7,4 +7,5 @@ pub use crate::{
     off_thread::{off_thread, simulate_disk, stall_disks},
     run::{Outside, work},
     slot::scripted::{Script, Scripted},
+    upkeep::n_free,
 };

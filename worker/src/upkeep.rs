@@ -141,6 +141,11 @@ impl Upkeep {
     }
 }
 
+/// Bytes that are free for who is not root on the disk of a folder; `None` where nobody can tell.
+pub fn n_free(folder: &Path) -> Option<u64> {
+    Disk::of(folder).map(|disk| disk.n_free)
+}
+
 /// A file system's room, for who is not root.
 struct Disk {
     n_bytes: u64,
@@ -150,10 +155,13 @@ struct Disk {
 impl Disk {
     fn of(folder: &Path) -> Option<Self> {
         let found = rustix::fs::statvfs(folder).ok()?;
-        let bytes = |n_blocks: u64| n_blocks.saturating_mul(found.f_frsize);
-        // Some file systems over a network tell nothing.
-        let is_told = found.f_blocks > 0;
-        is_told.then(|| Self { n_bytes: bytes(found.f_blocks), n_free: bytes(found.f_bavail) })
+        Self::told(found.f_frsize, found.f_blocks, found.f_bavail)
+    }
+
+    /// By the numbers of its blocks; some file systems over a network tell nothing.
+    fn told(n_block: u64, n_blocks: u64, n_free_blocks: u64) -> Option<Self> {
+        let bytes = |n_blocks: u64| n_blocks.saturating_mul(n_block);
+        (n_blocks > 0).then(|| Self { n_bytes: bytes(n_blocks), n_free: bytes(n_free_blocks) })
     }
 
     fn reserve(&self) -> u64 {

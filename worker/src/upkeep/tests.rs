@@ -143,3 +143,10 @@ fn old_things_make_room_on_a_full_disk_and_the_reserve_is_kept() {
     let text = never.unwrap_err().to_string();
     assert!(text.contains("--cache-dir") && text.contains("8.0 MiB needed"), "{text}");
 }
+
+#[test]
+fn a_file_system_without_blocks_tells_nothing() {
+    assert!(Disk::told(4096, 0, 0).is_none());
+    let full = Disk::told(4096, 100, 0).unwrap();
+    assert_eq!((full.n_bytes, full.n_free), (409_600, 0));
+}
