@@ -31,8 +31,9 @@ const LATE_MAX: Duration = Duration::from_secs(5);
 /// How often the progress is shown.
 const REFRESH: Duration = Duration::from_millis(250);
 
-/// Without a commit for this long, it is recorded that the coordinator is still there.
-const TOUCH_EVERY: Duration = Duration::from_secs(1);
+/// Without a commit for this long, it is recorded that the coordinator is still there. Each time
+/// waits for the disk, and keeps one awake that nothing else writes to.
+const TOUCH_EVERY: Duration = Duration::from_secs(10);
 
 /// Between tries to write to a full disk.
 const DISK_FULL_PAUSE: Duration = Duration::from_secs(10);

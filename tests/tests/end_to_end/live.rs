@@ -1,8 +1,9 @@
 //! Workers that are alive are not taken for lost, however busy the machines are.
 
 use std::{
+    fs,
     thread::{self, available_parallelism},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use e2e::{Coordinator, Env, Signal, Sweep, ctrl_c, eventually};
@@ -62,4 +63,21 @@ fn a_coordinator_that_stood_still_blames_no_worker() {
     coordinator.signal(Signal::CONT);
     coordinator.wait_for_trials(1);
     assert_eq!(n_lost(&env, coordinator), 0);
+}
+
+/// Without a worker nothing is to be recorded, so that nobody has to wait for the disk.
+#[test]
+fn an_idle_coordinator_leaves_the_disk_alone() {
+    let env = env();
+    let began = Instant::now();
+    let coordinator = env.start(&Sweep::SHORT, &["--local-workers", "0"]);
+    coordinator.url();
+    let log = env.report(&Sweep::SHORT).join(".state/sweep.db-wal");
+    let written = || fs::metadata(&log).and_then(|it| it.modified()).expect("a log");
+    let before = written();
+    thread::sleep(Duration::from_secs(4));
+    let after = written();
+    // It may tell that it is there every ten seconds.
+    assert!(after == before || began.elapsed() > Duration::from_secs(10), "written meanwhile");
+    coordinator.kill();
 }
