@@ -29,9 +29,13 @@ use super::{
     status::RpcError,
 };
 
-/// Bytes of all calls that have not been answered. A message is at most some twenty times as large once
-/// it is decoded (see `proto::shape`), so that calls take 320 MB at the most, whoever calls.
-pub(super) const MAX_PENDING_BYTES: usize = 16 * 1024 * 1024;
+/// Bytes of all messages that have not been answered. One is at most some twenty times as large once
+/// it is decoded (see `proto::shape`), so that they take 160 MB at the most, whoever calls.
+pub(super) const MAX_PENDING_BYTES: usize = 8 * 1024 * 1024;
+
+/// Bytes of all streams, which stay bytes and are held twice at the most: another 32 MB. Of their own,
+/// since a thousand workers may wait for their turn to publish, each with what fits into a frame.
+const MAX_STREAM_BYTES: usize = 16 * 1024 * 1024;
 
 /// The first bytes of a call are free: a worker that only tells that it is alive is never turned away
 /// because others send much.
@@ -49,9 +53,27 @@ const ARRIVAL_TIME: Duration = Duration::from_secs(10);
 /// Bytes of calls under way, of all connections together.
 #[derive(Clone, Debug)]
 pub(super) struct Intake {
+    messages: Budget,
+    streams: Budget,
+    arrival_time: Duration,
+}
+
+/// Bytes that calls of a kind hold, and the most that they may.
+#[derive(Clone, Debug)]
+struct Budget {
     n_pending: Arc<AtomicUsize>,
     max_pending: usize,
-    arrival_time: Duration,
+}
+
+impl Budget {
+    fn of(max_pending: usize) -> Self {
+        Self { n_pending: Arc::default(), max_pending }
+    }
+
+    #[cfg(test)]
+    fn n_pending(&self) -> usize {
+        self.n_pending.load(Ordering::Relaxed)
+    }
 }
 
 impl Default for Intake {
@@ -62,7 +84,8 @@ impl Default for Intake {
 
 impl Intake {
     pub(super) fn new(max_pending: usize, arrival_time: Duration) -> Self {
-        Self { n_pending: Arc::default(), max_pending, arrival_time }
+        let (messages, streams) = (Budget::of(max_pending), Budget::of(MAX_STREAM_BYTES));
+        Self { messages, streams, arrival_time }
     }
 
     fn charge(&self, path: &str) -> Arc<Charge> {
@@ -73,10 +96,11 @@ impl Intake {
             "PutCheckpoint" => 2 * proto::CHUNK_BYTES,
             _ => MAX_GET_BYTES,
         };
+        let is_stream = method == "PutCheckpoint";
         Arc::new(Charge {
-            intake: self.clone(),
+            budget: if is_stream { self.streams.clone() } else { self.messages.clone() },
             limit,
-            is_stream: method == "PutCheckpoint",
+            is_stream,
             is_get: method.starts_with("Get"),
             n_bytes: AtomicUsize::new(0),
         })
@@ -86,7 +110,7 @@ impl Intake {
 /// What one call has sent; given back when the call is answered or gone.
 #[derive(Debug)]
 struct Charge {
-    intake: Intake,
+    budget: Budget,
     /// Most bytes of a message, its frame's head apart.
     limit: usize,
     /// Its messages are taken one by one, so that no more than one is held.
@@ -112,9 +136,9 @@ impl Charge {
         }
         let cost = |n_bytes: usize| n_bytes.saturating_sub(FREE_BYTES);
         let cost = cost(n_after) - cost(n_before);
-        let n_pending = self.intake.n_pending.fetch_add(cost, Ordering::Relaxed) + cost;
-        if cost > 0 && n_pending > self.intake.max_pending {
-            self.intake.n_pending.fetch_sub(cost, Ordering::Relaxed);
+        let n_pending = self.budget.n_pending.fetch_add(cost, Ordering::Relaxed) + cost;
+        if cost > 0 && n_pending > self.budget.max_pending {
+            self.budget.n_pending.fetch_sub(cost, Ordering::Relaxed);
             return Err(RpcError::Busy);
         }
         self.n_bytes.store(n_after, Ordering::Relaxed);
@@ -125,7 +149,7 @@ impl Charge {
 impl Drop for Charge {
     fn drop(&mut self) {
         let n_bytes = self.n_bytes.load(Ordering::Relaxed);
-        self.intake.n_pending.fetch_sub(n_bytes.saturating_sub(FREE_BYTES), Ordering::Relaxed);
+        self.budget.n_pending.fetch_sub(n_bytes.saturating_sub(FREE_BYTES), Ordering::Relaxed);
     }
 }
 
@@ -268,7 +292,7 @@ mod tests {
             assert!(charge.add(limit).is_ok() && charge.add(FRAME_BYTES).is_ok(), "{path}");
             assert!(matches!(charge.add(1), Err(RpcError::TooLong(of)) if of == limit), "{path}");
         }
-        assert_eq!(intake.n_pending.load(Ordering::Relaxed), 0, "all of it is given back");
+        assert_eq!(intake.messages.n_pending(), 0, "all of it is given back");
     }
 
     #[test]
@@ -283,7 +307,41 @@ mod tests {
         drop(large);
         next.add(FREE_BYTES + 1).unwrap();
         drop((small, next));
-        assert_eq!(intake.n_pending.load(Ordering::Relaxed), 0);
+        assert_eq!(intake.messages.n_pending(), 0);
+    }
+
+    /// They all ask at once, each with some results of ten epochs, while one that was offline hands in
+    /// as much as a message takes.
+    #[test]
+    fn a_fleet_of_a_thousand_is_served() {
+        let intake = Intake::default();
+        let large = intake.charge("/sweep.v1.Session/Sync");
+        large.add(proto::MAX_MESSAGE_BYTES).unwrap();
+        let fleet: Vec<_> = (0..1_000).map(|_| intake.charge("/sweep.v1.Session/Sync")).collect();
+        for charge in &fleet {
+            charge.add(2 * FREE_BYTES).unwrap();
+        }
+        let most = proto::MAX_MESSAGE_BYTES + 1_000 * FREE_BYTES;
+        assert!(intake.messages.n_pending() <= most);
+        drop((large, fleet));
+        assert_eq!(intake.messages.n_pending(), 0);
+    }
+
+    /// Decoded, and beside the 120 MB that a coordinator takes without them, calls stay below 400 MB.
+    #[test]
+    fn what_calls_take_is_bounded_whoever_calls() {
+        let intake = Intake::default();
+        let admitted = |method: &str| {
+            let path = format!("/sweep.v1.Any/{method}");
+            let charges = std::iter::repeat_with(|| intake.charge(&path));
+            let is_admitted = |charge: &Arc<Charge>| charge.add(charge.limit).is_ok();
+            let charges: Vec<_> = charges.take_while(is_admitted).collect();
+            charges.iter().map(|charge| charge.limit).sum::<usize>()
+        };
+        let (messages, streams) = (admitted("Sync"), admitted("PutCheckpoint"));
+        assert!(messages > 0 && streams > 0, "neither keeps the other out");
+        let n_bytes = 20 * messages + 2 * streams;
+        assert!(120_000_000 + n_bytes < 400_000_000, "{n_bytes} beside the rest");
     }
 
     #[test]
@@ -294,6 +352,6 @@ mod tests {
             charge.add(proto::CHUNK_BYTES).unwrap();
         }
         let limit = 2 * proto::CHUNK_BYTES + FRAME_BYTES;
-        assert_eq!(intake.n_pending.load(Ordering::Relaxed), limit - FREE_BYTES);
+        assert_eq!(intake.streams.n_pending(), limit - FREE_BYTES);
     }
 }
