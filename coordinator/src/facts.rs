@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     confirm,
     datasets::{ClassCounts, LoadedDataset},
-    store::{Reader, StateFolder, Store, StoreError, database_in},
+    store::{Reader, StateFolder, Store, StoreError, database_in, meta_of_any_schema},
 };
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -69,6 +69,11 @@ impl Facts {
 
     pub fn of_reader(reader: &Reader) -> Result<Option<Self>, StoreError> {
         reader.meta(KEY)?.as_deref().map(parse).transpose()
+    }
+
+    /// What a state says that may be of a former build, before it is brought up to date.
+    pub fn of_any_schema(database: &Path) -> Option<Self> {
+        parse(&meta_of_any_schema(database, KEY)?).ok()
     }
 
     /// What somebody who reads a state cannot do without.

@@ -42,7 +42,7 @@ pub async fn coordinate<C>(
 where
     C: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
 {
-    let mut planned = prepare::plan_file(&run.sweep).map_err(explain)?;
+    let mut planned = prepare::plan_run(run).map_err(explain)?;
     let opened = prepare::open_state(run, &mut planned).map_err(explain)?;
     let Opened { folder, store, facts, confirm, recorded, .. } = opened;
     let plan = Arc::new(planned.plan);

@@ -2,6 +2,7 @@
 //! the state folder and the address.
 
 use std::{
+    cell::RefCell,
     ffi::OsString,
     io::{self, IsTerminal, Write},
     net::SocketAddr,
@@ -26,7 +27,7 @@ use crate::{
     diagnostics::SweepText,
     facts::{Data, Facts},
     progress::Misplaced,
-    store::{Recorded, StateFolder, Store},
+    store::{Recorded, StateFolder, Store, database_in},
 };
 
 /// Why a run cannot start.
@@ -51,6 +52,8 @@ pub struct Planned {
     pub text: String,
     pub loaded: LoadedDataset,
     pub plan: Plan,
+    /// What is refused in a new sweep, and goes on in one that was begun with it.
+    pub kept: Vec<sweep::Problem>,
 }
 
 /// Reads and expands a sweep file; its problems are printed.
@@ -59,6 +62,53 @@ pub fn plan_file(path: &Path) -> Result<Planned, Refusal> {
         datasets::load(&file.dataset, folder)
             .map_err(|error| Missing::Problem(error.into_problem(file.dataset_span.clone())))
     })
+}
+
+/// The same for a sweep that is to run. Some keys that do nothing are part of a trial's id, so that a
+/// sweep which a former build began with them could not go on without: what the recorded file has as
+/// well is told and kept.
+pub fn plan_run(run: &cli::Run) -> Result<Planned, Refusal> {
+    let kept = RefCell::new(Vec::new());
+    let plan = |file: &SweepFile, facts: &DatasetFacts| {
+        sweep::plan(file, facts).or_else(|problems| {
+            let plan = plan_as_begun(run, file, facts, &problems).ok_or(problems.clone())?;
+            kept.replace(problems);
+            Ok(plan)
+        })
+    };
+    let mut planned = plan_file_by(&run.sweep, plan, |file, folder| {
+        datasets::load(&file.dataset, folder)
+            .map_err(|error| Missing::Problem(error.into_problem(file.dataset_span.clone())))
+    })?;
+    planned.kept = kept.into_inner();
+    Ok(planned)
+}
+
+/// The plan of a sweep that was begun with every one of these problems; `None` if it was not.
+fn plan_as_begun(
+    run: &cli::Run,
+    file: &SweepFile,
+    facts: &DatasetFacts,
+    problems: &[sweep::Problem],
+) -> Option<Plan> {
+    if run.fresh {
+        return None;
+    }
+    let state = state_of(run, &file.name);
+    let former = Facts::of_any_schema(&database_in(&state))?;
+    let begun = sweep::parse(&former.sweep_toml).ok()?;
+    let had = sweep::plan(&begun, facts).err()?;
+    let is_old = |problem: &sweep::Problem| {
+        had.iter().any(|it| (&it.message, &it.label) == (&problem.message, &problem.label))
+    };
+    if !problems.iter().all(is_old) {
+        return None;
+    }
+    sweep::plan_recorded(file, facts, former.data.n_valid()).ok()
+}
+
+fn state_of(run: &cli::Run, name: &str) -> PathBuf {
+    run.state.clone().unwrap_or_else(|| run.out.join(name).join(".state"))
 }
 
 /// The same for the file of a report, of which `n_valid` rows validated, with the data that `load`
@@ -96,7 +146,7 @@ fn plan_file_by(
     };
     match planned {
         Ok((loaded, plan)) if problems.is_empty() => {
-            return Ok(Planned { text: source.text, loaded, plan });
+            return Ok(Planned { text: source.text, loaded, plan, kept: Vec::new() });
         }
         Ok(_) => {}
         Err(more) => problems.extend(more),
@@ -132,8 +182,7 @@ pub struct Opened {
 
 /// Opens the state, and adds to the plan the confirm trials that follow what it holds.
 pub fn open_state(run: &cli::Run, planned: &mut Planned) -> Result<Opened, Refusal> {
-    let out = run.out.join(&planned.plan.name);
-    let path = run.state.clone().unwrap_or_else(|| out.join(".state"));
+    let path = state_of(run, &planned.plan.name);
     let mut folder = StateFolder::open(&path, run.allow_network_state)?;
     let mut news = Vec::new();
     if run.fresh && folder.database().exists() {
@@ -146,6 +195,10 @@ pub fn open_state(run: &cli::Run, planned: &mut Planned) -> Result<Opened, Refus
     let former = Facts::of_store(&store)?;
     let facts = next_facts(former.as_ref(), run, planned)?;
     news.extend(facts.data.classes.warnings().iter().map(|text| format!("warning: {text}")));
+    news.extend(planned.kept.iter().map(|problem| {
+        let sweep::Problem { message, label, .. } = problem;
+        format!("warning: {message} ({label}); it stays, since the sweep was begun with it")
+    }));
     news.extend(planned.plan.dropped().iter().map(|text| format!("dropped: {text}")));
     let confirm = Confirm {
         database: folder.database(),
@@ -351,3 +404,6 @@ pub fn bind(address: SocketAddr) -> Result<std::net::TcpListener, Refusal> {
     listener.set_nonblocking(true).context("cannot prepare the listener")?;
     Ok(listener)
 }
+
+#[cfg(test)]
+mod tests;

@@ -46,7 +46,7 @@ const PARTIAL_REPORT_REST: u32 = 10;
 /// and the report are started from.
 pub fn run(run: &cli::Run, program: PathBuf) -> Result<u8, Refusal> {
     let isa = prepare::choose_isa()?;
-    let mut planned = prepare::plan_file(&run.sweep)?;
+    let mut planned = prepare::plan_run(run)?;
     let listener = prepare::bind(run.listen)?;
     let opened = prepare::open_state(run, &mut planned)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()

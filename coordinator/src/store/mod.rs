@@ -158,6 +158,14 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
+/// A value of `meta` in a state of any schema, all of which have that table; `None` where there is
+/// no such state or value.
+pub fn meta_of_any_schema(database: &Path, key: &str) -> Option<String> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(database, flags).ok()?;
+    read::meta(&connection, key).ok()?
+}
+
 /// A connection that reads and takes no lock that a writer would wait for.
 fn open_read_only(path: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
