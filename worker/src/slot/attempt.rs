@@ -68,7 +68,7 @@ impl Attempt<'_> {
                 Ok(trainer) if trainer.history().len() == checkpoint.timings.len() => {
                     let n_epochs = trainer.history().len();
                     info!("trial {} goes on after epoch {n_epochs}", short_id(trial_id));
-                    *self.timings = checkpoint.timings;
+                    *self.timings = self.timings_here(checkpoint.timings);
                     return Ok(trainer);
                 }
                 Ok(_) => warn!("trial {}: its checkpoint lacks timings", short_id(trial_id)),
@@ -78,6 +78,15 @@ impl Attempt<'_> {
             }
         }
         Trainer::new(config.clone(), data.clone(), isa)
+    }
+
+    /// The cache outlives a sweep's state, and sweeps share trials: what was trained under another
+    /// state counts its attempts from there. Here it came before this attempt.
+    fn timings_here(&self, mut timings: Vec<Timing>) -> Vec<Timing> {
+        for timing in &mut timings {
+            timing.attempt = timing.attempt.min(self.task.attempt);
+        }
+        timings
     }
 
     /// Notes an epoch's timing, unless it did not come to its end, and tells the session.

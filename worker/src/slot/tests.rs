@@ -87,6 +87,26 @@ fn a_slot_trains_on_after_a_trial_that_fails() {
     }
 }
 
+/// As after `--fresh`, or in two sweeps that share a trial.
+#[test]
+fn a_checkpoint_of_another_state_has_no_later_attempts_than_this_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let shared = Shared { checkpoint_every: Duration::ZERO, ..shared(folder.path(), None) };
+    let (sender, _messages) = mpsc::channel(MAX_MESSAGES);
+    let attempts = |attempt| {
+        let task = Task { attempt, ..task() };
+        let message = run(&shared, &task, &Wishes::default(), &sender);
+        let Message::Ended(_, outcome) = message else { panic!("it was not interrupted") };
+        let timings = outcome.timings.iter();
+        timings.map(|timing| (timing.epoch, timing.attempt)).collect::<Vec<_>>()
+    };
+    assert_eq!(attempts(3), [(1, 3), (2, 3)]);
+    assert_eq!(attempts(1), [(1, 1), (2, 1)]);
+    shared.checkpoints.remove(&task().trial_id);
+    assert_eq!(attempts(1), [(1, 1), (2, 1)]);
+    assert_eq!(attempts(3), [(1, 1), (2, 3)]);
+}
+
 #[test]
 fn a_dead_slot_says_so_even_when_it_is_given_another_task() {
     let (sender, messages) = mpsc::channel(MAX_MESSAGES);
