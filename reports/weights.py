@@ -16,13 +16,21 @@ import gzip
 import hashlib
 import struct
 import sys
+import zlib
 from pathlib import Path
 
 import numpy as np
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 
 MNIST = Path(__file__).resolve().parent.parent / "coordinator" / "datasets" / "mnist"
 TYPES = {0x08: ">u1", 0x0B: ">i2", 0x0C: ">i4"}
+
+
+def decoded(data: bytes) -> np.ndarray:
+    data = gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
+    shape = struct.unpack_from(f">{data[3]}I", data, 4)
+    values = np.frombuffer(data, TYPES[data[2]], int(np.prod(shape)), 4 + 4 * data[3])
+    return values.reshape(shape)
 
 
 def read_idx(folder: Path, first: str, rest: str) -> np.ndarray:
@@ -30,11 +38,10 @@ def read_idx(folder: Path, first: str, rest: str) -> np.ndarray:
         for packed in ["", ".gz"]:
             path = folder / f"{first}{joint}{rest}{packed}"
             if path.is_file():
-                data = path.read_bytes()
-                data = gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
-                shape = struct.unpack_from(f">{data[3]}I", data, 4)
-                values = np.frombuffer(data, TYPES[data[2]], int(np.prod(shape)), 4 + 4 * data[3])
-                return values.reshape(shape)
+                try:
+                    return decoded(path.read_bytes())
+                except (OSError, EOFError, zlib.error, LookupError, ValueError, struct.error) as error:
+                    sys.exit(f"{path}: cannot read it as an IDX file of whole numbers: {error!r}")
     sys.exit(f"{folder}: no file {first}-{rest}; name the data's folder with --data DIR")
 
 
@@ -44,6 +51,27 @@ def read_data(folder: Path) -> list[tuple[np.ndarray, np.ndarray]]:
         (read_idx(folder, f"{part}-images", "idx3-ubyte"), read_idx(folder, f"{part}-labels", "idx1-ubyte"))
         for part in ["train", "t10k"]
     ]
+
+
+def read_weights(path: Path) -> tuple[dict[str, str], list[tuple[np.ndarray, np.ndarray]]]:
+    """What the file says of itself, and weight and bias of each layer."""
+    how = "`coordinator replay FOLDER best --save FILE` writes one"
+    if not path.is_file():
+        sys.exit(f"{path}: no such file; {how}")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            about = file.metadata() or {}
+            names = set(file.keys())
+            n_layers = len(names) // 2
+            expected = [f"layers.{i}.{part}" for i in range(max(n_layers, 1)) for part in ["weight", "bias"]]
+            missing = [key for key in ["trial_id", "best_epoch", "input_scale"] if key not in about]
+            missing += [name for name in expected if name not in names]
+            if missing:
+                sys.exit(f"{path}: not a file of a trial's weights, {', '.join(missing)} missing; {how}")
+            tensors = [file.get_tensor(name) for name in expected]
+    except SafetensorError as error:
+        sys.exit(f"{path}: not a safetensors file: {error}; {how}")
+    return about, list(zip(tensors[::2], tensors[1::2]))
 
 
 def digest(data: list[tuple[np.ndarray, np.ndarray]]) -> str:
@@ -109,24 +137,14 @@ def main() -> None:
     parser.add_argument("weights", type=Path)
     parser.add_argument("--data", type=Path, default=MNIST, help="folder of the four IDX files")
     arguments = parser.parse_args()
-    if not arguments.weights.is_file():
-        sys.exit(
-            f"{arguments.weights}: no such file; `coordinator replay FOLDER best --save FILE` writes one"
-        )
-    with safe_open(arguments.weights, framework="numpy") as file:
-        about = file.metadata()
-        n_layers = len(file.keys()) // 2
-        layers = [
-            (file.get_tensor(f"layers.{i}.weight"), file.get_tensor(f"layers.{i}.bias"))
-            for i in range(n_layers)
-        ]
+    about, layers = read_weights(arguments.weights)
     data = read_data(arguments.data)
     check(about, data, layers, arguments.data)
     # In double precision, so that the order of NumPy's sums decides nothing.
     layers = [(weight.astype(np.float64), bias.astype(np.float64)) for weight, bias in layers]
     labels = data[1][1]
     n_right = int((predict(layers, scaled(about, data)) == labels).sum())
-    print(f"trial {about['trial_id']}, epoch {about['best_epoch']}, {n_layers} layers")
+    print(f"trial {about['trial_id']}, epoch {about['best_epoch']}, {len(layers)} layers")
     print(n_right / len(labels))
 
 

@@ -239,11 +239,19 @@ impl Keeper {
         command
     }
 
-    /// Until the child is gone; says how it went.
+    /// Until the child is gone and its last words are said; says how it went.
     async fn watch(&self, mut child: Child) -> io::Result<ExitStatus> {
-        if let Some(words) = child.stderr.take() {
-            tokio::spawn(pass_on(words, format!("local-{}", self.index)));
+        let words = child.stderr.take();
+        let said = words.map(|words| tokio::spawn(pass_on(words, format!("local-{}", self.index))));
+        let how = self.wait_for(child).await;
+        if let Some(said) = said {
+            // What it has started itself may hold the other end.
+            let _ = tokio::time::timeout(END_TIMEOUT, said).await;
         }
+        how
+    }
+
+    async fn wait_for(&self, mut child: Child) -> io::Result<ExitStatus> {
         let mut pipe = child.stdin.take();
         if let Some(pipe) = &mut pipe
             && let Err(error) = hand_over(pipe, &self.spec.token).await
@@ -327,9 +335,7 @@ mod tests {
         assert!(shares(0, None, 2).is_empty());
     }
 
-    /// One that is wrongly used ends before it reads.
-    #[tokio::test]
-    async fn a_worker_that_ends_before_it_reads_tells_how_it_ended() {
+    fn keeper() -> Keeper {
         let spec = Spec {
             program: "/bin/sh".into(),
             url: String::new(),
@@ -338,7 +344,7 @@ mod tests {
             slots: vec![NonZeroUsize::MIN],
         };
         let token = CancellationToken::new;
-        let keeper = Keeper {
+        Keeper {
             index: 0,
             n_slots: NonZeroUsize::MIN,
             spec,
@@ -349,13 +355,39 @@ mod tests {
             drain: token(),
             end: token(),
             hopeless: token(),
-        };
+        }
+    }
+
+    fn shell(script: &str) -> Child {
         let mut command = Command::new("/bin/sh");
-        command.args(["-c", "exec 0<&-; echo closed; sleep 0.2; exit 4"]);
+        command.args(["-c", script]);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
+        command.spawn().unwrap()
+    }
+
+    /// One that is wrongly used ends before it reads.
+    #[tokio::test]
+    async fn a_worker_that_ends_before_it_reads_tells_how_it_ended() {
+        let mut child = shell("exec 0<&-; echo closed; sleep 0.2; exit 4");
         let mut closed = [0; 6];
         child.stdout.take().unwrap().read_exact(&mut closed).await.unwrap();
-        assert_eq!(keeper.watch(child).await.unwrap().code(), Some(4));
+        assert_eq!(keeper().watch(child).await.unwrap().code(), Some(4));
+    }
+
+    /// Whoever says that the lines above tell why must come after them.
+    #[tokio::test]
+    async fn a_worker_has_ended_once_its_last_words_are_said() {
+        let began = Instant::now();
+        let child = shell("(sleep 1; echo why >&2) & exit 4");
+        assert_eq!(keeper().watch(child).await.unwrap().code(), Some(4));
+        assert!(began.elapsed() >= Duration::from_secs(1), "its words were not waited for");
+    }
+
+    #[tokio::test]
+    async fn words_that_never_end_are_not_waited_for() {
+        let began = Instant::now();
+        let child = shell("sleep 20 >&- & exit 4");
+        assert_eq!(keeper().watch(child).await.unwrap().code(), Some(4));
+        assert!(began.elapsed() < Duration::from_secs(15));
     }
 }

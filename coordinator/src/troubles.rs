@@ -3,7 +3,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs, io,
     path::{Path, PathBuf},
     time::{Duration, Instant},
@@ -18,7 +18,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::duration;
 
-/// Between two lines about the same trouble.
+/// Between two lines about the same trouble, which may come and go meanwhile. Nor are more lines than
+/// `MAX_SHOWN` said in this time.
 const SAID_EVERY: Duration = Duration::from_secs(60);
 
 /// In the folder of the state, while a coordinator runs and there is something to tell.
@@ -50,6 +51,8 @@ enum About {
 pub struct Troubles {
     file: PathBuf,
     said: BTreeMap<About, Instant>,
+    /// What is in the file.
+    shown: BTreeSet<About>,
     seen: Vec<Trouble>,
 }
 
@@ -65,7 +68,9 @@ impl Trouble {
 
 impl Troubles {
     pub fn new(state: &Path) -> Self {
-        let troubles = Self { file: state.join(FILE), said: BTreeMap::new(), seen: Vec::new() };
+        let file = state.join(FILE);
+        let troubles =
+            Self { file, said: BTreeMap::new(), shown: BTreeSet::new(), seen: Vec::new() };
         troubles.keep(&[]);
         troubles
     }
@@ -84,21 +89,26 @@ impl Troubles {
         label: impl Fn(TrialIndex) -> String,
         advice: &str,
     ) -> Vec<Trouble> {
-        let troubles = look(core, now, label, advice);
-        let (before, at) = (self.said.len(), Instant::now());
-        self.said.retain(|about, _| troubles.iter().any(|(other, _)| other == about));
+        self.news(look(core, now, label, advice), Instant::now())
+    }
+
+    /// What is to be said of those that are shown.
+    fn news(&mut self, troubles: Vec<(About, Trouble)>, at: Instant) -> Vec<Trouble> {
+        // One that is over, or not shown for a while, may be back in a moment.
+        self.said.retain(|_, said| at.duration_since(*said) < SAID_EVERY);
         let mut due = Vec::new();
         for (about, trouble) in &troubles {
-            let said = self.said.get(about);
-            if said.is_none_or(|said| at.duration_since(*said) >= SAID_EVERY) {
+            if self.said.len() < MAX_SHOWN && !self.said.contains_key(about) {
                 self.said.insert(about.clone(), at);
                 due.push(trouble.clone());
             }
         }
-        self.seen = troubles.into_iter().map(|(_, trouble)| trouble).collect();
-        if !due.is_empty() || before != self.said.len() {
+        let (shown, seen): (BTreeSet<About>, Vec<Trouble>) = troubles.into_iter().unzip();
+        self.seen = seen;
+        if !due.is_empty() || shown != self.shown {
             self.keep(&self.seen);
         }
+        self.shown = shown;
         due
     }
 
@@ -195,6 +205,38 @@ mod tests {
         assert_eq!(shown.len(), MAX_SHOWN);
         let first: Vec<&str> = shown.iter().take(4).map(|(_, it)| it.worker.as_str()).collect();
         assert_eq!(first, ["w1", "w3", "w2", "w1"]);
+    }
+
+    fn trouble(id: u8, for_s: u64) -> (About, Trouble) {
+        let trouble = Trouble { worker: format!("w{id}"), text: "it is ill".into(), for_s };
+        (About::Worker(WorkerId([id; 16]), 0), trouble)
+    }
+
+    /// Those that are shown change with each look.
+    #[test]
+    fn more_troubles_than_are_shown_fill_no_log() {
+        let state = tempfile::tempdir().unwrap();
+        let (mut troubles, start) = (Troubles::new(state.path()), Instant::now());
+        let look = |s: u8| fairly((0..100).map(|id| trouble(id, (id ^ s).into())).collect());
+        let mut n_said = |minute: u32| {
+            let at = |s| start + minute * SAID_EVERY + Duration::from_secs(s);
+            let said = |s: u8| troubles.news(look(s), at(s.into())).len();
+            (0..60).map(said).sum::<usize>()
+        };
+        assert_eq!([0, 1, 2].map(&mut n_said), [MAX_SHOWN; 3]);
+    }
+
+    #[test]
+    fn a_trouble_that_comes_and_goes_is_said_once_a_minute() {
+        let state = tempfile::tempdir().unwrap();
+        let (mut troubles, start) = (Troubles::new(state.path()), Instant::now());
+        for s in 0..120 {
+            let is_there = s % 2 == 0;
+            let now = is_there.then(|| trouble(1, 0)).into_iter().collect();
+            let said = troubles.news(now, start + Duration::from_secs(s));
+            assert_eq!(said.len(), usize::from(s % 60 == 0), "after {s} s");
+            assert_eq!(told_in(state.path()).len(), usize::from(is_there), "after {s} s");
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! `SWEEP_PYTHON`, a Python with `tests/readers/requirements.txt`; `tests/readers.sh` makes one.
 
 use std::{
+    fs,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -221,6 +222,42 @@ fn the_example_of_the_readme_ranks_points_as_the_report_does() {
     let readme = repository().join("README.md");
     for report in readers.reports() {
         readers.python("tests/readers/readme_example.py", &[&readme, &report]);
+    }
+}
+
+/// A safetensors file without metadata or tensors that are a network's.
+fn foreign_weights() -> Vec<u8> {
+    let header = br#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#;
+    [&(header.len() as u64).to_le_bytes(), &header[..], &[0; 4]].concat()
+}
+
+#[test]
+fn what_are_no_weights_or_no_data_is_told_in_a_sentence() {
+    let Some(readers) = Readers::new() else { return };
+    let weights = |name: &str, bytes: &[u8]| {
+        fs::write(readers.env.path(name), bytes).expect("it is written");
+        name.to_owned()
+    };
+    let rows = results(&readers.report());
+    let row = rows.iter().find(|row| row["depth"] == "1").expect("a row");
+    let replay = ["replay", "reports/readers", &row["trial_id"], "--save", "sound.safetensors"];
+    readers.env.coordinator(&replay).expect(0);
+    let images = readers.env.path("odd/train-images-idx3-ubyte");
+    fs::create_dir_all(images.parent().expect("a folder")).expect("a folder");
+    fs::write(images, [0, 0, 0x0d, 3, 0, 0]).expect("it is written");
+    let cases = [
+        (weights("foreign.safetensors", &foreign_weights()), "trial_id, best_epoch, input_scale"),
+        (weights("junk.safetensors", b"junk"), "not a safetensors file"),
+        ("none.safetensors".into(), "no such file"),
+        ("sound.safetensors".into(), "cannot read it as an IDX file"),
+    ];
+    for (file, expected) in cases {
+        let mut command = Command::new(&readers.python);
+        command.arg(repository().join("reports/weights.py")).arg(readers.env.path(&file));
+        let told = command.arg("--data").arg(readers.env.path("odd")).output().expect("it runs");
+        let text = String::from_utf8_lossy(&told.stderr);
+        assert_eq!(told.status.code(), Some(1), "{text}");
+        assert!(text.contains(expected) && text.lines().count() == 1, "{text}");
     }
 }
 

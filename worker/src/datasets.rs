@@ -179,6 +179,8 @@ impl Datasets {
             match read_checked(&path, &spec) {
                 Ok(Some(bytes)) => {
                     datasets.upkeep.touch(&path);
+                    // What came of it to this process alone is not needed.
+                    datasets.own_parts().remove(&spec.digest);
                     return Ok(Some((bytes, in_use)));
                 }
                 Ok(None) => {
@@ -297,7 +299,8 @@ impl Datasets {
                 return Err(DataTrouble::Wrong);
             };
             faults::point("worker.dataset.part");
-            if let Some(own_part) = own_part {
+            // One that is left from before the usual part was free goes.
+            if let Some(own_part) = own_part.filter(|part| part.path() == own) {
                 own_part.let_go();
             }
             let in_use = keep(&own, &path, &upkeep);

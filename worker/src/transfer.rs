@@ -1,14 +1,20 @@
 //! Checkpoints between this worker and the coordinator, on a connection of their own. A transfer
 //! that breaks goes on where it stopped; one that cannot be mended costs time and nothing else.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use proto::{
     Announcement, Checkpoint, GetCheckpointRequest, Lease, PutCheckpointRequest,
     put_checkpoint_request::Part,
 };
-use tokio::time;
+use tokio::{
+    sync::Semaphore,
+    time::{self, Instant},
+};
 use tonic::{Code, Status};
 use tracing::{debug, info, warn};
 
@@ -24,6 +30,42 @@ use crate::{
 
 /// Calls in vain, one after the other, after which a transfer is given up.
 const MAX_VAIN_CALLS: u32 = 5;
+
+/// A coordinator whose places are all taken is not called in vain: it asks for patience, and others
+/// move meanwhile. Only when nothing of a transfer has moved for this long is it given up.
+const BUSY_WITHIN: Duration = Duration::from_secs(600);
+
+/// The line of this worker's fetches: as many at a time as the coordinator serves one worker, so that
+/// what many slots have to fetch also needs no more memory.
+#[derive(Clone)]
+pub(crate) struct FetchLine {
+    places: Arc<Semaphore>,
+    moved_at: Arc<Mutex<Instant>>,
+}
+
+impl Default for FetchLine {
+    fn default() -> Self {
+        let places = Arc::new(Semaphore::new(proto::MAX_FETCHES_OF_A_WORKER));
+        Self { places, moved_at: Arc::new(Mutex::new(Instant::now())) }
+    }
+}
+
+impl FetchLine {
+    /// When bytes of a fetch last arrived, or the coordinator said that it is busy. Until then all
+    /// that wait in the line got on.
+    pub(crate) fn moved_at(&self) -> Instant {
+        *self.lock()
+    }
+
+    fn moves(&self) {
+        *self.lock() = Instant::now();
+    }
+
+    /// Nothing is left half done under this lock.
+    fn lock(&self) -> MutexGuard<'_, Instant> {
+        self.moved_at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// The longest that one call may take; what it moved until then is not moved again.
 const CALL_DEADLINE: Duration = Duration::from_secs(60);
@@ -53,6 +95,7 @@ pub(crate) async fn publish(artifacts: Artifacts, checkpoints: Checkpoints, leas
 /// Brings this worker's checkpoint of a trial up to the first of `published` that is whole,
 /// unless its own has come as far.
 pub(crate) async fn fetch(
+    line: FetchLine,
     artifacts: Artifacts,
     checkpoints: Checkpoints,
     trial_id: TrialId,
@@ -63,7 +106,7 @@ pub(crate) async fn fetch(
     let Ok(own_epoch) = off_thread(move || own.epoch(&trial_id)).await else { return };
     for checkpoint in published.into_iter().filter(|it| own_epoch < it.epoch) {
         let (own, epoch) = (checkpoints.clone(), checkpoint.epoch);
-        let bytes = match get(&artifacts, &trial_id, &checkpoint).await {
+        let bytes = match get(&line, &artifacts, &trial_id, &checkpoint).await {
             Ok(bytes) => bytes,
             Err(status) => {
                 warn!("trial {trial}: no checkpoint of epoch {epoch}: {}", explain(&status));
@@ -138,22 +181,30 @@ async fn send(
 }
 
 async fn get(
+    line: &FetchLine,
     artifacts: &Artifacts,
     trial_id: &TrialId,
     checkpoint: &Checkpoint,
 ) -> Result<Vec<u8>, Status> {
+    let _place = line.places.acquire().await.map_err(|_| Status::cancelled("the worker ends"))?;
     let mut patience = Patience::new();
     let mut bytes = Vec::new();
     loop {
-        match in_time(try_get(artifacts, trial_id, checkpoint, &mut bytes)).await {
+        match in_time(try_get(line, artifacts, trial_id, checkpoint, &mut bytes)).await {
             Ok(()) => return Ok(bytes),
-            Err(status) => patience.after(status, bytes.len() as u64).await?,
+            Err(status) => {
+                if is_busy(status.code()) {
+                    line.moves();
+                }
+                patience.after(status, bytes.len() as u64).await?;
+            }
         }
     }
 }
 
 /// Adds what `bytes` lacks.
 async fn try_get(
+    line: &FetchLine,
     artifacts: &Artifacts,
     trial_id: &TrialId,
     checkpoint: &Checkpoint,
@@ -172,6 +223,7 @@ async fn try_get(
     };
     let mut chunks = artifacts.client().get_checkpoint(request).await?.into_inner();
     while let Some(chunk) = chunks.message().await? {
+        line.moves();
         bytes.extend(chunk.bytes);
         if n_bytes < bytes.len() as u64 {
             bytes.clear();
@@ -189,38 +241,57 @@ async fn in_time<T>(call: impl Future<Output = Result<T, Status>>) -> Result<T, 
     time::timeout(CALL_DEADLINE, call).await.map_err(too_late)?
 }
 
+/// The coordinator has no place for the transfer yet.
+fn is_busy(code: Code) -> bool {
+    code == Code::ResourceExhausted
+}
+
 /// How long a transfer goes on trying.
 struct Patience {
     backoff: Backoff,
-    /// The most bytes that were there after a call.
+    n_vain: u32,
+    /// The most bytes that were there after a call, and since when.
     n_bytes: u64,
+    moved_at: Instant,
 }
 
 impl Patience {
     fn new() -> Self {
-        Self { backoff: Backoff::new(), n_bytes: 0 }
+        Self { backoff: Backoff::new(), n_vain: 0, n_bytes: 0, moved_at: Instant::now() }
     }
 
-    /// Waits before the next call; gives the status back when there is to be none. A call after which
-    /// more bytes are there was not in vain.
+    /// Waits before the next call; gives the status back when there is to be none.
     async fn after(&mut self, status: Status, n_bytes: u64) -> Result<(), Status> {
+        let pause = self.pause(status.code(), n_bytes, Instant::now());
+        time::sleep(pause.ok_or(status)?).await;
+        Ok(())
+    }
+
+    /// The wait before the next call. A call after which more bytes are there was not in vain, nor is
+    /// one that found the coordinator busy.
+    fn pause(&mut self, code: Code, n_bytes: u64, now: Instant) -> Option<Duration> {
         if self.n_bytes < n_bytes {
-            self.n_bytes = n_bytes;
+            (self.n_bytes, self.n_vain, self.moved_at) = (n_bytes, 0, now);
             self.backoff.succeeded();
         }
         let is_final = matches!(
-            status.code(),
+            code,
             Code::NotFound
                 | Code::InvalidArgument
                 | Code::FailedPrecondition
                 | Code::PermissionDenied
                 | Code::Unimplemented
         );
+        let is_enough = if is_busy(code) {
+            now.duration_since(self.moved_at) >= BUSY_WITHIN
+        } else {
+            self.n_vain += 1;
+            self.n_vain >= MAX_VAIN_CALLS
+        };
         let pause = self.backoff.failed(random());
-        if is_final || MAX_VAIN_CALLS <= self.backoff.n_failures() {
-            return Err(status);
-        }
-        time::sleep(pause).await;
-        Ok(())
+        (!is_final && !is_enough).then_some(pause)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -30,12 +30,18 @@ pub(crate) enum Kind {
 struct Trouble {
     text: String,
     since: Instant,
-    said_at: Instant,
 }
 
 /// Those of one worker, shared by its parts.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Troubles(Arc<Mutex<BTreeMap<Kind, Trouble>>>);
+pub(crate) struct Troubles(Arc<Mutex<Book>>);
+
+#[derive(Debug, Default)]
+struct Book {
+    now: BTreeMap<Kind, Trouble>,
+    /// When each was last said: one that is over may be back in a moment.
+    said_at: BTreeMap<Kind, Instant>,
+}
 
 impl Troubles {
     /// It goes on; `text` says what, since when, and what is done about it.
@@ -50,26 +56,24 @@ impl Troubles {
     }
 
     fn note_at(&self, kind: Kind, text: &str, since: Instant, now: Instant) {
-        let mut troubles = self.lock();
+        let mut book = self.lock();
         // What others sent is in it.
         let text = clean_line(text, proto::MAX_TROUBLE_BYTES);
-        match troubles.get_mut(&kind) {
-            None => {
-                warn!("{text}");
-                troubles.insert(kind, Trouble { text, since, said_at: now });
-            }
-            Some(trouble) => {
-                trouble.text = text;
-                if now.duration_since(trouble.said_at) >= SAID_EVERY {
-                    trouble.said_at = now;
-                    warn!("{} (for {} now)", trouble.text, span(now.duration_since(trouble.since)));
-                }
+        let former = book.now.get(&kind).map(|trouble| trouble.since);
+        let since = former.unwrap_or(since);
+        let said_at = book.said_at.get(&kind);
+        if said_at.is_none_or(|said_at| now.duration_since(*said_at) >= SAID_EVERY) {
+            book.said_at.insert(kind, now);
+            match former {
+                None => warn!("{text}"),
+                Some(since) => warn!("{text} (for {} now)", span(now.duration_since(since))),
             }
         }
+        book.now.insert(kind, Trouble { text, since });
     }
 
     pub(crate) fn is_over(&self, kind: Kind) {
-        let Some(trouble) = self.lock().remove(&kind) else { return };
+        let Some(trouble) = self.lock().now.remove(&kind) else { return };
         let lasted = trouble.since.elapsed();
         // A hiccup is no news.
         if lasted >= SAID_EVERY {
@@ -78,7 +82,7 @@ impl Troubles {
     }
 
     pub(crate) fn has(&self, kind: Kind) -> bool {
-        self.lock().contains_key(&kind)
+        self.lock().now.contains_key(&kind)
     }
 
     /// What a Sync tells.
@@ -87,8 +91,8 @@ impl Troubles {
     }
 
     fn told_at(&self, now: Instant) -> Vec<proto::Trouble> {
-        let troubles = self.lock();
-        let told = troubles.iter().filter(|(kind, _)| **kind != Kind::Coordinator);
+        let book = self.lock();
+        let told = book.now.iter().filter(|(kind, _)| **kind != Kind::Coordinator);
         let told = told.map(|(_, trouble)| proto::Trouble {
             text: trouble.text.clone(),
             for_ms: millis(now.duration_since(trouble.since)),
@@ -97,7 +101,7 @@ impl Troubles {
     }
 
     /// Nothing is left half done under this lock.
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<Kind, Trouble>> {
+    fn lock(&self) -> MutexGuard<'_, Book> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -144,12 +148,28 @@ mod tests {
         }
     }
 
+    fn subscribed(log: &Log) -> tracing::subscriber::DefaultGuard {
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
+        tracing::subscriber::set_default(subscriber)
+    }
+
+    #[test]
+    fn a_trouble_that_comes_and_goes_is_said_once_a_minute() {
+        let (log, troubles, began) = (Log::default(), Troubles::default(), Instant::now());
+        let _guard = subscribed(&log);
+        for s in 0..600 {
+            let at = began + Duration::from_secs(s);
+            troubles.note_at(Kind::Coordinator, "no answer", at, at);
+            troubles.is_over(Kind::Coordinator);
+        }
+        assert_eq!(log.n_lines(), 10);
+    }
+
     #[test]
     fn a_trouble_is_said_at_once_and_then_every_minute_with_how_long_it_goes_on() {
         let (log, troubles, began) = (Log::default(), Troubles::default(), Instant::now());
-        let writer = log.clone();
-        let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
-        let _guard = tracing::subscriber::set_default(subscriber);
+        let _guard = subscribed(&log);
         let after = |s| began + Duration::from_secs(s);
         for s in 0..600 {
             troubles.note_at(Kind::DataSet, "the disk is full\u{1b}[2J", after(s), after(s));

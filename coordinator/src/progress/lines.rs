@@ -3,7 +3,10 @@
 use super::{EndedTrial, Snapshot};
 use crate::duration;
 use crate::terminal::{printable, score_text};
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 /// Decides when a line is due: after a pause, or when another tenth of the trials is done.
 pub(super) struct Lines {
@@ -94,7 +97,9 @@ pub(super) fn workers(snapshot: &Snapshot) -> String {
 pub(super) fn troubles(snapshot: &Snapshot) -> Option<String> {
     let mut names: Vec<&str> =
         snapshot.warnings.iter().filter_map(|warning| warning.worker.as_deref()).collect();
-    names.dedup();
+    // Those of one worker do not stand together.
+    let mut known = BTreeSet::new();
+    names.retain(|name| known.insert(*name));
     let first = printable(names.first()?);
     Some(match names.len() {
         1 => format!("in trouble: {first}"),
@@ -147,7 +152,7 @@ mod tests {
             text: "its disk is full".into(),
             since: Duration::from_secs(7),
         };
-        let warnings = [None, Some("w"), Some("x")].map(warning).into();
+        let warnings = [None, Some("w"), Some("x"), Some("w")].map(warning).into();
         let line = describe(&Snapshot { warnings, ..snapshot(0) });
         assert!(line.ends_with("no worker; in trouble: w and 1 more"), "{line}");
     }

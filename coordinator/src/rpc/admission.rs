@@ -22,9 +22,7 @@ pub(super) const MAX_DATASETS: usize = 32;
 pub(super) const MAX_CHECKPOINTS_OUT: usize = 8;
 pub(super) const MAX_CHECKPOINTS_IN: usize = 8;
 
-/// Transfers of a kind of one worker. It sends one checkpoint after the other, and may fetch for several
-/// slots.
-const MAX_OF_A_WORKER: usize = 4;
+/// Transfers of a kind of one worker that sends one checkpoint after the other.
 const ONE: usize = 1;
 
 /// How the transfers of a server are paced.
@@ -80,7 +78,7 @@ impl Places {
     }
 
     pub(super) fn of_checkpoints_out() -> Self {
-        Self::new(MAX_CHECKPOINTS_OUT, MAX_OF_A_WORKER)
+        Self::new(MAX_CHECKPOINTS_OUT, proto::MAX_FETCHES_OF_A_WORKER)
     }
 
     pub(super) fn of_checkpoints_in() -> Self {

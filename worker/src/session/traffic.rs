@@ -13,7 +13,7 @@ use crate::{
     agent::Job,
     pending::{Pending, completed},
     slot::Task,
-    transfer,
+    transfer::{self, FetchLine},
 };
 
 #[derive(Default)]
@@ -26,6 +26,7 @@ pub(super) struct Traffic {
     /// Tasks that wait for a checkpoint to go on from.
     fetching: JoinSet<Task>,
     fetches: Vec<Fetch>,
+    line: FetchLine,
 }
 
 struct Fetch {
@@ -64,9 +65,10 @@ impl Traffic {
         fetch.inspect(|fetch| fetch.handle.abort()).is_some()
     }
 
-    /// What waits for a checkpoint, and since when.
+    /// What waits for a checkpoint, and since when nothing moves for it.
     pub(super) fn fetches(&self) -> impl Iterator<Item = (Job, Instant)> + '_ {
-        self.fetches.iter().map(|fetch| (fetch.job, fetch.began))
+        let moved_at = self.line.moved_at();
+        self.fetches.iter().map(move |fetch| (fetch.job, fetch.began.max(moved_at)))
     }
 }
 
@@ -94,7 +96,8 @@ impl Session {
             return self.slots.begin(task);
         }
         let (job, artifacts) = (task.job, self.link.artifacts());
-        let fetch = transfer::fetch(artifacts, self.checkpoints.clone(), task.trial_id, published);
+        let (line, own) = (self.traffic.line.clone(), self.checkpoints.clone());
+        let fetch = transfer::fetch(line, artifacts, own, task.trial_id, published);
         let handle = self.traffic.fetching.spawn(async {
             fetch.await;
             task

@@ -14,7 +14,7 @@ const HANGS_AFTER: Duration = Duration::from_secs(60);
 /// Data that is not there after this long is a trouble though nothing went wrong.
 const DATA_WITHIN: Duration = Duration::from_secs(60);
 
-/// A trial that waits for its checkpoint for longer than this counts as silent from then on.
+/// A trial that waits for its checkpoint counts as silent once nothing has moved for this long.
 const CHECKPOINT_WITHIN: Duration = Duration::from_secs(120);
 
 impl Session {
@@ -46,8 +46,8 @@ impl Session {
 
     /// A checkpoint takes its time; a disk that does not answer takes for ever.
     fn watch_fetches(&mut self) {
-        for (job, began) in self.traffic.fetches() {
-            let silent = began.elapsed().saturating_sub(CHECKPOINT_WITHIN);
+        for (job, moved_at) in self.traffic.fetches() {
+            let silent = moved_at.elapsed().saturating_sub(CHECKPOINT_WITHIN);
             self.agent.stands(job, Standing { trained: Duration::ZERO, silent });
         }
     }

@@ -13,7 +13,7 @@ use worker::{
 };
 
 use super::{
-    fake::{Fake, State, hyperparameters},
+    fake::{Fake, State, dataset, hyperparameters},
     program::{outcome, serve, wait_for, worker},
     run,
 };
@@ -127,6 +127,37 @@ fn without_its_lock_a_data_set_goes_on_where_it_broke_off_and_leaves_no_part() {
     assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
     assert_eq!(wait_for(child).code(), Some(0));
     assert_eq!(names_beside(&path), [format!("{digits}.lock")]);
+}
+
+/// Its own part is of no use once the data set is there by another way.
+#[test]
+fn an_own_part_goes_when_the_data_set_comes_otherwise() {
+    let by_usual_part: fn(&Path, &Fake) = |path, fake| {
+        fs::remove_dir(path.with_extension("lock")).unwrap();
+        fake.state().n_transfers_to_break = 0;
+    };
+    let by_another_worker: fn(&Path, &Fake) = |path, _| {
+        let whole = path.with_extension("whole");
+        fs::write(&whole, dataset().encode()).unwrap();
+        fs::rename(whole, path).unwrap();
+    };
+    for comes in [by_usual_part, by_another_worker] {
+        let (fake, cache) = (Fake::new(), tempfile::tempdir().unwrap());
+        let server = serve(&fake, 1);
+        let path = dataset_path(cache.path(), &fake.state());
+        fs::create_dir_all(path.with_extension("lock")).unwrap();
+        fake.state().n_transfers_to_break = usize::MAX;
+        // One that stays keeps no part for the next sweep.
+        let mut child = worker(&server.url(), cache.path()).arg("--stay").spawn().unwrap();
+        fake.wait_until("tries", |state| state.dataset_offsets.len() > 2);
+        assert!(names_beside(&path)[0].ends_with(".part"));
+        comes(&path, &fake);
+        fake.wait_until("an outcome", |state| !state.outcomes(1).is_empty());
+        let names = names_beside(&path);
+        assert!(!names.iter().any(|name| name.ends_with(".part")), "{names:?}");
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
 }
 
 /// As NFS without a lock service.
