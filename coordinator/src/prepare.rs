@@ -27,6 +27,7 @@ use crate::{
     facts::{Data, Facts},
     progress::Misplaced,
     store::{Recorded, StateFolder, Store},
+    troubles,
 };
 
 /// Why a run cannot start.
@@ -135,6 +136,7 @@ pub fn open_state(run: &cli::Run, planned: &mut Planned) -> Result<Opened, Refus
     let out = run.out.join(&planned.plan.name);
     let path = run.state.clone().unwrap_or_else(|| out.join(".state"));
     let mut folder = StateFolder::open(&path, run.allow_network_state)?;
+    troubles::forget(folder.path());
     let mut news = Vec::new();
     if run.fresh && folder.database().exists() {
         confirm_fresh(run, folder.path())?;

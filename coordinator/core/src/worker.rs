@@ -28,6 +28,8 @@ pub struct Worker {
     pub was_told_finished: bool,
     /// As of its last Sync.
     pub troubles: Vec<Trouble>,
+    /// When that came, to which the times in `troubles` count.
+    pub troubles_told: Millis,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -168,6 +170,7 @@ impl Worker {
             pace: Pace::default(),
             was_told_finished: false,
             troubles: Vec::new(),
+            troubles_told: Millis::default(),
         }
     }
 
