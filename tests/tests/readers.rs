@@ -76,6 +76,70 @@ heatmaps = [
 ]
 "#;
 
+/// Axes that every optimizer uses, others that one does, a confirmed best point, early stops, and
+/// neither figures nor a metric that the file asks for.
+const REGULARIZED: &str = r#"
+name = "regularized"
+
+[dataset]
+name = "mnist"
+train = 1_000
+valid = 500
+
+[model]
+widths = [16]
+
+[train]
+epochs = 3
+patience = 1
+
+[[grid]]
+optimizer = ["sgd", "adamw"]
+dropout = [0.0, 0.3]
+label_smoothing = [0.0, 0.1]
+weight_decay = [0.0, 1e-3]
+decoupled_decay = [true]
+learning_rate = [0.01]
+batch_size = [20]
+depth = [1]
+
+[[grid]]
+optimizer = ["adamw"]
+learning_rate = [0.003]
+batch_size = [20]
+depth = [1]
+beta2 = [0.99, 0.999]
+
+[seeds]
+n = 2
+
+[confirm]
+seeds = 2
+"#;
+
+/// No network has a hidden layer.
+const NO_LAYERS: &str = r#"
+name = "no-layers"
+
+[dataset]
+name = "mnist"
+train = 1_000
+valid = 500
+scale = "standard"
+
+[train]
+epochs = 2
+
+[[grid]]
+optimizer = ["sgd", "backtracking"]
+learning_rate = [0.02, 0.2]
+batch_size = [20, 50]
+hidden = [[]]
+
+[seeds]
+n = 2
+"#;
+
 /// Every trial of sgd diverges, and every trial of momentum; backtracking trains.
 const SOME_DIVERGE: &str = r#"
 name = "some-diverge"
@@ -162,7 +226,13 @@ impl Readers {
 
     /// The reports of sweeps that differ in all that a table of points must get right.
     fn reports(&self) -> Vec<PathBuf> {
-        let fresh = [("axes", AXES), ("some-diverge", SOME_DIVERGE), ("all-diverge", ALL_DIVERGE)];
+        let fresh = [
+            ("axes", AXES),
+            ("regularized", REGULARIZED),
+            ("no-layers", NO_LAYERS),
+            ("some-diverge", SOME_DIVERGE),
+            ("all-diverge", ALL_DIVERGE),
+        ];
         let fresh = fresh.map(|(name, sweep)| self.run(name, sweep));
         let others = [self.report(), repository().join("reports/full")];
         others.into_iter().chain(fresh).collect()
