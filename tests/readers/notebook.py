@@ -111,7 +111,9 @@ else:
     for row in rows_of("## 1.", "| best of each optimizer |"):
         name = row[0].partition(",")[0]
         if row[1].startswith("*"):
-            assert name not in told["judged"] and "diverged" in row[1], row
+            assert name not in told["judged"], row
+            is_partial = manifest["results_sha256"] is None
+            assert "diverged" in row[1] or (is_partial and row[1] == "*no result yet*"), row
         else:
             check_best(name, row[1], row[2], int(row[3].split()[0]))
     n_optimizers = len({point["optimizer"] for point in told["points"]})
