@@ -146,10 +146,9 @@ fn look(
         troubles.push((about, Trouble { worker, text, for_ms: stalled.silent_ms }));
     }
     for (id, worker) in core.workers() {
-        for (index, trouble) in worker.troubles.iter().enumerate() {
-            let since_told_ms = now.since(worker.troubles_told);
-            let for_ms = trouble.for_ms.saturating_add(since_told_ms);
-            let trouble = Trouble { worker: worker.name(), text: trouble.text.clone(), for_ms };
+        for (index, trouble) in worker.troubles_at(now).enumerate() {
+            let (text, for_ms) = (trouble.text, trouble.for_ms);
+            let trouble = Trouble { worker: worker.name(), text, for_ms };
             troubles.push((About::Worker(*id, index), trouble));
         }
     }
