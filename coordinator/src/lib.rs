@@ -36,6 +36,7 @@ mod values;
 mod verbs;
 mod verify;
 mod weights;
+mod worker_command;
 
 use std::{path::PathBuf, process::ExitCode};
 

@@ -368,7 +368,7 @@ impl Monitor {
         let of_workers = self.troubles.seen().iter().map(|trouble| StandingWarning {
             worker: Some(trouble.worker.clone()),
             text: trouble.text.clone(),
-            since: Duration::from_secs(trouble.for_s),
+            since: Duration::from_millis(trouble.for_ms),
         });
         own.chain(of_workers).collect()
     }

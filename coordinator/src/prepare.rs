@@ -28,6 +28,7 @@ use crate::{
     facts::{Data, Facts},
     progress::Misplaced,
     store::{Recorded, StateFolder, Store, database_in},
+    troubles,
 };
 
 /// Why a run cannot start.
@@ -184,6 +185,7 @@ pub struct Opened {
 pub fn open_state(run: &cli::Run, planned: &mut Planned) -> Result<Opened, Refusal> {
     let path = state_of(run, &planned.plan.name);
     let mut folder = StateFolder::open(&path, run.allow_network_state)?;
+    troubles::forget(folder.path());
     let mut news = Vec::new();
     if run.fresh && folder.database().exists() {
         confirm_fresh(run, folder.path())?;

@@ -28,6 +28,7 @@ use crate::{
     rpc,
     store::{StateFolder, StoreError},
     terminal::Summary,
+    worker_command::worker_command,
 };
 
 /// Exit codes, as the help text lists them.
@@ -317,14 +318,6 @@ fn greet(run: &cli::Run, address: SocketAddr, news: &[String]) {
         ));
     }
     debug_assert!(address.ip().is_loopback() || run.insecure_plaintext);
-}
-
-/// What starts a worker, on this machine or, where the address is open to others, on any.
-fn worker_command(address: SocketAddr) -> String {
-    if address.ip().is_unspecified() {
-        return format!("worker --coordinator http://<this host>:{}", address.port());
-    }
-    format!("worker --coordinator http://{address}")
 }
 
 fn summary(name: &str, ended: Ended, published: Published, wall_s: f64) -> Summary {

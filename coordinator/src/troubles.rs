@@ -6,7 +6,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs, io,
     path::{Path, PathBuf},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use coordinator_core::{
@@ -29,13 +29,22 @@ const FILE: &str = "troubles.json";
 const MAX_SHOWN: usize = 20;
 
 /// One trouble, for people.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Trouble {
     /// Whose it is.
     pub worker: String,
     pub text: String,
     /// How long it has gone on.
-    pub for_s: u64,
+    pub for_ms: u64,
+}
+
+/// A trouble in the file, which is read at any later time: it says when the trouble began.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    worker: String,
+    text: String,
+    /// By the time of day, since 1970.
+    since_ms: u64,
 }
 
 /// What a trouble is about; two texts about the same are one trouble.
@@ -59,9 +68,11 @@ pub struct Troubles {
 impl Trouble {
     pub fn line(&self) -> String {
         let what = format!("worker {}: {}", self.worker, self.text);
-        match self.for_s {
-            0 => what,
-            for_s => format!("{what} (for {} now)", duration::rounded(Duration::from_secs(for_s))),
+        match self.for_ms {
+            ..1_000 => what,
+            for_ms => {
+                format!("{what} (for {} now)", duration::rounded(Duration::from_millis(for_ms)))
+            }
         }
     }
 }
@@ -69,10 +80,7 @@ impl Trouble {
 impl Troubles {
     pub fn new(state: &Path) -> Self {
         let file = state.join(FILE);
-        let troubles =
-            Self { file, said: BTreeMap::new(), shown: BTreeSet::new(), seen: Vec::new() };
-        troubles.keep(&[]);
-        troubles
+        Self { file, said: BTreeMap::new(), shown: BTreeSet::new(), seen: Vec::new() }
     }
 
     /// Those that there are now.
@@ -114,7 +122,7 @@ impl Troubles {
 
     /// For `status`; that it cannot be written is no reason to stop.
     fn keep(&self, troubles: &[Trouble]) {
-        if let Err(error) = write(&self.file, troubles) {
+        if let Err(error) = write(&self.file, troubles, time_of_day_ms()) {
             tracing::debug!("{}: {error}", self.file.display());
         }
     }
@@ -139,17 +147,17 @@ fn look(
         let outlook = match has_idle_slots {
             true => "an idle slot takes it over".into(),
             false => format!(
-                "no other slot is idle to take it over; start another worker ({advice}), or this one anew"
+                "no other slot is idle to take it over; start another worker (`{advice}`), or this one anew"
             ),
         };
         let text = format!("a slot does nothing, on {label}: {outlook}");
         let about = About::Slot(stalled.worker, stalled.trial);
-        troubles.push((about, Trouble { worker, text, for_s: stalled.silent_ms / 1_000 }));
+        troubles.push((about, Trouble { worker, text, for_ms: stalled.silent_ms }));
     }
     for (id, worker) in core.workers() {
-        for (index, trouble) in worker.troubles.iter().enumerate() {
-            let (text, for_s) = (trouble.text.clone(), trouble.for_ms / 1_000);
-            let trouble = Trouble { worker: worker.name(), text, for_s };
+        for (index, trouble) in worker.troubles_at(now).enumerate() {
+            let (text, for_ms) = (trouble.text, trouble.for_ms);
+            let trouble = Trouble { worker: worker.name(), text, for_ms };
             troubles.push((About::Worker(*id, index), trouble));
         }
     }
@@ -158,7 +166,7 @@ fn look(
 
 /// As many as are shown: one of each worker before the second of any, the longest first.
 fn fairly(mut troubles: Vec<(About, Trouble)>) -> Vec<(About, Trouble)> {
-    troubles.sort_by_key(|(_, trouble)| Reverse(trouble.for_s));
+    troubles.sort_by_key(|(_, trouble)| Reverse(trouble.for_ms));
     let mut n_before: BTreeMap<WorkerId, usize> = BTreeMap::new();
     let ranks = troubles.into_iter().map(|(about, trouble)| {
         let (About::Worker(id, _) | About::Slot(id, _)) = about;
@@ -172,7 +180,7 @@ fn fairly(mut troubles: Vec<(About, Trouble)>) -> Vec<(About, Trouble)> {
 }
 
 /// By a rename, so that no reader sees half of it; without troubles there is no file.
-fn write(file: &Path, troubles: &[Trouble]) -> io::Result<()> {
+fn write(file: &Path, troubles: &[Trouble], now_ms: u64) -> io::Result<()> {
     if troubles.is_empty() {
         return match fs::remove_file(file) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -180,14 +188,41 @@ fn write(file: &Path, troubles: &[Trouble]) -> io::Result<()> {
         };
     }
     let part = file.with_extension("part");
-    fs::write(&part, serde_json::to_vec(troubles)?)?;
+    let kept = troubles.iter().map(|trouble| Kept {
+        worker: trouble.worker.clone(),
+        text: trouble.text.clone(),
+        since_ms: now_ms.saturating_sub(trouble.for_ms),
+    });
+    fs::write(&part, serde_json::to_vec(&kept.collect::<Vec<_>>())?)?;
     fs::rename(part, file)
 }
 
-/// What a running coordinator last told of; nothing if it has none.
+/// What a running coordinator last told of, as old as it is now; nothing if it has none.
 pub fn told_in(state: &Path) -> Vec<Trouble> {
-    let bytes = fs::read(state.join(FILE)).unwrap_or_default();
-    serde_json::from_slice(&bytes).unwrap_or_default()
+    read(&state.join(FILE), time_of_day_ms())
+}
+
+fn read(file: &Path, now_ms: u64) -> Vec<Trouble> {
+    let bytes = fs::read(file).unwrap_or_default();
+    let kept: Vec<Kept> = serde_json::from_slice(&bytes).unwrap_or_default();
+    let trouble = |kept: Kept| {
+        let for_ms = now_ms.saturating_sub(kept.since_ms);
+        Trouble { worker: kept.worker, text: kept.text, for_ms }
+    };
+    kept.into_iter().map(trouble).collect()
+}
+
+/// Forgets what a coordinator that was killed has left behind in a state; for whoever holds its lock,
+/// before others can take the troubles for its own.
+pub fn forget(state: &Path) {
+    if let Err(error) = write(&state.join(FILE), &[], 0) {
+        tracing::debug!("{}: {error}", state.display());
+    }
+}
+
+fn time_of_day_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -196,8 +231,8 @@ mod tests {
 
     #[test]
     fn no_worker_hides_the_troubles_of_another() {
-        let trouble = |id: u8, n: usize, for_s| {
-            let trouble = Trouble { worker: format!("w{id}"), text: "it is ill".into(), for_s };
+        let trouble = |id: u8, n: usize, for_ms| {
+            let trouble = Trouble { worker: format!("w{id}"), text: "it is ill".into(), for_ms };
             (About::Worker(WorkerId([id; 16]), n), trouble)
         };
         let many = (0..MAX_SHOWN).map(|n| trouble(1, n, u64::MAX));
@@ -207,8 +242,8 @@ mod tests {
         assert_eq!(first, ["w1", "w3", "w2", "w1"]);
     }
 
-    fn trouble(id: u8, for_s: u64) -> (About, Trouble) {
-        let trouble = Trouble { worker: format!("w{id}"), text: "it is ill".into(), for_s };
+    fn trouble(id: u8, for_ms: u64) -> (About, Trouble) {
+        let trouble = Trouble { worker: format!("w{id}"), text: "it is ill".into(), for_ms };
         (About::Worker(WorkerId([id; 16]), 0), trouble)
     }
 
@@ -239,18 +274,44 @@ mod tests {
         }
     }
 
+    fn ill(for_ms: u64) -> Trouble {
+        Trouble { worker: "w".into(), text: "its disk is full".into(), for_ms }
+    }
+
     #[test]
     fn what_was_told_is_there_for_status_until_it_is_over() {
         let state = tempfile::tempdir().unwrap();
+        let file = state.path().join(FILE);
         let troubles = Troubles::new(state.path());
         assert_eq!(told_in(state.path()), []);
-        let trouble = Trouble { worker: "w".into(), text: "its disk is full".into(), for_s: 187 };
-        troubles.keep(std::slice::from_ref(&trouble));
-        assert_eq!(told_in(state.path()), std::slice::from_ref(&trouble));
-        assert_eq!(trouble.line(), "worker w: its disk is full (for 3m07s now)");
-        fs::write(state.path().join(FILE), "[{").unwrap();
+        troubles.keep(&[ill(187_000)]);
+        let told = told_in(state.path());
+        let [trouble] = told.as_slice() else { panic!("one trouble: {told:?}") };
+        assert!((187_000..247_000).contains(&trouble.for_ms), "{trouble:?}");
+        assert_eq!(ill(187_000).line(), "worker w: its disk is full (for 3m07s now)");
+        assert_eq!(ill(999).line(), "worker w: its disk is full");
+        fs::write(&file, "[{").unwrap();
         assert_eq!(told_in(state.path()), [], "half a file is none");
         troubles.finish();
-        assert!(!state.path().join(FILE).exists());
+        assert!(!file.exists());
+    }
+
+    #[test]
+    fn a_trouble_in_the_file_grows_older() {
+        let state = tempfile::tempdir().unwrap();
+        let file = state.path().join(FILE);
+        write(&file, &[ill(187_000)], 1_000_000).unwrap();
+        assert_eq!(read(&file, 1_000_000), [ill(187_000)]);
+        assert_eq!(read(&file, 1_059_000), [ill(246_000)], "a minute is no \"now\"");
+        assert_eq!(read(&file, 0), [ill(0)], "the clock was set back");
+    }
+
+    #[test]
+    fn what_a_killed_coordinator_told_is_forgotten_by_the_next() {
+        let state = tempfile::tempdir().unwrap();
+        Troubles::new(state.path()).keep(&[ill(187_000)]);
+        forget(state.path());
+        assert_eq!(told_in(state.path()), []);
+        forget(state.path());
     }
 }

@@ -29,7 +29,8 @@ _heat = [
 _points = points.select("trial_id", "optimizer", "score", "n_diverged", "n_scored").to_dicts()
 print(_json.dumps({"best": best, "judged": best_by_optimizer, "points": _points, "heatmaps": _heat,
     "n_judged": {name: len(judged(point)) for name, point in best_by_optimizer.items()},
-    "by_accuracy": by_accuracy, "front": front.select("accuracy", "cpu_s").to_dicts()}))
+    "by_accuracy": by_accuracy, "n_optimizers": grid["optimizer"].n_unique(),
+    "front": front.select("accuracy", "cpu_s").to_dicts()}))
 """
 content.cells.append(nbformat.v4.new_code_cell(TOLD))
 done = NotebookClient(content, timeout=120, kernel_name="python3").execute()
@@ -111,11 +112,12 @@ else:
     for row in rows_of("## 1.", "| best of each optimizer |"):
         name = row[0].partition(",")[0]
         if row[1].startswith("*"):
-            assert name not in told["judged"] and "diverged" in row[1], row
+            assert name not in told["judged"], row
+            is_partial = manifest["results_sha256"] is None
+            assert "diverged" in row[1] or (is_partial and row[1] == "*no result yet*"), row
         else:
             check_best(name, row[1], row[2], int(row[3].split()[0]))
-    n_optimizers = len({point["optimizer"] for point in told["points"]})
-    assert n_checked == 1 + (len(told["judged"]) if n_optimizers > 1 else 0), n_checked
+    assert n_checked == 1 + (len(told["judged"]) if told["n_optimizers"] > 1 else 0), n_checked
 
 # Every cell of every heatmap, panel by panel and row by row, as the report drew it.
 n_cells = n_drawn = 0

@@ -9,7 +9,9 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::{Coordinator, Ended, RemoteWorker, Status, Sweep, Terminal, data, process::Process};
+use crate::{
+    Coordinator, Ended, RemoteWorker, Status, Sweep, Terminal, data, paste, process::Process,
+};
 
 /// Where the programs under test lie; only test files know, from `CARGO_BIN_EXE_...`.
 #[derive(Clone, Copy, Debug)]
@@ -116,6 +118,27 @@ impl Env {
         command.args(["--coordinator", "http://127.0.0.1:9", "--cache-dir", "worker"]);
         command.envs(variables.iter().copied());
         Terminal::start(&command, "exec", 80, 24)
+    }
+
+    /// Runs a command as it was printed, in this folder, to its end.
+    pub fn paste(&self, command: &str) -> Ended {
+        Process::start(&mut self.shell(command)).wait()
+    }
+
+    /// Starts a command of `coordinator` as it was printed, in this folder.
+    pub fn start_pasted(&self, command: &str) -> Coordinator {
+        Coordinator::start(&mut self.shell(&format!("exec {command}")))
+    }
+
+    /// Starts a command of `worker` as it was printed, in this folder.
+    pub fn start_pasted_worker(&self, command: &str) -> RemoteWorker {
+        RemoteWorker::start(&mut self.shell(&format!("exec {command}")))
+    }
+
+    fn shell(&self, command: &str) -> Command {
+        let mut shell = paste::shell(&self.programs, self.folder.path(), command);
+        shell.current_dir(self.folder.path());
+        shell
     }
 
     fn coordinator_command(&self) -> Command {

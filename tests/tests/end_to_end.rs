@@ -6,6 +6,8 @@ mod audit;
 mod checkpoints;
 #[path = "end_to_end/confirm.rs"]
 mod confirm;
+#[path = "end_to_end/examples.rs"]
+mod examples;
 #[path = "end_to_end/exports.rs"]
 mod exports;
 #[path = "end_to_end/failures.rs"]
@@ -22,6 +24,8 @@ mod kills;
 mod live;
 #[path = "end_to_end/live_view.rs"]
 mod live_view;
+#[path = "end_to_end/pasted.rs"]
+mod pasted;
 #[path = "end_to_end/reference.rs"]
 mod reference;
 #[path = "end_to_end/results.rs"]

@@ -7,7 +7,7 @@ use std::{
     process::Command,
 };
 
-use e2e::{Env, Programs, results};
+use e2e::{Env, Programs, ctrl_c, results};
 
 /// Two seeds a point, so that there is something to aggregate; the step of 1e30 diverges.
 const SWEEP: &str = r#"
@@ -75,6 +75,109 @@ heatmaps = [
     { x = "weight_decay", y = "learning_rate" },
     { x = "optimizer", y = "hidden" },
 ]
+"#;
+
+/// Axes that every optimizer uses, others that one does, a confirmed best point, early stops, and
+/// Axes of regularization, some of one optimizer alone, with early stops and a confirmed best point. The
+/// file asks for no figure.
+const REGULARIZED: &str = r#"
+name = "regularized"
+
+[dataset]
+name = "mnist"
+train = 1_000
+valid = 500
+
+[model]
+widths = [16]
+
+[train]
+epochs = 3
+patience = 1
+
+[[grid]]
+optimizer = ["sgd", "adamw"]
+dropout = [0.0, 0.3]
+label_smoothing = [0.0, 0.1]
+weight_decay = [0.0, 1e-3]
+learning_rate = [0.01]
+batch_size = [20]
+depth = [1]
+
+[[grid]]
+optimizer = ["adamw"]
+learning_rate = [0.003]
+batch_size = [20]
+depth = [1]
+beta2 = [0.99, 0.9]
+
+[[grid]]
+optimizer = ["sgd"]
+learning_rate = [0.01]
+batch_size = [20]
+depth = [1]
+decoupled_decay = [0.01, 0.1]
+
+[seeds]
+n = 2
+
+[confirm]
+seeds = 2
+"#;
+
+/// No network has a hidden layer.
+const NO_LAYERS: &str = r#"
+name = "no-layers"
+
+[dataset]
+name = "mnist"
+train = 1_000
+valid = 500
+scale = "standard"
+
+[train]
+epochs = 2
+
+[[grid]]
+optimizer = ["sgd", "backtracking"]
+learning_rate = [0.02, 0.2]
+batch_size = [20, 50]
+hidden = [[]]
+
+[seeds]
+n = 2
+"#;
+
+/// Half of the points diverge, and each trial that does not takes long enough to stop the sweep.
+const STOPPED: &str = r#"
+name = "stopped"
+
+[dataset]
+name = "mnist"
+train = 1_000
+valid = 500
+
+[train]
+epochs = 100
+
+[[grid]]
+optimizer = ["sgd", "adam"]
+learning_rate = [0.01, 1e20]
+batch_size = [20]
+dropout = [0.0, 0.2]
+hidden = [[], [64]]
+
+[[grid]]
+optimizer = ["momentum"]
+learning_rate = [1e20]
+batch_size = [20]
+hidden = [[], [16]]
+
+[seeds]
+n = 3
+
+[confirm]
+seeds = 3
 "#;
 
 /// Every trial of sgd diverges, and every trial of momentum; backtracking trains.
@@ -161,9 +264,25 @@ impl Readers {
         self.env.path("reports").join(name)
     }
 
+    /// The report so far of a sweep that was stopped: points miss seeds, or all of them.
+    fn partial_report(&self) -> PathBuf {
+        self.env.write("stopped.toml", STOPPED);
+        let coordinator = self.env.start_file("stopped.toml", &["--local-slots", "1"], &[]);
+        coordinator.wait_for_trials(5);
+        coordinator.signal(ctrl_c());
+        coordinator.wait().expect(130);
+        self.env.path("reports/stopped/partial")
+    }
+
     /// The reports of sweeps that differ in all that a table of points must get right.
     fn reports(&self) -> Vec<PathBuf> {
-        let fresh = [("axes", AXES), ("some-diverge", SOME_DIVERGE), ("all-diverge", ALL_DIVERGE)];
+        let fresh = [
+            ("axes", AXES),
+            ("regularized", REGULARIZED),
+            ("no-layers", NO_LAYERS),
+            ("some-diverge", SOME_DIVERGE),
+            ("all-diverge", ALL_DIVERGE),
+        ];
         let fresh = fresh.map(|(name, sweep)| self.run(name, sweep));
         let others = [self.report(), repository().join("reports/full")];
         others.into_iter().chain(fresh).collect()
@@ -211,7 +330,7 @@ fn tensorboard_and_optuna_show_what_the_results_say() {
 fn the_notebook_and_the_report_have_the_same_numbers() {
     let Some(readers) = Readers::new() else { return };
     let notebook = repository().join("reports/explore.ipynb");
-    for report in readers.reports() {
+    for report in readers.reports().into_iter().chain([readers.partial_report()]) {
         readers.python("tests/readers/notebook.py", &[&notebook, &report]);
     }
 }
@@ -273,6 +392,21 @@ fn saved_weights_give_the_recorded_test_accuracy() {
         let told = readers.python("reports/weights.py", &[&readers.env.path(&file)]);
         let accuracy: f64 = told.lines().last().expect("a line").parse().expect("a number");
         assert_eq!(accuracy.to_string(), row["test_accuracy"], "{told}");
+    }
+    // Standardized inputs and a network without hidden layers, and one that was trained with dropout.
+    for (name, sweep) in [("no-layers", NO_LAYERS), ("regularized", REGULARIZED)] {
+        let report = readers.run(name, sweep);
+        let (folder, file) = (format!("reports/{name}"), format!("{name}.safetensors"));
+        readers.env.coordinator(&["replay", &folder, "best", "--save", &file]).expect(0);
+        let told = readers.python("reports/weights.py", &[&readers.env.path(&file)]);
+        let [.., about, accuracy] = &told.lines().collect::<Vec<_>>()[..] else { panic!("{told}") };
+        let id = about.split([' ', ',']).nth(1).expect("an id");
+        let rows = results(&report);
+        let row = rows.iter().find(|row| row["trial_id"] == id).expect("its row");
+        let accuracy: f64 = accuracy.parse().expect("a number");
+        assert_eq!(accuracy.to_string(), row["test_accuracy"], "{told}");
+        let n_layers = if row["hidden"] == "none" { "1 layer" } else { "2 layers" };
+        assert!(about.ends_with(n_layers), "{told}");
     }
     // Other data than they were trained on are refused.
     let mut command = Command::new(&readers.python);

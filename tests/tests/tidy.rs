@@ -229,6 +229,65 @@ fn the_commands_of_the_readme_exist() {
     }
 }
 
+/// Runs that are too long for the tests: their words are known all the same.
+#[test]
+fn the_tests_and_benches_that_pages_name_exist() {
+    let sources: Vec<String> = files(".rs").iter().map(|path| read(path)).collect();
+    let mut n_commands = 0;
+    for page in ["README.md", "tests/README.md"].map(|name| read(&root().join(name))) {
+        for block in page.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next()) {
+            let lines = block.lines().map(|line| line.split("#").next().unwrap_or(line).trim());
+            for line in lines {
+                if let Some(arguments) = line.strip_prefix("coordinator bench ") {
+                    assert_bench_exists(line, arguments);
+                } else if let Some((variables, arguments)) = line.split_once("cargo test") {
+                    assert_tests_exist(line, variables, arguments, &sources);
+                } else {
+                    continue;
+                }
+                n_commands += 1;
+            }
+        }
+    }
+    assert!(n_commands > 12, "{n_commands} commands found");
+}
+
+fn assert_bench_exists(line: &str, arguments: &str) {
+    let words: Vec<&str> = arguments.split(' ').collect();
+    let mut program = Command::new(std::env!("CARGO_BIN_EXE_e2e-coordinator"));
+    let help = program.args(["bench", words[0], "--help"]).output().expect("the program starts");
+    let help = String::from_utf8(help.stdout).expect("text");
+    for flag in words.into_iter().filter(|word| word.starts_with("--")) {
+        assert!(help.contains(&format!("{flag} ")), "{line}: there is no {flag}");
+    }
+}
+
+/// Their package, their target, and something that each filter fits.
+fn assert_tests_exist(line: &str, variables: &str, arguments: &str, sources: &[String]) {
+    let is_named = |word: &str, starts: &[&str]| {
+        let mut lines = sources.iter().flat_map(|text| text.lines());
+        lines.any(|line| starts.iter().any(|it| line.contains(it)) && line.contains(word))
+    };
+    let mut targets = DIRECTIONS.iter().map(|(folder, ..)| root().join(folder).join("tests"));
+    for (variable, _) in variables.split_whitespace().filter_map(|it| it.split_once('=')) {
+        assert!(is_named(variable, &["\""]), "{line}: nobody reads {variable}");
+    }
+    let mut before = "";
+    for word in arguments.split_whitespace() {
+        let is_there = match before {
+            "-p" => DIRECTIONS.iter().any(|(folder, ..)| crate_in(folder).0 == word),
+            "--test" => {
+                targets.any(|it| it.join(format!("{word}.rs")).exists() || it.join(word).exists())
+            }
+            "--features" => word == "faults",
+            _ if word.starts_with('-') => true,
+            _ => is_named(word.trim_end_matches(':'), &["fn ", "mod "]),
+        };
+        assert!(is_there, "{line}: there is no {word}");
+        before = word;
+    }
+}
+
 /// The flags between backticks outside of code blocks, each without its value.
 fn flags_in_text(markdown: &str) -> BTreeSet<String> {
     let text = markdown.split("```").step_by(2);

@@ -28,6 +28,8 @@ pub struct Worker {
     pub was_told_finished: bool,
     /// As of its last Sync.
     pub troubles: Vec<Trouble>,
+    /// When that came, to which the times in `troubles` count.
+    pub troubles_told: Millis,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -168,7 +170,17 @@ impl Worker {
             pace: Pace::default(),
             was_told_finished: false,
             troubles: Vec::new(),
+            troubles_told: Millis::default(),
         }
+    }
+
+    /// What keeps it from working, as old as it is now.
+    pub fn troubles_at(&self, now: Millis) -> impl Iterator<Item = Trouble> {
+        let since_told_ms = now.since(self.troubles_told);
+        self.troubles.iter().map(move |trouble| Trouble {
+            text: trouble.text.clone(),
+            for_ms: trouble.for_ms.saturating_add(since_told_ms),
+        })
     }
 
     /// For people.
@@ -231,5 +243,21 @@ impl Worker {
             load.n_queued = self.n_queued();
         }
         load
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trouble_grows_older_between_two_syncs() {
+        let mut worker = Worker::new(Millis(60_000));
+        let trouble = |for_ms| Trouble { text: "its disk is full".into(), for_ms };
+        worker.troubles = vec![trouble(2_000), trouble(u64::MAX)];
+        worker.troubles_told = Millis(10_000);
+        let at = |ms| worker.troubles_at(Millis(ms)).collect::<Vec<_>>();
+        assert_eq!(at(10_000), [trouble(2_000), trouble(u64::MAX)]);
+        assert_eq!(at(14_500), [trouble(6_500), trouble(u64::MAX)]);
     }
 }

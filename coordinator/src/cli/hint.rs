@@ -24,8 +24,8 @@ pub(super) fn hint(arguments: &[OsString]) -> Option<String> {
         return Some(match path.join("manifest.json").exists() || path.join(".state").exists() {
             true => format!(
                 "did you mean `{}`, or `{}`?",
-                command::coordinator([OsStr::new("status"), first]),
-                command::coordinator([OsStr::new("report"), first]),
+                command::coordinator(["status".into(), command::path(path)]),
+                command::coordinator(["report".into(), command::path(path)]),
             ),
             false => format!(
                 "{} is a folder; a sweep is started with `coordinator --sweep FILE`",
@@ -38,6 +38,7 @@ pub(super) fn hint(arguments: &[OsString]) -> Option<String> {
     let file = arguments.iter().find(|it| Path::new(it).extension().is_some_and(|it| it == "toml"));
     match file {
         Some(file) if is_flag_of_a_run && !has_sweep => {
+            let file = command::path(Path::new(file));
             Some(format!("did you mean `--sweep {}`?", command::quoted(file)))
         }
         _ => None,

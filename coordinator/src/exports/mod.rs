@@ -44,8 +44,9 @@ pub fn export(arguments: &cli::Export) -> Result<(), Refusal> {
         ExportFormat::Tensorboard => {
             let source = Source::open(arguments)?;
             let n_trials = folder(&to, arguments.force, |into| tensorboard::write(&source, into))?;
-            let command = ["--logdir".into(), command::quoted(&to)].join(" ");
-            format!("{}; look at them with: tensorboard {command}", n_of(n_trials, "run"))
+            let words = ["--logdir".into(), command::path(&to)];
+            let command = command::line("tensorboard", words);
+            format!("{}; look at them with: {command}", n_of(n_trials, "run"))
         }
         ExportFormat::Optuna => {
             let source = Source::open(arguments)?;

@@ -58,7 +58,7 @@ pub enum StoreError {
     )]
     Newer { path: PathBuf, found: i64 },
     #[error(
-        "{path}: written by an older version (schema {found}, this build knows {SCHEMA_VERSION}); `coordinator --sweep` with the sweep's file brings it up to date"
+        "{path}: written by an older version (schema {found}, this build knows {SCHEMA_VERSION}); `coordinator --sweep FILE` with the sweep's file brings it up to date"
     )]
     Older { path: PathBuf, found: i64 },
     #[error(

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use report::command::quoted;
+use report::command;
 use rusqlite::Connection;
 
 use super::{StoreError, migrate::former};
@@ -38,10 +38,10 @@ fn first_finding(connection: &Connection, what: &str) -> rusqlite::Result<Option
 /// Says what can be done, and which copies there are.
 pub(super) fn broken(path: &Path, found: String) -> StoreError {
     let saved = path.with_extension("saved.db");
+    let recover = command::line("sqlite3", [command::path(path), ".recover".into()]);
+    let into = command::line("sqlite3", [command::path(&saved)]);
     let mut rescue = format!(
-        "`sqlite3 {} .recover | sqlite3 {}` saves what is readable; --fresh sets the state aside, loses nothing of it, and starts anew",
-        quoted(path),
-        quoted(&saved)
+        "`{recover} | {into}` saves what is readable; --fresh sets the state aside, loses nothing of it, and starts anew"
     );
     let copies = copies_of(path);
     if !copies.is_empty() {

@@ -1,6 +1,10 @@
 //! A trial that takes its workers down: given up in the end, told, and tried again on request.
 
-use e2e::{Env, Signal, Status, Sweep, eventually, finished_event, rows, trial_ids};
+use std::fs;
+
+use e2e::{
+    Env, Signal, Status, Sweep, eventually, finished_event, printed_commands, rows, trial_ids,
+};
 
 use crate::env;
 
@@ -37,8 +41,10 @@ fn a_trial_that_kills_its_workers_is_given_up() {
     let event = finished_event(&ended);
     assert_eq!(event["n_failed"], 1);
     assert!(event["results_sha256"].is_null());
-    assert!(event["resume_with"].as_str().is_some_and(|it| it.contains("--retry-failed")));
     let report = env.report(&ONE_TRIAL);
+    let page = fs::read_to_string(report.join("report.md")).expect("a report");
+    let at_the_end = printed_commands(&page).pop().expect("a command");
+    assert_eq!(at_the_end, "coordinator --sweep one.toml");
     assert!(report.join("results-incomplete.csv").exists(), "every trial has its outcome");
     assert!(!report.join("results.csv").exists() && !report.join("partial").exists());
     let told = env.coordinator(&["verify", "reports/one"]).expect(0).stdout_text();
@@ -56,7 +62,7 @@ fn a_trial_that_kills_its_workers_is_given_up() {
     );
     let again = env.start(&ONE_TRIAL, &FLAGS).wait().expect(3);
     assert!(trial_ids(&again).is_empty(), "a failed trial waits to be asked for");
-    let retried = env.start(&ONE_TRIAL, &[&FLAGS[..], &["--retry-failed"]].concat());
+    let retried = env.start_pasted(event["resume_with"].as_str().expect("a command"));
     retried.url();
     let told = retried.in_stderr("line on what is resumed", |lines| {
         lines.iter().find(|line| line.starts_with("resuming")).cloned()
@@ -67,6 +73,9 @@ fn a_trial_that_kills_its_workers_is_given_up() {
     retried.kill();
     // The report still says failed, which was true when it was written.
     env.coordinator(&["verify", "reports/one"]).expect(0);
+    assert!(page.contains("failed ones with `--retry-failed` beside it"), "{page}");
+    let beside_it = format!("{at_the_end} --retry-failed --local-workers 0 --time-limit 100ms");
+    env.paste(&beside_it).expect(130);
 }
 
 fn wait_for(env: &Env, mut is_so: impl FnMut(&Status) -> bool) {

@@ -16,6 +16,9 @@ use crate::env;
 fn a_state_that_came_while_the_question_was_open_is_not_set_aside() {
     let env = env();
     env.run(&Sweep::SHORT, &[]);
+    // As a coordinator that was killed leaves it.
+    let told = r#"[{"worker":"w","text":"its disk is full","since_ms":0}]"#;
+    fs::write(env.report(&Sweep::SHORT).join(".state/troubles.json"), told).expect("a file");
     // A terminal for the question; `script` is part of every Debian.
     let line = format!(
         "{} --sweep short.toml --fresh --local-workers 0 --listen 127.0.0.1:0",
@@ -40,6 +43,8 @@ fn a_state_that_came_while_the_question_was_open_is_not_set_aside() {
         screen.extend(heard.try_iter());
         screen.contains("[y/N]").then_some(())
     });
+    let status = env.status(&Sweep::SHORT).text;
+    assert!(status.contains(", running") && !status.contains("troubles"), "{status}");
     // Meanwhile the state goes away and another coordinator begins a new one.
     let state = env.report(&Sweep::SHORT).join(".state");
     fs::rename(&state, env.path("moved")).expect("it can be moved");

@@ -1,7 +1,7 @@
 //! Slots that hang while their worker beats, as with a file system that does not answer: the sweep
 //! ends with the same results, and people are told.
 
-use e2e::{Coordinator, Process, Sweep, finished_event};
+use e2e::{Coordinator, Process, Sweep, finished_event, printed_commands};
 
 use crate::{env, reference};
 
@@ -54,7 +54,9 @@ fn with_the_only_slot_hung_people_are_told_what_to_do() {
     let url = coordinator.url();
     let _hung = env.start_worker_in(&url, "hung", &[], &[("SWEEP_FAULT", "hang.worker.slot:3")]);
     assert_told(&coordinator, "worker hung: a slot does nothing");
-    assert_told(&coordinator, "start another worker (worker --coordinator http://");
+    let advice = coordinator.in_stderr("advice", |lines| {
+        lines.iter().find(|line| line.contains("start another worker (`")).cloned()
+    });
     coordinator.in_stdout("an object of it", |lines| {
         lines
             .iter()
@@ -63,7 +65,9 @@ fn with_the_only_slot_hung_people_are_told_what_to_do() {
     });
     let status = env.status(&Sweep::SHORT).text;
     assert!(status.contains("troubles\n worker hung: a slot does nothing"), "{status}");
-    let _sound = env.start_worker(&url, "sound");
+    let printed = printed_commands(&advice);
+    let [another] = printed.as_slice() else { panic!("one command: {advice}") };
+    let _sound = env.start_pasted_worker(another);
     let ended = coordinator.wait().expect(0);
     assert!(finished_event(&ended)["results_sha256"].is_string());
     let status = env.status(&Sweep::SHORT).text;

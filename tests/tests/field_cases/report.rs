@@ -3,12 +3,12 @@
 use std::{
     ffi::OsStr,
     fs,
-    os::unix::{ffi::OsStrExt, fs::symlink},
+    os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::Command,
 };
 
-use e2e::{Ended, Env, Sweep, results};
+use e2e::{Ended, Env, Sweep, printed_commands, results};
 
 use crate::env;
 
@@ -174,7 +174,11 @@ fn a_report_goes_to_a_folder_whose_name_is_no_text() {
     assert_eq!(results(&folder.join("odd")).len(), 1);
     assert!(run("json").contains("\"event\":\"finished\""), "again, as a program hears it");
     let text = page(&folder.join("odd"));
-    assert!(text.contains("r\\351sultats/odd'"), "the command names the folder itself: {text}");
+    let printed = printed_commands(&text);
+    assert_eq!(printed.len(), 2, "the sweep and one row: {text}");
+    for command in &printed {
+        env.paste(command).expect(0);
+    }
 }
 
 /// What begins with a dash is a flag to most programs: a report goes there all the same, and the page's
@@ -188,38 +192,13 @@ fn a_report_goes_to_a_folder_whose_name_begins_with_a_dash() {
     let line = ["--sweep", "sweep.toml", "--listen", "127.0.0.1:0", "--out=-o"];
     env.coordinator(&line).expect(0);
     let page = page(&env.path("-o/dash"));
-    let replay = commands(&page).into_iter().find(|it| it.contains(" replay ")).expect("a command");
+    let printed = printed_commands(&page);
+    let replay = printed.iter().find(|it| it.contains(" replay ")).expect("a command");
     assert!(replay.starts_with("coordinator replay ./-o/dash "), "{replay}");
-    let ran = paste(&env.path("."), &replay);
-    assert!(ran.status.success(), "{ran:?}");
-    let full = paste(&env.path("."), &format!("{replay} > /dev/full"));
-    assert_eq!(full.status.code(), Some(1), "nobody could read what it found: {full:?}");
-    let said = String::from_utf8_lossy(&full.stderr);
+    env.paste(replay).expect(0);
+    // Nobody could read what it found.
+    let said = env.paste(&format!("{replay} > /dev/full")).expect(1).stderr_text();
     assert!(said.contains("cannot write to standard output"), "{said}");
-}
-
-/// Runs a command as a page prints it, in the folder `folder`.
-fn paste(folder: &Path, command: &str) -> Output {
-    let bin = folder.join("bin");
-    if !bin.exists() {
-        fs::create_dir(&bin).expect("a folder can be made");
-        symlink(std::env!("CARGO_BIN_EXE_e2e-coordinator"), bin.join("coordinator"))
-            .expect("a link can be made");
-    }
-    let path = std::env::join_paths(
-        [bin]
-            .into_iter()
-            .chain(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())),
-    );
-    let mut shell = Command::new("sh");
-    shell.arg("-c").arg(command).env("PATH", path.expect("a path")).current_dir(folder);
-    shell.output().expect("a shell runs")
-}
-
-/// The commands of this program that a page shows.
-fn commands(page: &str) -> Vec<String> {
-    let spans = page.split('`').filter(|span| span.starts_with("coordinator "));
-    spans.map(str::to_owned).collect()
 }
 
 /// facebookresearch/hydra#1868, #922: paths count from another folder than where the run was started,
@@ -235,12 +214,10 @@ fn a_recorded_sweep_over_own_data_is_replayed_as_the_page_says() {
     env.start_file("it's größer/my sweep.toml", &arguments, &[]).wait().expect(0);
     let report = env.path("all reports/short");
     let page = fs::read_to_string(report.join("report.md")).expect("a page");
-    let printed = commands(&page);
+    let printed = printed_commands(&page);
     assert_eq!(printed.len(), 2, "the sweep and one row: {page}");
     for command in &printed {
-        let listen = if command.contains("--sweep") { " --listen 127.0.0.1:0" } else { "" };
-        let ran = paste(&env.path("."), &format!("{command}{listen}"));
-        assert!(ran.status.success(), "{command}: {ran:?}");
+        env.paste(command).expect(0);
     }
     let verified = || env.coordinator(&["verify", "all reports/short"]).expect(0);
     verified();

@@ -26,6 +26,7 @@ impl Core {
             worker.n_free_slots = sync.n_free_slots as usize;
             worker.is_draining = sync.draining;
             worker.troubles = std::mem::take(&mut sync.troubles);
+            worker.troubles_told = now;
         });
 
         let mut reply = SyncReply::bare(sync.seq, Order::GoOn);

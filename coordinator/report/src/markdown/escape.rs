@@ -65,7 +65,7 @@ mod tests {
     use pulldown_cmark::{Event, Options, Parser};
 
     use super::*;
-    use crate::text::hostile;
+    use crate::{command, text::hostile};
 
     /// The text that a reader sees, and how many pieces of markup are around it.
     fn read(markdown: &str) -> (String, usize) {
@@ -130,6 +130,13 @@ mod tests {
                 return Ok(());
             }
             prop_assert_eq!(read(&format!("run {}.\n", code(&text))), (format!("run {}.", plain.replace('`', "'")), 2));
+        }
+
+        #[test]
+        fn a_command_reads_as_it_is(word in hostile::text()) {
+            let command = command::coordinator([word]);
+            prop_assert_eq!(code(&command), format!("`{command}`"));
+            prop_assert_eq!(read(&format!("run {}.\n", code(&command))), (format!("run {command}."), 2));
         }
     }
 }
