@@ -4,9 +4,12 @@
 
 mod agent;
 mod dispatch;
+mod liars;
 mod losses;
 mod planted;
+mod seals;
 mod stalled;
+mod steps;
 mod trouble;
 mod world;
 
@@ -16,7 +19,8 @@ use coordinator_core::{
     trial::{Status, Trial, TrialFacts},
 };
 use proptest::prelude::*;
-use world::*;
+use steps::{Step, step};
+use world::{N_FOLLOWING, N_TRIALS, TTL_MS, World};
 
 /// Random histories to run; `SWEEP_HISTORIES=1000000` for a long look.
 fn n_histories() -> u32 {
