@@ -11,6 +11,7 @@ mod seals;
 mod stalled;
 mod steps;
 mod trouble;
+mod untrained;
 mod world;
 
 use coordinator_core::{
