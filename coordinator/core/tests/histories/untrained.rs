@@ -130,7 +130,7 @@ fn whichever_way_a_worker_lets_go_of_trials_it_gets_few_more() {
             let granted = caller.say(&mut world, |_| {});
             let_go(&mut world, &mut caller, granted);
         }
-        // It was worse by a factor of three, and for most ways of fifty.
+        // Free of charge it would be two in each round.
         assert!(caller.n_granted <= 25, "{name}: {} grants in ten minutes", caller.n_granted);
         world.join(2);
         while !world.core.awaits_trials() {
