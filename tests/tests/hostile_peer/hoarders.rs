@@ -1,6 +1,8 @@
 //! Hoarders: workers that take trials and do not train them. They give them back at once, by a Join or in
 //! a drain, or sit on them; the honest worker gets all of them soon and trains them.
 
+use std::thread;
+
 use e2e::{Sweep, canonical_files};
 use proto::{JoinRequest, Lease, Order, Running, SyncReply, SyncRequest};
 use tokio::{
@@ -127,8 +129,11 @@ async fn hears_nothing(mut hoarder: Hoarder, _: String) -> usize {
 
 #[test]
 fn hoarders_are_held_back_and_an_honest_worker_trains_everything() {
-    let undisturbed = env();
-    undisturbed.run(&SWEEP, &["--local-slots", "1"]);
+    let undisturbed = thread::spawn(|| {
+        let env = env();
+        env.run(&SWEEP, &["--local-slots", "1"]);
+        canonical_files(&env.report(&SWEEP))
+    });
     let env = env();
     let arguments = ["--local-workers", "0", "--sync-every", "300ms", "--lease-ttl", "2s"];
     let coordinator = env.start(&SWEEP, &arguments);
@@ -167,6 +172,6 @@ fn hoarders_are_held_back_and_an_honest_worker_trains_everything() {
     }
     let status = env.status(&SWEEP);
     assert_eq!((status.n_completed, status.n_failed), (SWEEP.n_trials(), 0), "{}", status.text);
-    let [files, expected] = [&env, &undisturbed].map(|env| canonical_files(&env.report(&SWEEP)));
-    assert_eq!(files, expected);
+    let expected = undisturbed.join().expect("it ends well");
+    assert_eq!(canonical_files(&env.report(&SWEEP)), expected);
 }

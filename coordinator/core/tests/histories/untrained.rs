@@ -269,8 +269,10 @@ fn a_worker_that_drains_again_and_again_after_it_has_trained_is_not_held_back() 
     assert_not_held_back(&world, 1);
 }
 
-/// How a caller keeps what it was granted and does not begin it.
-const POSES: [(&str, fn(&mut Sync, &[Lease])); 3] = [
+/// Keeps what it was granted and does not begin it.
+type Pose = fn(&mut Sync, &[Lease]);
+
+const POSES: [(&str, Pose); 3] = [
     ("says that it waits", |sync, held| {
         sync.running = held.iter().map(|lease| running(lease, false)).collect();
     }),
