@@ -267,7 +267,7 @@ impl Monitor {
                 let pause_s = ms / 1000;
                 self.repeats.warn(
                     "workers held back",
-                    format!("trial after trial fails on worker {name}, is lost with it or handed back; it gets none for {pause_s} s"),
+                    format!("trial after trial fails on worker {name}, is lost with it, handed back or not begun; it gets none for {pause_s} s"),
                 );
             }
             Notice::WorkerQuarantined { name } => warn(&format!(

@@ -15,6 +15,8 @@ mod flood;
 mod forgery;
 #[path = "hostile_peer/grants.rs"]
 mod grants;
+#[path = "hostile_peer/hoarders.rs"]
+mod hoarders;
 #[path = "hostile_peer/meter.rs"]
 mod meter;
 #[path = "hostile_peer/nonsense.rs"]

@@ -56,6 +56,16 @@ impl Audits {
         self.due.clear();
     }
 
+    /// Whether one waits of a trial whose result is this worker's.
+    pub fn is_due(&self, trial: TrialIndex, by: WorkerId) -> bool {
+        self.due.contains(&(by, trial))
+    }
+
+    /// Those that wait, with the workers that gave the results.
+    pub fn due(&self) -> impl Iterator<Item = (TrialIndex, WorkerId)> + '_ {
+        self.due.iter().map(|(by, trial)| (*trial, *by))
+    }
+
     pub fn is_open(&self, trial: TrialIndex) -> bool {
         self.open.contains_key(&trial)
     }

@@ -41,6 +41,9 @@ impl Checkpoints {
     pub fn forget(&mut self, trial: TrialIndex, digest: [u8; 32]) {
         if let Some(kept) = self.0.get_mut(&trial) {
             kept.retain(|known| known.digest != digest);
+            if kept.is_empty() {
+                self.0.remove(&trial);
+            }
         }
     }
 
@@ -70,6 +73,9 @@ mod tests {
         assert_eq!(checkpoints.of(trial), [at(5), at(3)]);
         checkpoints.forget(trial, [5; 32]);
         assert_eq!(checkpoints.of(trial), [at(3)]);
+        checkpoints.forget(trial, [3; 32]);
+        assert_eq!(checkpoints.trials().count(), 0, "nothing is left of it");
+        checkpoints.add(trial, at(6));
         checkpoints.forget_all(trial);
         assert_eq!(checkpoints.of(trial), []);
     }

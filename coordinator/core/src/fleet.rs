@@ -22,6 +22,8 @@ pub struct Fleet {
     troubled: BTreeSet<(Hindrance, Millis, TrialIndex, WorkerId)>,
     /// Queued leases that were asked back and are still there.
     withdrawn: BTreeSet<(WorkerId, TrialIndex)>,
+    /// Leases for free slots that are not said to run, the one that was granted first at the head.
+    unbegun: BTreeSet<(Millis, TrialIndex, WorkerId)>,
     load: Load,
 }
 
@@ -162,6 +164,9 @@ impl Fleet {
     pub fn hold(&mut self, held: HeldLease) {
         let (id, trial) = (held.open.worker, held.open.lease.trial);
         let is_copy = self.leases_of(trial).next().is_some();
+        if held.place == Place::Slot && held.started.is_none() {
+            self.unbegun.insert((held.granted, trial, id));
+        }
         let former = self.change(id, |worker| worker.leases.insert(trial, held));
         assert!(former.is_none(), "trial {} is leased twice to a worker", trial.0);
         self.holders.insert((trial, id));
@@ -178,6 +183,7 @@ impl Fleet {
         self.holders.remove(&(trial, id));
         self.copied.remove(&trial);
         self.withdrawn.remove(&(id, trial));
+        self.unbegun.remove(&(held.granted, trial, id));
         if let (Some(hindrance), Some(started)) = (held.hindrance, held.started) {
             self.troubled.remove(&(hindrance, started, trial, id));
         }
@@ -190,6 +196,7 @@ impl Fleet {
         let held = worker.leases.get_mut(&trial).expect("the caller found it");
         if held.take_in(now, report) {
             self.withdrawn.remove(&(id, trial));
+            self.unbegun.remove(&(held.granted, trial, id));
         }
     }
 
@@ -212,6 +219,11 @@ impl Fleet {
         self.withdrawn.iter().map(|(id, trial)| &self.workers[id].leases[trial])
     }
 
+    /// Leases for free slots that are not said to run, the one that was granted first at the head.
+    pub fn unbegun(&self) -> impl Iterator<Item = &HeldLease> + '_ {
+        self.unbegun.iter().map(|(_, trial, id)| &self.workers[id].leases[trial])
+    }
+
     pub fn n_withdrawn(&self) -> usize {
         self.withdrawn.len()
     }
@@ -230,6 +242,8 @@ impl Fleet {
                 let is_withdrawn = self.withdrawn.contains(&(*id, *trial));
                 assert!(held.started.is_none() || !is_withdrawn);
                 leases.push((*trial, *id));
+                let is_unbegun = self.unbegun.contains(&(held.granted, *trial, *id));
+                assert_eq!(is_unbegun, held.place == Place::Slot && held.started.is_none());
                 if let (Some(hindrance), Some(started)) = (held.hindrance, held.started) {
                     assert!(self.troubled.contains(&(hindrance, started, *trial, *id)));
                 }
@@ -245,6 +259,7 @@ impl Fleet {
         assert_eq!(n_sessions, self.sessions.len());
         let held = self.workers.values().flat_map(|w| w.leases.values());
         assert_eq!(held.filter(|held| held.hindrance.is_some()).count(), self.troubled.len());
+        assert!(self.unbegun().all(|held| held.started.is_none()), "unbegun");
         assert!(self.withdrawn.iter().all(|(id, trial)| self.holders.contains(&(*trial, *id))));
     }
 }

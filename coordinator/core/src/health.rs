@@ -13,7 +13,7 @@ const HOLDS_MS: [u64; 2] = [10_000, 40_000];
 /// Processes in a row that were lost with trials. A trial that kills them all has failed before.
 const LOST_IN_A_ROW: u32 = 6;
 
-/// Times in a row that a worker hands back what it was not asked for.
+/// Times in a row that a worker lets go of what it was not asked for.
 const SHIRKED_IN_A_ROW: u32 = 3;
 
 #[derive(Clone, Debug, Default)]
@@ -24,7 +24,7 @@ pub struct Health {
     held_until: Option<Millis>,
     /// Processes of the worker that were lost with trials since the last trial that ended well.
     n_lost: u32,
-    /// Times that it handed trials back unasked since the last one that ended well.
+    /// Times that it let go of trials unasked since the last one that ended well.
     n_shirked: u32,
 }
 
@@ -57,8 +57,8 @@ impl Health {
         self.hold(now)
     }
 
-    /// It handed back trials that it had asked for, or took no notice of them. This does no harm to a
-    /// trial, so it leads to no quarantine.
+    /// It let go of trials that it had asked for and not trained, or took no notice of them. This does no
+    /// harm to a trial, so it leads to no quarantine. Once or twice in a row the network may have done it.
     pub fn shirked(&mut self, now: Millis) -> Diagnosis {
         self.n_shirked = self.n_shirked.saturating_add(1);
         if self.n_shirked < SHIRKED_IN_A_ROW || self.n_leases_max() == 0 {
@@ -68,7 +68,7 @@ impl Health {
         self.hold(now)
     }
 
-    /// It kept trials for long that were asked back, and did not begin them.
+    /// It kept trials for long that it knew of, and did not begin them.
     pub fn ignored(&mut self, now: Millis) -> Diagnosis {
         self.n_shirked = self.n_shirked.max(SHIRKED_IN_A_ROW);
         self.shirked(now)
@@ -105,6 +105,16 @@ impl Health {
     /// Nothing has failed since the last trial that did not.
     pub fn is_unblemished(&self) -> bool {
         self.failed.is_empty()
+    }
+
+    /// It takes trials and does not train them.
+    pub fn is_shirking(&self) -> bool {
+        SHIRKED_IN_A_ROW <= self.n_shirked
+    }
+
+    /// Nothing is held against it.
+    pub fn is_clean(&self) -> bool {
+        self.is_unblemished() && self.n_holds == 0 && self.n_lost == 0 && self.n_shirked == 0
     }
 
     /// Trials that it may hold at most: none while it is held back, one to show that it is well

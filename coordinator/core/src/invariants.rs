@@ -16,10 +16,7 @@ impl Core {
         self.fleet().check();
         self.check_workers();
         self.check_trials();
-        for trial in self.checkpoints().trials() {
-            let is_open = !self.trial(trial).status.is_terminal();
-            assert!(is_open, "trial {} has its outcome and a checkpoint", trial.0);
-        }
+        self.check_entries();
     }
 
     fn check_workers(&self) {

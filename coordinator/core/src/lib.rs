@@ -6,6 +6,7 @@ pub mod checkpoints;
 pub mod event;
 pub mod faults;
 pub mod fleet;
+pub mod former;
 pub mod health;
 pub mod invariants;
 pub mod lease;

@@ -61,6 +61,16 @@ pub const PATIENT_AFTER: u32 = 2;
 pub const MAX_STALLED_AUDITS: u32 = 2;
 /// A trial that was asked back from a worker's queue is taken back after this long.
 pub const WITHDRAW_PATIENCE_MS: u64 = 60_000;
+/// A trial that was granted for a free slot has to be said to run within a lease's time (30 s by
+/// default), and no less than this; after that an idle slot gets it. A worker says so with its first Sync
+/// after the grant, of which there are three in a lease's time. It asks for no trial before its data set
+/// is there, so no wait for data is in this time, and one for a checkpoint counts as running.
+pub const BEGIN_WITHIN_MS: u64 = 2_000;
+/// A worker that drains before one of its trials was seen to run for this long has trained none of
+/// them. By then idle slots run beside whatever only seems to be trained.
+pub const TRAINED_MS: u64 = 30_000;
+/// What is held against a worker that left is forgotten after this long.
+pub const FORGIVEN_AFTER_MS: u64 = 600_000;
 
 /// With every worker in quarantine for this long the sweep is given up.
 pub const QUARANTINE_PATIENCE_MS: u64 = 60_000;

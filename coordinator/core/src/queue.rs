@@ -78,6 +78,13 @@ impl Queue {
         self.sent_back.contains_key(&trial) || self.front.contains(&self.place[trial.at()])
     }
 
+    /// Panics unless both sides of the back say the same.
+    pub fn check(&self) {
+        let is_same = |(at, trial)| self.sent_back.get(trial) == Some(at);
+        assert!(self.back.iter().all(is_same), "the queue's back");
+        assert_eq!(self.back.len(), self.sent_back.len(), "the queue's back");
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = TrialIndex> + '_ {
         let front = self.front.iter().map(|place| self.order[*place as usize]);
         front.chain(self.back.values().copied())

@@ -22,6 +22,12 @@ pub struct Worker {
     /// Trials that it said it would take at once.
     pub n_free_slots: usize,
     pub is_draining: bool,
+    /// While it drains: it handed back trials, and was not seen to train any for long.
+    pub has_drained_untrained: bool,
+    /// The highest number of a Sync in this session.
+    pub last_seq: u64,
+    /// Its last Sync was one that had been answered before: the reply was lost, or it does not listen.
+    pub is_repeating: bool,
     pub health: Health,
     pub pace: Pace,
     /// The answer to its last Sync was `Finished`.
@@ -135,6 +141,11 @@ impl HeldLease {
         self.started.map_or(0, |_| now.since(self.watched))
     }
 
+    /// How long it has been granted without being said to run, as far as that is its worker's doing.
+    pub fn unbegun_ms(&self, now: Millis) -> u64 {
+        self.started.map_or_else(|| now.since(self.watched), |_| 0)
+    }
+
     /// Its worker tells how long its slot has trained and been silent.
     pub fn is_told(&self) -> bool {
         self.trained_ms.is_some()
@@ -166,6 +177,9 @@ impl Worker {
             leases: BTreeMap::new(),
             n_free_slots: 0,
             is_draining: false,
+            has_drained_untrained: false,
+            last_seq: 0,
+            is_repeating: false,
             health: Health::default(),
             pace: Pace::default(),
             was_told_finished: false,
@@ -229,14 +243,15 @@ impl Worker {
         let is_present = self.session.is_some() && !self.is_draining;
         let is_quarantined = self.health.is_quarantined();
         let is_willing = 0 < self.n_free_slots || !self.leases.is_empty();
-        let is_able = is_present && !is_quarantined && is_willing;
+        let is_able = is_present && !is_quarantined && !self.is_repeating && is_willing;
         let mut load = Load {
             n_present: usize::from(is_present),
             n_quarantined: usize::from(is_present && is_quarantined),
             ..Load::default()
         };
         if is_able {
-            load.n_able = 1;
+            // Nobody waits for one that takes trials and does not train them.
+            load.n_able = usize::from(!self.health.is_shirking());
             load.n_slots = self.n_usable_slots();
             let n_unused = load.n_slots.saturating_sub(self.leases.len());
             load.n_free_slots = n_unused.min(self.n_free_slots);

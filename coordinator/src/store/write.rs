@@ -112,10 +112,7 @@ impl Batch<'_> {
                 write_result(transaction, number, *attempt, result)?;
                 faults::point("coordinator.batch.outcome_row");
                 result.history.iter().try_for_each(|e| write_epoch(transaction, number, e))?;
-                // One for each epoch that the plan has, whatever a worker sends.
-                let planned = 1..=self.plan.n_epochs(trial.at());
-                let timings = timings.iter().filter(|timing| planned.contains(&timing.epoch));
-                timings.into_iter().try_for_each(|t| write_timing(transaction, number, t))
+                timings.iter().try_for_each(|t| write_timing(transaction, number, t))
             }
             Record::Failed { trial, cause } => {
                 let cause = clean_lines(cause, MAX_TEXT_BYTES);
@@ -314,7 +311,7 @@ fn write_timing(
     number: u32,
     timing: &Timing,
 ) -> rusqlite::Result<()> {
-    let sql = "INSERT OR REPLACE INTO timings VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    let sql = "INSERT INTO timings VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
     let row = params![
         number,
         timing.epoch,

@@ -64,12 +64,13 @@ const SLOWEST_DISK: Duration = Duration::from_millis(20);
 /// Seeds that once found something.
 const CORPUS: [u64; 0] = [];
 
-/// What workers say of checkpoints that travel.
-const COUNTED: [(&str, &str); 4] = [
+/// What the programs say of checkpoints that travel, and of workers that are not trusted.
+const COUNTED: [(&str, &str); 5] = [
     ("checkpoints published", "published the checkpoint of epoch"),
     ("checkpoints not published", "its checkpoint was not published"),
     ("checkpoints fetched", "fetched the checkpoint of epoch"),
     ("checkpoints not fetched", "no checkpoint of epoch"),
+    ("workers held back", "it gets none for"),
 ];
 
 /// Bugs to plant, and what is then found to be wrong.

@@ -9,7 +9,7 @@ use crate::{
     machine::Core,
     time::Millis,
     trial::Status,
-    worker::{Place, Worker},
+    worker::Worker,
 };
 
 impl Core {
@@ -24,10 +24,15 @@ impl Core {
         if !is_known {
             self.fleet.add(id, Worker::new(deadline));
         }
+        self.end_drain(now, id, out);
+        let departure = self.former.take(id).unwrap_or_default();
         let session = SessionId(self.draw());
         let finished = self.is_finished() && !self.may_complete(id, &join.held);
         self.fleet.open_session(id, session);
         self.fleet.change(id, |worker| {
+            if !is_known {
+                worker.health = departure.health;
+            }
             worker.take_in(&join, deadline);
             worker.was_told_finished = finished;
         });
@@ -36,11 +41,7 @@ impl Core {
         let held: BTreeSet<Lease> = join.held.into_iter().collect();
         let (kept, dropped): (Vec<OpenLease>, Vec<OpenLease>) =
             self.leases_held_by(id).into_iter().partition(|open| held.contains(&open.lease));
-        let may_have_begun = |open: &OpenLease| self.fleet.place_of(open) == Place::Slot;
-        if !join.continues && dropped.iter().any(may_have_begun) {
-            let diagnosis = self.fleet.change(id, |worker| worker.health.lost(now));
-            self.tell_diagnosis(id, diagnosis, out);
-        }
+        self.charge_joined(now, id, join.continues, departure.had_not_begun, &dropped, out);
         for open in dropped {
             if join.continues {
                 // The same process never learned of these grants.
@@ -62,7 +63,13 @@ impl Core {
         held.iter().any(|lease| self.was_granted_to(id, *lease) && is_given_up(lease))
     }
 
-    pub(super) fn local_ended(&mut self, local_index: u32, expected: bool, out: &mut Vec<Action>) {
+    pub(super) fn local_ended(
+        &mut self,
+        now: Millis,
+        local_index: u32,
+        expected: bool,
+        out: &mut Vec<Action>,
+    ) {
         let is_this = |worker: &Worker| {
             worker.session.is_some()
                 && worker.facts.as_ref().is_some_and(|f| f.local_index == Some(local_index))
@@ -76,7 +83,7 @@ impl Core {
                 }
                 self.fleet.forget(id);
             } else {
-                self.lose_worker(id, out);
+                self.lose_worker(now, id, out);
             }
         }
     }
@@ -95,12 +102,13 @@ impl Core {
 
     pub(super) fn expire(&mut self, now: Millis, out: &mut Vec<Action>) {
         for id in self.fleet.overdue(now) {
-            self.lose_worker(id, out);
+            self.lose_worker(now, id, out);
         }
     }
 
-    fn lose_worker(&mut self, id: WorkerId, out: &mut Vec<Action>) {
+    fn lose_worker(&mut self, now: Millis, id: WorkerId, out: &mut Vec<Action>) {
         let leases = self.leases_held_by(id);
+        let had_not_begun = self.has_not_begun_any(id);
         if !leases.is_empty() {
             let name = self.fleet.worker(id).name();
             out.push(Action::Publish(Notice::WorkerLost { name, n_trials: leases.len() }));
@@ -108,7 +116,7 @@ impl Core {
         for open in leases {
             self.lose_lease(&open, out);
         }
-        self.fleet.forget(id);
+        self.part_with(now, id, had_not_begun);
     }
 
     pub(super) fn leases_held_by(&self, id: WorkerId) -> Vec<OpenLease> {
@@ -123,6 +131,7 @@ impl Worker {
         self.n_free_slots = join.facts.n_slots as usize;
         self.facts = Some(join.facts.clone());
         self.is_draining = false;
+        (self.last_seq, self.is_repeating) = (0, false);
         self.troubles.clear();
         if !join.continues {
             self.health.started_anew();

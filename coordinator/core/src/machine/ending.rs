@@ -31,6 +31,7 @@ impl Core {
         out.push(Action::Persist(Record::Closed { trial, attempt, cause }));
         if self.trials[trial.at()].status != Status::Leased {
             self.close_audit(trial, out);
+            self.forget_stalls_if_over(trial);
             return false;
         }
         let is_left = self.fleet.leases_of(trial).next().is_none();
@@ -123,7 +124,7 @@ impl Core {
         let is_deserted = self.deserted_at().is_some_and(|at| at <= now);
         if !self.is_given_up && (is_too_much || is_deserted) {
             self.is_given_up = true;
-            self.audits.give_up();
+            self.give_up_audits();
             let notice =
                 if is_too_much { Notice::GivenUp { n_failed } } else { Notice::AllQuarantined };
             out.push(Action::Publish(notice));

@@ -68,7 +68,7 @@ impl Core {
         (grants, took_back)
     }
 
-    fn unseen_grants(&self, id: WorkerId, seen_seq: u64) -> Vec<Lease> {
+    pub(super) fn unseen_grants(&self, id: WorkerId, seen_seq: u64) -> Vec<Lease> {
         if self.has_bug(Bug::LostGrantNotResent) {
             return Vec::new();
         }
@@ -176,7 +176,7 @@ impl Core {
 
     /// Queued trials of this worker that others could start at once, and all of them if it is not
     /// to have any: each is asked back until it started or came back.
-    pub(super) fn withdraw(&mut self, id: WorkerId, seen_seq: u64) -> Vec<Lease> {
+    pub(super) fn withdraw(&mut self, now: Millis, id: WorkerId, seen_seq: u64) -> Vec<Lease> {
         let worker = self.fleet.worker(id);
         let n_wanted = if worker.health.n_leases_max() == 0 || self.is_given_up {
             worker.leases.len()
@@ -187,8 +187,11 @@ impl Core {
             n_idle.saturating_sub(n_coming)
         };
         if 0 < n_wanted {
-            let unstarted =
-                |held: &&HeldLease| held.started.is_none() && held.granted_in_seq <= seen_seq;
+            // Whoever says for long that it has not seen a grant is asked all the same.
+            let unstarted = |held: &&HeldLease| {
+                let is_seen = held.granted_in_seq <= seen_seq;
+                held.started.is_none() && (is_seen || self.should_have_begun(now, held))
+            };
             let mut queued: Vec<&HeldLease> = worker.leases.values().filter(unstarted).collect();
             // The last ones to start, as they were granted.
             queued.sort_by_key(|held| std::cmp::Reverse(held.granted_in_seq));

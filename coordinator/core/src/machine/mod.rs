@@ -5,10 +5,12 @@ mod arrival;
 mod audit;
 mod checkpoint;
 mod ending;
+mod entries;
 mod grant;
 mod outcome;
 mod stalled;
 mod sync;
+mod untrained;
 
 pub use stalled::StalledAttempt;
 use stalled::Stalls;
@@ -21,6 +23,7 @@ use crate::{
     event::{Action, CloseCause, Event, Record, Reply, WorkerFacts},
     faults::{Bug, wall_clock},
     fleet::Fleet,
+    former::Former,
     lease::{Lease, OpenLease, TrialIndex, WorkerId, mix},
     ledger::Ledger,
     pace::Pace,
@@ -64,13 +67,15 @@ pub struct Core {
     counts: Counts,
     queue: Queue,
     fleet: Fleet,
+    /// Workers that left and against which something is held.
+    former: Former,
     audits: Audits,
     /// Of all workers together.
     pace: Pace,
     checkpoints: Checkpoints,
     /// The seals of attempts that were closed.
     closed: BTreeMap<(TrialIndex, u32), u64>,
-    /// Of trials without an outcome, those that stalled.
+    /// Of trials that are trained or audited, those that stalled.
     stalls: BTreeMap<TrialIndex, Stalls>,
     /// Since when every worker is in quarantine.
     deserted_since: Option<Millis>,
@@ -104,6 +109,7 @@ impl Core {
             counts: Counts::default(),
             queue: Queue::new(&agenda.order),
             fleet: Fleet::default(),
+            former: Former::default(),
             audits: Audits::default(),
             pace: Pace::default(),
             checkpoints: Checkpoints::default(),
@@ -202,7 +208,7 @@ impl Core {
             }
             Event::CheckpointBroken { trial, digest } => self.checkpoints.forget(trial, digest),
             Event::LocalEnded { local_index, expected } => {
-                self.local_ended(local_index, expected, out);
+                self.local_ended(now, local_index, expected, out);
             }
             Event::Stop => self.is_stopping = true,
             Event::Overslept if self.has_bug(Bug::SleepIsSilence) => {}

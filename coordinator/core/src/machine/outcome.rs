@@ -69,7 +69,8 @@ impl Core {
         }
     }
 
-    /// A second result of a trial: an audit's, a copy's, or one that was sent before.
+    /// A second result of a trial: an audit's, a copy's, or one that was sent before, which says nothing
+    /// of its worker's health.
     fn compare(
         &mut self,
         id: WorkerId,
@@ -80,7 +81,7 @@ impl Core {
     ) -> Verdict {
         let (trial, attempt, digest) = (lease.trial, lease.attempt, result.digest);
         let is_equal = digest == recorded;
-        if is_equal {
+        if is_equal && self.fleet.open_lease(&lease).is_some() {
             self.fleet.change(id, |worker| worker.health.succeeded());
         } else if self.has_bug(Bug::DuplicateOverwrites) {
             self.set_status(trial, Status::Completed { digest, worker: id });

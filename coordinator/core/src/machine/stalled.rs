@@ -2,8 +2,6 @@
 //! does nothing. What idle slots do about them, so that a slot that hangs delays a sweep and does
 //! not keep it from its end.
 
-use std::collections::BTreeSet;
-
 use crate::{
     event::{Action, CloseCause, Notice, Remedy},
     lease::{Lease, OpenLease, TrialIndex, WorkerId},
@@ -11,7 +9,7 @@ use crate::{
         MAX_TROUBLED_SEEN, OVERDUE_FACTOR, OVERDUE_S, OVERDUE_UNKNOWN_S, PATIENT_AFTER,
         SLOTS_PER_COPY, SLOW_S, SLOW_SEEN_FACTOR, SLOW_SEEN_S, SLOW_SHARE, SLOW_UNKNOWN_S,
         STALLED_S, STALLED_SHARE, STALLED_UNKNOWN_S, STALLED_UNTOLD_FACTOR, STALLED_UNTOLD_S,
-        STALLED_UNTOLD_UNKNOWN_S, WITHDRAW_PATIENCE_MS,
+        STALLED_UNTOLD_UNKNOWN_S,
     },
     machine::Core,
     time::Millis,
@@ -189,22 +187,6 @@ impl Core {
         let worker = worker.name();
         let notice = Notice::TakenOver { worker, trial, remedy, trained_ms, silent_ms };
         out.push(Action::Publish(notice));
-    }
-
-    /// Whoever was asked for a queued trial and neither starts it nor hands it back has lost it.
-    pub(super) fn take_back_ignored(&mut self, now: Millis, out: &mut Vec<Action>) -> bool {
-        let is_ignored = |held: &&HeldLease| WITHDRAW_PATIENCE_MS <= now.since(held.granted);
-        let ignored = self.fleet.withdrawn().filter(is_ignored).map(|held| held.open);
-        let ignored: Vec<OpenLease> = ignored.collect();
-        let ids: BTreeSet<WorkerId> = ignored.iter().map(|open| open.worker).collect();
-        for id in ids {
-            let diagnosis = self.fleet.change(id, |worker| worker.health.ignored(now));
-            self.tell_diagnosis(id, diagnosis, out);
-        }
-        for open in &ignored {
-            self.give_back(open, CloseCause::Released, out);
-        }
-        !ignored.is_empty()
     }
 
     /// Nothing is granted any more, so what does nothing is waited for in vain.

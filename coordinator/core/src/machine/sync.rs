@@ -19,8 +19,14 @@ impl Core {
             out.push(Action::Reply(call, Reply::Synced(reply)));
             return;
         };
+        if !sync.draining {
+            self.end_drain(now, id, out);
+        }
         let deadline = now + self.config.lease_ttl_ms;
+        let is_repeated = sync.seq <= self.fleet.worker(id).last_seq;
         self.fleet.change(id, |worker| {
+            worker.last_seq = worker.last_seq.max(sync.seq);
+            worker.is_repeating = is_repeated;
             worker.deadline = deadline;
             worker.health.spoke(now);
             worker.n_free_slots = sync.n_free_slots as usize;
@@ -35,18 +41,22 @@ impl Core {
             let verdict = self.finish(now, id, finished, out);
             reply.acks.push((lease, verdict));
         }
+        let has_trained = self.has_trained(now, id);
         let mut has_shirked = false;
         for lease in &sync.released {
             has_shirked |= self.release(id, lease, out);
         }
         has_shirked |= self.forget_unlisted(id, sync.seen_seq, &sync.running, out);
-        if has_shirked && !sync.draining {
-            let diagnosis = self.fleet.change(id, |worker| worker.health.shirked(now));
-            self.tell_diagnosis(id, diagnosis, out);
+        if has_shirked {
+            self.charge_handed_back(now, id, has_trained, out);
         }
         reply.stop = self.note_progress(now, id, &sync, out);
-        reply.withdraw = self.withdraw(id, sync.seen_seq);
-        let (grants, took_back) = self.grant(now, id, &sync, &mut reply.stop, out);
+        reply.withdraw = self.withdraw(now, id, sync.seen_seq);
+        let (grants, took_back) = match is_repeated {
+            // Its reply was lost, and so may this one be.
+            true => (self.unseen_grants(id, sync.seen_seq), false),
+            false => self.grant(now, id, &sync, &mut reply.stop, out),
+        };
         let with_checkpoints =
             |lease: Lease| Grant { lease, checkpoints: self.checkpoints.of(lease.trial).to_vec() };
         reply.grants = grants.into_iter().map(with_checkpoints).collect();
@@ -54,7 +64,8 @@ impl Core {
         reply.soon = took_back || self.awaits_trials() || self.may_soon_be_of_use(id);
         // A worker that drained holds nothing and comes back, if at all, with a Join.
         if sync.draining && self.fleet.worker(id).leases.is_empty() {
-            self.fleet.forget(id);
+            self.end_drain(now, id, out);
+            self.part_with(now, id, false);
         }
         out.push(Action::Reply(call, Reply::Synced(reply)));
     }
@@ -118,7 +129,8 @@ impl Core {
                 // The new lease is on its way.
             } else if !sync.draining && self.may_go_on(id, report) {
                 self.queue.remove(trial);
-                self.lease(now, id, trial, Place::Slot, sync.seq, out);
+                let lease = self.lease(now, id, trial, Place::Slot, sync.seq, out);
+                self.fleet.note_progress(now, id, &Running { lease, ..*report });
             } else {
                 stop.push(report.lease);
             }

@@ -8,7 +8,8 @@ use coordinator_core::{
 
 use crate::{
     agent::{End, N_SLOTS, running},
-    world::{N_TRIALS, Rules, Step, TTL_MS, World},
+    steps::Step,
+    world::{N_TRIALS, Rules, TTL_MS, World},
 };
 
 /// A world in which each trial takes `wall_s` and workers take up to `n_queue_max` in advance.

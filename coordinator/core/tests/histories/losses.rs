@@ -11,7 +11,8 @@ use coordinator_core::{
 use crate::{
     agent::{End, N_SLOTS},
     dispatch::{warm_up, world_of},
-    world::{Step, TTL_MS, World},
+    steps::Step,
+    world::{TTL_MS, World},
 };
 
 /// Of what a batch closes as lost, no more was with one worker than it has slots.

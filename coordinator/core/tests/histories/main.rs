@@ -4,10 +4,14 @@
 
 mod agent;
 mod dispatch;
+mod liars;
 mod losses;
 mod planted;
+mod seals;
 mod stalled;
+mod steps;
 mod trouble;
+mod untrained;
 mod world;
 
 use coordinator_core::{
@@ -16,7 +20,8 @@ use coordinator_core::{
     trial::{Status, Trial, TrialFacts},
 };
 use proptest::prelude::*;
-use world::*;
+use steps::{Step, step};
+use world::{N_FOLLOWING, N_TRIALS, TTL_MS, World};
 
 /// Random histories to run; `SWEEP_HISTORIES=1000000` for a long look.
 fn n_histories() -> u32 {

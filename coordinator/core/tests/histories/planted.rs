@@ -12,8 +12,10 @@ use proptest::{
 };
 
 use crate::{
-    dispatch, trouble,
-    world::{Step, TTL_MS, step},
+    dispatch,
+    steps::{Step, step},
+    trouble,
+    world::TTL_MS,
 };
 
 /// Random histories in which a bug must show.

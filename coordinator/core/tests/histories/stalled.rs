@@ -2,26 +2,31 @@
 //! that hangs.
 
 use coordinator_core::{
-    event::{Event, Finished, Join, Reply, Running, Sync, Verdict, WorkerFacts},
+    event::{Event, Join, Reply, Running, Sync, WorkerFacts},
     lease::{Lease, TrialIndex, WorkerId},
-    trial::{Status, TrialFacts},
+    trial::TrialFacts,
 };
-use trainer::{Ending, TrialResult, Work};
 
 use crate::{
-    agent::{End, digest_of, running},
-    dispatch::{warm_up, world_of},
-    world::{N_TRIALS, Rules, Step, TTL_MS, World},
+    agent::{End, running},
+    dispatch::warm_up,
+    steps::Step,
+    world::{N_TRIALS, Rules, TTL_MS, World},
 };
 
 /// Ten times what the trials of these worlds take, and half a minute.
-const BOUND_S: u64 = 33;
+pub const BOUND_S: u64 = 33;
 
 /// Slots of a large machine.
 const N_MANY: usize = 200;
 
 /// Trials of 0.3 s, workers that tell how their slots get on.
-fn world(n_trials: usize, n_audited: usize, n_queue_max: usize, max_failed: Option<u32>) -> World {
+pub fn world(
+    n_trials: usize,
+    n_audited: usize,
+    n_queue_max: usize,
+    max_failed: Option<u32>,
+) -> World {
     let fact = |index| TrialFacts { cost_macs: 0.3, is_audited: index < n_audited };
     let facts = (0..n_trials).map(fact).collect();
     let rules = Rules { lease_ttl_ms: TTL_MS, crash_limit: 3, max_failed, n_queue_max, facts };
@@ -52,7 +57,7 @@ fn seconds_to_the_end(world: &mut World, ids: &[u8], bound_s: u64) -> u64 {
     panic!("not ended after {bound_s} s: {:?}", world.core.counts());
 }
 
-fn hang_all(world: &mut World, id: u8) {
+pub fn hang_all(world: &mut World, id: u8) {
     world.agent(id).hang();
     world.agent(id).hang();
 }
@@ -168,34 +173,6 @@ fn the_last_trial_behind_a_hung_slot_is_not_forgotten() {
 }
 
 #[test]
-fn whoever_neither_starts_a_trial_nor_hands_it_back_loses_it() {
-    let mut world = world(N_TRIALS, 0, 4, None);
-    warm_up(&mut world);
-    world.join(2);
-    while world.core.counts().n_ready > 0 {
-        world.sync(2, true);
-        world.agent(2).finish(End::Well);
-    }
-    let held = world.agents[&1].held();
-    for _ in 0..75 {
-        // It beats and says always the same.
-        world.now = world.now + 1_000;
-        let mut sync = world.agent(1).speak(8, |_| 0.3).unwrap();
-        sync.running = held.iter().map(|lease| running(lease, false)).collect();
-        let reply = world.answer(sync);
-        world.agent(1).seen_seq = reply.seq;
-        world.sync(2, true);
-        world.agent(2).finish(End::Well);
-        world.agent(2).finish(End::Well);
-    }
-    world.sync(2, true);
-    let counts = world.core.counts();
-    assert_eq!((counts.n_ready, counts.n_leased), (0, 0), "{counts:?}");
-    let worker = world.core.fleet().worker(WorkerId([1; 16]));
-    assert!(worker.health.n_leases_max() <= 1, "it is held back");
-}
-
-#[test]
 fn an_audit_that_hangs_is_made_by_another_slot_or_given_up() {
     let mut world = world(N_TRIALS, N_TRIALS, 0, None);
     warm_up(&mut world);
@@ -298,60 +275,6 @@ fn a_trial_of_very_long_steps_gets_more_time_with_each_attempt() {
     panic!("it was never given the time that it takes");
 }
 
-/// Seconds until another worker has brought this sweep to its end, though a worker says of all that
-/// it holds that it has just begun, or that it is at epoch 0 and 1 by turns.
-fn seconds_beside_a_liar(mut world: World, tells: bool, bound_s: u64) -> u64 {
-    world.join(1);
-    world.sync(1, true);
-    world.join(2);
-    for second in 0..=bound_s {
-        if world.core.awaits_trials() && world.core.audits().is_empty() {
-            return second;
-        }
-        world.now = world.now + 1_000;
-        let mut sync = world.agent(1).speak(0, |_| 0.3).unwrap();
-        for report in &mut sync.running {
-            report.n_epochs_done = u32::from(!tells && second % 2 == 0);
-            (report.trained_ms, report.silent_ms) = (tells.then_some(0), 0);
-        }
-        let reply = world.answer(sync);
-        world.agent(1).listen(&reply);
-        world.agent(2).finish(End::Well);
-        world.agent(2).finish(End::Well);
-        world.sync(2, true);
-    }
-    panic!("not ended after {bound_s} s: {:?}", world.core.counts());
-}
-
-#[test]
-fn whoever_says_for_ever_that_it_has_just_begun_is_not_believed_for_long() {
-    let second = seconds_beside_a_liar(world(N_TRIALS, 0, 0, None), true, 29);
-    assert!(second > 15, "not at once");
-}
-
-#[test]
-fn whoever_lies_is_overcome_without_a_pace_too() {
-    seconds_beside_a_liar(world(1, 0, 0, None), true, 130);
-    seconds_beside_a_liar(world(1, 0, 0, None), false, 130);
-}
-
-/// Nothing can run beside an audit, so it is taken back.
-#[test]
-fn whoever_lies_about_an_audit_loses_it() {
-    let mut world = world(N_TRIALS, 2, 0, None);
-    world.join(1);
-    world.join(2);
-    while world.core.counts().n_ready > 0 {
-        world.sync(2, true);
-        world.agent(2).finish(End::Well);
-        world.agent(2).finish(End::Well);
-    }
-    world.sync(2, true);
-    world.sync(1, true);
-    assert_eq!(world.running(1).len(), 2);
-    seconds_beside_a_liar(world, true, 700);
-}
-
 /// One of very many slots hangs, and all the others have run for longer and get on.
 #[test]
 fn a_slot_that_hangs_is_seen_among_many_that_run() {
@@ -400,95 +323,4 @@ fn a_slot_that_hangs_is_seen_among_many_that_run() {
     }
     assert_eq!(held.len(), N_MANY - 2, "one was taken over");
     assert_eq!(world.core.counts().n_completed, 5, "the last is done in the idle slot");
-}
-
-/// Trials of a third of a second that are said to have taken a year.
-#[test]
-fn times_that_were_never_granted_teach_nothing() {
-    let mut world = world(N_TRIALS, 0, 0, None);
-    world.join(2);
-    world.sync(2, true);
-    hang_all(&mut world, 2);
-    world.join(1);
-    for _ in 0..BOUND_S {
-        world.now = world.now + 1_000;
-        world.sync(2, true);
-        world.agent(1).finish(End::Well);
-        world.agent(1).finish(End::Well);
-        let n_reported = world.agents[&1].spooled.len();
-        world.agent(1).now_ms = world.now.0;
-        let sync = world.agent(1).speak(0, |_| 3e7).unwrap();
-        assert_eq!(sync.finished.len(), n_reported);
-        let reply = world.answer(sync);
-        world.agent(1).listen(&reply);
-    }
-    assert_eq!(world.core.counts().n_completed, N_TRIALS);
-}
-
-/// More than an age of the world.
-#[test]
-fn a_silence_is_no_longer_than_the_lease() {
-    let mut world = world(1, 0, 0, None);
-    world.join(1);
-    let mut n_granted = 0;
-    for _ in 0..40 {
-        let mut sync = world.agent(1).speak(0, |_| 0.3).unwrap();
-        for report in &mut sync.running {
-            (report.trained_ms, report.silent_ms) = (Some(1), 1 << 63);
-        }
-        let reply = world.answer(sync);
-        n_granted += reply.grants.len();
-        world.agent(1).listen(&reply);
-        world.now = world.now + 1_000;
-    }
-    assert!(n_granted <= 3, "{n_granted}");
-}
-
-fn completion(lease: Lease, end: End) -> Finished {
-    let ending = Ending::Completed { best_epoch: 1, test_accuracy: Some(0.5), collapsed: false };
-    let digest = digest_of(lease.trial, end);
-    let result = TrialResult { ending, history: Vec::new(), work: Work::default(), digest };
-    Finished { lease, outcome: Ok(Box::new(result)), timings: Vec::new() }
-}
-
-fn hand_in(world: &mut World, id: u8, lease: Lease, end: End) -> Verdict {
-    let mut sync = world.agent(id).speak(0, |_| 0.3).unwrap();
-    sync.finished = vec![completion(lease, end)];
-    let reply = world.answer(sync);
-    world.agent(id).seen_seq = reply.seq;
-    reply.acks[0].1
-}
-
-/// Also of one that brought the outcome, and after a restart.
-#[test]
-fn nobody_else_hands_in_an_outcome_of_a_closed_attempt() {
-    let mut world = world_of(0.3, 0);
-    world.join(1);
-    world.sync(1, true);
-    let [won, lost]: [Lease; 2] = world.agents[&1].running.clone().try_into().unwrap();
-    world.agent(1).finish(End::Well);
-    world.sync(1, true);
-    world.agent(1).crash();
-    world.run(&Step::Wait(TTL_MS));
-    for is_restarted in [false, true] {
-        if is_restarted {
-            world.restart();
-        }
-        world.join(1);
-        world.join(2);
-        for lease in [won, lost] {
-            let forged = Lease { nonce: lease.nonce ^ 1, ..lease };
-            let early = Lease { term: 0, ..lease };
-            for (id, lease) in [(2, lease), (1, forged), (2, forged), (1, early)] {
-                let before = world.core.trial(lease.trial).status;
-                let verdict = hand_in(&mut world, id, lease, End::OtherBits);
-                assert_eq!(verdict, Verdict::Rejected, "{id} {lease:?}");
-                let after = world.core.trial(lease.trial).status;
-                assert_eq!(matches!(before, Status::Completed { .. }), lease.trial == won.trial);
-                assert_eq!(after.is_terminal(), before.is_terminal());
-            }
-        }
-    }
-    assert_eq!(hand_in(&mut world, 1, won, End::Well), Verdict::AlreadyRecorded);
-    assert_eq!(hand_in(&mut world, 1, lost, End::Well), Verdict::Recorded, "late and right");
 }

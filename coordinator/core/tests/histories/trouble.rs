@@ -13,7 +13,8 @@ use coordinator_core::{
 
 use crate::{
     agent::End,
-    world::{N_TRIALS, Rules, Step, TTL_MS, World},
+    steps::Step,
+    world::{N_TRIALS, Rules, TTL_MS, World},
 };
 
 /// Worker 1 has trained trial 0, and worker 2 begins to check it.

@@ -1,0 +1,64 @@
+//! Outcomes of attempts that were closed: taken from whoever was granted them, and from nobody else.
+
+use coordinator_core::{
+    event::{Finished, Verdict},
+    lease::Lease,
+    trial::Status,
+};
+use trainer::{Ending, TrialResult, Work};
+
+use crate::{
+    agent::{End, digest_of},
+    dispatch::world_of,
+    steps::Step,
+    world::{TTL_MS, World},
+};
+
+fn completion(lease: Lease, end: End) -> Finished {
+    let ending = Ending::Completed { best_epoch: 1, test_accuracy: Some(0.5), collapsed: false };
+    let digest = digest_of(lease.trial, end);
+    let result = TrialResult { ending, history: Vec::new(), work: Work::default(), digest };
+    Finished { lease, outcome: Ok(Box::new(result)), timings: Vec::new() }
+}
+
+fn hand_in(world: &mut World, id: u8, lease: Lease, end: End) -> Verdict {
+    let mut sync = world.agent(id).speak(0, |_| 0.3).unwrap();
+    sync.finished = vec![completion(lease, end)];
+    let reply = world.answer(sync);
+    world.agent(id).seen_seq = reply.seq;
+    reply.acks[0].1
+}
+
+/// Also of one that brought the outcome, and after a restart.
+#[test]
+fn nobody_else_hands_in_an_outcome_of_a_closed_attempt() {
+    let mut world = world_of(0.3, 0);
+    world.join(1);
+    world.sync(1, true);
+    let [won, lost]: [Lease; 2] = world.agents[&1].running.clone().try_into().unwrap();
+    world.agent(1).finish(End::Well);
+    world.sync(1, true);
+    world.agent(1).crash();
+    world.run(&Step::Wait(TTL_MS));
+    for is_restarted in [false, true] {
+        if is_restarted {
+            world.restart();
+        }
+        world.join(1);
+        world.join(2);
+        for lease in [won, lost] {
+            let forged = Lease { nonce: lease.nonce ^ 1, ..lease };
+            let early = Lease { term: 0, ..lease };
+            for (id, lease) in [(2, lease), (1, forged), (2, forged), (1, early)] {
+                let before = world.core.trial(lease.trial).status;
+                let verdict = hand_in(&mut world, id, lease, End::OtherBits);
+                assert_eq!(verdict, Verdict::Rejected, "{id} {lease:?}");
+                let after = world.core.trial(lease.trial).status;
+                assert_eq!(matches!(before, Status::Completed { .. }), lease.trial == won.trial);
+                assert_eq!(after.is_terminal(), before.is_terminal());
+            }
+        }
+    }
+    assert_eq!(hand_in(&mut world, 1, won, End::Well), Verdict::AlreadyRecorded);
+    assert_eq!(hand_in(&mut world, 1, lost, End::Well), Verdict::Recorded, "late and right");
+}
