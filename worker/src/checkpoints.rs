@@ -11,8 +11,9 @@ use prost::Message as _;
 use proto::{Finished, Timing};
 use sha2::{Digest as _, Sha256};
 use tracing::warn;
+use trainer::hex;
 
-use crate::{agent::TrialId, faults, files, hex::hex, upkeep::Upkeep};
+use crate::{agent::TrialId, faults, files, upkeep::Upkeep};
 
 /// A larger file was not written by a worker: the largest network's state takes less.
 const MAX_BYTES: u64 = 16 << 30;

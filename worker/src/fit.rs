@@ -7,7 +7,7 @@ use proto::{
 };
 use tracing::warn;
 
-use crate::hex::short_id;
+use crate::short_id::short_id;
 
 /// Cuts texts of any length, as the coordinator would. With them every result fits; whatever else may have come with it, the
 /// result is worth more than the times.

@@ -20,7 +20,7 @@ use crate::{
     agent::{Offer, StateId},
     faults, files,
     fit::fit,
-    hex::short_id,
+    short_id::short_id,
     upkeep::Upkeep,
 };
 

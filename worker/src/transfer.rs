@@ -17,7 +17,7 @@ use crate::{
     backoff::{Backoff, random},
     checkpoints::{Checkpoints, Sealed},
     faults,
-    hex::short_id,
+    short_id::short_id,
     link::{Artifacts, explain},
     off_thread::off_thread,
 };

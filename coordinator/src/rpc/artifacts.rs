@@ -25,6 +25,7 @@ use super::{
     checkpoints::{self, off_thread},
     connection::{Peer, ended},
     status::RpcError,
+    convert,
 };
 use crate::{mailbox::Mailbox, store::WholeCheckpoint};
 
@@ -80,8 +81,7 @@ impl proto::artifacts_server::Artifacts for Artifacts {
         let GetDatasetRequest { digest, offset, session } = request.into_inner();
         let worker = self.worker_of(session).await?;
         if digest != self.sweep.roster().plan.dataset_digest {
-            let hex = digest.iter().take(32).map(|byte| format!("{byte:02x}")).collect();
-            return Err(RpcError::UnknownDataset(hex).into());
+            return Err(RpcError::UnknownDataset(convert::shown(&digest)).into());
         }
         let blob = self.sweep.blob.clone();
         let offset = usize::try_from(offset).unwrap_or(usize::MAX);

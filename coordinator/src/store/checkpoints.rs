@@ -18,6 +18,7 @@ use std::{
 use coordinator_core::{checkpoints::Checkpoint, lease::TrialIndex, sweep::TrialId};
 use rustix::fs::statvfs;
 use sha2::{Digest, Sha256};
+use trainer::{from_hex, hex};
 use worker::{
     faults,
     parts::{is_full, make_folder, rename},
@@ -369,23 +370,16 @@ fn name_of(checkpoint: &Checkpoint) -> String {
 fn parse(path: &Path) -> Option<Checkpoint> {
     let (epoch, digest) = path.file_name()?.to_str()?.split_once('-')?;
     let n_bytes = fs::metadata(path).ok()?.len();
-    Some(Checkpoint { digest: parse_hex(digest)?, n_bytes, epoch: epoch.parse().ok()? })
+    Some(Checkpoint { digest: digits(digest)?, n_bytes, epoch: epoch.parse().ok()? })
 }
 
 fn trial_id(path: &Path) -> Option<TrialId> {
-    parse_hex(path.file_name()?.to_str()?).map(TrialId)
+    digits(path.file_name()?.to_str()?).map(TrialId)
 }
 
-fn parse_hex(text: &str) -> Option<[u8; 32]> {
-    let is_hex = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    if text.len() != 64 || !is_hex {
-        return None;
-    }
-    let mut bytes = [0; 32];
-    for (at, byte) in bytes.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&text[2 * at..2 * at + 2], 16).ok()?;
-    }
-    Some(bytes)
+/// As `hex` writes it: no file has two names.
+fn digits<const N: usize>(text: &str) -> Option<[u8; N]> {
+    from_hex(text).filter(|bytes| hex(bytes) == text)
 }
 
 /// None where there is no such folder.

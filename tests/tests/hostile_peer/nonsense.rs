@@ -15,6 +15,7 @@ use proto::{
     Verdict, Widths, hyperparameter::Value,
 };
 use tonic::{Code, Status};
+use trainer::from_hex;
 
 use crate::{
     HOSTILE, assert_plain, env,
@@ -199,10 +200,8 @@ fn data_in(cache: &Path) -> Data {
     let files = fs::read_dir(cache.join("datasets")).expect("a cache").flatten();
     let name = |file: &fs::DirEntry| file.file_name().to_string_lossy().into_owned();
     let file = files.into_iter().find(|file| name(file).len() == 64).expect("a data set");
-    let hex = name(&file);
-    let byte = |at: usize| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).expect("hex digits");
     Data {
-        digest: (0..32).map(byte).collect(),
+        digest: from_hex::<32>(&name(&file)).expect("hex digits").to_vec(),
         n_bytes: file.metadata().expect("a file").len(),
         n_train: 500,
         n_valid: 100,

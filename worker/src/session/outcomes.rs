@@ -10,7 +10,7 @@ use crate::{
     agent::{Job, Urgency},
     convert, faults,
     fit::fit,
-    hex::short_id,
+    short_id::short_id,
     slot::Outcome,
     troubles::Kind,
 };

@@ -5,13 +5,14 @@ use std::{collections::HashSet, time::Duration};
 use proto::{Ack, JoinReply, Lease, Order, SyncReply, Verdict};
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
+use trainer::hex;
 
 use super::{LONGEST_SYNC, Reply, SHORTEST_SYNC, SYNC_DEADLINE, Session};
 use crate::{
     agent::{Job, StateId, TrialId, Urgency},
     backoff::{Backoff, jittered, random},
     convert, faults,
-    hex::{hex, short_id},
+    short_id::short_id,
     link::CallError,
     run::Ended,
     troubles::Kind,

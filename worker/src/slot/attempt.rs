@@ -9,7 +9,7 @@ use trainer::{EpochEnd, Trainer, TrialResult};
 
 use super::{Message, Shared, Task, Wishes};
 use crate::{
-    agent::Progress, checkpoints::Checkpoint, cpu::thread_cpu_time, faults, hex::short_id,
+    agent::Progress, checkpoints::Checkpoint, cpu::thread_cpu_time, faults, short_id::short_id,
 };
 
 pub(super) struct Attempt<'a> {

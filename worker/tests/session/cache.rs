@@ -20,8 +20,7 @@ use super::{
 
 fn dataset_path(cache: &Path, state: &State) -> PathBuf {
     let digest = state.data().digest;
-    let digits: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    cache.join("datasets").join(digits)
+    cache.join("datasets").join(trainer::hex(&digest))
 }
 
 #[test]
