@@ -9,7 +9,6 @@ use super::{COLLECT_FOR, Session};
 use crate::{
     agent::{Job, Urgency},
     convert, faults,
-    fit::fit,
     short_id::short_id,
     slot::Outcome,
     troubles::Kind,
@@ -34,9 +33,7 @@ impl Session {
             Err(text) => finished::Outcome::Failure(text),
         };
         faults::point("worker.outcome.fresh");
-        let mut finished = Finished { lease: Some(lease), outcome: Some(outcome), timings };
-        fit(&mut finished);
-        self.fresh.outcomes.push(finished);
+        self.fresh.outcomes.push(Finished { lease: Some(lease), outcome: Some(outcome), timings });
         self.fresh.since.get_or_insert_with(Instant::now);
     }
 
