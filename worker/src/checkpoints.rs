@@ -4,7 +4,7 @@
 //! File: SHA-256 of the rest, length of the timings (u32, little endian), the timings of the
 //! epochs done so far (a `Finished` message with nothing else in it), the trainer's checkpoint.
 
-use std::{io, path::PathBuf};
+use std::{io, path::PathBuf, sync::Arc};
 
 use bytes::Bytes;
 use prost::Message as _;
@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 use tracing::warn;
 use trainer::hex;
 
-use crate::{agent::TrialId, faults, files, upkeep::Upkeep};
+use crate::{agent::TrialId, faults, files, repeats::Repeats, upkeep::Upkeep};
 
 /// A larger file was not written by a worker: the largest network's state takes less.
 const MAX_BYTES: u64 = 16 << 30;
@@ -22,6 +22,8 @@ const MAX_BYTES: u64 = 16 << 30;
 pub(crate) struct Checkpoints {
     folder: PathBuf,
     upkeep: Upkeep,
+    /// Each grant may come with checkpoints that are of no use.
+    repeats: Arc<Repeats>,
 }
 
 /// A checkpoint as it travels: the bytes of its file.
@@ -44,12 +46,17 @@ pub(crate) struct Checkpoint {
 
 impl Checkpoints {
     /// A folder that cannot be made is told now, and again whenever a checkpoint is not written.
-    pub(crate) fn open(upkeep: &Upkeep) -> Self {
+    pub(crate) fn open(upkeep: &Upkeep, repeats: Arc<Repeats>) -> Self {
         let folder = upkeep.cache_dir().join("checkpoints");
         if let Err(error) = files::make_folder(&folder) {
             warn!("no checkpoints are kept: {error}");
         }
-        Self { folder, upkeep: upkeep.clone() }
+        Self { folder, upkeep: upkeep.clone(), repeats }
+    }
+
+    /// Where what happens to checkpoints is told.
+    pub(crate) fn repeats(&self) -> &Repeats {
+        &self.repeats
     }
 
     pub(crate) fn save(&self, trial_id: &TrialId, checkpoint: &Checkpoint) {
@@ -64,7 +71,9 @@ impl Checkpoints {
         if let Err(error) =
             self.write(trial_id, &[&hasher.finalize(), parts[0], parts[1], parts[2]])
         {
-            warn!("no checkpoint written to {}: {error}", self.path(trial_id).display());
+            let line =
+                format!("no checkpoint written to {}: {error}", self.path(trial_id).display());
+            self.repeats.warn("checkpoints not written", line);
         }
     }
 
@@ -85,7 +94,7 @@ impl Checkpoints {
     /// The file's bytes. One that cannot be read is as if it was not there.
     fn read(&self, trial_id: &TrialId) -> Option<Vec<u8>> {
         files::read(&self.path(trial_id), MAX_BYTES).unwrap_or_else(|error| {
-            warn!("cannot use a checkpoint: {error}");
+            self.repeats.warn("checkpoints not read", format!("cannot use a checkpoint: {error}"));
             None
         })
     }
@@ -95,7 +104,8 @@ impl Checkpoints {
         let checkpoint = decode(&self.read(trial_id)?);
         if checkpoint.is_none() {
             let path = self.path(trial_id);
-            warn!("{} is damaged: the trial starts from scratch", path.display());
+            let line = format!("{} is damaged: the trial starts from scratch", path.display());
+            self.repeats.warn("damaged checkpoints", line);
         }
         checkpoint
     }
@@ -134,7 +144,8 @@ impl Checkpoints {
     pub(crate) fn remove(&self, trial_id: &TrialId) {
         let path = self.path(trial_id);
         if let Err(error) = files::remove(&path) {
-            warn!("cannot remove {}: {error}", path.display());
+            let line = format!("cannot remove {}: {error}", path.display());
+            self.repeats.warn("checkpoints not removed", line);
         }
     }
 
@@ -183,7 +194,7 @@ mod tests {
     const TRIAL: TrialId = [0xab; 32];
 
     fn open(cache_dir: &Path) -> Checkpoints {
-        Checkpoints::open(&Upkeep::new(cache_dir, DiskLimits::default()))
+        Checkpoints::open(&Upkeep::new(cache_dir, DiskLimits::default()), Arc::default())
     }
 
     fn checkpoint() -> Checkpoint {

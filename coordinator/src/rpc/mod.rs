@@ -28,11 +28,12 @@ use tokio::{
 use tokio_stream::Stream;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::{Server, server::Connected};
+use worker::parts::Repeats;
 
 pub use listener::{Bounds, incoming, raise_file_limit};
 
 use crate::{
-    local::LocalToken, mailbox::Mailbox, repeats::Repeats, roster::Roster, store::CheckpointFiles,
+    local::LocalToken, mailbox::Mailbox, roster::Roster, store::CheckpointFiles,
 };
 
 /// What every call needs to know of the sweep; but for the roster, fixed for its whole run.

@@ -12,9 +12,9 @@ use crate::{
     agent::{Job, StateId, TrialId, Urgency},
     backoff::{Backoff, jittered, random},
     convert, faults,
-    short_id::short_id,
     link::CallError,
     run::Ended,
+    short_id::short_id,
     troubles::Kind,
 };
 
@@ -154,10 +154,13 @@ impl Session {
                     let attempt = ack.lease.as_ref().map(|lease| lease.attempt);
                     debug!(trial = hex(trial_id), attempt, "acknowledged");
                 }
-                verdict => warn!(
-                    "trial {}: the coordinator did not record its outcome ({}), its log says why",
-                    short_id(trial_id),
-                    verdict.as_str_name()
+                verdict => self.repeats.warn(
+                    "outcomes that were not recorded",
+                    format!(
+                        "trial {}: the coordinator did not record its outcome ({}), its log says why",
+                        short_id(trial_id),
+                        verdict.as_str_name()
+                    ),
                 ),
             }
             if let Ok(trial_id) = TrialId::try_from(trial_id) {
@@ -229,7 +232,8 @@ impl Session {
             if !self.abandon_fetch(job) {
                 self.slots.stop(job);
             }
-            info!("trial {} stopped, it is not needed any more", short_id(&trial_id));
+            let line = format!("trial {} stopped, it is not needed any more", short_id(&trial_id));
+            self.repeats.info("stopped trials", line);
         }
     }
 }
