@@ -77,16 +77,12 @@ impl Checkpoints {
         }
     }
 
-    /// On a full disk older things make room first.
+    /// Within the room that is left to results: older things make room first, and without enough of it the
+    /// former checkpoint stays.
     fn write(&self, trial_id: &TrialId, parts: &[&[u8]]) -> io::Result<()> {
         let path = self.path(trial_id);
-        match files::replace(&path, parts) {
-            Err(error) if files::is_full(&error) => {
-                self.upkeep.make_room(parts.iter().map(|part| part.len() as u64).sum())?;
-                files::replace(&path, parts)?;
-            }
-            written => written?,
-        }
+        let _room = self.upkeep.room(parts.iter().map(|part| part.len() as u64).sum())?;
+        files::replace(&path, parts)?;
         self.upkeep.touch(&path);
         Ok(())
     }
@@ -185,7 +181,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::upkeep::DiskLimits;
+    use crate::upkeep::{DiskLimits, tests::SmallDisk};
 
     /// Cases that once failed.
     const FAILED_BEFORE: &str =
@@ -231,6 +227,40 @@ mod tests {
         assert_eq!(there.load(&TRIAL), None);
         assert!(there.adopt(&TRIAL, &sealed.digest, &sealed.bytes).unwrap());
         assert_eq!(there.load(&TRIAL), Some(checkpoint()));
+    }
+
+    /// A disk of 8 MiB of which a 20th is the reserve.
+    #[test]
+    fn a_checkpoint_takes_no_room_that_results_need() {
+        let Some(disk) = SmallDisk::mount(8) else { return };
+        let checkpoints = open(disk.path());
+        let of = |n_bytes: usize| Checkpoint { trainer: vec![7; n_bytes], ..checkpoint() };
+        checkpoints.save(&TRIAL, &of(1000));
+        fs::write(disk.path().join("filler"), vec![0; 7 << 20]).unwrap();
+        let n_reserved = (8 << 20) / 20;
+        // It would fit, and leave less than the reserve.
+        checkpoints.save(&TRIAL, &of(900 << 10));
+        assert_eq!(checkpoints.load(&TRIAL), Some(of(1000)), "the former one stays");
+        let sealed = {
+            let elsewhere = tempfile::tempdir().unwrap();
+            let elsewhere = open(elsewhere.path());
+            elsewhere.save(&[1; 32], &of(900 << 10));
+            elsewhere.sealed(&[1; 32]).unwrap()
+        };
+        let error = checkpoints.adopt(&[1; 32], &sealed.digest, &sealed.bytes).unwrap_err();
+        assert!(files::is_full(&error) && error.to_string().contains("left to others"), "{error}");
+        // Nor do many that are written at the same time, each of which would leave enough.
+        std::thread::scope(|scope| {
+            for trial in 10..26 {
+                let (checkpoints, of) = (&checkpoints, &of);
+                scope.spawn(move || checkpoints.save(&[trial; 32], &of(200 << 10)));
+            }
+        });
+        let n_written = (10..26).filter(|&trial| checkpoints.load(&[trial; 32]).is_some()).count();
+        assert!(n_written > 0, "there is room for one");
+        // A result has the whole reserve, but for what ends within a block.
+        let result = vec![0; n_reserved - (64 << 10)];
+        fs::write(disk.path().join("spool"), result).expect("room for a result");
     }
 
     #[test]
