@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 use sha2::{Digest, Sha256};
-use trainer::hex;
+use worker::parts::hex;
 
 /// The files that are the same bytes for every complete run of the same sweep.
 const CANONICAL: [&str; 4] = ["results.csv", "results.parquet", "history.parquet", "sweep.toml"];

@@ -9,3 +9,4 @@ pub use crate::{
     run::{Outside, work},
     slot::scripted::{Script, Scripted},
 };
+pub use trainer::hex;
