@@ -29,7 +29,7 @@ use crate::{
     prepare,
     progress::Progress,
     roster::Roster,
-    rpc::Sweep,
+    rpc::{LocalWorkers, Sweep},
     store::{CheckpointFiles, Recorded, StateFolder, Store, Writer},
 };
 
@@ -112,6 +112,7 @@ impl Engine {
             largest_valid_share: facts.data.largest_class_share,
             repeats,
             local_joined: Arc::new(AtomicBool::new(false)),
+            local_workers: LocalWorkers::default(),
         };
         Ok(Self { driver, restored, sweep, mailbox })
     }

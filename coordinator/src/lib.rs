@@ -23,7 +23,6 @@ mod prepare;
 pub mod progress;
 mod publish;
 mod recorded_data;
-mod repeats;
 mod replay;
 mod report_input;
 mod roster;

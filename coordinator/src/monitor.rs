@@ -16,13 +16,13 @@ use coordinator_core::{
     worker::{HeldLease, Place, Worker},
 };
 use trainer::{Ending, TrialResult};
+use worker::parts::Repeats;
 
 use crate::{
     progress::{
         Best, EndedTrial, Eta, Measured, Progress, RunningTrial, Snapshot, StandingWarning,
         WorkerLoad, say, warn,
     },
-    repeats::Repeats,
     store::Recorded,
     troubles::Troubles,
     values::{hyperparameters, label},

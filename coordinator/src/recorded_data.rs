@@ -127,7 +127,7 @@ fn load(name: &str, place: &Place) -> Result<LoadedDataset, String> {
 }
 
 fn check(loaded: &LoadedDataset, manifest: &Manifest) -> Result<(), String> {
-    let digest: String = loaded.digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest = trainer::hex(&loaded.digest);
     match digest == manifest.data.digest {
         true => Ok(()),
         false => Err(format!("other data, with the digest {digest}")),

@@ -14,7 +14,7 @@ use report::{
     Manifest,
     input::{State, Trial as Recorded},
 };
-use trainer::{Ending, EpochEnd, LayerWeights, PreparedData, Scale, Trainer, TrialResult};
+use trainer::{Ending, EpochEnd, LayerWeights, PreparedData, Scale, Trainer, TrialResult, hex};
 
 use crate::{
     cli,
@@ -185,8 +185,4 @@ fn compare(id: TrialId, recorded: &str, result: &TrialResult) -> anyhow::Result<
         "trial {id}: this machine gives digest {trained}, recorded is {recorded}; \
          one of the two machines or builds is broken"
     )
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

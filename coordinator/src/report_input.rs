@@ -11,7 +11,7 @@ use report::{
         Input, Metric, Phase, Provenance, State, Trial, Value, Work, WorkerFacts,
     },
 };
-use trainer::{Breach, EpochRecord, KEYS, Key, Scale, TrialResult};
+use trainer::{Breach, EpochRecord, KEYS, Key, Scale, TrialResult, hex};
 
 use crate::{
     facts::Facts,
@@ -268,8 +268,4 @@ pub fn timings(done: &Done) -> Vec<Timing> {
         n_slots_in_use: it.slots_in_use,
     };
     done.timings.iter().map(timing).collect()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

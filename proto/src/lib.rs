@@ -33,7 +33,7 @@ pub const CHUNK_BYTES: usize = 256 * 1024;
 pub const MAX_CHECKPOINT_BYTES: u64 = 256 * 1024 * 1024;
 
 /// Checkpoints that one worker fetches at a time; the coordinator refuses more.
-pub const MAX_FETCHES_OF_A_WORKER: usize = 4;
+pub const MAX_FETCHES_OF_A_WORKER: usize = 3;
 
 /// Longest text of a worker that says why something failed, and longest name of a worker, an
 /// instruction set or a processor. Both sides cut the rest.

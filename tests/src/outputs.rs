@@ -1,8 +1,9 @@
 //! What a sweep leaves behind, read as a user would: files, `results.csv`, `status`.
 
-use std::{collections::BTreeMap, fmt::Write, fs, path::Path};
+use std::{collections::BTreeMap, fs, path::Path};
 
 use sha2::{Digest, Sha256};
+use worker::parts::hex;
 
 /// The files that are the same bytes for every complete run of the same sweep.
 const CANONICAL: [&str; 4] = ["results.csv", "results.parquet", "history.parquet", "sweep.toml"];
@@ -10,10 +11,7 @@ const CANONICAL: [&str; 4] = ["results.csv", "results.parquet", "history.parquet
 /// SHA-256 in hex.
 pub fn sha256_of(path: &Path) -> String {
     let bytes = fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    Sha256::digest(bytes).iter().fold(String::new(), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("memory takes all");
-        text
-    })
+    hex(&Sha256::digest(bytes))
 }
 
 /// The canonical files of a report folder, with their SHA-256.

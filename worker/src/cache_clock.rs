@@ -10,8 +10,9 @@ use std::{
 
 use rustix::time::{ClockId, clock_gettime};
 use sha2::{Digest as _, Sha256};
+use trainer::hex;
 
-use crate::{files, hex::hex};
+use crate::files;
 
 const DAY_S: u64 = 24 * 60 * 60;
 

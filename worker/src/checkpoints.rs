@@ -4,15 +4,16 @@
 //! File: SHA-256 of the rest, length of the timings (u32, little endian), the timings of the
 //! epochs done so far (a `Finished` message with nothing else in it), the trainer's checkpoint.
 
-use std::{io, path::PathBuf};
+use std::{io, path::PathBuf, sync::Arc};
 
 use bytes::Bytes;
 use prost::Message as _;
 use proto::{Finished, Timing};
 use sha2::{Digest as _, Sha256};
 use tracing::warn;
+use trainer::hex;
 
-use crate::{agent::TrialId, faults, files, hex::hex, upkeep::Upkeep};
+use crate::{agent::TrialId, faults, files, repeats::Repeats, upkeep::Upkeep};
 
 /// A larger file was not written by a worker: the largest network's state takes less.
 const MAX_BYTES: u64 = 16 << 30;
@@ -21,6 +22,8 @@ const MAX_BYTES: u64 = 16 << 30;
 pub(crate) struct Checkpoints {
     folder: PathBuf,
     upkeep: Upkeep,
+    /// Each grant may come with checkpoints that are of no use.
+    repeats: Arc<Repeats>,
 }
 
 /// A checkpoint as it travels: the bytes of its file.
@@ -43,12 +46,17 @@ pub(crate) struct Checkpoint {
 
 impl Checkpoints {
     /// A folder that cannot be made is told now, and again whenever a checkpoint is not written.
-    pub(crate) fn open(upkeep: &Upkeep) -> Self {
+    pub(crate) fn open(upkeep: &Upkeep, repeats: Arc<Repeats>) -> Self {
         let folder = upkeep.cache_dir().join("checkpoints");
         if let Err(error) = files::make_folder(&folder) {
             warn!("no checkpoints are kept: {error}");
         }
-        Self { folder, upkeep: upkeep.clone() }
+        Self { folder, upkeep: upkeep.clone(), repeats }
+    }
+
+    /// Where what happens to checkpoints is told.
+    pub(crate) fn repeats(&self) -> &Repeats {
+        &self.repeats
     }
 
     pub(crate) fn save(&self, trial_id: &TrialId, checkpoint: &Checkpoint) {
@@ -63,20 +71,18 @@ impl Checkpoints {
         if let Err(error) =
             self.write(trial_id, &[&hasher.finalize(), parts[0], parts[1], parts[2]])
         {
-            warn!("no checkpoint written to {}: {error}", self.path(trial_id).display());
+            let line =
+                format!("no checkpoint written to {}: {error}", self.path(trial_id).display());
+            self.repeats.warn("checkpoints not written", line);
         }
     }
 
-    /// On a full disk older things make room first.
+    /// Within the room that is left to results: older things make room first, and without enough of it the
+    /// former checkpoint stays.
     fn write(&self, trial_id: &TrialId, parts: &[&[u8]]) -> io::Result<()> {
         let path = self.path(trial_id);
-        match files::replace(&path, parts) {
-            Err(error) if files::is_full(&error) => {
-                self.upkeep.make_room(parts.iter().map(|part| part.len() as u64).sum())?;
-                files::replace(&path, parts)?;
-            }
-            written => written?,
-        }
+        let _room = self.upkeep.room(parts.iter().map(|part| part.len() as u64).sum())?;
+        files::replace(&path, parts)?;
         self.upkeep.touch(&path);
         Ok(())
     }
@@ -84,7 +90,7 @@ impl Checkpoints {
     /// The file's bytes. One that cannot be read is as if it was not there.
     fn read(&self, trial_id: &TrialId) -> Option<Vec<u8>> {
         files::read(&self.path(trial_id), MAX_BYTES).unwrap_or_else(|error| {
-            warn!("cannot use a checkpoint: {error}");
+            self.repeats.warn("checkpoints not read", format!("cannot use a checkpoint: {error}"));
             None
         })
     }
@@ -94,7 +100,8 @@ impl Checkpoints {
         let checkpoint = decode(&self.read(trial_id)?);
         if checkpoint.is_none() {
             let path = self.path(trial_id);
-            warn!("{} is damaged: the trial starts from scratch", path.display());
+            let line = format!("{} is damaged: the trial starts from scratch", path.display());
+            self.repeats.warn("damaged checkpoints", line);
         }
         checkpoint
     }
@@ -133,7 +140,8 @@ impl Checkpoints {
     pub(crate) fn remove(&self, trial_id: &TrialId) {
         let path = self.path(trial_id);
         if let Err(error) = files::remove(&path) {
-            warn!("cannot remove {}: {error}", path.display());
+            let line = format!("cannot remove {}: {error}", path.display());
+            self.repeats.warn("checkpoints not removed", line);
         }
     }
 
@@ -173,7 +181,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::upkeep::DiskLimits;
+    use crate::upkeep::{DiskLimits, tests::SmallDisk};
 
     /// Cases that once failed.
     const FAILED_BEFORE: &str =
@@ -182,7 +190,7 @@ mod tests {
     const TRIAL: TrialId = [0xab; 32];
 
     fn open(cache_dir: &Path) -> Checkpoints {
-        Checkpoints::open(&Upkeep::new(cache_dir, DiskLimits::default()))
+        Checkpoints::open(&Upkeep::new(cache_dir, DiskLimits::default()), Arc::default())
     }
 
     fn checkpoint() -> Checkpoint {
@@ -219,6 +227,40 @@ mod tests {
         assert_eq!(there.load(&TRIAL), None);
         assert!(there.adopt(&TRIAL, &sealed.digest, &sealed.bytes).unwrap());
         assert_eq!(there.load(&TRIAL), Some(checkpoint()));
+    }
+
+    /// A disk of 8 MiB of which a 20th is the reserve.
+    #[test]
+    fn a_checkpoint_takes_no_room_that_results_need() {
+        let Some(disk) = SmallDisk::mount(8) else { return };
+        let checkpoints = open(disk.path());
+        let of = |n_bytes: usize| Checkpoint { trainer: vec![7; n_bytes], ..checkpoint() };
+        checkpoints.save(&TRIAL, &of(1000));
+        fs::write(disk.path().join("filler"), vec![0; 7 << 20]).unwrap();
+        let n_reserved = (8 << 20) / 20;
+        // It would fit, and leave less than the reserve.
+        checkpoints.save(&TRIAL, &of(900 << 10));
+        assert!(checkpoints.load(&TRIAL) == Some(of(1000)), "the former one stays");
+        let sealed = {
+            let elsewhere = tempfile::tempdir().unwrap();
+            let elsewhere = open(elsewhere.path());
+            elsewhere.save(&[1; 32], &of(900 << 10));
+            elsewhere.sealed(&[1; 32]).unwrap()
+        };
+        let error = checkpoints.adopt(&[1; 32], &sealed.digest, &sealed.bytes).unwrap_err();
+        assert!(files::is_full(&error) && error.to_string().contains("left to others"), "{error}");
+        // Nor do many that are written at the same time, each of which would leave enough.
+        std::thread::scope(|scope| {
+            for trial in 10..26 {
+                let (checkpoints, of) = (&checkpoints, &of);
+                scope.spawn(move || checkpoints.save(&[trial; 32], &of(200 << 10)));
+            }
+        });
+        let n_written = (10..26).filter(|&trial| checkpoints.load(&[trial; 32]).is_some()).count();
+        assert!(n_written > 0, "there is room for one");
+        // A result has the whole reserve, but for what ends within a block.
+        let result = vec![0; n_reserved - (64 << 10)];
+        fs::write(disk.path().join("spool"), result).expect("room for a result");
     }
 
     #[test]

@@ -18,7 +18,7 @@ use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 use tokio::time::{self, Instant};
 use tracing::{info, warn};
-use trainer::{DataError, Dataset, PreparedData};
+use trainer::{DataError, Dataset, PreparedData, hex};
 
 use self::{download::download, own_part::OwnPart, stillness::Stillness};
 use crate::{
@@ -26,10 +26,10 @@ use crate::{
     cli::size_text,
     convert::DataSpec,
     faults, files,
-    hex::{hex, short_id},
     link::{Artifacts, explain},
     locks::{Lock, Mode},
     off_thread::off_thread,
+    short_id::short_id,
     troubles::{Kind, Troubles},
     upkeep::{Upkeep, inventory::fetch_lock},
 };

@@ -9,8 +9,9 @@ use std::{
 };
 
 use rustix::fs::OFlags;
+use trainer::hex;
 
-use crate::{faults, hex::hex};
+use crate::faults;
 
 /// Replaces `path` by `parts`, one after the other. When this returns, the new content is on the
 /// disk; when it fails, the former content is still in place.

@@ -1,38 +1,82 @@
 //! Outcomes that fit into a call: whatever a trial gives can be handed in, whoever trained its epochs.
 
+use std::{borrow::Borrow, ops::Deref};
+
 use prost::Message as _;
 use proto::{
-    Finished, MAX_NAME_BYTES, MAX_TEXT_BYTES, finished,
+    Finished, Lease, MAX_NAME_BYTES, MAX_TEXT_BYTES, finished,
     text::{clean_line, clean_lines},
 };
 use tracing::warn;
 
-use crate::hex::short_id;
+use crate::short_id::short_id;
 
-/// Cuts texts of any length, as the coordinator would. With them every result fits; whatever else may have come with it, the
-/// result is worth more than the times.
-pub(crate) fn fit(finished: &mut Finished) {
-    if let Some(finished::Outcome::Failure(text)) = &mut finished.outcome {
-        *text = clean_lines(text, MAX_TEXT_BYTES);
-    }
-    for timing in &mut finished.timings {
-        timing.worker = clean_line(&timing.worker, MAX_NAME_BYTES);
-        timing.isa = clean_line(&timing.isa, MAX_NAME_BYTES);
-    }
-    if proto::MAX_OUTCOME_BYTES < finished.encoded_len() {
-        let trial = finished.lease.as_ref().map(|lease| short_id(&lease.trial_id));
+/// An outcome that a call has room for. Whatever may be in memory or in a file, nothing else is handed
+/// in.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Fitted(Finished);
+
+impl Fitted {
+    /// Cuts texts of any length, as the coordinator would. With them every result fits; whatever else may
+    /// have come with it, the result is worth more than the times. The error is what no call has room for
+    /// even so.
+    pub(crate) fn new(mut finished: Finished) -> Result<Self, Box<Finished>> {
+        if let Some(finished::Outcome::Failure(text)) = &mut finished.outcome {
+            *text = clean_lines(text, MAX_TEXT_BYTES);
+        }
+        for timing in &mut finished.timings {
+            timing.worker = clean_line(&timing.worker, MAX_NAME_BYTES);
+            timing.isa = clean_line(&timing.isa, MAX_NAME_BYTES);
+        }
+        if fits(&finished) {
+            return Ok(Self(finished));
+        }
+        let timings = std::mem::take(&mut finished.timings);
+        if !fits(&finished) {
+            return Err(Box::new(Finished { timings, ..finished }));
+        }
         warn!(
             "trial {}: its outcome exceeds {} bytes, so the times of its epochs are left out",
-            trial.unwrap_or_default(),
+            trial_of(&finished),
             proto::MAX_OUTCOME_BYTES
         );
-        finished.timings = Vec::new();
+        Ok(Self(finished))
     }
+
+    /// The failure of what has no other outcome.
+    pub(crate) fn failure(lease: Option<Lease>, text: &str) -> Self {
+        let text = clean_lines(text, MAX_TEXT_BYTES);
+        let outcome = Some(finished::Outcome::Failure(text));
+        Self(Finished { lease, outcome, timings: vec![] })
+    }
+}
+
+impl Deref for Fitted {
+    type Target = Finished;
+
+    fn deref(&self) -> &Finished {
+        &self.0
+    }
+}
+
+impl Borrow<Finished> for Fitted {
+    fn borrow(&self) -> &Finished {
+        &self.0
+    }
+}
+
+fn fits(finished: &Finished) -> bool {
+    finished.encoded_len() <= proto::MAX_OUTCOME_BYTES
+}
+
+/// How log lines name its trial.
+pub(crate) fn trial_of(finished: &Finished) -> String {
+    short_id(finished.lease.as_ref().map_or(&[], |lease| &lease.trial_id))
 }
 
 #[cfg(test)]
 mod tests {
-    use proto::{Epoch, Lease, StepSizes, Timing, TrialResult, Work, trial_result};
+    use proto::{Epoch, StepSizes, Timing, TrialResult, Work, trial_result};
 
     use super::*;
 
@@ -90,8 +134,8 @@ mod tests {
     #[test]
     fn the_longest_trial_fits_with_its_times() {
         let n_epochs = u32::try_from(trainer::MAX_EPOCHS).unwrap();
-        let mut finished = largest(n_epochs, &"n".repeat(100_000)[..MAX_NAME_BYTES + 1]);
-        fit(&mut finished);
+        let finished = largest(n_epochs, &"n".repeat(100_000)[..MAX_NAME_BYTES + 1]);
+        let finished = Fitted::new(finished).expect("it fits");
         assert_eq!(finished.timings.len(), n_epochs as usize);
         let n_bytes = finished.encoded_len();
         assert!(n_bytes <= proto::MAX_OUTCOME_BYTES, "{n_bytes}");
@@ -109,7 +153,7 @@ mod tests {
         let n_running = 1024 + proto::MAX_QUEUE_PLACES as usize;
         let call = proto::SyncRequest {
             running: vec![running; n_running],
-            finished: vec![finished],
+            finished: vec![finished.0],
             ..proto::SyncRequest::default()
         };
         assert!(call.encoded_len() <= proto::MAX_MESSAGE_BYTES, "{}", call.encoded_len());
@@ -117,13 +161,13 @@ mod tests {
 
     #[test]
     fn what_is_too_large_for_any_call_gives_up_its_times_and_its_words() {
-        let mut finished = largest(15_000, &"n".repeat(200));
-        fit(&mut finished);
+        let finished = Fitted::new(largest(15_000, &"n".repeat(200))).expect("without its times");
         assert!(finished.timings.is_empty());
         assert!(finished.encoded_len() <= proto::MAX_OUTCOME_BYTES);
         let text = finished::Outcome::Failure("x".repeat(5_000_000));
-        let mut failed = Finished { outcome: Some(text), ..largest(0, "") };
-        fit(&mut failed);
-        assert!(failed.encoded_len() < 5_000);
+        let failed = Fitted::new(Finished { outcome: Some(text), ..largest(0, "") });
+        assert!(failed.expect("its words are cut").encoded_len() < 5_000);
+        let huge = largest(200_000, "n");
+        assert_eq!(*Fitted::new(huge.clone()).expect_err("no call takes it"), huge);
     }
 }

@@ -8,10 +8,10 @@ use std::{
 
 use anyhow::Context as _;
 use tracing::{info, warn};
+use trainer::hex;
 
 use crate::{
     files,
-    hex::hex,
     locks::{Lock, Mode, has_no_locks},
     spool::Spool,
     upkeep::Upkeep,

@@ -5,7 +5,9 @@ pub use crate::{
     files::{is_full, make_folder, rename, sync_folder_of},
     link::Dial,
     off_thread::{off_thread, simulate_disk, stall_disks},
+    repeats::Repeats,
     run::{Outside, work},
     slot::scripted::{Script, Scripted},
     upkeep::n_free,
 };
+pub use trainer::hex;

@@ -6,7 +6,7 @@ use std::{
     num::NonZeroUsize,
     path::PathBuf,
     process::ExitCode,
-    sync::atomic::AtomicU32,
+    sync::{Arc, atomic::AtomicU32},
     thread,
     time::Duration,
 };
@@ -33,6 +33,7 @@ use crate::{
     link::{Dial, Link},
     logging,
     off_thread::off_thread,
+    repeats::Repeats,
     session::{Parts, Session},
     signals::StopSignals,
     slot::{Shared, Slots, scripted::Script},
@@ -186,7 +187,8 @@ pub async fn work(config: Config, isa: Isa, outside: Outside) -> anyhow::Result<
     files::make_folder(&config.cache_dir).with_context(in_cache)?;
     let upkeep = Upkeep::new(&config.cache_dir, config.disk_limits);
     let (folder, spool) = Folder::adopt_or_make(&upkeep)?;
-    let checkpoints = Checkpoints::open(&upkeep);
+    let repeats = Arc::new(Repeats::default());
+    let checkpoints = Checkpoints::open(&upkeep, repeats.clone());
     let datasets = Datasets::open(&upkeep).with_context(in_cache)?;
     let tidy = upkeep.clone();
     let tidied = off_thread(move || tidy.tidy()).await;
@@ -225,6 +227,7 @@ pub async fn work(config: Config, isa: Isa, outside: Outside) -> anyhow::Result<
         spool,
         checkpoints,
         datasets,
+        repeats,
         link: Link::new(&config.coordinator, outside.dial)?,
     });
     let ended = session.run(outside.signals).await;

@@ -12,15 +12,14 @@ use std::{
 };
 
 use prost::Message as _;
-use proto::{Finished, Lease, finished::Outcome};
+use proto::{Finished, Lease};
 use tracing::{error, warn};
 
 use self::record::Record;
 use crate::{
     agent::{Offer, StateId},
     faults, files,
-    fit::fit,
-    hex::short_id,
+    fit::{Fitted, trial_of},
     upkeep::Upkeep,
 };
 
@@ -65,7 +64,7 @@ impl Spool {
         let entries = contents
             .records
             .into_iter()
-            .map(|(record, n_bytes)| Entry { record, n_bytes_on_disk: Some(n_bytes as u64) });
+            .map(|(record, n_bytes)| Entry::new(record, Some(n_bytes as u64), upkeep));
         let mut spool = Self {
             path: path.into(),
             file,
@@ -79,9 +78,6 @@ impl Spool {
             spool.tell_damage(damaged.start, damaged.end);
         }
         spool.drop_old();
-        for index in 0..spool.entries.len() {
-            spool.shrink(index);
-        }
         // What cannot be mended now is read around the next time as well.
         let is_whole = contents.damaged.is_empty() && !spool.has_unsaved();
         let mended = if is_whole { Ok(()) } else { spool.rewrite() };
@@ -150,32 +146,9 @@ impl Spool {
         let written_at_s = self.upkeep.clock().now_s();
         for finished in outcomes {
             let record = Record { state_id, written_at_s, finished };
-            self.entries.push(Entry { record, n_bytes_on_disk: None });
-            self.shrink(self.entries.len() - 1);
+            self.entries.push(Entry::new(record, None, &self.upkeep));
         }
         self.save()
-    }
-
-    /// No message has room for an outcome this large, and it must not be in the way of the others
-    /// for ever: it is set aside, and its trial is told to have failed.
-    fn shrink(&mut self, index: usize) {
-        let entry = &mut self.entries[index];
-        fit(&mut entry.record.finished);
-        let n_bytes = entry.record.finished.encoded_len();
-        if n_bytes <= proto::MAX_OUTCOME_BYTES {
-            return;
-        }
-        let lease = entry.record.finished.lease.clone();
-        let trial = short_id(lease.as_ref().map_or(&[], |lease| &lease.trial_id));
-        let limit = proto::MAX_OUTCOME_BYTES;
-        let text = format!("its outcome takes {n_bytes} bytes, expected at most {limit}");
-        match set_aside(self.upkeep.cache_dir(), &entry.record) {
-            Ok(path) => error!("trial {trial} failed: {text}; kept in {}", path.display()),
-            Err(error) => error!("trial {trial} failed: {text}; it could not be kept: {error}"),
-        }
-        let outcome = Some(Outcome::Failure(text));
-        entry.record.finished = Finished { lease, outcome, timings: vec![] };
-        entry.n_bytes_on_disk = None;
     }
 
     /// Writes what is in memory alone: one write, one sync. After an error the file is as before.
@@ -260,7 +233,7 @@ impl Spool {
 
     fn of_state(&self, state_id: &StateId) -> impl Iterator<Item = &Finished> {
         let of_state = self.entries.iter().filter(move |it| it.record.state_id == *state_id);
-        of_state.map(|entry| &entry.record.finished)
+        of_state.map(|entry| &*entry.record.finished)
     }
 
     /// Drops what the coordinator of this state has acknowledged.
@@ -334,12 +307,43 @@ impl Spool {
     }
 }
 
+impl Entry {
+    /// Here an outcome becomes one that a call has room for, be it new or what a former process left. One
+    /// that never will must not be in the way of the others for ever: it is set aside, and its trial is
+    /// told to have failed.
+    fn new(record: Record<Finished>, n_bytes_on_disk: Option<u64>, upkeep: &Upkeep) -> Self {
+        let Record { state_id, written_at_s, finished } = record;
+        match Fitted::new(finished) {
+            Ok(finished) => {
+                Self { record: Record { state_id, written_at_s, finished }, n_bytes_on_disk }
+            }
+            Err(huge) => {
+                let record = Record { state_id, written_at_s, finished: *huge };
+                let finished = give_up(upkeep.cache_dir(), &record);
+                Self { record: Record { state_id, written_at_s, finished }, n_bytes_on_disk: None }
+            }
+        }
+    }
+}
+
+/// Sets a record aside; gives what is told instead.
+fn give_up(cache_dir: &Path, record: &Record<Finished>) -> Fitted {
+    let Record { finished, .. } = record;
+    let (trial, n_bytes) = (trial_of(finished), finished.encoded_len());
+    let limit = proto::MAX_OUTCOME_BYTES;
+    let text = format!("its outcome takes {n_bytes} bytes, expected at most {limit}");
+    match set_aside(cache_dir, record) {
+        Ok(path) => error!("trial {trial} failed: {text}; kept in {}", path.display()),
+        Err(error) => error!("trial {trial} failed: {text}; it could not be kept: {error}"),
+    }
+    Fitted::failure(finished.lease.clone(), &text)
+}
+
 /// Keeps a record in a file of its own, which later workers leave alone.
-fn set_aside(cache_dir: &Path, record: &Record) -> io::Result<PathBuf> {
+fn set_aside(cache_dir: &Path, record: &Record<Finished>) -> io::Result<PathBuf> {
     let folder = cache_dir.join("set-aside");
     files::make_folder(&folder)?;
-    let trial = record.finished.lease.as_ref().map_or(&[][..], |lease| &lease.trial_id);
-    let path = files::beside(&folder.join(short_id(trial)), "outcome")?;
+    let path = files::beside(&folder.join(trial_of(&record.finished)), "outcome")?;
     files::replace(&path, &[&record.encode()])?;
     Ok(path)
 }

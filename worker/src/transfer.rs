@@ -16,16 +16,16 @@ use tokio::{
     time::{self, Instant},
 };
 use tonic::{Code, Status};
-use tracing::{debug, info, warn};
+use tracing::{debug, info};
 
 use crate::{
     agent::TrialId,
     backoff::{Backoff, random},
     checkpoints::{Checkpoints, Sealed},
     faults,
-    hex::short_id,
     link::{Artifacts, explain},
     off_thread::off_thread,
+    short_id::short_id,
 };
 
 /// Calls in vain, one after the other, after which a transfer is given up.
@@ -73,7 +73,9 @@ const CALL_DEADLINE: Duration = Duration::from_secs(60);
 /// Publishes what there is of the lease's trial.
 pub(crate) async fn publish(artifacts: Artifacts, checkpoints: Checkpoints, lease: Lease) {
     let Ok(trial_id) = TrialId::try_from(lease.trial_id.as_slice()) else { return };
-    let sealed = off_thread(move || checkpoints.sealed(&trial_id)).await;
+    let own = checkpoints.clone();
+    let repeats = checkpoints.repeats();
+    let sealed = off_thread(move || own.sealed(&trial_id)).await;
     let Ok(Some(sealed)) = sealed else { return };
     let trial = short_id(&trial_id);
     if sealed.bytes.len() as u64 > proto::MAX_CHECKPOINT_BYTES {
@@ -87,7 +89,9 @@ pub(crate) async fn publish(artifacts: Artifacts, checkpoints: Checkpoints, leas
             faults::point("worker.checkpoint.published");
         }
         Err(status) => {
-            info!("trial {trial}: its checkpoint was not published: {}", explain(&status));
+            let line =
+                format!("trial {trial}: its checkpoint was not published: {}", explain(&status));
+            repeats.info("checkpoints not published", line);
         }
     }
 }
@@ -102,14 +106,16 @@ pub(crate) async fn fetch(
     published: Vec<Checkpoint>,
 ) {
     let trial = short_id(&trial_id);
-    let own = checkpoints.clone();
+    let (own, repeats) = (checkpoints.clone(), checkpoints.repeats());
     let Ok(own_epoch) = off_thread(move || own.epoch(&trial_id)).await else { return };
     for checkpoint in published.into_iter().filter(|it| own_epoch < it.epoch) {
         let (own, epoch) = (checkpoints.clone(), checkpoint.epoch);
         let bytes = match get(&line, &artifacts, &trial_id, &checkpoint).await {
             Ok(bytes) => bytes,
             Err(status) => {
-                warn!("trial {trial}: no checkpoint of epoch {epoch}: {}", explain(&status));
+                let line =
+                    format!("trial {trial}: no checkpoint of epoch {epoch}: {}", explain(&status));
+                repeats.warn("checkpoints not fetched", line);
                 continue;
             }
         };
@@ -118,10 +124,18 @@ pub(crate) async fn fetch(
         match adopted.map_err(std::io::Error::other).flatten() {
             Ok(true) => {
                 faults::point("worker.checkpoint.adopted");
-                return info!("trial {trial}: fetched the checkpoint of epoch {epoch}");
+                let line = format!("trial {trial}: fetched the checkpoint of epoch {epoch}");
+                return repeats.info("fetched checkpoints", line);
             }
-            Ok(false) => warn!("trial {trial}: the checkpoint of epoch {epoch} arrived damaged"),
-            Err(error) => warn!("trial {trial}: cannot keep a checkpoint: {error}"),
+            Ok(false) => {
+                let line =
+                    format!("trial {trial}: the checkpoint of epoch {epoch} arrived damaged");
+                repeats.warn("checkpoints that arrived damaged", line);
+            }
+            Err(error) => {
+                let line = format!("trial {trial}: cannot keep a checkpoint: {error}");
+                repeats.warn("checkpoints not kept", line);
+            }
         }
     }
 }

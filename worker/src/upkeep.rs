@@ -3,12 +3,13 @@
 
 pub(crate) mod inventory;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::{
     fs::File,
     io,
     path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime},
 };
 
@@ -32,7 +33,8 @@ impl Default for DiskLimits {
     }
 }
 
-/// Left free on the disk for everybody else, or a twentieth of a small disk.
+/// Left free on the disk for results, which alone may take of it, and for everybody else; a twentieth
+/// of a small disk.
 const RESERVE_BYTES: u64 = 256 << 20;
 const RESERVE_SHARE: u64 = 20;
 
@@ -42,12 +44,38 @@ pub(crate) struct Upkeep {
     cache_dir: PathBuf,
     limits: DiskLimits,
     clock: CacheClock,
+    /// Bytes that are being written, and may or may not be on the disk already.
+    promised: Arc<Promised>,
+}
+
+#[derive(Debug, Default)]
+struct Promised(Mutex<u64>);
+
+impl Promised {
+    /// Nothing is left half done under this lock.
+    fn lock(&self) -> MutexGuard<'_, u64> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Room on the disk that is promised to one write until this is dropped, so that writes at the same time
+/// do not all count on the same bytes.
+#[derive(Debug)]
+pub(crate) struct Room {
+    promised: Arc<Promised>,
+    n_bytes: u64,
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        *self.promised.lock() -= self.n_bytes;
+    }
 }
 
 impl Upkeep {
     pub(crate) fn new(cache_dir: &Path, limits: DiskLimits) -> Self {
         let clock = CacheClock::look(cache_dir);
-        Self { cache_dir: cache_dir.into(), limits, clock }
+        Self { cache_dir: cache_dir.into(), limits, clock, promised: Arc::default() }
     }
 
     pub(crate) fn cache_dir(&self) -> &Path {
@@ -85,16 +113,33 @@ impl Upkeep {
         self.remove_oldest(items, n_surplus, "over the limit of the cache folder");
     }
 
+    /// Room for one write of this many bytes, as `make_room` finds it.
+    ///
+    /// # Errors
+    ///
+    /// As those of `make_room`.
+    pub(crate) fn room(&self, n_bytes: u64) -> io::Result<Room> {
+        let mut promised = self.promised.lock();
+        self.make_room_beside(n_bytes, *promised)?;
+        *promised += n_bytes;
+        Ok(Room { promised: self.promised.clone(), n_bytes })
+    }
+
     /// Sees whether this many bytes can be written, and makes room for them if need be.
     ///
     /// # Errors
     ///
     /// There is not enough room, even without what nobody uses.
     pub(crate) fn make_room(&self, n_bytes: u64) -> io::Result<()> {
-        let Some(n_missing) = self.n_missing(n_bytes) else { return Ok(()) };
+        self.make_room_beside(n_bytes, *self.promised.lock())
+    }
+
+    fn make_room_beside(&self, n_bytes: u64, n_promised: u64) -> io::Result<()> {
+        let n_wanted = n_bytes.saturating_add(n_promised);
+        let Some(n_missing) = self.n_missing(n_wanted) else { return Ok(()) };
         let items = inventory(&self.cache_dir);
         self.remove_oldest(items, n_missing, "the disk is full");
-        if self.n_missing(n_bytes).is_none() {
+        if self.n_missing(n_wanted).is_none() {
             return Ok(());
         }
         let disk = Disk::of(&self.cache_dir);

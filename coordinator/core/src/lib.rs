@@ -20,3 +20,5 @@ pub mod time;
 pub mod timing;
 pub mod trial;
 pub mod worker;
+
+pub use trainer::hex;

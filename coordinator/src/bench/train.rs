@@ -104,7 +104,7 @@ fn measure(config: &TrainConfig, arguments: &BenchTrain, isa: Isa) -> Result<Mea
         peak_gflops,
         evaluation_ms,
         isa: isa.name(),
-        digest: result.digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+        digest: trainer::hex(&result.digest),
     })
 }
 

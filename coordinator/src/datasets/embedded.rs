@@ -3,6 +3,7 @@
 use super::unpack::unpack;
 use super::{DatasetError, Files, MAX_FILE_BYTES};
 use sha2::{Digest, Sha256};
+use trainer::hex;
 
 /// A file that the build put into the binary.
 struct EmbeddedFile {
@@ -65,10 +66,6 @@ fn unpack_file(file: &EmbeddedFile) -> Result<Vec<u8>, DatasetError> {
         return Err(damaged(format!("a file has SHA-256 {sha256}")));
     }
     Ok(bytes)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -165,10 +165,32 @@ fn content_error(error: &DataError, place: impl Fn(Role) -> PathBuf) -> DatasetE
                 expected: "images of bytes".to_owned(),
                 help: format!(
                     "this writes a folder beside it, with -bytes in its name, whose pixels go from 0 to 255: {}",
-                    convert::command(&path)
+                    convert::images_command(&path)
                 ),
             }
         }
+        DataError::Labels { file, problem } => {
+            let path = path(file);
+            DatasetError {
+                message: format!("{}: {problem}", path.display()),
+                expected: "one number of a class for each image".to_owned(),
+                help: format!(
+                    "if each number, or the largest of each row, stands for a class, this writes a folder beside it, with -classes in its name, whose labels number the classes from 0: {}",
+                    convert::labels_command(&path)
+                ),
+            }
+        }
+        DataError::ByteOrder { file, .. } => DatasetError {
+            message: error.to_string().replacen(file, &path(file).display().to_string(), 1),
+            expected: "big-endian elements".to_owned(),
+            help: "turn the bytes of each element around; with numpy, `array.byteswap()` does before it is written".to_owned(),
+        },
+        DataError::NotFinite { file, .. } => DatasetError {
+            message: error.to_string().replacen(file, &path(file).display().to_string(), 1),
+            expected: "finite numbers".to_owned(),
+            help: "it stands for no pixel and no class: see what wrote it, or leave its image out of both files"
+                .to_owned(),
+        },
         DataError::OneClass { label } => DatasetError {
             message: format!("{}: every label is {label}", path("train labels").display()),
             expected: "at least two classes".to_owned(),

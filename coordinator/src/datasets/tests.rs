@@ -218,6 +218,83 @@ fn images_of_other_numbers_come_with_a_line_that_converts_them() {
     assert_eq!(loaded.digest, load_idx(by_hand.path()).expect("by hand").digest);
 }
 
+fn doubles(dims: &[u32], values: &[f64]) -> Vec<u8> {
+    let mut file = idx(dims, &[]);
+    file[2] = 14;
+    values.iter().for_each(|x| file.extend(x.to_be_bytes()));
+    file
+}
+
+/// As numpy and Keras leave them.
+#[test]
+fn labels_of_floats_are_read() {
+    let mut files = files();
+    files[1] = doubles(&[6, 1], &[0.0, 1.0, 2.0, 0.0, 1.0, 2.0]);
+    let read = load_idx(folder_of(PLAIN, &files).path()).expect("whole numbers");
+    let plain = load_idx(folder_of(PLAIN, &super::tests::files()).path()).expect("bytes");
+    assert_eq!(read.digest, plain.digest);
+}
+
+/// The line that the refusal shows, pasted into a shell, gives a folder that is read.
+#[test]
+fn labels_that_are_no_numbers_of_classes_come_with_a_line_that_converts_them() {
+    let shares = [0.1, 0.2, 0.7].map(|x| [x, 1.0 - x]).concat();
+    let twice = |values: &[f64]| [values, values].concat();
+    for (train, test, problem, classes) in [
+        (
+            doubles(&[6], &twice(&[-1.0, 0.5, 1.0])),
+            doubles(&[2], &[1.0, -1.0]),
+            "got -1 in row 0",
+            [&[0, 1, 2, 0, 1, 2][..], &[2, 0]],
+        ),
+        (
+            doubles(&[6, 2], &twice(&shares)),
+            doubles(&[2, 2], &shares[..4]),
+            "got 2 columns of f64",
+            [&[1, 1, 0, 1, 1, 0][..], &[1, 1]],
+        ),
+    ] {
+        let mut files = files();
+        (files[1], files[3]) = (train, gzip(&test));
+        let root = tempfile::tempdir().expect("a folder");
+        let folder = root.path().join("data");
+        let names = PLAIN.map(|name| format!("{name}.gz"));
+        let unpacked = folder_of(names.each_ref().map(String::as_str), &files);
+        fs::rename(unpacked.keep(), &folder).expect("the same file system");
+        let error = load_idx(&folder).err().expect("a refusal");
+        assert!(error.message.contains(problem), "{error}");
+        let line = &error.help[error.help.find("python3").expect("a line")..];
+        let output = std::process::Command::new("sh").args(["-c", line]).output().expect("a shell");
+        assert!(output.status.success(), "{output:?}");
+        let loaded = load_idx(&root.path().join("data-classes")).expect("converted");
+        let mut by_hand = super::tests::files();
+        (by_hand[1], by_hand[3]) = (idx(&[6], classes[0]), idx(&[2], classes[1]));
+        let by_hand = load_idx(folder_of(PLAIN, &by_hand).path()).expect("by hand");
+        assert_eq!(loaded.digest, by_hand.digest, "{problem}");
+    }
+}
+
+#[test]
+fn elements_that_no_line_mends_come_with_another_cure() {
+    let little = |values: &[i32]| {
+        let mut file = idx(&[6], &[]);
+        file[2] = 12;
+        values.iter().for_each(|x| file.extend(x.to_le_bytes()));
+        file
+    };
+    for (role, bytes, message, help) in [
+        (1, little(&[0, 1, 2, 0, 1, 2]), "little-endian", "byteswap"),
+        (1, doubles(&[6], &[0.0, 1.0, f64::NAN, 0.0, 1.0, 2.0]), "element 2 is NaN", "leave its"),
+        (0, doubles(&[6, 2, 2], &[f64::INFINITY; 24]), "element 0 is inf", "leave its"),
+    ] {
+        let mut files = files();
+        files[role] = bytes;
+        let error = error_of(PLAIN, &files);
+        assert!(error.message.contains(PLAIN[role]), "{error}");
+        assert!(error.message.contains(message) && error.help.contains(help), "{error}");
+    }
+}
+
 #[test]
 fn damaged_files_are_named_by_path() {
     let good = files();

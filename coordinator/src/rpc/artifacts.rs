@@ -5,6 +5,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -21,9 +22,10 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::{
     Sweep,
-    admission::{Pace, Place, Places},
+    admission::{Asker, CHECKPOINTS_IN, CHECKPOINTS_OUT, DATASETS, Pace, Place, Places},
     checkpoints::{self, off_thread},
     connection::{Peer, ended},
+    convert,
     status::RpcError,
 };
 use crate::{mailbox::Mailbox, store::WholeCheckpoint};
@@ -46,9 +48,9 @@ impl Artifacts {
         Self {
             sweep,
             mailbox,
-            datasets: Places::of_datasets(),
-            checkpoints_out: Places::of_checkpoints_out(),
-            checkpoints_in: Places::of_checkpoints_in(),
+            datasets: Places::new(DATASETS),
+            checkpoints_out: Places::new(CHECKPOINTS_OUT),
+            checkpoints_in: Places::new(CHECKPOINTS_IN),
             pace: Pace::USUAL,
         }
     }
@@ -59,9 +61,15 @@ impl Artifacts {
         [&self.datasets, &self.checkpoints_out, &self.checkpoints_in].map(Places::clone)
     }
 
-    /// Whose session it is.
-    async fn worker_of(&self, session: u64) -> Result<WorkerId, RpcError> {
-        self.mailbox.transfer_offered(SessionId(session)).await?.ok_or(RpcError::UnknownSession)
+    /// The worker whose session it is.
+    async fn asker(&self, session: u64, peer: Option<&Peer>) -> Result<Asker, RpcError> {
+        let worker = self.mailbox.transfer_offered(SessionId(session)).await?;
+        Ok(self.asker_of(worker.ok_or(RpcError::UnknownSession)?, peer))
+    }
+
+    fn asker_of(&self, worker: WorkerId, peer: Option<&Peer>) -> Asker {
+        let is_local = self.sweep.local_workers.have(worker);
+        Asker { worker, is_local, address: peer.map(Peer::address) }
     }
 }
 
@@ -78,10 +86,9 @@ impl proto::artifacts_server::Artifacts for Artifacts {
     ) -> Result<Response<Self::GetDatasetStream>, Status> {
         let peer = Peer::of(request.extensions());
         let GetDatasetRequest { digest, offset, session } = request.into_inner();
-        let worker = self.worker_of(session).await?;
+        let asker = self.asker(session, peer.as_ref()).await?;
         if digest != self.sweep.roster().plan.dataset_digest {
-            let hex = digest.iter().take(32).map(|byte| format!("{byte:02x}")).collect();
-            return Err(RpcError::UnknownDataset(hex).into());
+            return Err(RpcError::UnknownDataset(convert::shown(&digest)).into());
         }
         let blob = self.sweep.blob.clone();
         let offset = usize::try_from(offset).unwrap_or(usize::MAX);
@@ -89,7 +96,7 @@ impl proto::artifacts_server::Artifacts for Artifacts {
             let text = format!("offset {offset} lies behind the data set's {} bytes", blob.len());
             return Err(RpcError::Malformed(text).into());
         }
-        let place = self.datasets.take(worker, self.pace).await?;
+        let place = self.datasets.take(asker, self.pace).await?;
         Ok(Response::new(Box::pin(paced(
             Content::Memory(blob.slice(offset..)),
             self.pace,
@@ -103,9 +110,11 @@ impl proto::artifacts_server::Artifacts for Artifacts {
         request: Request<Streaming<PutCheckpointRequest>>,
     ) -> Result<Response<PutCheckpointReply>, Status> {
         let (sweep, mailbox, pace) = (&self.sweep, &self.mailbox, self.pace);
+        let peer = Peer::of(request.extensions());
         let mut parts = request.into_inner();
         let offer = checkpoints::offered(sweep, mailbox, &mut parts, pace).await?;
-        let _place = self.checkpoints_in.take(offer.worker, pace).await?;
+        let asker = self.asker_of(offer.worker, peer.as_ref());
+        let _place = self.checkpoints_in.take(asker, pace).await?;
         let put = checkpoints::put(sweep, mailbox, offer, parts, pace);
         let put = timeout(pace.whole, put).await;
         Ok(Response::new(put.map_err(|_| RpcError::Slow)??))
@@ -117,8 +126,8 @@ impl proto::artifacts_server::Artifacts for Artifacts {
     ) -> Result<Response<Self::GetCheckpointStream>, Status> {
         let peer = Peer::of(request.extensions());
         let request = request.into_inner();
-        let worker = self.worker_of(request.session).await?;
-        let place = self.checkpoints_out.take(worker, self.pace).await?;
+        let asker = self.asker(request.session, peer.as_ref()).await?;
+        let place = self.checkpoints_out.take(asker, self.pace).await?;
         let content = checkpoints::get(&self.sweep, &self.mailbox, request).await?;
         Ok(Response::new(Box::pin(paced(content, self.pace, place, peer))))
     }
@@ -165,12 +174,16 @@ fn paced(mut content: Content, pace: Pace, place: Place, peer: Option<Peer>) -> 
             }
             Ok(())
         };
-        let sent = timeout(pace.whole, send_all).await.unwrap_or(Err(RpcError::Slow));
+        let sent = timeout(pace.whole, send_all).await;
+        // Who did not read for that long has had its time.
+        let time_left =
+            if let Ok(Err(RpcError::Slow)) = sent { Duration::ZERO } else { pace.chunk };
+        let sent = sent.unwrap_or(Err(RpcError::Slow));
         if let (Err(error), Ok(last_word)) = (sent, last_word) {
             drop(last_word.send(Err(error.into())));
         }
         drop(sender);
-        ended(is_gone, pace.chunk, peer).await;
+        ended(is_gone, time_left, peer).await;
     });
     PacedStream { chunks: ReceiverStream::new(receiver), _is_open: is_open }
 }

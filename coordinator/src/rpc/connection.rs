@@ -3,6 +3,7 @@
 
 use std::{
     io,
+    net::IpAddr,
     pin::Pin,
     task::{Context, Poll, ready},
     time::Duration,
@@ -38,7 +39,10 @@ pub struct Connection {
 
 /// The client of a connection, as its calls see it.
 #[derive(Clone, Debug)]
-pub struct Peer(CancellationToken);
+pub struct Peer {
+    address: IpAddr,
+    closing: CancellationToken,
+}
 
 impl Peer {
     /// The one that a call came from; a simulated connection has none.
@@ -46,10 +50,14 @@ impl Peer {
         extensions.get::<Self>().cloned()
     }
 
+    pub(super) fn address(&self) -> IpAddr {
+        self.address
+    }
+
     /// Closes the connection with all calls that it carries. What a client does not read waits in
     /// buffers that nothing else empties.
     pub(super) fn close(&self) {
-        self.0.cancel();
+        self.closing.cancel();
     }
 }
 
@@ -72,7 +80,12 @@ struct Greeting {
 
 impl Connection {
     /// `greeting` is how long the client may take for its first bytes.
-    pub(super) fn new(stream: TcpStream, place: OwnedSemaphorePermit, greeting: Duration) -> Self {
+    pub(super) fn new(
+        stream: TcpStream,
+        address: IpAddr,
+        place: OwnedSemaphorePermit,
+        greeting: Duration,
+    ) -> Self {
         // Without it each small reply waits for the client's delayed acknowledgement.
         let set = stream.set_nodelay(true).and_then(|()| {
             let wait_ms = u32::try_from(UNACKNOWLEDGED_MAX.as_millis()).unwrap_or(u32::MAX);
@@ -82,8 +95,8 @@ impl Connection {
             tracing::debug!(%error, "cannot set the options of a connection");
         }
         let greeting = Greeting { n_read: 0, deadline: Box::pin(sleep(greeting)) };
-        let peer = Peer(CancellationToken::new());
-        let closed = Box::pin(peer.0.clone().cancelled_owned());
+        let peer = Peer { address, closing: CancellationToken::new() };
+        let closed = Box::pin(peer.closing.clone().cancelled_owned());
         Self { stream, greeting: Some(greeting), peer, closed, _place: place }
     }
 

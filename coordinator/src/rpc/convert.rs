@@ -15,7 +15,7 @@ use coordinator_core::{
     timing::MAX_SLOTS,
 };
 use proto::{MAX_NAME_BYTES, text::clean_line};
-use trainer::{Scale, Value};
+use trainer::{Scale, Value, hex};
 
 use super::{Sweep, status::RpcError};
 use crate::roster::Roster;
@@ -163,7 +163,7 @@ pub(super) fn sync_reply(
         verdict: verdict_to_wire(*verdict).into(),
     });
     if let Some(lease) = unknown.finished.first() {
-        let id = hex(&lease.trial_id);
+        let id = shown(&lease.trial_id);
         let n = unknown.finished.len();
         sweep.repeats.warn(
             "outcomes of unknown trials",
@@ -289,9 +289,9 @@ fn bounded(n_leases: usize) -> Result<(), RpcError> {
     )))
 }
 
-/// Of foreign bytes, which may be too many.
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().take(32).map(|byte| format!("{byte:02x}")).collect()
+/// The digits of foreign bytes, which may be too many.
+pub(super) fn shown(bytes: &[u8]) -> String {
+    hex(&bytes[..bytes.len().min(32)])
 }
 
 fn missing(field: &str) -> RpcError {

@@ -13,10 +13,7 @@ use std::{
 
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
-use tokio::{
-    sync::oneshot,
-    time::{Sleep, sleep},
-};
+use tokio::{sync::oneshot, time::sleep};
 use tonic::{
     Status,
     body::Body,
@@ -184,10 +181,8 @@ where
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
         let peer = Peer::of(request.extensions());
         let charge = self.intake.charge(request.uri().path());
-        let answer_time = self.intake.arrival_time;
-        let time = (!charge.is_stream).then(|| Box::pin(sleep(self.intake.arrival_time)));
-        let of_body = charge.clone();
-        let request = request.map(|inner| Body::new(MeasuredBody { inner, charge: of_body, time }));
+        let arrival_time = self.intake.arrival_time;
+        let request = request.map(|body| arriving(body, charge.clone(), arrival_time));
         let answer = self.inner.call(request);
         Box::pin(async move {
             let answer = answer.await?;
@@ -195,71 +190,70 @@ where
             if charge.is_get {
                 return Ok(answer.map(Body::new));
             }
-            let (is_open, is_gone) = oneshot::channel();
+            let (is_open, is_gone) = oneshot::channel::<()>();
             tokio::spawn(async move {
-                ended(is_gone, answer_time, peer).await;
+                ended(is_gone, arrival_time, peer).await;
                 drop(charge);
             });
-            Ok(answer.map(|inner| Body::new(Answer { inner, _is_open: is_open })))
+            // Counts as pending until it is gone.
+            Ok(answer.map(|body| {
+                Watched::body(body, move |polled, _| {
+                    let _ = &is_open;
+                    polled
+                })
+            }))
         })
     }
 }
 
-/// An answer, which counts as pending until it is gone.
-struct Answer {
-    inner: Body,
-    _is_open: oneshot::Sender<()>,
-}
-
-impl http_body::Body for Answer {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        Pin::new(&mut self.inner).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
-    }
-}
-
-struct MeasuredBody {
-    inner: Body,
-    charge: Arc<Charge>,
-    /// Runs until the whole message is there; streams keep a pace instead.
-    time: Option<Pin<Box<Sleep>>>,
-}
-
-impl http_body::Body for MeasuredBody {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        match Pin::new(&mut self.inner).poll_frame(context) {
-            Poll::Ready(Some(Ok(frame))) => {
-                let n_bytes = frame.data_ref().map_or(0, Bytes::len);
-                Poll::Ready(Some(self.charge.add(n_bytes).map(|()| frame).map_err(Status::from)))
-            }
-            Poll::Pending => match self.time.as_mut().map(|time| time.as_mut().poll(context)) {
-                Some(Poll::Ready(())) => {
-                    self.time = None;
-                    Poll::Ready(Some(Err(RpcError::Slow.into())))
-                }
-                _ => Poll::Pending,
-            },
-            ended => ended,
+/// A request's body, charged as it arrives, and given its time if it is one message.
+fn arriving(body: Body, charge: Arc<Charge>, time: Duration) -> Body {
+    // Streams keep a pace instead.
+    let mut time = (!charge.is_stream).then(|| Box::pin(sleep(time)));
+    Watched::body(body, move |polled, context| match polled {
+        Poll::Ready(Some(Ok(frame))) => {
+            let n_bytes = frame.data_ref().map_or(0, Bytes::len);
+            Poll::Ready(Some(charge.add(n_bytes).map(|()| frame).map_err(Status::from)))
         }
+        Poll::Pending => match time.as_mut().map(|time| time.as_mut().poll(context)) {
+            Some(Poll::Ready(())) => {
+                time = None;
+                Poll::Ready(Some(Err(RpcError::Slow.into())))
+            }
+            _ => Poll::Pending,
+        },
+        ended => ended,
+    })
+}
+
+type Polled = Poll<Option<Result<Frame<Bytes>, Status>>>;
+
+/// A body whose every frame, and every wait for one, passes through a function. What the function holds
+/// lives as long as the body.
+struct Watched<F> {
+    inner: Body,
+    pass: F,
+}
+
+impl<F> Watched<F>
+where
+    F: FnMut(Polled, &mut Context<'_>) -> Polled + Unpin + Send + 'static,
+{
+    fn body(inner: Body, pass: F) -> Body {
+        Body::new(Self { inner, pass })
+    }
+}
+
+impl<F> http_body::Body for Watched<F>
+where
+    F: FnMut(Polled, &mut Context<'_>) -> Polled + Unpin,
+{
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Polled {
+        let polled = Pin::new(&mut self.inner).poll_frame(context);
+        (self.pass)(polled, context)
     }
 
     fn is_end_stream(&self) -> bool {

@@ -1,7 +1,7 @@
 //! The accepted connections: bounded in number, and calm when the process runs out of file
 //! descriptors.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, net::IpAddr, sync::Arc, time::Duration};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::{
@@ -62,7 +62,8 @@ pub fn incoming(
         let places = Arc::new(Semaphore::new(bounds.n_connections));
         let accept_all = async {
             while let Ok(place) = places.clone().acquire_owned().await {
-                let connection = Connection::new(accept(&listener).await, place, bounds.greeting);
+                let (stream, address) = accept(&listener).await;
+                let connection = Connection::new(stream, address, place, bounds.greeting);
                 if sender.send(Ok(connection)).await.is_err() {
                     return;
                 }
@@ -76,11 +77,11 @@ pub fn incoming(
     ReceiverStream::new(receiver)
 }
 
-async fn accept(listener: &TcpListener) -> TcpStream {
+async fn accept(listener: &TcpListener) -> (TcpStream, IpAddr) {
     let mut n_failures = 0_u64;
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => return stream,
+            Ok((stream, address)) => return (stream, address.ip()),
             Err(error) => {
                 if n_failures == 0 {
                     tracing::warn!(%error, "cannot accept a connection; trying again");

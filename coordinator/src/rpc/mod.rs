@@ -7,6 +7,7 @@ mod connection;
 mod convert;
 mod intake;
 mod listener;
+mod local_workers;
 mod session;
 mod status;
 #[cfg(test)]
@@ -28,12 +29,12 @@ use tokio::{
 use tokio_stream::Stream;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::{Server, server::Connected};
+use worker::parts::Repeats;
 
 pub use listener::{Bounds, incoming, raise_file_limit};
+pub use local_workers::LocalWorkers;
 
-use crate::{
-    local::LocalToken, mailbox::Mailbox, repeats::Repeats, roster::Roster, store::CheckpointFiles,
-};
+use crate::{local::LocalToken, mailbox::Mailbox, roster::Roster, store::CheckpointFiles};
 
 /// What every call needs to know of the sweep; but for the roster, fixed for its whole run.
 #[derive(Debug)]
@@ -57,6 +58,7 @@ pub struct Sweep {
     pub repeats: Arc<Repeats>,
     /// Turns true once one of this coordinator's own workers has joined.
     pub local_joined: Arc<AtomicBool>,
+    pub local_workers: LocalWorkers,
 }
 
 impl Sweep {

@@ -22,11 +22,14 @@ impl Session {
 
     async fn join(&self, request: JoinRequest) -> Result<JoinReply, RpcError> {
         check_compatible(&request, &self.sweep)?;
-        let is_local = request.local_index.is_some();
         let join = convert::join(request, &self.sweep)?;
+        let (worker, local_index) = (join.worker, join.facts.local_index);
         match self.mailbox.join(join).await? {
             Reply::Joined { session, kept, finished } => {
-                self.sweep.local_joined.fetch_or(is_local, Ordering::Relaxed);
+                if let Some(index) = local_index {
+                    self.sweep.local_workers.joined(index, worker);
+                    self.sweep.local_joined.store(true, Ordering::Relaxed);
+                }
                 Ok(convert::join_reply(session, &kept, finished, &self.sweep))
             }
             Reply::TooManyWorkers => Err(RpcError::Full(MAX_WORKERS)),

@@ -18,7 +18,7 @@ use tonic::{
     transport::{Channel, Endpoint},
 };
 
-use super::{Bounds, Sweep, incoming, serve};
+use super::{Bounds, LocalWorkers, Sweep, incoming, serve};
 use crate::{
     local::LocalToken,
     mailbox::Mailbox,
@@ -50,6 +50,7 @@ pub(super) fn sweep_in(state: &Path) -> Sweep {
         largest_valid_share: 0.4,
         repeats: Arc::default(),
         local_joined: Arc::default(),
+        local_workers: LocalWorkers::default(),
     }
 }
 

@@ -2,6 +2,8 @@
 //! there; a `.part` is on its way. Losing one costs time and nothing else. Which of them are kept is
 //! the core's decision.
 
+mod receiving;
+
 use std::{
     collections::{BTreeMap, btree_map::Entry},
     fs::{self, DirEntry, File},
@@ -17,10 +19,14 @@ use std::{
 
 use coordinator_core::{checkpoints::Checkpoint, lease::TrialIndex, sweep::TrialId};
 use sha2::{Digest, Sha256};
+use trainer::{from_hex, hex};
 use worker::{
     faults,
-    parts::{is_full, make_folder, n_free, rename},
+    parts::{make_folder, n_free},
 };
+
+pub use self::receiving::Receiving;
+use self::receiving::Turn;
 
 /// Checkpoints of trials that no plan names any more go once others are younger by this.
 const KEPT_FOR: Duration = Duration::from_secs(14 * 24 * 60 * 60);
@@ -256,105 +262,6 @@ fn digest_of(file: &File) -> io::Result<([u8; 32], u64)> {
     }
 }
 
-/// A checkpoint on its way; another of the same trial has to wait until this is dropped.
-#[derive(Debug)]
-pub struct Receiving {
-    path: PathBuf,
-    /// `None` once it is whole.
-    part: Option<File>,
-    n_bytes: u64,
-    checkpoint: Checkpoint,
-    turn: Turn,
-}
-
-impl Receiving {
-    /// Bytes that are there, counted from the first.
-    pub fn n_bytes(&self) -> u64 {
-        self.n_bytes
-    }
-
-    pub fn is_whole(&self) -> bool {
-        self.part.is_none()
-    }
-
-    /// Takes the next bytes in. The last ones make it whole and durable, unless they are not what
-    /// the digest says: then nothing is there any more. Nor is it once the disk has no room.
-    pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let end = self.n_bytes + bytes.len() as u64;
-        let Some(part) = self.part.as_ref().filter(|_| end <= self.checkpoint.n_bytes) else {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "more bytes than announced"));
-        };
-        faults::point("coordinator.checkpoint.before");
-        let n_new = bytes.len() as u64;
-        let written = self.turn.check_room(n_new);
-        let written = written.and_then(|()| part.write_all_at(bytes, self.n_bytes));
-        // The part may have been removed meanwhile.
-        if let Err(error) = written.and_then(|()| self.turn.check_cleared()) {
-            if is_full(&error) {
-                self.n_bytes = 0;
-                remove(&self.path.with_extension(PART))?;
-            }
-            return Err(error);
-        }
-        faults::point("coordinator.checkpoint.written");
-        self.n_bytes = end;
-        self.turn.arrived(n_new);
-        if end == self.checkpoint.n_bytes { self.seal() } else { Ok(()) }
-    }
-
-    fn seal(&mut self) -> io::Result<()> {
-        let part_path = self.path.with_extension(PART);
-        let found = self.part.as_ref().map(digest_of).transpose()?;
-        if found.is_none_or(|(digest, _)| digest != self.checkpoint.digest) {
-            self.n_bytes = 0;
-            remove(&part_path)?;
-            let text = "the bytes have another SHA-256 than announced";
-            return Err(io::Error::new(io::ErrorKind::InvalidData, text));
-        }
-        if let Some(part) = self.part.take() {
-            part.sync_all()?;
-        }
-        faults::point("coordinator.checkpoint.synced");
-        rename(&part_path, &self.path)?;
-        faults::point("coordinator.checkpoint.renamed");
-        Ok(())
-    }
-}
-
-/// The right to receive a checkpoint of a trial.
-#[derive(Debug)]
-struct Turn {
-    files: Arc<CheckpointFiles>,
-    trial: TrialIndex,
-    /// The number of removals of all parts when it began.
-    n_cleared: u64,
-}
-
-impl Turn {
-    fn check_room(&self, n_bytes: u64) -> io::Result<()> {
-        self.check_cleared()?;
-        self.files.check_room(n_bytes)
-    }
-
-    /// Fails once all parts were removed, with them that of this turn.
-    fn check_cleared(&self) -> io::Result<()> {
-        let is_there = self.files.n_cleared() == self.n_cleared;
-        if is_there { Ok(()) } else { Err(io::ErrorKind::StorageFull.into()) }
-    }
-
-    fn arrived(&self, n_bytes: u64) {
-        if let Some(n_left) = lock(&self.files.receiving).get_mut(&self.trial) {
-            *n_left = n_left.saturating_sub(n_bytes);
-        }
-    }
-}
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        lock(&self.files.receiving).remove(&self.trial);
-    }
-}
-
 fn name_of(checkpoint: &Checkpoint) -> String {
     format!("{}-{}", checkpoint.epoch, TrialId(checkpoint.digest))
 }
@@ -363,23 +270,16 @@ fn name_of(checkpoint: &Checkpoint) -> String {
 fn parse(path: &Path) -> Option<Checkpoint> {
     let (epoch, digest) = path.file_name()?.to_str()?.split_once('-')?;
     let n_bytes = fs::metadata(path).ok()?.len();
-    Some(Checkpoint { digest: parse_hex(digest)?, n_bytes, epoch: epoch.parse().ok()? })
+    Some(Checkpoint { digest: digits(digest)?, n_bytes, epoch: epoch.parse().ok()? })
 }
 
 fn trial_id(path: &Path) -> Option<TrialId> {
-    parse_hex(path.file_name()?.to_str()?).map(TrialId)
+    digits(path.file_name()?.to_str()?).map(TrialId)
 }
 
-fn parse_hex(text: &str) -> Option<[u8; 32]> {
-    let is_hex = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    if text.len() != 64 || !is_hex {
-        return None;
-    }
-    let mut bytes = [0; 32];
-    for (at, byte) in bytes.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&text[2 * at..2 * at + 2], 16).ok()?;
-    }
-    Some(bytes)
+/// As `hex` writes it: no file has two names.
+fn digits<const N: usize>(text: &str) -> Option<[u8; N]> {
+    from_hex(text).filter(|bytes| hex(bytes) == text)
 }
 
 /// None where there is no such folder.

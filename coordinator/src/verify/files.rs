@@ -13,7 +13,7 @@ use report::{
     input::{Column, Trial},
 };
 use sha2::{Digest, Sha256};
-use trainer::TrainConfig;
+use trainer::{TrainConfig, hex};
 
 use super::{Findings, manifest, pages};
 use crate::{
@@ -90,7 +90,7 @@ pub fn sha256_of(path: &Path) -> io::Result<String> {
         let n_bytes = bytes.len();
         file.consume(n_bytes);
     }
-    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(&hasher.finalize()))
 }
 
 /// Each id must be the hash of its row's own configuration.

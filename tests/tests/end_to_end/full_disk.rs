@@ -2,19 +2,26 @@
 
 use std::fs;
 
-use e2e::{SmallDisk, Sweep};
+use e2e::{Coordinator, Env, SmallDisk, Sweep};
 
 use crate::{env, reference};
 
-#[test]
-fn a_full_disk_is_waited_out() {
+/// A sweep that has done some trials, with its state on a disk of its own; `None` where this process may
+/// not mount one.
+fn on_a_small_disk() -> Option<(Env, SmallDisk, Coordinator)> {
     let env = env();
     let Some(disk) = SmallDisk::mount(env.path("disk"), 6) else {
         eprintln!("skipped: mounting a file system takes root");
-        return;
+        return None;
     };
     let coordinator = env.start(&Sweep::LONG, &["--state", "disk/state", "--local-slots", "1"]);
     coordinator.wait_for_trials(6);
+    Some((env, disk, coordinator))
+}
+
+#[test]
+fn a_full_disk_is_waited_out() {
+    let Some((env, disk, coordinator)) = on_a_small_disk() else { return };
     let filler = disk.fill();
     let state = disk.path().join("state");
     let told = coordinator.in_stderr("word of the full disk", |lines| {
@@ -30,13 +37,7 @@ fn a_full_disk_is_waited_out() {
 /// Checkpoints cost time to make again, and a result that waits costs everybody's.
 #[test]
 fn checkpoints_make_room_for_results() {
-    let env = env();
-    let Some(disk) = SmallDisk::mount(env.path("disk"), 6) else {
-        eprintln!("skipped: mounting a file system takes root");
-        return;
-    };
-    let coordinator = env.start(&Sweep::LONG, &["--state", "disk/state", "--local-slots", "1"]);
-    coordinator.wait_for_trials(6);
+    let Some((env, disk, coordinator)) = on_a_small_disk() else { return };
     let folder = disk.path().join("state/checkpoints").join("a".repeat(64));
     fs::create_dir_all(&folder).expect("a folder can be made");
     let names = [format!("7-{}.part", "b".repeat(64)), format!("6-{}", "c".repeat(64))];

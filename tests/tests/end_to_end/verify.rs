@@ -3,6 +3,7 @@
 use std::{fs, path::Path};
 
 use e2e::{Env, Row, Sweep, results, sha256_of};
+use trainer::from_hex;
 
 use crate::env;
 
@@ -56,12 +57,6 @@ fn replace_all(bytes: &mut [u8], old: &[u8], new: &[u8]) {
             bytes[at..at + old.len()].copy_from_slice(new);
         }
     }
-}
-
-fn unhex(text: &str) -> Vec<u8> {
-    (0..text.len() / 2)
-        .map(|at| u8::from_str_radix(&text[2 * at..2 * at + 2], 16).expect("hex digits"))
-        .collect()
 }
 
 #[test]
@@ -159,7 +154,7 @@ fn a_manipulated_state_is_found() {
     let report = env.report(&SWEEP);
     let database = report.join(".state/sweep.db");
     let row = &results(&report)[3];
-    let digest = unhex(&row["digest"]);
+    let digest = from_hex::<32>(&row["digest"]).expect("hex digits");
     let forge = |bytes: &mut Vec<u8>| replace_all(bytes, &digest, &[0xab; 32]);
     let words = format!("trial {}: digest {}", row["trial_id"], row["digest"]);
     with_change(&database, forge, || assert_found(&env, &[&words, &"ab".repeat(32)]));

@@ -15,6 +15,7 @@ use proto::{
     Verdict, Widths, hyperparameter::Value,
 };
 use tonic::{Code, Status};
+use trainer::from_hex;
 
 use crate::{
     HOSTILE, assert_plain, env,
@@ -31,6 +32,9 @@ const LASTS: Duration = Duration::from_secs(1);
 /// what was under way before.
 const MAX_CALLS_PER_S: f64 = 25.0;
 const MAX_CALLS_BEFORE: f64 = 15.0;
+
+/// Of its log for each manner: what is repeated is counted. A line for each Join is the most.
+const MAX_LINES: usize = 60;
 
 const MAX_PEAK_MB: u64 = 400;
 const MAX_CACHE_BYTES: u64 = 64 << 20;
@@ -200,10 +204,8 @@ fn data_in(cache: &Path) -> Data {
     let files = fs::read_dir(cache.join("datasets")).expect("a cache").flatten();
     let name = |file: &fs::DirEntry| file.file_name().to_string_lossy().into_owned();
     let file = files.into_iter().find(|file| name(file).len() == 64).expect("a data set");
-    let hex = name(&file);
-    let byte = |at: usize| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).expect("hex digits");
     Data {
-        digest: (0..32).map(byte).collect(),
+        digest: from_hex::<32>(&name(&file)).expect("hex digits").to_vec(),
         n_bytes: file.metadata().expect("a file").len(),
         n_train: 500,
         n_valid: 100,
@@ -244,7 +246,7 @@ fn nonsense_costs_a_worker_nothing() {
     for (name, manner) in manners() {
         let began = Instant::now();
         fake.change(manner);
-        let before = cpu_time(pid);
+        let (before, n_lines) = (cpu_time(pid), worker.log().len());
         sleep(LASTS);
         // Between two sweeps a worker waits somewhat longer.
         eventually(name, || (fake.n_calls() > 0).then_some(()));
@@ -252,11 +254,13 @@ fn nonsense_costs_a_worker_nothing() {
         // On a busy machine the second may have become several.
         let n_calls_max = MAX_CALLS_PER_S * began.elapsed().as_secs_f64() + MAX_CALLS_BEFORE;
         assert!(worker.ended().is_none(), "{name}: {:#?}", worker.whole_log());
+        let n_lines = worker.log().len() - n_lines;
         let (peak, n_bytes) = (peak_mb(pid), n_bytes_in(&undisturbed.path("worker")));
         println!(
-            "{name}: {n_calls} calls, {cpu:?} of CPU, {peak} MB, {n_bytes} bytes in the cache"
+            "{name}: {n_calls} calls, {cpu:?} of CPU, {peak} MB, {n_bytes} bytes in the cache, {n_lines} lines"
         );
-        if n_calls as f64 > n_calls_max || peak > MAX_PEAK_MB || n_bytes > MAX_CACHE_BYTES {
+        let (is_busy, is_loud) = (n_calls as f64 > n_calls_max, n_lines > MAX_LINES);
+        if is_busy || peak > MAX_PEAK_MB || n_bytes > MAX_CACHE_BYTES || is_loud {
             wrong.push(name);
         }
     }

@@ -19,6 +19,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 use tonic::{Code, transport::Channel};
+use trainer::from_hex;
 
 use crate::{
     attacker::{Member, artifacts, channel, introduction, unread},
@@ -218,9 +219,7 @@ fn published(flood: &Flood) -> Vec<(Vec<u8>, Vec<u8>)> {
 
 /// A SHA-256 from its hex digits.
 fn bytes(hex: &str) -> Option<Vec<u8>> {
-    let is_whole = hex.len() == 64 && hex.is_ascii();
-    let byte = |at: usize| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).ok();
-    if is_whole { (0..32).map(byte).collect() } else { None }
+    from_hex::<32>(hex).map(Vec::from)
 }
 
 /// Messages of 4 MiB that would take a hundred times as much once decoded.

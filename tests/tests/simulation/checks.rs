@@ -6,7 +6,7 @@ use std::{
 };
 
 use coordinator::parts::{Reader, TrialRow, TrialState};
-use trainer::TrialResult;
+use trainer::{TrialResult, hex};
 
 use crate::script;
 
@@ -104,8 +104,4 @@ fn check_acknowledged(
         }
     }
     Ok(())
-}
-
-fn hex(id: &[u8; 32]) -> String {
-    id.iter().map(|byte| format!("{byte:02x}")).collect()
 }

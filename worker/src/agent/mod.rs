@@ -1,86 +1,18 @@
 //! The agent: what the worker holds, what it states in each Sync, and what an answer changes. It
 //! has no clock and does no I/O; `session` feeds it and does what it says.
 
-use std::time::Duration;
+mod held;
 
-use proto::{
-    Ack, Checkpoint, Finished, Grant, Hyperparameter, Lease, Order, Running, SyncReply,
-    SyncRequest, Trouble,
-};
+use proto::{Ack, Finished, Grant, Lease, Order, Running, SyncReply, SyncRequest, Trouble};
 
-use crate::troubles::millis;
+use self::held::{Held, Phase};
+pub(crate) use self::held::{Job, Progress, Standing, Start};
 
 /// Grants that may wait for a slot.
 const MAX_QUEUE_PLACES: usize = proto::MAX_QUEUE_PLACES as usize;
 
 pub(crate) type StateId = [u8; 16];
 pub(crate) type TrialId = [u8; 32];
-
-/// Names one granted trial within this process; a slot and its messages carry it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Job(pub(crate) u64);
-
-/// A job that a slot shall start.
-#[derive(Debug, PartialEq)]
-pub(crate) struct Start {
-    pub(crate) job: Job,
-    pub(crate) trial_id: TrialId,
-    pub(crate) attempt: u32,
-    pub(crate) hyperparameters: Vec<Hyperparameter>,
-    pub(crate) seed: u32,
-    /// What was published of it, the newest first.
-    pub(crate) checkpoints: Vec<Checkpoint>,
-}
-
-/// How a slot gets on with its job.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Standing {
-    /// Since its slot began.
-    pub(crate) trained: Duration,
-    /// Since its slot last did a step.
-    pub(crate) silent: Duration,
-}
-
-/// How far a job has come.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct Progress {
-    pub(crate) n_epochs_done: u32,
-    pub(crate) n_epochs: u32,
-    pub(crate) valid_accuracy: f64,
-    /// How long an epoch takes, by the last one.
-    pub(crate) epoch_s: f64,
-}
-
-impl Progress {
-    /// `None` before the first epoch's end.
-    pub(crate) fn seconds_left(&self) -> Option<f64> {
-        let n_left = self.n_epochs.saturating_sub(self.n_epochs_done);
-        (self.n_epochs_done > 0).then(|| f64::from(n_left) * self.epoch_s)
-    }
-}
-
-#[derive(Debug)]
-struct Held {
-    job: Job,
-    trial_id: TrialId,
-    lease: Lease,
-    phase: Phase,
-    progress: Progress,
-    standing: Standing,
-}
-
-#[derive(Debug, PartialEq)]
-enum Phase {
-    /// Granted ahead of need.
-    Waiting {
-        hyperparameters: Vec<Hyperparameter>,
-        seed: u32,
-        checkpoints: Vec<Checkpoint>,
-    },
-    Running,
-    /// Given up by order, but its slot has not come to rest yet.
-    Stopping,
-}
 
 #[derive(Debug)]
 struct Session {
@@ -418,23 +350,6 @@ impl Agent {
             runs
         });
         stop
-    }
-}
-
-impl Held {
-    fn is_waiting(&self) -> bool {
-        matches!(self.phase, Phase::Waiting { .. })
-    }
-
-    fn running(&self) -> Option<Running> {
-        (self.phase != Phase::Stopping).then(|| Running {
-            lease: Some(self.lease.clone()),
-            n_epochs_done: self.progress.n_epochs_done,
-            valid_accuracy: self.progress.valid_accuracy,
-            started: !self.is_waiting(),
-            trained_ms: Some(millis(self.standing.trained)),
-            silent_ms: millis(self.standing.silent),
-        })
     }
 }
 

@@ -1,5 +1,7 @@
 //! Transitions of the agent, one reply at a time.
 
+use std::time::Duration;
+
 use super::*;
 
 const STATE: StateId = [5; 16];

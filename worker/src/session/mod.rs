@@ -7,7 +7,7 @@ mod replies;
 mod traffic;
 mod watch;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use anyhow::bail;
 use proto::{JoinReply, JoinRequest, SyncReply};
@@ -28,6 +28,7 @@ use crate::{
     faults,
     link::{CallError, Link},
     pending::{Pending, completed},
+    repeats::Repeats,
     run::Ended,
     signals::StopSignals,
     slot::{Message, Outcome, Slots, Task},
@@ -71,6 +72,8 @@ pub(crate) struct Session {
     /// The finished sweep after which a worker that stays has said that it waits.
     said_finished: Option<StateId>,
     troubles: Troubles,
+    /// Where what a coordinator can cause again and again is told.
+    repeats: Arc<Repeats>,
     /// No slot that is busy has done a step for long.
     all_hang: bool,
     drain: Option<Drain>,
@@ -85,6 +88,7 @@ pub(crate) struct Parts {
     pub(crate) spool: Spool,
     pub(crate) checkpoints: Checkpoints,
     pub(crate) datasets: Datasets,
+    pub(crate) repeats: Arc<Repeats>,
     pub(crate) link: Link,
 }
 
@@ -117,6 +121,7 @@ impl Session {
             heard_at: Instant::now(),
             said_finished: None,
             troubles,
+            repeats: parts.repeats,
             all_hang: false,
             drain: None,
         }
@@ -133,11 +138,13 @@ impl Session {
     pub(crate) async fn run(&mut self, signals: StopSignals) -> anyhow::Result<Ended> {
         let ended = self.work(signals).await;
         self.store();
+        self.repeats.finish();
         ended
     }
 
     async fn work(&mut self, mut signals: StopSignals) -> anyhow::Result<Ended> {
         loop {
+            self.repeats.refresh();
             self.hurry_drain();
             self.start_trials();
             self.publish_next();

@@ -2,15 +2,14 @@
 
 use proto::{Finished, Lease, finished};
 use tokio::time::Instant;
-use tracing::{info, warn};
+use tracing::info;
 use trainer::{Ending, TrialResult};
 
 use super::{COLLECT_FOR, Session};
 use crate::{
     agent::{Job, Urgency},
     convert, faults,
-    fit::fit,
-    hex::short_id,
+    short_id::short_id,
     slot::Outcome,
     troubles::Kind,
 };
@@ -26,7 +25,7 @@ pub(super) struct Fresh {
 impl Session {
     pub(super) fn take_outcome(&mut self, job: Job, outcome: Outcome) {
         let Some(lease) = self.agent.ended(job) else { return };
-        tell_outcome(&lease, &outcome);
+        self.tell_outcome(&lease, &outcome);
         let Outcome { result, timings, .. } = outcome;
         self.has_result |= result.is_ok();
         let outcome = match result {
@@ -34,9 +33,7 @@ impl Session {
             Err(text) => finished::Outcome::Failure(text),
         };
         faults::point("worker.outcome.fresh");
-        let mut finished = Finished { lease: Some(lease), outcome: Some(outcome), timings };
-        fit(&mut finished);
-        self.fresh.outcomes.push(finished);
+        self.fresh.outcomes.push(Finished { lease: Some(lease), outcome: Some(outcome), timings });
         self.fresh.since.get_or_insert_with(Instant::now);
     }
 
@@ -98,19 +95,22 @@ impl Session {
             self.spool.len()
         )
     }
-}
 
-fn tell_outcome(lease: &Lease, outcome: &Outcome) {
-    let trial = short_id(&lease.trial_id);
-    let wall_s = outcome.wall_s;
-    match &outcome.result {
-        Err(text) => warn!("trial {trial} failed: {text}"),
-        Ok(TrialResult { ending: Ending::Diverged { step, .. }, .. }) => {
-            info!("trial {trial} diverged at step {step}, {wall_s:.1} s");
-        }
-        Ok(TrialResult { history, .. }) => {
-            let best = history.iter().map(|epoch| epoch.valid_accuracy).fold(0.0, f64::max);
-            info!("trial {trial} done: {:.2} % in {wall_s:.1} s", 100.0 * best);
+    /// A grant that cannot be trained costs its coordinator nothing, so there may be many.
+    fn tell_outcome(&self, lease: &Lease, outcome: &Outcome) {
+        let trial = short_id(&lease.trial_id);
+        let wall_s = outcome.wall_s;
+        match &outcome.result {
+            Err(text) => {
+                self.repeats.warn("failed trials", format!("trial {trial} failed: {text}"));
+            }
+            Ok(TrialResult { ending: Ending::Diverged { step, .. }, .. }) => {
+                info!("trial {trial} diverged at step {step}, {wall_s:.1} s");
+            }
+            Ok(TrialResult { history, .. }) => {
+                let best = history.iter().map(|epoch| epoch.valid_accuracy).fold(0.0, f64::max);
+                info!("trial {trial} done: {:.2} % in {wall_s:.1} s", 100.0 * best);
+            }
         }
     }
 }

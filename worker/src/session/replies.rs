@@ -5,15 +5,16 @@ use std::{collections::HashSet, time::Duration};
 use proto::{Ack, JoinReply, Lease, Order, SyncReply, Verdict};
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
+use trainer::hex;
 
 use super::{LONGEST_SYNC, Reply, SHORTEST_SYNC, SYNC_DEADLINE, Session};
 use crate::{
     agent::{Job, StateId, TrialId, Urgency},
     backoff::{Backoff, jittered, random},
     convert, faults,
-    hex::{hex, short_id},
     link::CallError,
     run::Ended,
+    short_id::short_id,
     troubles::Kind,
 };
 
@@ -153,10 +154,13 @@ impl Session {
                     let attempt = ack.lease.as_ref().map(|lease| lease.attempt);
                     debug!(trial = hex(trial_id), attempt, "acknowledged");
                 }
-                verdict => warn!(
-                    "trial {}: the coordinator did not record its outcome ({}), its log says why",
-                    short_id(trial_id),
-                    verdict.as_str_name()
+                verdict => self.repeats.warn(
+                    "outcomes that were not recorded",
+                    format!(
+                        "trial {}: the coordinator did not record its outcome ({}), its log says why",
+                        short_id(trial_id),
+                        verdict.as_str_name()
+                    ),
                 ),
             }
             if let Ok(trial_id) = TrialId::try_from(trial_id) {
@@ -228,7 +232,8 @@ impl Session {
             if !self.abandon_fetch(job) {
                 self.slots.stop(job);
             }
-            info!("trial {} stopped, it is not needed any more", short_id(&trial_id));
+            let line = format!("trial {} stopped, it is not needed any more", short_id(&trial_id));
+            self.repeats.info("stopped trials", line);
         }
     }
 }

@@ -4,12 +4,11 @@ use std::{sync::atomic::Ordering, time::Instant};
 
 use proto::Timing;
 use tokio::sync::mpsc;
-use tracing::{info, warn};
 use trainer::{EpochEnd, Trainer, TrialResult};
 
 use super::{Message, Shared, Task, Wishes};
 use crate::{
-    agent::Progress, checkpoints::Checkpoint, cpu::thread_cpu_time, faults, hex::short_id,
+    agent::Progress, checkpoints::Checkpoint, cpu::thread_cpu_time, faults, short_id::short_id,
 };
 
 pub(super) struct Attempt<'a> {
@@ -69,18 +68,26 @@ impl Attempt<'_> {
     /// From the trial's checkpoint if there is a good one, else from scratch.
     fn open(&mut self) -> Result<Trainer, trainer::TrainError> {
         let Task { trial_id, config, data, .. } = self.task;
-        let isa = self.shared.isa;
+        let (isa, repeats) = (self.shared.isa, self.shared.checkpoints.repeats());
         if let Some(checkpoint) = self.shared.checkpoints.load(trial_id) {
             match Trainer::resume(config.clone(), data.clone(), isa, &checkpoint.trainer) {
                 Ok(trainer) if trainer.history().len() == checkpoint.timings.len() => {
                     let n_epochs = trainer.history().len();
-                    info!("trial {} goes on after epoch {n_epochs}", short_id(trial_id));
+                    let line =
+                        format!("trial {} goes on after epoch {n_epochs}", short_id(trial_id));
+                    repeats.info("trials that go on", line);
                     *self.timings = of_this_state(checkpoint.timings, self.task.attempt);
                     return Ok(trainer);
                 }
-                Ok(_) => warn!("trial {}: its checkpoint lacks timings", short_id(trial_id)),
+                Ok(_) => {
+                    let line =
+                        format!("trial {}: its checkpoint lacks timings", short_id(trial_id));
+                    repeats.warn("checkpoints without timings", line);
+                }
                 Err(error) => {
-                    warn!("trial {}: no use of its checkpoint: {error}", short_id(trial_id))
+                    let line =
+                        format!("trial {}: no use of its checkpoint: {error}", short_id(trial_id));
+                    repeats.warn("checkpoints of no use", line);
                 }
             }
         }

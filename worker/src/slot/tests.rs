@@ -12,7 +12,7 @@ fn shared(folder: &Path, cores: Option<Cores>) -> Shared {
     Shared {
         worker_name: "test".into(),
         isa: Isa::choose(None).unwrap(),
-        checkpoints: Checkpoints::open(&Upkeep::new(folder, DiskLimits::default())),
+        checkpoints: Checkpoints::open(&Upkeep::new(folder, DiskLimits::default()), Arc::default()),
         checkpoint_every: Duration::from_secs(30),
         cores,
         n_busy: AtomicU32::new(0),

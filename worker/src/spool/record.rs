@@ -6,13 +6,13 @@
 //! and the outcome as a `Finished` message. Former builds wrote no mark; both kinds are read, and
 //! may stand in one file.
 
-use std::ops::Range;
+use std::{borrow::Borrow, ops::Range};
 
 use prost::Message as _;
 use proto::Finished;
 use sha2::{Digest as _, Sha256};
 
-use crate::agent::StateId;
+use crate::{agent::StateId, fit::Fitted};
 
 /// Begins with a byte that no text in UTF-8 holds.
 pub(super) const MARK: &[u8; 8] = b"\xf5record\n";
@@ -26,37 +26,41 @@ const STATE_AND_TIME_BYTES: usize = 16 + 8;
 /// 1970: the years 2001 to 5138.
 const BELIEVED_TIMES_S: Range<u64> = 1_000_000_000..100_000_000_000;
 
+/// What a file holds may be too large for any call: former builds wrote what came.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Record {
+pub(super) struct Record<F = Fitted> {
     pub(super) state_id: StateId,
     pub(super) written_at_s: u64,
-    pub(super) finished: Finished,
+    pub(super) finished: F,
 }
 
 /// What a spool file holds.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Contents {
     /// Each with its length in the file.
-    pub(super) records: Vec<(Record, usize)>,
+    pub(super) records: Vec<(Record<Finished>, usize)>,
     /// What lies between them and is no record, or none any more.
     pub(super) damaged: Vec<Range<usize>>,
 }
 
-impl Record {
+impl<F: Borrow<Finished>> Record<F> {
     pub(super) fn encode(&self) -> Vec<u8> {
         [&MARK[..], &self.encode_unmarked()].concat()
     }
 
     /// As former builds wrote it.
     pub(super) fn encode_unmarked(&self) -> Vec<u8> {
-        let mut payload = Vec::with_capacity(STATE_AND_TIME_BYTES + self.finished.encoded_len());
+        let finished = self.finished.borrow();
+        let mut payload = Vec::with_capacity(STATE_AND_TIME_BYTES + finished.encoded_len());
         payload.extend(self.state_id);
         payload.extend(self.written_at_s.to_le_bytes());
-        self.finished.encode_raw(&mut payload);
+        finished.encode_raw(&mut payload);
         let length = u32::try_from(payload.len()).expect("an outcome is far below 4 GiB");
         [&length.to_le_bytes()[..], &Sha256::digest(&payload), &payload].concat()
     }
+}
 
+impl Record<Finished> {
     /// The record that `bytes` begin with, and its length; `None` unless it is whole and
     /// undamaged.
     fn decode(bytes: &[u8]) -> Option<(Self, usize)> {

@@ -1,5 +1,7 @@
 //! The spool: what survives, what is offered, what is dropped.
 
+use proto::finished::Outcome;
+
 use super::*;
 use crate::{cache_clock::CacheClock, upkeep::DiskLimits};
 

@@ -7,6 +7,8 @@ use std::{
     time::Duration,
 };
 
+use tempfile::TempDir;
+
 use super::*;
 use crate::locks::{Lock, Mode};
 
@@ -18,7 +20,36 @@ fn upkeep(cache_dir: &Path, max_cache_bytes: u64) -> Upkeep {
         fs::create_dir_all(cache_dir.join(folder)).unwrap();
     }
     let limits = DiskLimits { max_cache_bytes, ..DiskLimits::default() };
-    Upkeep { cache_dir: cache_dir.into(), limits, clock: CacheClock::at(NOW_S) }
+    let (cache_dir, clock) = (cache_dir.into(), CacheClock::at(NOW_S));
+    Upkeep { cache_dir, limits, clock, promised: Arc::default() }
+}
+
+/// A small file system in memory, taken away when dropped.
+pub(crate) struct SmallDisk(TempDir);
+
+impl SmallDisk {
+    /// `None` where this process may not mount.
+    pub(crate) fn mount(n_mib: usize) -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", &format!("size={n_mib}m"), "tmpfs"]).arg(folder.path());
+        if !mount.output().is_ok_and(|it| it.status.success()) {
+            eprintln!("left out: this process may not mount a small disk");
+            return None;
+        }
+        Some(Self(folder))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // Lazily, since what is under test may still hold a file for a moment.
+        let _ = Command::new("umount").arg("-l").arg(self.path()).status();
+    }
 }
 
 fn put(upkeep: &Upkeep, name: &str, n_bytes: usize, age: Duration) -> PathBuf {
@@ -116,17 +147,7 @@ fn a_clock_that_jumps_removes_nothing() {
 /// A disk of 8 MiB of which a 20th is the reserve.
 #[test]
 fn old_things_make_room_on_a_full_disk_and_the_reserve_is_kept() {
-    let disk = tempfile::tempdir().unwrap();
-    let mount = |arguments: &[&str]| {
-        Command::new("mount")
-            .args(arguments)
-            .arg(disk.path())
-            .output()
-            .is_ok_and(|it| it.status.success())
-    };
-    if !mount(&["-t", "tmpfs", "-o", "size=8m", "tmpfs"]) {
-        return eprintln!("left out: this process may not mount a small disk");
-    }
+    let Some(disk) = SmallDisk::mount(8) else { return };
     let upkeep = upkeep(disk.path(), u64::MAX);
     let old = put(&upkeep, &format!("datasets/{}", digest('a')), 3 << 20, 2 * DAY);
     let young = put(&upkeep, &format!("datasets/{}", digest('b')), 3 << 20, DAY);
@@ -135,9 +156,7 @@ fn old_things_make_room_on_a_full_disk_and_the_reserve_is_kept() {
     let made = upkeep.make_room(4 << 20);
     let there = [old.exists(), young.exists()];
     let never = upkeep.make_room(8 << 20);
-    drop(upkeep);
-    let unmounted = Command::new("umount").arg(disk.path()).status().unwrap().success();
-    assert!(unmounted && fits.is_ok() && is_kept);
+    assert!(fits.is_ok() && is_kept);
     assert!(made.is_ok(), "{made:?}");
     assert_eq!(there, [false, true]);
     let text = never.unwrap_err().to_string();

@@ -14,14 +14,13 @@ use worker::{
 
 use super::{
     fake::{Fake, State, dataset, hyperparameters},
-    program::{outcome, serve, wait_for, worker},
+    program::{impatient_worker, outcome, serve, wait_for, worker},
     run,
 };
 
 fn dataset_path(cache: &Path, state: &State) -> PathBuf {
     let digest = state.data().digest;
-    let digits: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    cache.join("datasets").join(digits)
+    cache.join("datasets").join(trainer::hex(&digest))
 }
 
 #[test]
@@ -187,7 +186,7 @@ fn a_finished_sweep_takes_no_outcomes_that_another_process_left() {
     let (fake, cache) = (Fake::new(), tempfile::tempdir().unwrap());
     let server = serve(&fake, 1);
     fake.state().deaf_after_a_grant = true;
-    let (code, text) = outcome(&mut worker(&server.url(), cache.path()));
+    let (code, text) = outcome(&mut impatient_worker(&server.url(), cache.path()));
     assert!(code == Some(1) && text.contains("outcomes waiting in"), "{code:?} {text}");
 
     fake.state().deaf_after_a_grant = false;

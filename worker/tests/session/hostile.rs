@@ -8,7 +8,7 @@ use worker::{DiskLimits, Ended};
 
 use super::{
     fake::{Fake, hyperparameters},
-    program::{outcome, worker},
+    program::{impatient_worker, outcome, worker},
     run,
 };
 
@@ -103,6 +103,38 @@ fn data_that_is_never_what_was_announced_is_given_up() {
     assert_eq!(n_dataset_bytes(cache.path()), 0);
 }
 
+/// Each costs its coordinator a few bytes, and each ends at once.
+#[test]
+fn grants_of_garbage_without_end_do_not_fill_the_log() {
+    let (fake, cache) = (Fake::new(), tempfile::tempdir().unwrap());
+    let server = fake.serve();
+    let checkpoint = proto::Checkpoint { digest: vec![7; 32], n_bytes: 1 << 60, epoch: 9000 };
+    {
+        let mut state = fake.state();
+        state.grants_ahead = true;
+        state.rejects = true;
+        for trial in 1..=250 {
+            state.add(trial, 1, vec![]);
+            state.published.insert(trial, vec![(checkpoint.clone(), vec![])]);
+        }
+    }
+    let (code, text) = outcome(&mut worker(&server.url(), cache.path()));
+    assert_eq!(code, Some(0), "{text}");
+    assert_eq!((1..=250).filter(|trial| fake.state().outcomes(*trial).len() == 1).count(), 250);
+    // At a busy moment the test takes a minute or two.
+    let n_lines = text.lines().count();
+    assert!(n_lines < 30, "{n_lines} lines for 250 grants: {text}");
+    let told = |kind: &str| {
+        let counted = text.lines().filter_map(|line| {
+            let (_, rest) = line.split_once(kind)?;
+            rest.split_once(" more since the last line")?.0.trim().parse::<u32>().ok()
+        });
+        1 + counted.sum::<u32>()
+    };
+    assert_eq!(told("failed trials: "), 250, "each is counted: {text}");
+    assert_eq!(told("outcomes that were not recorded: "), 250, "{text}");
+}
+
 /// Neither a refusal nor an error of a call, nor what a failed trial repeats of its grant.
 #[test]
 fn no_text_of_a_coordinator_reaches_the_terminal_raw() {
@@ -116,7 +148,7 @@ fn no_text_of_a_coordinator_reaches_the_terminal_raw() {
         assert!(text.lines().all(|line| !line.starts_with("ERROR")), "{what}: {text:?}");
     };
     fake.state().refusal = Some(Status::unavailable(HOSTILE));
-    check("no answer", &outcome(&mut worker(&server.url(), cache.path())).1);
+    check("no answer", &outcome(&mut impatient_worker(&server.url(), cache.path())).1);
     fake.state().refusal = Some(Status::permission_denied(HOSTILE));
     let (code, text) = outcome(&mut worker(&server.url(), cache.path()));
     assert_eq!(code, Some(4));

@@ -28,6 +28,10 @@ use worker::{Config, Ended};
 /// Far longer than any test waits for it.
 const ENDLESS: u64 = 10_000;
 
+/// For workers that are to give their coordinator up. Nothing that must come before takes this long between
+/// two answers, on a busy machine neither.
+const SOON_LOST: Duration = Duration::from_secs(3);
+
 fn run(config: Config) -> anyhow::Result<Ended> {
     worker::run(config, Isa::choose(None).unwrap())
 }
@@ -100,7 +104,7 @@ fn leave_an_outcome(fake: &Fake, cache: &Path) {
     fake.state().add(1, 1, hyperparameters(20, 10, &[8]));
     fake.state().deaf_after_a_grant = true;
     let server = fake.serve();
-    let config = Config { lost_after: Duration::from_secs(1), ..server.worker(cache) };
+    let config = Config { lost_after: SOON_LOST, ..server.worker(cache) };
     let error = run(config).unwrap_err().to_string();
     assert!(error.contains("outcomes waiting in") && error.contains("spool: 1;"), "{error}");
     assert_eq!(fake.state().outcomes(1), []);
@@ -145,10 +149,10 @@ fn an_outcome_is_in_the_spool_though_a_sync_waits_for_its_answer() {
     let server = fake.serve();
     let config = server.worker(cache.path());
     let worker = thread::spawn(move || run(config));
-    // A Sync is given up after ten seconds at that lease.
-    let began = Instant::now();
+    fake.wait_until("a Sync that waits", |state| state.n_silenced > 0);
+    // It is given up after ten seconds at that lease, long after the trial's end.
     fake.wait_until("an outcome in the spool", |_| n_spooled_bytes(cache.path()) > 0);
-    assert!(began.elapsed() < Duration::from_secs(8), "it waited for the Sync");
+    assert_eq!(fake.state().n_silenced, 1, "it waited for the Sync");
     assert_eq!(n_epochs_told(&fake.state(), 1), 0, "that Sync waits still");
     fake.state().is_silent = false;
     assert_eq!(worker.join().unwrap().unwrap(), Ended::Finished);
@@ -168,12 +172,13 @@ fn a_coordinator_without_times_is_not_called_all_the_time() {
     let config = server.worker(cache.path());
     let worker = thread::spawn(move || run(config));
     fake.wait_until("an epoch", |state| n_epochs_told(state, 1) > 0);
-    let n_before = fake.state().syncs.len();
+    let (began, n_before) = (Instant::now(), fake.state().syncs.len());
     thread::sleep(Duration::from_secs(2));
     let n_syncs = fake.state().syncs.len() - n_before;
+    let n_ms = began.elapsed().as_millis();
     fake.state().order = Some(proto::Order::Finished);
     assert_eq!(worker.join().unwrap().unwrap(), Ended::Finished);
-    assert!(n_syncs <= 2_000 / 40 + 1, "{n_syncs} in two seconds");
+    assert!(n_syncs as u128 <= n_ms / 40 + 1, "{n_syncs} in {n_ms} ms");
 }
 
 #[test]

@@ -9,15 +9,26 @@ use std::{
 use tonic::Status;
 
 use super::{
-    ENDLESS,
-    fake::{Fake, Server, hyperparameters},
+    ENDLESS, SOON_LOST,
+    fake::{Fake, PATIENCE, Server, hyperparameters},
     n_epochs_told,
 };
 
+/// One that gives its coordinator up after longer than any test takes.
 pub fn worker(url: &str, cache: &Path) -> Command {
+    worker_lost_after(PATIENCE, url, cache)
+}
+
+/// One that a test sees give its coordinator up.
+pub fn impatient_worker(url: &str, cache: &Path) -> Command {
+    worker_lost_after(SOON_LOST, url, cache)
+}
+
+fn worker_lost_after(lost_after: Duration, url: &str, cache: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_worker"));
-    command.args(["--coordinator", url, "--slots", "1", "--lost-after", "3s", "--cache-dir"]);
-    command.arg(cache).env_remove("RUST_LOG").env_remove("SWEEP_ISA").stderr(Stdio::piped());
+    command.args(["--coordinator", url, "--slots", "1", "--cache-dir"]).arg(cache);
+    command.arg("--lost-after").arg(format!("{}s", lost_after.as_secs()));
+    command.env_remove("RUST_LOG").env_remove("SWEEP_ISA").stderr(Stdio::piped());
     command
 }
 
@@ -33,7 +44,7 @@ pub fn wait_for(mut child: Child) -> ExitStatus {
         if let Some(status) = child.try_wait().unwrap() {
             return status;
         }
-        if began.elapsed() > Duration::from_secs(30) {
+        if began.elapsed() > PATIENCE {
             child.kill().unwrap();
             panic!("the worker did not end");
         }
@@ -63,7 +74,7 @@ fn exit_codes_tell_how_the_run_ended() {
     assert!(code == Some(4) && text.contains("another self-test"), "{code:?} {text}");
 
     drop(server);
-    let (code, text) = outcome(&mut worker("http://127.0.0.1:1", cache.path()));
+    let (code, text) = outcome(&mut impatient_worker("http://127.0.0.1:1", cache.path()));
     assert!(code == Some(1) && text.contains("no coordinator at"), "{code:?} {text}");
 }
 

@@ -60,8 +60,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let result = trainer.into_result();
     println!("test evaluation: {:.1} ms", 1e3 * start.elapsed().as_secs_f64());
     println!("{:?}\n{:?}", result.ending, result.work);
-    let digest: String = result.digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    println!("digest {digest}");
+    println!("digest {}", trainer::hex(&result.digest));
     Ok(())
 }
 

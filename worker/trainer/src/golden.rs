@@ -4,6 +4,7 @@ use sha2::{Digest, Sha256};
 
 use crate::config::{NUMERICS_VERSION, OptimizerKind, TrainConfig, Value};
 use crate::data::Scale;
+use crate::hex::hex;
 use crate::isa::Isa;
 use crate::testing::{Generated, config, finish};
 use crate::trainer::Trainer;
@@ -58,10 +59,6 @@ fn digests(isa: Option<Isa>) -> String {
         }
     }
     lines
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[test]

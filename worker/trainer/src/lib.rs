@@ -10,6 +10,7 @@ mod exp;
 mod fast;
 #[cfg(test)]
 mod golden;
+mod hex;
 mod isa;
 mod kernels;
 mod loss;
@@ -33,6 +34,7 @@ pub use data::{
     Scale, Split, idx_header,
 };
 pub use digest::diverged_digest;
+pub use hex::{from_hex, hex};
 pub use isa::{Isa, IsaError};
 pub use measure::{Workload, peak_gflops, workloads};
 pub use result::*;

@@ -10,7 +10,7 @@ use std::str::FromStr;
 
 use sha2::{Digest, Sha256};
 use thiserror::Error;
-use trainer::{KEYS, NUMERICS_VERSION, Split, TrainConfig, Value};
+use trainer::{KEYS, NUMERICS_VERSION, Split, TrainConfig, Value, from_hex, hex};
 
 use super::file::SCALE_NAMES;
 use super::text::joined_widths;
@@ -59,7 +59,7 @@ impl TrialId {
 
 impl fmt::Display for TrialId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(&hex(&self.0))
     }
 }
 
@@ -77,14 +77,7 @@ impl FromStr for TrialId {
     type Err = NoTrialId;
 
     fn from_str(text: &str) -> Result<Self, NoTrialId> {
-        if text.len() != 64 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
-            return Err(NoTrialId);
-        }
-        let mut bytes = [0; 32];
-        for (i, byte) in bytes.iter_mut().enumerate() {
-            *byte = u8::from_str_radix(&text[2 * i..2 * i + 2], 16).map_err(|_| NoTrialId)?;
-        }
-        Ok(Self(bytes))
+        from_hex(text).map(Self).ok_or(NoTrialId)
     }
 }
 

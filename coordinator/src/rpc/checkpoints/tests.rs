@@ -32,7 +32,7 @@ use tonic::{
 use crate::mailbox::{Mailbox, Post};
 use crate::rpc::{
     Bounds,
-    admission::{MAX_CHECKPOINTS_IN, MAX_CHECKPOINTS_OUT, MAX_DATASETS, Pace, Places},
+    admission::{CHECKPOINTS_IN, CHECKPOINTS_OUT, DATASETS, Pace, Places},
     artifacts::Artifacts,
     incoming,
     tests::{BOUNDS, PATIENCE, sweep_in},
@@ -49,13 +49,17 @@ struct Served {
     address: SocketAddr,
     state: TempDir,
     trial_ids: Vec<Vec<u8>>,
+    dataset_digest: Vec<u8>,
     bytes: Vec<u8>,
     places: [Places; 3],
     /// Free places of each kind whenever a right was judged.
     free_at_judging: Arc<Mutex<Vec<[usize; 3]>>>,
 }
 
-const ALL_FREE: [usize; 3] = [MAX_DATASETS, MAX_CHECKPOINTS_OUT, MAX_CHECKPOINTS_IN];
+const ALL_FREE: [usize; 3] = [DATASETS.total, CHECKPOINTS_OUT.total, CHECKPOINTS_IN.total];
+
+/// The session of a worker that the coordinator started.
+const LOCAL_SESSION: u64 = 200;
 
 impl Served {
     async fn start(whole: Duration) -> Self {
@@ -64,9 +68,13 @@ impl Served {
 
     async fn paced(pace: Pace) -> Self {
         let state = tempfile::tempdir().unwrap();
-        let sweep = sweep_in(state.path());
-        let trials = sweep.roster().plan.trials.clone();
-        let trial_ids = trials.iter().map(|trial| trial.id.0.to_vec()).collect();
+        let bytes: Vec<u8> = (0..N_BYTES).map(|at| at as u8).collect();
+        let mut sweep = sweep_in(state.path());
+        sweep.blob = bytes.clone().into();
+        sweep.local_workers.joined(0, WorkerId([LOCAL_SESSION as u8; 16]));
+        let plan = sweep.roster().plan.clone();
+        let trial_ids = plan.trials.iter().map(|trial| trial.id.0.to_vec()).collect();
+        let dataset_digest = plan.dataset_digest.to_vec();
         let (mailbox, mut posts) = Mailbox::new();
         let mut artifacts = Artifacts::new(Arc::new(sweep), mailbox);
         artifacts.pace = pace;
@@ -98,16 +106,28 @@ impl Served {
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let bounds = Bounds { n_connections: 4 * MAX_DATASETS, ..BOUNDS };
+        let bounds = Bounds { n_connections: 4 * DATASETS.total, ..BOUNDS };
         let server = Server::builder().add_service(ArtifactsServer::new(artifacts));
         tokio::spawn(server.serve_with_incoming(incoming(listener, bounds)));
-        let bytes = (0..N_BYTES).map(|at| at as u8).collect();
-        Self { address, state, trial_ids, bytes, places, free_at_judging }
+        Self { address, state, trial_ids, dataset_digest, bytes, places, free_at_judging }
     }
 
     /// On a connection of its own.
     fn client(&self) -> ArtifactsClient<Channel> {
+        self.client_at(1)
+    }
+
+    /// As one of many machines: all of 127.0.0.0/8 leads here.
+    fn client_at(&self, machine: u8) -> ArtifactsClient<Channel> {
+        self.client_by(self.endpoint_at(machine))
+    }
+
+    fn endpoint_at(&self, machine: u8) -> Endpoint {
         let endpoint = Endpoint::from_shared(format!("http://{}", self.address)).unwrap();
+        endpoint.local_address(Some([127, 0, 0, machine].into()))
+    }
+
+    fn client_by(&self, endpoint: Endpoint) -> ArtifactsClient<Channel> {
         ArtifactsClient::new(endpoint.connect_lazy())
             .max_decoding_message_size(proto::MAX_MESSAGE_BYTES)
     }
@@ -136,9 +156,18 @@ impl Served {
 
     /// Over a connection that lets a byte of it come until it is read.
     async fn get_unread(&self, session: u64) -> Result<tonic::Streaming<proto::Chunk>, Status> {
-        let endpoint = Endpoint::from_shared(format!("http://{}", self.address)).unwrap();
-        let endpoint = endpoint.initial_stream_window_size(1);
-        self.get_by(ArtifactsClient::new(endpoint.connect_lazy()), session).await
+        let endpoint = self.endpoint_at(1).initial_stream_window_size(1);
+        self.get_by(self.client_by(endpoint), session).await
+    }
+
+    async fn get_dataset_at(
+        &self,
+        machine: u8,
+        session: u64,
+    ) -> Result<tonic::Streaming<proto::Chunk>, Status> {
+        let digest = self.dataset_digest.clone();
+        let request = GetDatasetRequest { digest, offset: 0, session };
+        Ok(self.client_at(machine).get_dataset(request).await?.into_inner())
     }
 
     async fn get_by(
@@ -154,6 +183,16 @@ impl Served {
 
     fn n_free(&self) -> [usize; 3] {
         self.places.each_ref().map(Places::n_free)
+    }
+
+    /// Until everything on its way has arrived or was cut off.
+    async fn until_all_free(&self) {
+        let all_free = async {
+            while self.n_free() != ALL_FREE {
+                sleep(Duration::from_millis(10)).await;
+            }
+        };
+        timeout(PATIENCE, all_free).await.expect("it is cut off");
     }
 
     fn n_trials_with_files(&self) -> usize {
@@ -228,12 +267,7 @@ async fn short_content_keeps_its_place_until_it_is_read_or_too_slow() {
     let _unread = served.get_unread(1).await.unwrap();
     let [_, n_out, _] = ALL_FREE;
     assert_eq!(served.n_free()[1], n_out - 1);
-    let all_free = async {
-        while served.n_free()[1] < n_out {
-            sleep(Duration::from_millis(10)).await;
-        }
-    };
-    timeout(PATIENCE, all_free).await.expect("it is cut off");
+    served.until_all_free().await;
     assert_eq!(read(served.get(2).await.unwrap()).await.unwrap(), served.bytes);
 }
 
@@ -243,8 +277,9 @@ async fn readers_that_do_not_read_are_cut_off() {
     let served = Served::paced(pace).await;
     served.put(0, CURRENT).await.unwrap();
     let mut stalled = Vec::new();
-    for session in 1..=MAX_CHECKPOINTS_OUT as u64 {
-        stalled.push(served.get(session).await.unwrap());
+    // Each on a machine of its own.
+    for id in 1..=(CHECKPOINTS_OUT.total - CHECKPOINTS_OUT.local) as u8 {
+        stalled.push(served.get_by(served.client_at(id), id.into()).await.unwrap());
     }
     let whole = async {
         loop {
@@ -258,6 +293,7 @@ async fn readers_that_do_not_read_are_cut_off() {
     };
     let bytes = timeout(PATIENCE, whole).await.expect("a place in time");
     assert_eq!(bytes, served.bytes);
+    served.until_all_free().await;
     // What waited for it went with its connection.
     for stalled in stalled {
         assert!(read(stalled).await.is_err());
@@ -276,14 +312,33 @@ async fn one_worker_does_not_take_all_places() {
         }
     };
     assert_eq!(status.code(), Code::ResourceExhausted, "{status:?}");
-    assert!(stalled.len() < MAX_CHECKPOINTS_OUT, "{} of one worker", stalled.len());
+    assert!(stalled.len() < CHECKPOINTS_OUT.total, "{} of one worker", stalled.len());
     assert_eq!(read(served.get(2).await.unwrap()).await.unwrap(), served.bytes);
+}
+
+/// Whoever joins often enough has as many sessions as it likes.
+#[tokio::test]
+async fn strangers_with_many_sessions_leave_places_to_other_machines_and_own_workers() {
+    let served = Served::start(PATIENCE).await;
+    let mut unread = Vec::new();
+    let status = loop {
+        match served.get_dataset_at(2, 1 + unread.len() as u64).await {
+            Ok(chunks) => unread.push(chunks),
+            Err(status) => break status,
+        }
+    };
+    assert_eq!(status.code(), Code::ResourceExhausted, "{status:?}");
+    assert_eq!(unread.len(), DATASETS.of_a_network);
+    let honest = served.get_dataset_at(1, 100).await.expect("another machine");
+    assert_eq!(read(honest).await.unwrap(), served.bytes);
+    let own = served.get_dataset_at(2, LOCAL_SESSION).await.expect("a worker of the coordinator");
+    assert_eq!(read(own).await.unwrap(), served.bytes);
 }
 
 #[tokio::test]
 async fn silent_callers_keep_nobody_out() {
     let served = Served::start(PATIENCE).await;
-    let silent = (0..2 * MAX_CHECKPOINTS_IN).map(|_| {
+    let silent = (0..2 * CHECKPOINTS_IN.total).map(|_| {
         let mut client = served.client();
         tokio::spawn(async move { client.put_checkpoint(tokio_stream::pending()).await })
     });
@@ -301,15 +356,16 @@ async fn silent_callers_keep_nobody_out() {
 async fn writers_that_do_not_write_are_cut_off() {
     let pace = Pace { chunk: Duration::from_secs(1), ..Pace::USUAL };
     let served = Served::paced(pace).await;
-    let stalled = (0..MAX_CHECKPOINTS_IN).map(|trial| {
+    let n_stalled = CHECKPOINTS_IN.total - CHECKPOINTS_IN.local;
+    let stalled = (0..n_stalled).map(|trial| {
         let first = tokio_stream::once(served.announcement(trial, CURRENT));
         let parts = first.chain(tokio_stream::pending());
-        let mut client = served.client();
+        let mut client = served.client_at(trial as u8 + 1);
         tokio::spawn(async move { client.put_checkpoint(parts).await })
     });
     let stalled: Vec<_> = stalled.collect();
     let all_began = async {
-        while served.n_trials_with_files() < MAX_CHECKPOINTS_IN {
+        while served.n_trials_with_files() < n_stalled {
             sleep(Duration::from_millis(1)).await;
         }
     };

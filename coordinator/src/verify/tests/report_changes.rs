@@ -105,7 +105,7 @@ fn forge(site: &Site, name: &str, bytes: &[u8]) {
     fs::write(site.report.join(name), bytes).unwrap();
     let path = site.report.join("manifest.json");
     let mut manifest: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
-    let digest: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest = trainer::hex(&Sha256::digest(bytes));
     manifest["files"][name] = json!(digest);
     if name == "results.csv" {
         manifest["results_sha256"] = json!(digest);

@@ -13,7 +13,7 @@ const FAILED_BEFORE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/proptest-regre
 /// Of each property.
 const N_CASES: u32 = 128;
 
-fn record() -> impl Strategy<Value = Record> {
+fn record() -> impl Strategy<Value = Record<Finished>> {
     let text = prop_oneof!["\\PC{0,40}", "[\u{0}-\u{7f}]{0,300}"];
     let lease = (any::<u64>(), any::<u8>(), any::<u32>());
     (any::<[u8; 16]>(), 1_700_000_000_u64..1_900_000_000, lease, text).prop_map(
@@ -27,15 +27,15 @@ fn record() -> impl Strategy<Value = Record> {
 }
 
 /// A record and whether a former build wrote it.
-fn records() -> impl Strategy<Value = Vec<(Record, bool)>> {
+fn records() -> impl Strategy<Value = Vec<(Record<Finished>, bool)>> {
     vec((record(), any::<bool>()), 0..8)
 }
 
-fn encode((record, is_old): &(Record, bool)) -> Vec<u8> {
+fn encode((record, is_old): &(Record<Finished>, bool)) -> Vec<u8> {
     if *is_old { record.encode_unmarked() } else { record.encode() }
 }
 
-fn found(contents: &Contents) -> Vec<&Record> {
+fn found(contents: &Contents) -> Vec<&Record<Finished>> {
     contents.records.iter().map(|(record, _)| record).collect()
 }
 
@@ -121,7 +121,7 @@ fn a_spool_of_any_bytes_opens_and_takes_more() {
     let bytes = (records(), vec(any::<u8>(), 0..300), any::<prop::sample::Index>());
     check(FAILED_BEFORE, N_CASES, &bytes, |(records, garbage, at)| {
         // A time to come, which is taken for now: none is dropped for its age.
-        let undated = |(record, is_old): &(Record, bool)| {
+        let undated = |(record, is_old): &(Record<Finished>, bool)| {
             encode(&(Record { written_at_s: 90_000_000_000, ..record.clone() }, *is_old))
         };
         let mut bytes: Vec<u8> = records.iter().flat_map(undated).collect();

@@ -1,7 +1,7 @@
 //! IDX files: two zero bytes, the element type (8 = u8, 9 = i8, 11 = i16, 12 = i32, 13 = f32,
 //! 14 = f64), the rank, the dimensions as big-endian u32, then the elements, big-endian. Pixels of
 //! any type are read if they are bytes in another dress: whole numbers from 0 to 255, or for floats
-//! 255ths from 0 to 1. Labels are whole numbers of any type but floats.
+//! 255ths from 0 to 1. Labels of any type are read if they are whole numbers from 0 on.
 
 use super::{DataError, MAX_CLASSES, Samples};
 
@@ -9,6 +9,9 @@ const RANK_MAX: u8 = 4;
 
 /// Columns of QMNIST's label files, whose first one is the class.
 const QMNIST_COLUMNS: u32 = 8;
+
+/// No pixel is as small as this and not 0: with its bytes in the wrong order, many a float is.
+const NEXT_TO_NOTHING: f64 = 1e-20;
 
 /// One image and one label file that belong together; the dimensions are those of one image.
 pub(super) fn samples(
@@ -24,12 +27,14 @@ pub(super) fn samples(
     }
     let (n_labels, n_columns) = match label_dims[..] {
         [n] => (n, 1),
-        [n, columns @ (1 | QMNIST_COLUMNS)] if label_type.is_whole() => (n, columns),
+        [n, 1] => (n, 1),
+        [n, QMNIST_COLUMNS] if label_type.is_whole() => (n, QMNIST_COLUMNS),
         [_, columns] => {
             let problem = format!(
-                "expected one label a row, or the {QMNIST_COLUMNS} columns of QMNIST, got {columns} columns"
+                "expected one label a row, or {QMNIST_COLUMNS} columns of whole numbers as in QMNIST, got {columns} columns of {}",
+                label_type.name()
             );
-            return at(labels_name, problem);
+            return Err(DataError::Labels { file: labels_name, problem });
         }
         _ => {
             return at(labels_name, format!("expected rank 1, got {} (images?)", label_dims.len()));
@@ -40,17 +45,20 @@ pub(super) fn samples(
         return at(labels_name, problem);
     }
     let inputs = image_type.pixels(pixels).map_err(|problem| {
-        let file = images_name;
-        DataError::Pixels { file, problem }
+        image_type
+            .blame(images_name, pixels, |swapped| image_type.pixels(swapped).is_ok())
+            .unwrap_or(DataError::Pixels { file: images_name, problem })
     })?;
-    if !label_type.is_whole() {
-        return at(labels_name, "expected whole numbers as labels, got floats".into());
-    }
-    let labels = label_type.labels(labels, n_columns as usize).map_err(|(row, label)| {
-        let file = labels_name;
-        let largest = MAX_CLASSES - 1;
-        let problem = format!("expected labels from 0 to {largest}, got {label} in row {row}");
-        DataError::File { file, problem }
+    let n_columns = n_columns as usize;
+    let labels = label_type.labels(labels, n_columns).map_err(|(row, label)| {
+        let is_read = |swapped: &[u8]| label_type.labels(swapped, n_columns).is_ok();
+        label_type.blame(labels_name, labels, is_read).unwrap_or_else(|| {
+            let (label, largest) = (label_type.shown(label), MAX_CLASSES - 1);
+            let problem = format!(
+                "expected whole numbers from 0 to {largest} as labels, got {label} in row {row}"
+            );
+            DataError::Labels { file: labels_name, problem }
+        })
     })?;
     Ok((dims.to_vec(), Samples { inputs, labels }))
 }
@@ -88,6 +96,17 @@ impl Type {
         }
     }
 
+    fn name(self) -> &'static str {
+        match self {
+            Self::U8 => "u8",
+            Self::I8 => "i8",
+            Self::I16 => "i16",
+            Self::I32 => "i32",
+            Self::F32 => "f32",
+            Self::F64 => "f64",
+        }
+    }
+
     fn is_whole(self) -> bool {
         !matches!(self, Self::F32 | Self::F64)
     }
@@ -110,16 +129,13 @@ impl Type {
         if self == Self::U8 {
             return Ok(bytes.to_vec());
         }
-        let values = || bytes.chunks_exact(self.n_bytes()).map(|element| self.value(element));
-        if let Some(x) = values().find(|x| !x.is_finite()) {
-            return Err(format!("expected finite pixels, got {x}"));
-        }
+        let values = || self.values(bytes);
         let low = values().fold(f64::INFINITY, |low, x| if x < low { x } else { low });
         let high = values().fold(f64::NEG_INFINITY, |high, x| if x > high { x } else { high });
         let unit = if self.is_whole() || high > 1.0 { 1.0 } else { 255.0 };
         let pixel = |x: f64| {
             let byte = (unit * x).round();
-            let is_byte = (0.0..=255.0).contains(&byte);
+            let is_byte = (0.0..=255.0).contains(&byte) && (x == 0.0 || x.abs() > NEXT_TO_NOTHING);
             // Of f32, 255ths have an error of 1e-5 at the most.
             (is_byte && (unit * x - byte).abs() <= (unit - 1.0) * 1e-6).then_some(byte as u8)
         };
@@ -129,6 +145,27 @@ impl Type {
                 "its pixels, from {low} to {high}, are not bytes: expected whole numbers from 0 to 255, or floats k/255 from 0 to 1"
             )
         })
+    }
+
+    fn values(self, bytes: &[u8]) -> impl Iterator<Item = f64> {
+        bytes.chunks_exact(self.n_bytes()).map(move |element| self.value(element))
+    }
+
+    /// What is wrong with elements that cannot be used, if it is not their range: their bytes are in the
+    /// wrong order, or some are no numbers at all.
+    fn blame(
+        self,
+        file: &'static str,
+        bytes: &[u8],
+        is_read: impl Fn(&[u8]) -> bool,
+    ) -> Option<DataError> {
+        let mut swapped = bytes.to_vec();
+        swapped.chunks_exact_mut(self.n_bytes()).for_each(<[u8]>::reverse);
+        if is_read(&swapped) {
+            return Some(DataError::ByteOrder { file, kind: self.name() });
+        }
+        let odd = self.values(bytes).enumerate().find(|(_, x)| !x.is_finite());
+        odd.map(|(at, x)| DataError::NotFinite { file, at, value: x.to_string() })
     }
 
     /// As a person would write it.
@@ -141,7 +178,7 @@ impl Type {
         let rows = bytes.chunks_exact(self.n_bytes() * n_columns);
         let label = |(row, element)| {
             let value = self.value(element);
-            let is_label = (0.0..MAX_CLASSES as f64).contains(&value);
+            let is_label = (0.0..MAX_CLASSES as f64).contains(&value) && value.fract() == 0.0;
             if is_label { Ok(value as u16) } else { Err((row, value)) }
         };
         rows.enumerate().map(label).collect()
@@ -166,14 +203,15 @@ pub fn idx_header(bytes: &[u8]) -> Result<IdxHeader, String> {
 }
 
 fn header(bytes: &[u8]) -> Result<(IdxHeader, Type, &[u8]), String> {
-    let (element_type, rank, rest) = match bytes {
-        [0, 0, code, rank @ 1..=RANK_MAX, rest @ ..] => (Type::of(*code), rank, rest),
-        _ => (None, &0, bytes),
-    };
-    let Some(element_type) = element_type else {
+    let [0, 0, code, rank @ 1..=RANK_MAX, rest @ ..] = bytes else {
         let start = &bytes[..bytes.len().min(4)];
         return Err(format!(
             "expected an IDX file (it starts with 00 00, the type of its elements such as 08 for bytes, and the rank), got {start:02x?}"
+        ));
+    };
+    let Some(element_type) = Type::of(*code) else {
+        return Err(format!(
+            "its elements have the type {code:02x}; expected 08 (u8), 09 (i8), 0b (i16), 0c (i32), 0d (f32) or 0e (f64)"
         ));
     };
     let n_dim_bytes = usize::from(*rank) * 4;

@@ -30,6 +30,14 @@ pub enum DataError {
     /// Images whose pixels are no bytes.
     #[error("{file}: {problem}")]
     Pixels { file: &'static str, problem: String },
+    /// Labels that are not the numbers of classes.
+    #[error("{file}: {problem}")]
+    Labels { file: &'static str, problem: String },
+    /// They would be of use with the bytes of each in the other order.
+    #[error("{file}: its elements, {kind}, are little-endian; those of IDX files are big-endian")]
+    ByteOrder { file: &'static str, kind: &'static str },
+    #[error("{file}: element {at} is {value}")]
+    NotFinite { file: &'static str, at: usize, value: String },
     #[error("data set blob: {0}")]
     Blob(String),
     #[error("split of {n_train} + {n_valid} samples: {problem}")]
@@ -252,7 +260,7 @@ mod tests {
         let read = |labels: &[u8]| Dataset::from_idx(&images, labels, &images, &narrow);
         assert_eq!(read(&columns).unwrap(), read(&narrow).unwrap());
         let error = read(&idx_images(&[2, 3], &[0; 6])).unwrap_err().to_string();
-        assert!(error.contains("the 8 columns of QMNIST, got 3"), "{error}");
+        assert!(error.contains("8 columns of whole numbers as in QMNIST, got 3"), "{error}");
     }
 
     #[test]
@@ -280,8 +288,98 @@ mod tests {
         assert_eq!(read([0.0, 1.0]).unwrap().train.inputs, [0, 255]);
         assert_eq!(read([128.0 / 255.0, 1.0 / 255.0]).unwrap().train.inputs, [128, 1]);
         assert_eq!(read([0.0, 254.0]).unwrap().train.inputs, [0, 254]);
-        for bad in [[-1.0, 1.0], [0.5, 0.25], [0.5, 3.0], [0.0, 256.0], [f32::NAN, 0.0]] {
+        for bad in [[-1.0, 1.0], [0.5, 0.25], [0.5, 3.0], [0.0, 256.0]] {
             assert!(matches!(read(bad), Err(DataError::Pixels { .. })), "{bad:?}");
+        }
+        for odd in [f32::NAN, f32::INFINITY] {
+            let error = read([0.0, odd]).unwrap_err();
+            assert!(matches!(error, DataError::NotFinite { at: 1, .. }), "{error}");
+        }
+    }
+
+    /// An IDX file of one type, each number as the type has it.
+    fn typed(code: u8, dims: &[u32], numbers: &[f64]) -> Vec<u8> {
+        let mut file = idx_images(dims, &[]);
+        file[2] = code;
+        for &x in numbers {
+            match code {
+                8 => file.push(x as u8),
+                9 => file.extend((x as i8).to_be_bytes()),
+                11 => file.extend((x as i16).to_be_bytes()),
+                12 => file.extend((x as i32).to_be_bytes()),
+                13 => file.extend((x as f32).to_be_bytes()),
+                _ => file.extend(x.to_be_bytes()),
+            }
+        }
+        file
+    }
+
+    const TYPES: [(u8, &str); 6] =
+        [(8, "u8"), (9, "i8"), (11, "i16"), (12, "i32"), (13, "f32"), (14, "f64")];
+
+    #[test]
+    fn labels_of_every_type_are_read_if_they_are_whole() {
+        let images = idx_images(&[3, 1, 1], &[1, 2, 3]);
+        let plain = idx_images(&[3], &[2, 0, 100]);
+        let read = |labels: &[u8]| Dataset::from_idx(&images, labels, &images, &plain);
+        for (code, name) in TYPES {
+            for dims in [&[3][..], &[3, 1]] {
+                let set = read(&typed(code, dims, &[2.0, -0.0, 100.0])).expect(name);
+                assert_eq!(set, read(&plain).unwrap(), "{name}");
+            }
+            let bad: &[f64] = match code {
+                8 => &[],
+                9 => &[-1.0],
+                11 | 12 => &[-1.0, 1000.0],
+                _ => &[-1.0, 1000.0, 0.5, 1e30, -1e-9],
+            };
+            for &label in bad {
+                let error = read(&typed(code, &[3], &[0.0, label, 1.0])).unwrap_err();
+                assert!(matches!(error, DataError::Labels { .. }), "{name} {label}: {error}");
+                assert!(error.to_string().ends_with("in row 1"), "{name} {label}: {error}");
+            }
+        }
+        let error = read(&typed(14, &[3], &[0.0, f64::NAN, 1.0])).unwrap_err();
+        assert!(matches!(error, DataError::NotFinite { at: 1, .. }), "{error}");
+        // A share of each class is no label, though there are as many as QMNIST has columns.
+        let error = read(&typed(13, &[3, 8], &[0.0; 24])).unwrap_err();
+        assert!(error.to_string().contains("got 8 columns of f32"), "{error}");
+    }
+
+    #[test]
+    fn images_of_every_type_are_read_if_they_are_bytes() {
+        let labels = idx_images(&[2], &[0, 1]);
+        let read = |images: &[u8]| Dataset::from_idx(images, &labels, images, &labels);
+        for (code, name) in TYPES {
+            let set = read(&typed(code, &[2, 1, 2], &[0.0, 1.0, 2.0, 127.0])).expect(name);
+            assert_eq!(set.train.inputs, [0, 1, 2, 127], "{name}");
+            if code != 8 {
+                let error = read(&typed(code, &[2, 1, 2], &[0.0, 1.0, 2.0, -3.0])).unwrap_err();
+                assert!(matches!(error, DataError::Pixels { .. }), "{name}: {error}");
+                assert!(error.to_string().contains("from -3 to 2"), "{name}: {error}");
+            }
+        }
+        let error = read(&typed(10, &[2, 1, 2], &[0.0; 4])).unwrap_err().to_string();
+        assert!(error.contains("the type 0a; expected 08 (u8)"), "{error}");
+    }
+
+    #[test]
+    fn little_endian_elements_are_called_so() {
+        let (images, labels) = (idx_images(&[2, 1, 1], &[1, 2]), idx_images(&[2], &[0, 1]));
+        for (code, name) in &TYPES[2..] {
+            let swapped = |dims: &[u32], numbers: &[f64]| {
+                let mut file = typed(*code, dims, numbers);
+                let n_head = 4 + 4 * dims.len();
+                let n_bytes = (file.len() - n_head) / numbers.len();
+                file[n_head..].chunks_exact_mut(n_bytes).for_each(<[u8]>::reverse);
+                file
+            };
+            let odd = swapped(&[2, 1, 1], &[3.0, 200.0]);
+            let error = Dataset::from_idx(&odd, &labels, &images, &labels).unwrap_err();
+            assert_eq!(error, DataError::ByteOrder { file: "train images", kind: name });
+            let odd = swapped(&[2], &[1.0, 9.0]);
+            let error = Dataset::from_idx(&images, &labels, &images, &odd).unwrap_err();
+            assert_eq!(error, DataError::ByteOrder { file: "test labels", kind: name });
         }
     }
 

@@ -9,6 +9,7 @@ use super::standing::Standing;
 use super::{Ending, EpochRecord, TrialResult};
 use crate::config::{Optimizer, TrainConfig};
 use crate::digest::diverged_digest;
+use crate::hex::hex;
 
 /// What must be known of the data to tell what a trial on it can give.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -252,8 +253,4 @@ fn step_range(config: &TrainConfig) -> Option<(f64, f64)> {
 /// Steps of a whole epoch.
 pub(super) fn n_batches(config: &TrainConfig, data: &DataShape) -> u64 {
     u64::from(data.n_train).div_ceil(u64::from(config.batch_size.max(1)))
-}
-
-fn hex(bytes: &[u8; 32]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

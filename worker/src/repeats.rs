@@ -8,6 +8,7 @@ use std::{
 };
 
 use tokio::time::Instant;
+use tracing::{Level, info, warn};
 
 /// Between two lines of one kind.
 const EVERY: Duration = Duration::from_secs(60);
@@ -20,6 +21,7 @@ pub struct Repeats {
 
 #[derive(Debug)]
 struct Kind {
+    level: Level,
     told_at: Instant,
     n_held_back: u64,
     latest: String,
@@ -28,15 +30,24 @@ struct Kind {
 impl Repeats {
     /// A warning, now or later.
     pub fn warn(&self, kind: &'static str, line: String) {
-        if let Some(line) = self.admit(kind, line, Instant::now()) {
-            tracing::warn!("{line}");
+        self.tell(Level::WARN, kind, line);
+    }
+
+    /// What is usual, now or later.
+    pub fn info(&self, kind: &'static str, line: String) {
+        self.tell(Level::INFO, kind, line);
+    }
+
+    fn tell(&self, level: Level, kind: &'static str, line: String) {
+        if let Some(line) = self.admit(level, kind, line, Instant::now()) {
+            say(level, &line);
         }
     }
 
     /// Tells what was held back for long enough; to be called from time to time.
     pub fn refresh(&self) {
-        for line in self.due(Instant::now()) {
-            tracing::warn!("{line}");
+        for (level, line) in self.due(Instant::now()) {
+            say(level, &line);
         }
     }
 
@@ -44,24 +55,30 @@ impl Repeats {
     pub fn finish(&self) {
         for (kind, held) in std::mem::take(&mut *self.lock()) {
             if let Some(line) = held.sum(kind) {
-                tracing::warn!("{line}");
+                say(held.level, &line);
             }
         }
     }
 
-    fn admit(&self, kind: &'static str, line: String, now: Instant) -> Option<String> {
+    fn admit(
+        &self,
+        level: Level,
+        kind: &'static str,
+        line: String,
+        now: Instant,
+    ) -> Option<String> {
         let mut kinds = self.lock();
         if let Some(held) = kinds.get_mut(kind) {
             held.n_held_back += 1;
             held.latest = line;
             return None;
         }
-        let told = Kind { told_at: now, n_held_back: 0, latest: String::new() };
+        let told = Kind { level, told_at: now, n_held_back: 0, latest: String::new() };
         kinds.insert(kind, told);
         Some(line)
     }
 
-    fn due(&self, now: Instant) -> Vec<String> {
+    fn due(&self, now: Instant) -> Vec<(Level, String)> {
         let is_due = |held: &Kind| EVERY <= now.duration_since(held.told_at);
         let mut lines = Vec::new();
         self.lock().retain(|kind, held| {
@@ -69,7 +86,7 @@ impl Repeats {
                 return true;
             }
             let Some(line) = held.sum(kind) else { return false };
-            lines.push(line);
+            lines.push((held.level, line));
             (held.told_at, held.n_held_back) = (now, 0);
             true
         });
@@ -79,6 +96,13 @@ impl Repeats {
     /// Nothing is left half done under this lock.
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<&'static str, Kind>> {
         self.kinds.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn say(level: Level, line: &str) {
+    match level {
+        Level::WARN => warn!("{line}"),
+        _ => info!("{line}"),
     }
 }
 
@@ -97,9 +121,12 @@ mod tests {
     #[test]
     fn a_flood_is_counted_and_told_once_a_minute() {
         let (repeats, start) = (Repeats::default(), Instant::now());
-        let admit =
-            |kind, line: &str, minute| repeats.admit(kind, line.into(), start + minute * EVERY);
-        let due = |minute| repeats.due(start + minute * EVERY);
+        let admit = |kind, line: &str, minute| {
+            repeats.admit(Level::WARN, kind, line.into(), start + minute * EVERY)
+        };
+        let due = |minute| -> Vec<String> {
+            repeats.due(start + minute * EVERY).into_iter().map(|(_, line)| line).collect()
+        };
         assert_eq!(admit("a", "1", 0).as_deref(), Some("1"));
         for n in 2..=1_000 {
             assert_eq!(admit("a", &n.to_string(), 0), None);

@@ -1,0 +1,110 @@
+//! A checkpoint on its way in: written piece by piece beside its place, and named once it is whole.
+
+use std::{fs::File, io, os::unix::fs::FileExt, path::PathBuf, sync::Arc};
+
+use coordinator_core::{checkpoints::Checkpoint, lease::TrialIndex};
+use worker::{
+    faults,
+    parts::{is_full, rename},
+};
+
+use super::{CheckpointFiles, PART, digest_of, lock, remove};
+
+/// A checkpoint on its way; another of the same trial has to wait until this is dropped.
+#[derive(Debug)]
+pub struct Receiving {
+    pub(super) path: PathBuf,
+    /// `None` once it is whole.
+    pub(super) part: Option<File>,
+    pub(super) n_bytes: u64,
+    pub(super) checkpoint: Checkpoint,
+    pub(super) turn: Turn,
+}
+
+impl Receiving {
+    /// Bytes that are there, counted from the first.
+    pub fn n_bytes(&self) -> u64 {
+        self.n_bytes
+    }
+
+    pub fn is_whole(&self) -> bool {
+        self.part.is_none()
+    }
+
+    /// Takes the next bytes in. The last ones make it whole and durable, unless they are not what
+    /// the digest says: then nothing is there any more. Nor is it once the disk has no room.
+    pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let end = self.n_bytes + bytes.len() as u64;
+        let Some(part) = self.part.as_ref().filter(|_| end <= self.checkpoint.n_bytes) else {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "more bytes than announced"));
+        };
+        faults::point("coordinator.checkpoint.before");
+        let n_new = bytes.len() as u64;
+        let written = self.turn.check_room(n_new);
+        let written = written.and_then(|()| part.write_all_at(bytes, self.n_bytes));
+        // The part may have been removed meanwhile.
+        if let Err(error) = written.and_then(|()| self.turn.check_cleared()) {
+            if is_full(&error) {
+                self.n_bytes = 0;
+                remove(&self.path.with_extension(PART))?;
+            }
+            return Err(error);
+        }
+        faults::point("coordinator.checkpoint.written");
+        self.n_bytes = end;
+        self.turn.arrived(n_new);
+        if end == self.checkpoint.n_bytes { self.seal() } else { Ok(()) }
+    }
+
+    fn seal(&mut self) -> io::Result<()> {
+        let part_path = self.path.with_extension(PART);
+        let found = self.part.as_ref().map(digest_of).transpose()?;
+        if found.is_none_or(|(digest, _)| digest != self.checkpoint.digest) {
+            self.n_bytes = 0;
+            remove(&part_path)?;
+            let text = "the bytes have another SHA-256 than announced";
+            return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+        }
+        if let Some(part) = self.part.take() {
+            part.sync_all()?;
+        }
+        faults::point("coordinator.checkpoint.synced");
+        rename(&part_path, &self.path)?;
+        faults::point("coordinator.checkpoint.renamed");
+        Ok(())
+    }
+}
+
+/// The right to receive a checkpoint of a trial.
+#[derive(Debug)]
+pub(super) struct Turn {
+    pub(super) files: Arc<CheckpointFiles>,
+    pub(super) trial: TrialIndex,
+    /// The number of removals of all parts when it began.
+    pub(super) n_cleared: u64,
+}
+
+impl Turn {
+    fn check_room(&self, n_bytes: u64) -> io::Result<()> {
+        self.check_cleared()?;
+        self.files.check_room(n_bytes)
+    }
+
+    /// Fails once all parts were removed, with them that of this turn.
+    fn check_cleared(&self) -> io::Result<()> {
+        let is_there = self.files.n_cleared() == self.n_cleared;
+        if is_there { Ok(()) } else { Err(io::ErrorKind::StorageFull.into()) }
+    }
+
+    fn arrived(&self, n_bytes: u64) {
+        if let Some(n_left) = lock(&self.files.receiving).get_mut(&self.trial) {
+            *n_left = n_left.saturating_sub(n_bytes);
+        }
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        lock(&self.files.receiving).remove(&self.trial);
+    }
+}
