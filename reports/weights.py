@@ -126,7 +126,8 @@ def main() -> None:
     layers = [(weight.astype(np.float64), bias.astype(np.float64)) for weight, bias in layers]
     labels = data[1][1]
     n_right = int((predict(layers, scaled(about, data)) == labels).sum())
-    print(f"trial {about['trial_id']}, epoch {about['best_epoch']}, {n_layers} layers")
+    noun = "layer" if n_layers == 1 else "layers"
+    print(f"trial {about['trial_id']}, epoch {about['best_epoch']}, {n_layers} {noun}")
     print(n_right / len(labels))
 
 

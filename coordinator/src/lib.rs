@@ -10,7 +10,6 @@ mod confirm;
 pub mod datasets;
 pub mod diagnostics;
 mod driver;
-pub mod duration;
 mod engine;
 mod exports;
 mod facts;
@@ -40,12 +39,14 @@ mod weights;
 use std::{path::PathBuf, process::ExitCode};
 
 use cli::{Bench, Command, Output, Verb};
+// Both programs write and read times in one form.
 use prepare::Refusal;
 use progress::{
     Event, Failure,
     stream::{self, Warnings},
 };
 use tracing_subscriber::{Layer as _, filter::LevelFilter};
+pub use worker::duration;
 
 /// The whole program. Local workers and reports run in children of the same executable.
 pub fn main() -> ExitCode {

@@ -19,3 +19,5 @@ pub mod time;
 pub mod timing;
 pub mod trial;
 pub mod worker;
+
+pub use trainer::wording;

@@ -3,6 +3,7 @@
 
 use proto::text::clean_line;
 use rusqlite::Connection;
+use trainer::wording::n_of;
 
 /// Of a value that is out of range.
 const MAX_SHOWN_BYTES: usize = 100;
@@ -120,6 +121,7 @@ fn find(
     let (n_rows, first): (u64, Option<String>) =
         connection.query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let first = clean_line(&first.unwrap_or_default(), MAX_SHOWN_BYTES);
-    let line = format!("{table}.{column} is {first:?} in {n_rows} rows, expected {expected}");
+    let line =
+        format!("{table}.{column} is {first:?} in {}, expected {expected}", n_of(n_rows, "row"));
     Ok((n_rows > 0).then_some(line))
 }

@@ -37,7 +37,7 @@ fn the_best_point_of_each_optimizer_runs_again_with_fresh_seeds() {
     let ended = env.run(&CONFIRMED, &ONE_SLOT);
     assert_eq!(trial_ids(&ended).len(), CONFIRMED.n_trials() + N_CONFIRM);
     assert_eq!(finished_event(&ended)["n_trials"], CONFIRMED.n_trials() + N_CONFIRM);
-    assert!(ended.stderr_text().contains("12 trials follow"), "{}", ended.stderr_text());
+    assert!(ended.stderr_text().contains("12 trials to follow"), "{}", ended.stderr_text());
 
     let report = env.report(&CONFIRMED);
     let page = fs::read_to_string(report.join("report.md")).expect("a report");
@@ -110,7 +110,7 @@ fn a_coordinator_killed_before_and_while_it_confirms_goes_on() {
     assert!(n_recorded < n_grid + N_CONFIRM, "killed too late");
     let again = env.start(&CONFIRMED, &ONE_SLOT).wait().expect(0);
     let told = again.stderr_text();
-    assert!(told.contains(&format!("resuming: {n_recorded} of 44 trials are recorded")), "{told}");
+    assert!(told.contains(&format!("resuming: {n_recorded} of 44 trials recorded")), "{told}");
     assert_eq!(trial_ids(&again).len(), n_grid + N_CONFIRM - n_recorded);
     assert_eq!(&canonical_files(&env.report(&CONFIRMED)), reference());
 }

@@ -25,6 +25,7 @@ mod sum;
 #[cfg(test)]
 mod testing;
 mod trainer;
+pub mod wording;
 mod work;
 
 pub use config::*;

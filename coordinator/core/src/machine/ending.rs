@@ -1,6 +1,8 @@
 //! How attempts end: by a result, a failure, a loss, or handed back; and what that means for the
 //! trial.
 
+use trainer::wording::n_of;
+
 use crate::{
     event::{Action, CloseCause, Notice, Record},
     faults::Bug,
@@ -64,7 +66,8 @@ impl Core {
             self.queue.push_back(trial);
             return;
         }
-        let cause = format!("{n_losses} workers were lost while they trained this trial alone");
+        let cause =
+            format!("lost while they trained this trial alone: {}", n_of(n_losses, "worker"));
         self.fail(trial, cause, out);
     }
 
