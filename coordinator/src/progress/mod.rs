@@ -5,6 +5,7 @@ mod echo;
 mod eta;
 mod event;
 mod frame;
+mod labels;
 mod lines;
 mod screen;
 pub mod stream;
