@@ -24,6 +24,7 @@ mod publish;
 mod recorded_data;
 mod repeats;
 mod replay;
+mod report_folder;
 mod report_input;
 mod roster;
 mod rpc;
@@ -92,6 +93,7 @@ fn tell(refusal: Refusal) -> u8 {
 }
 
 fn run_verb(verb: &Verb) -> Result<(), Refusal> {
+    report_folder::check(verb)?;
     match verb {
         Verb::Plan(arguments) => verbs::plan(arguments),
         Verb::Schema => Ok(verbs::schema()?),
