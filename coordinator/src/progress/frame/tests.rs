@@ -79,7 +79,10 @@ fn what_tells_trials_apart_is_never_cut() {
     for (columns, first) in [
         (40, "  m 0.5 w 0.001  "),
         (80, "  … momentum 0.5 weight_decay 0.001 …  ━━━━─"),
-        (120, "  nesterov 0.0464 b128 256-128-64 momentum 0.5 weight_decay 0.001 …  ━━━━─"),
+        (
+            120,
+            "  nesterov 0.0464 b128 256-128-64 momentum 0.5 weight_decay 0.001 dropout 0.2 …  ━━━━─",
+        ),
     ] {
         let lines = frame(&crowd(), Size { columns, rows: 24 }, false);
         let rows: Vec<&String> = lines.iter().filter(|line| line.contains(" epochs  ")).collect();
