@@ -168,13 +168,13 @@ fn a_changed_file_runs_what_its_own_choice_lacks() {
     // The grid grows, and another point may be the best: what is recorded of it is not run again.
     let grown = env.run(&fewer, &ONE_SLOT);
     let told = grown.stderr_text();
-    assert!(told.contains("4 recorded confirm trials wait for the grid"), "{told}");
+    assert!(told.contains("which may choose other points: 4 recorded confirm trials"), "{told}");
     // More seeds run the missing ones alone.
     assert_eq!(trial_ids(&env.run(&CONFIRMED, &ONE_SLOT)).len(), N_CONFIRM - 4);
     assert_eq!(&canonical_files(&env.report(&CONFIRMED)), reference());
     // Without the section they are none of the sweep's.
     let without = env.run(&Sweep { more: "", ..CONFIRMED }, &ONE_SLOT);
     let told = without.stderr_text();
-    assert!(trial_ids(&without).is_empty() && told.contains("are outside"), "{told}");
+    assert!(trial_ids(&without).is_empty() && told.contains("outside the sweep file"), "{told}");
     assert_eq!(results(&env.report(&CONFIRMED)).len(), CONFIRMED.n_trials());
 }

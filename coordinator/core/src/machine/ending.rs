@@ -1,8 +1,6 @@
 //! How attempts end: by a result, a failure, a loss, or handed back; and what that means for the
 //! trial.
 
-use trainer::wording::n_of;
-
 use crate::{
     event::{Action, CloseCause, Notice, Record},
     faults::Bug,
@@ -66,8 +64,10 @@ impl Core {
             self.queue.push_back(trial);
             return;
         }
-        let cause =
-            format!("lost while they trained this trial alone: {}", n_of(n_losses, "worker"));
+        let cause = match n_losses {
+            1 => "1 worker was lost while it trained this trial alone".into(),
+            n => format!("{n} workers were lost while they trained this trial alone"),
+        };
         self.fail(trial, cause, out);
     }
 
