@@ -9,7 +9,10 @@ use std::{
 };
 
 use tracing::warn;
-use worker::locks::{Lock, Mode, has_no_locks};
+use worker::{
+    duration::rounded,
+    locks::{Lock, Mode, has_no_locks},
+};
 
 const PREFIX: &str = ".building-";
 const LOCK: &str = ".building-lock";
@@ -71,8 +74,8 @@ fn wait_for(path: &Path, take: impl Fn() -> io::Result<Option<Lock>>) -> io::Res
         let waited = began.elapsed();
         if waited >= PATIENCE {
             let text = format!(
-                "another process has been building this report for {} s (it holds {}); end it, or try again later",
-                waited.as_secs(),
+                "another process has been building this report for {} (it holds {}); end it, or try again later",
+                rounded(waited),
                 path.display()
             );
             return Err(io::Error::new(io::ErrorKind::ResourceBusy, text));
@@ -81,8 +84,8 @@ fn wait_for(path: &Path, take: impl Fn() -> io::Result<Option<Lock>>) -> io::Res
             tell_after += TELL_EVERY;
             let folder = path.parent().unwrap_or(path).display();
             warn!(
-                "waiting for {} s until another process has built the report in {folder}",
-                waited.as_secs()
+                "waiting for {} until another process has built the report in {folder}",
+                rounded(waited)
             );
         }
         thread::sleep(LOOK_AGAIN);

@@ -124,7 +124,7 @@ pub struct Run {
     /// Run trials again that failed before
     #[arg(long)]
     pub retry_failed: bool,
-    /// Stop granting at the N-th failure; what is left is cancelled
+    /// Give up at the N-th failed trial: what runs is finished, the rest is cancelled
     #[arg(long, value_name = "N", value_parser = parse_count)]
     pub max_failed: Option<NonZeroU32>,
     /// Stop in good order after this time, as Ctrl-C does [such as 45m or 1h30m]
@@ -140,19 +140,19 @@ pub struct Run {
 
 #[derive(Clone, Debug, PartialEq, Subcommand)]
 pub enum Verb {
-    /// Show what a sweep file would run: trials, axes, copies dropped, estimated cost
+    /// Show what a sweep file would run, what it would leave out, and what that costs; runs nothing
     Plan(Plan),
     /// Print the JSON Schema of sweep files, for editors that complete and check them
     Schema,
-    /// Write the report of a recorded sweep again
+    /// Write the report of a recorded sweep again; of one that runs, its partial report
     Report(ReportFolder),
-    /// Show where a sweep stands, running or not
+    /// Show where a sweep stands, running or not: trials, workers, time to go
     Status(ReportFolder),
     /// Train a recorded trial again and compare its digest with the recorded one
     Replay(Replay),
     /// Check a report's files against each other, and against the recorded state where there is one
     Verify(ReportFolder),
-    /// Write a sweep's results in the form of another tool
+    /// Write a sweep's results for SQLite, TensorBoard or Optuna
     Export(Export),
     /// Measure this machine
     #[command(subcommand)]
@@ -175,8 +175,8 @@ pub struct Plan {
 pub struct ReportFolder {
     /// The report's folder, such as reports/full
     pub folder: PathBuf,
-    /// Folder of the recorded state [default: <folder>/.state]
-    #[arg(long, value_name = "DIR")]
+    /// Folder of the recorded state, or a copy of it that `export` wrote [default: <folder>/.state]
+    #[arg(long, value_name = "PATH")]
     pub state: Option<PathBuf>,
 }
 
@@ -191,7 +191,7 @@ pub struct Replay {
     /// in a worker's cache]
     #[arg(long, value_name = "DIR", conflicts_with = "from")]
     pub data: Option<PathBuf>,
-    /// Folder that the data set's path counts from
+    /// Folder that the data set's path in the sweep file counts from
     #[arg(long, value_name = "DIR")]
     pub from: Option<PathBuf>,
     /// Write the weights of the best epoch to this new file, in the safetensors format
@@ -251,7 +251,7 @@ pub struct BenchTrain {
     /// The learning rate, or the largest step of a line search
     #[arg(long, value_name = "X", default_value_t = 0.05)]
     pub learning_rate: f64,
-    /// Passes over the samples; their median is told
+    /// Passes over the samples; the median of their times is shown
     #[arg(long, value_name = "N", default_value = "3")]
     pub epochs: NonZeroU32,
     /// Train on the first N samples of MNIST [default: all 60,000]

@@ -2,6 +2,7 @@
 //! column, what was expected, what to do.
 
 use crate::progress::Misplaced;
+use crate::terminal::n_of;
 use annotate_snippets::{AnnotationKind, Element, Group, Level, Origin, Renderer, Snippet};
 use coordinator_core::sweep::Problem;
 use report::command;
@@ -68,8 +69,8 @@ impl SweepText {
             text += &renderer.render(&[group(problem, &path, &self.text)]);
             text += "\n\n";
         }
-        let noun = if problems.len() == 1 { "problem" } else { "problems" };
-        text + &format!("{} {noun} in {path}; nothing was started\n", problems.len())
+        let n_problems = n_of(problems.len(), "problem");
+        text + &format!("{n_problems} in {path}; nothing was started\n")
     }
 
     /// The problems with their lines and columns, for programs.

@@ -13,6 +13,7 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
+use trainer::wording::n_of;
 use worker::{faults, parts::off_thread};
 
 use crate::{
@@ -273,7 +274,8 @@ impl Driver {
             Ok(0) => false,
             Ok(n_files) => {
                 tracing::warn!(
-                    "the disk is full: removed {n_files} checkpoint files; if a worker is lost, its trials go on from earlier epochs"
+                    "the disk is full: removed {}; if a worker is lost, its trials go on from earlier epochs",
+                    n_of(n_files, "checkpoint file")
                 );
                 true
             }

@@ -10,7 +10,6 @@ mod confirm;
 pub mod datasets;
 pub mod diagnostics;
 mod driver;
-pub mod duration;
 mod engine;
 mod exports;
 mod facts;
@@ -24,6 +23,7 @@ pub mod progress;
 mod publish;
 mod recorded_data;
 mod replay;
+mod report_folder;
 mod report_input;
 mod roster;
 mod rpc;
@@ -40,12 +40,14 @@ mod worker_command;
 use std::{path::PathBuf, process::ExitCode};
 
 use cli::{Bench, Command, Output, Verb};
+// Both programs write and read times in one form.
 use prepare::Refusal;
 use progress::{
     Event, Failure,
     stream::{self, Warnings},
 };
 use tracing_subscriber::{Layer as _, filter::LevelFilter};
+pub use worker::duration;
 
 /// The whole program. Local workers and reports run in children of the same executable.
 pub fn main() -> ExitCode {
@@ -91,6 +93,7 @@ fn tell(refusal: Refusal) -> u8 {
 }
 
 fn run_verb(verb: &Verb) -> Result<(), Refusal> {
+    report_folder::check(verb)?;
     match verb {
         Verb::Plan(arguments) => verbs::plan(arguments),
         Verb::Schema => Ok(verbs::schema()?),

@@ -1,5 +1,7 @@
 //! What people see of a running sweep: learns from records and notices, and paints snapshots.
 
+mod outlook;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,
@@ -19,20 +21,20 @@ use trainer::{Ending, TrialResult};
 use worker::parts::Repeats;
 
 use crate::{
+    duration::rounded,
     progress::{
-        Best, EndedTrial, Eta, Measured, Progress, RunningTrial, Snapshot, StandingWarning,
-        WorkerLoad, say, warn,
+        Best, EndedTrial, Measured, Progress, RunningTrial, Snapshot, StandingWarning, WorkerLoad,
+        say, warn,
     },
     store::Recorded,
+    terminal::n_of,
     troubles::Troubles,
     values::{hyperparameters, label},
 };
+use outlook::{Outlook, cost};
 
 /// With no worker for this long, the command that starts one is shown.
 const LONELY_AFTER: Duration = Duration::from_secs(10);
-
-/// Less than this left is not worth a word.
-const ETA_MIN: Duration = Duration::from_secs(1);
 
 /// Running trials that a snapshot names.
 const MAX_RUNNING_SHOWN: usize = 64;
@@ -43,11 +45,9 @@ const MAX_CONFLICTS_TOLD: usize = 20;
 pub struct Monitor {
     plan: Arc<Plan>,
     progress: Progress,
-    eta: Eta,
+    outlook: Outlook,
     best: Option<Best>,
     n_diverged: usize,
-    /// Of all trials without an outcome, in multiply-adds.
-    cost_left: f64,
     state: PathBuf,
     worker_command: String,
     lonely_since: Option<Instant>,
@@ -79,10 +79,9 @@ impl Monitor {
         let mut monitor = Self {
             plan: plan.clone(),
             progress,
-            eta: Eta::default(),
+            outlook: Outlook::default(),
             best: None,
             n_diverged: 0,
-            cost_left: 0.0,
             troubles: Troubles::new(&state),
             state,
             worker_command,
@@ -101,7 +100,7 @@ impl Monitor {
     fn regard(&mut self, plan: Arc<Plan>, recorded: &Recorded) {
         let is_open = |index: &usize| !recorded.ledger.trials[*index].status.is_terminal();
         let cost = |index: usize| plan.cost_macs(plan.trials[index].point as usize);
-        self.cost_left = (0..plan.trials.len()).filter(is_open).map(cost).sum();
+        self.outlook.begin((0..plan.trials.len()).filter(is_open).map(cost).sum());
         self.n_diverged = recorded.n_diverged;
         self.best = recorded.best.map(|(trial, score)| Best {
             metric: plan.report.metric,
@@ -115,8 +114,9 @@ impl Monitor {
     pub fn grown(&mut self, plan: Arc<Plan>, recorded: &Recorded) {
         let n_new = plan.trials.len() - self.plan.trials.len();
         say(&format!(
-            "the grid is done: {n_new} trials follow, its best points with {} fresh seeds each",
-            plan.n_confirm_seeds
+            "the grid is done: {} to follow, its best points with {} each",
+            n_of(n_new, "trial"),
+            n_of(plan.n_confirm_seeds, "fresh seed")
         ));
         self.regard(plan, recorded);
     }
@@ -139,12 +139,12 @@ impl Monitor {
                     self.completed(*trial, result, timings);
                 }
                 Record::Failed { trial, cause } => {
-                    self.cost_left -= self.cost(*trial);
+                    self.outlook.done(cost(&self.plan, *trial));
                     let cause = Some(cause.clone());
                     self.ended(*trial, "failed", Measured::default(), cause);
                 }
                 Record::Cancelled { trial } => {
-                    self.cost_left -= self.cost(*trial);
+                    self.outlook.dropped(cost(&self.plan, *trial));
                     self.ended(*trial, "cancelled", Measured::default(), None);
                 }
                 _ => {}
@@ -156,8 +156,7 @@ impl Monitor {
         // Times that no clock gives were dropped.
         let is_timed = !timings.is_empty();
         let wall_s: f64 = timings.iter().map(|timing| timing.wall_s).sum();
-        let cost = self.cost(trial);
-        self.cost_left -= cost;
+        self.outlook.done(cost(&self.plan, trial));
         let mut measured = Measured {
             n_epochs: Some(result.history.len()),
             wall_s: is_timed.then_some(wall_s),
@@ -166,9 +165,7 @@ impl Monitor {
         };
         let outcome = match result.ending {
             Ending::Completed { best_epoch, test_accuracy, collapsed } => {
-                if is_timed {
-                    self.eta.learn(cost, wall_s);
-                }
+                self.outlook.completed();
                 let best = result.history.iter().find(|epoch| epoch.epoch == best_epoch);
                 measured.best_epoch = Some(best_epoch);
                 measured.valid_accuracy = best.map(|epoch| epoch.valid_accuracy);
@@ -177,7 +174,6 @@ impl Monitor {
                 measured.collapsed = Some(collapsed);
                 "completed"
             }
-            // It stopped early: what it took says nothing of a whole trial.
             Ending::Diverged { step, .. } => {
                 self.n_diverged += 1;
                 measured.diverged_step = Some(step);
@@ -230,7 +226,10 @@ impl Monitor {
             Notice::WorkerLost { name, n_trials } => {
                 self.repeats.warn(
                     "lost workers",
-                    format!("worker lost; its trials go to others: {name}, with {n_trials} trials"),
+                    format!(
+                        "worker lost; what it had goes to others: {name}, with {}",
+                        n_of(*n_trials, "trial")
+                    ),
                 );
             }
             Notice::AttemptFailed { trial, cause } => {
@@ -256,18 +255,19 @@ impl Monitor {
                     }
                     Remedy::TakeBack => ("taken back", "it is taken back for an idle slot"),
                 };
-                let (label, trained_s, silent_s) =
-                    (self.label(*trial), trained_ms / 1_000, silent_ms / 1_000);
+                let [trained, silent] =
+                    [trained_ms, silent_ms].map(|ms| rounded(Duration::from_millis(*ms)));
+                let label = self.label(*trial);
                 self.repeats.warn(
                     kind,
-                    format!("a trial does not get on; {what}: {label} on worker {worker}, trained for {trained_s} s, silent for {silent_s} s"),
+                    format!("a trial does not get on; {what}: {label} on worker {worker}, trained for {trained}, silent for {silent}"),
                 );
             }
             Notice::WorkerHeldBack { name, ms } => {
-                let pause_s = ms / 1000;
+                let pause = rounded(Duration::from_millis(*ms));
                 self.repeats.warn(
                     "workers held back",
-                    format!("trial after trial fails on worker {name}, is lost with it, handed back or not begun; it gets none for {pause_s} s"),
+                    format!("trial after trial fails on worker {name}, is lost with it, handed back or not begun; it gets none for {pause}"),
                 );
             }
             Notice::WorkerQuarantined { name } => warn(&format!(
@@ -281,7 +281,8 @@ impl Monitor {
                 "the audit of a trial is given up; its result stands unchecked"
             ),
             Notice::GivenUp { n_failed } => warn(&format!(
-                "giving up: {n_failed} trials failed; running ones are finished, the rest is cancelled"
+                "giving up: {} failed; running ones are finished, the rest is cancelled",
+                n_of(*n_failed, "trial")
             )),
         }
     }
@@ -307,15 +308,15 @@ impl Monitor {
     /// Nothing else happens until there is space again.
     pub fn disk_full(&mut self, core: &Core, pause: Duration) {
         let free = worker::parts::n_free(&self.state)
-            .map(|n_bytes| format!(" ({n_bytes} bytes free)"))
+            .map(|n_bytes| format!(" ({} free)", n_of(n_bytes, "byte")))
             .unwrap_or_default();
         warn(&format!(
-            "{}: the disk is full{free}; nothing is lost, trying again in {} s",
+            "{}: the disk is full{free}; nothing is lost, trying again in {}",
             self.state.display(),
-            pause.as_secs()
+            rounded(pause)
         ));
         self.disk_full_since.get_or_insert_with(Instant::now);
-        let snapshot = self.snapshot(core);
+        let snapshot = self.snapshot(core, None);
         self.progress.update(&snapshot);
     }
 
@@ -323,7 +324,8 @@ impl Monitor {
     pub fn refresh(&mut self, core: &Core, now: Millis) {
         if self.progress.is_due() {
             self.watch_troubles(core, now);
-            let snapshot = self.snapshot(core);
+            let eta = self.outlook.look(core, &self.plan, now);
+            let snapshot = self.snapshot(core, eta);
             self.progress.update(&snapshot);
         }
         self.watch_loneliness(core);
@@ -373,13 +375,8 @@ impl Monitor {
         own.chain(of_workers).collect()
     }
 
-    fn snapshot(&self, core: &Core) -> Snapshot {
+    fn snapshot(&self, core: &Core, eta: Option<Duration>) -> Snapshot {
         let counts = core.counts();
-        let held: Vec<&HeldLease> =
-            core.workers().flat_map(|(_, worker)| worker.leases.values()).collect();
-        let whole: f64 = held.iter().map(|held| self.cost(held.open.lease.trial)).sum();
-        let waiting = (self.cost_left - whole).max(0.0);
-        let running = held.iter().map(|held| self.cost_left_of(held));
         let rows: Vec<(&Worker, &HeldLease)> = core
             .workers()
             .flat_map(|(_, worker)| in_slots(worker).into_iter().map(move |held| (worker, held)))
@@ -396,7 +393,6 @@ impl Monitor {
         }
         let workers: Vec<WorkerLoad> =
             core.workers().filter_map(|(_, worker)| worker_load(worker)).collect();
-        let n_slots = workers.iter().map(|worker| worker.n_slots).sum();
         let n_done = counts.n_completed + counts.n_failed + counts.n_cancelled;
         Snapshot {
             n_trials: counts.n_trials(),
@@ -406,7 +402,7 @@ impl Monitor {
             n_checking,
             n_failed: counts.n_failed,
             n_diverged: self.n_diverged,
-            eta: self.eta.estimate(waiting, running, n_slots).filter(|eta| ETA_MIN <= *eta),
+            eta,
             best: self.best.clone(),
             workers,
             running: furthest
@@ -429,17 +425,6 @@ impl Monitor {
             n_epochs: self.plan.n_epochs(trial.at()),
             valid_accuracy: (epoch > 0).then_some(held.valid_accuracy),
         }
-    }
-
-    fn cost_left_of(&self, held: &HeldLease) -> f64 {
-        let trial = held.open.lease.trial;
-        let n_epochs = f64::from(self.plan.n_epochs(trial.at()));
-        let share = 1.0 - f64::from(held.n_epochs_done) / n_epochs;
-        self.cost(trial) * share.max(0.0)
-    }
-
-    fn cost(&self, trial: TrialIndex) -> f64 {
-        self.plan.cost_macs(self.plan.trials[trial.at()].point as usize)
     }
 
     fn label(&self, trial: TrialIndex) -> String {

@@ -17,7 +17,10 @@ use coordinator_core::{
     sweep::{self, DatasetFacts, Draft, Plan, SweepFile},
 };
 use report::command;
-use trainer::Isa;
+use trainer::{
+    Isa,
+    wording::{n_of, n_of_n},
+};
 use worker::faults;
 
 use crate::{
@@ -254,9 +257,10 @@ fn check_same_sweep(
     }
     let other_split = former.and_then(|former| describe_split(former, planned)).unwrap_or_default();
     Err(Refusal::Usage(format!(
-        "the state of the sweep `{}` holds {n_outside} recorded trials, and none of them is in this file; \
+        "the state of the sweep `{}` holds {}, and nothing of it is in this file; \
          {other_split}give this sweep another `name`, or set the former state aside with --fresh",
-        planned.plan.name
+        planned.plan.name,
+        n_of(n_outside, "recorded trial")
     )))
 }
 
@@ -298,7 +302,8 @@ fn describe(
     }
     if 0 < n_kept {
         news.push(format!(
-            "resuming: {n_kept} of {n_trials} trials are recorded, {} to run{}",
+            "resuming: {} recorded, {} to run{}",
+            n_of_n(n_kept, n_trials, "trial"),
             n_trials - n_kept + n_failed + n_cancelled,
             match (n_failed, n_cancelled) {
                 (0, 0) => String::new(),
@@ -313,13 +318,15 @@ fn describe(
     let n_undecided = if is_undecided { recorded.outside.n_confirm } else { 0 };
     if 0 < n_undecided {
         news.push(format!(
-            "{n_undecided} recorded confirm trials wait for the grid to be done, which may choose other points"
+            "waiting for the grid to be done, which may choose other points: {}",
+            n_of(n_undecided, "recorded confirm trial")
         ));
     }
     let n_outside = recorded.outside.n_recorded - n_undecided;
     if 0 < n_outside {
         news.push(format!(
-            "{n_outside} recorded trials are outside the sweep file; they stay in the state and are left out of the report"
+            "outside the sweep file, kept in the state and left out of the report: {}",
+            n_of(n_outside, "recorded trial")
         ));
     }
     news

@@ -19,6 +19,7 @@ use trainer::{Ending, EpochEnd, LayerWeights, PreparedData, Scale, Trainer, Tria
 use crate::{
     cli,
     committed::{check_numerics, read_manifest},
+    duration::rounded,
     prepare::{self, Missing, Planned, Refusal},
     recorded_data, report_input,
     terminal::percent,
@@ -159,10 +160,10 @@ fn train(planned: &Planned, trial: Trial, isa: trainer::Isa) -> anyhow::Result<T
         // An epoch in which the trial diverged is not in the history.
         if let Some(epoch) = trainer.history().get(n_before) {
             say(&format!(
-                "epoch {}: validation accuracy {} ({:.2} s)\n",
+                "epoch {}: validation accuracy {} ({})\n",
                 epoch.epoch,
                 percent(epoch.valid_accuracy),
-                started.elapsed().as_secs_f64()
+                rounded(started.elapsed())
             ))?;
         }
         match end {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use coordinator_core::sweep::{NO_LAYERS, Plan, display, number_text};
+use coordinator_core::sweep::{Plan, display, number_text, widths_text};
 use serde_json::{Map, json};
 use trainer::{Kind, TrainConfig, Value};
 
@@ -75,11 +75,9 @@ pub fn column_kind(kind: Kind) -> report::input::ColumnKind {
     }
 }
 
-/// A short name for people: `backtracking 0.05 b32 [256,128]`, `sgd 1e-6 b32 none`.
+/// A short name for people: `backtracking 0.05 b32 256-128`, `sgd 1e-6 b32 none`.
 pub fn short_label(config: &TrainConfig) -> String {
-    let widths: Vec<String> = config.hidden.iter().map(ToString::to_string).collect();
-    let hidden =
-        if widths.is_empty() { NO_LAYERS.into() } else { format!("[{}]", widths.join(",")) };
+    let hidden = widths_text(&config.hidden);
     let (optimizer, rate) = (config.optimizer.kind().name(), number_text(config.learning_rate));
     format!("{optimizer} {rate} b{} {hidden}", config.batch_size)
 }
@@ -97,6 +95,16 @@ pub fn label(plan: &Plan, config: &TrainConfig) -> String {
     text
 }
 
+/// The parts of such a name, each with what it is the value of: the first four stand alone, all others
+/// behind their own name. Text that is not built like that is in parts all the same.
+pub fn label_parts(label: &str) -> Vec<(&str, String)> {
+    const ALONE: [&str; 4] = ["optimizer", "learning_rate", "batch_size", "hidden"];
+    let words: Vec<&str> = label.split(' ').collect();
+    let (alone, named) = words.split_at(words.len().min(ALONE.len()));
+    let alone = ALONE.into_iter().zip(alone.iter().map(ToString::to_string));
+    alone.chain(named.chunks(2).map(|pair| (pair[0], pair.join(" ")))).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,8 +118,18 @@ mod tests {
         let plan = planned(text);
         let labels: Vec<String> =
             (0..plan.trials.len()).map(|trial| label(&plan, &plan.config(trial))).collect();
-        assert_eq!(labels[0], "momentum 0.1 b10 [4,3] momentum 0.5 dropout 0");
-        assert_eq!(labels.last().unwrap(), "sgd 0.1 b10 [4,3] dropout 0.2");
+        assert_eq!(labels[0], "momentum 0.1 b10 4-3 momentum 0.5 dropout 0");
+        assert_eq!(labels.last().unwrap(), "sgd 0.1 b10 4-3 dropout 0.2");
+        let parts: Vec<(&str, String)> = label_parts(&labels[0]);
+        let names: Vec<&str> = parts.iter().map(|(name, _)| *name).collect();
+        let expected =
+            ["optimizer", "learning_rate", "batch_size", "hidden", "momentum", "dropout"];
+        assert_eq!(names, expected);
+        assert_eq!(
+            parts.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>().join(" "),
+            labels[0]
+        );
+        assert_eq!(label_parts("sgd"), [("optimizer", "sgd".to_owned())]);
     }
 
     #[test]

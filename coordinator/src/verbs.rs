@@ -126,7 +126,6 @@ pub fn status(arguments: &cli::ReportFolder) -> anyhow::Result<()> {
         workers: workers_seen(&reader)?,
         ..Status::default()
     };
-    let mut eta = Eta::default();
     let mut cost_left = 0.0;
     let mut best: Option<(Score, usize)> = None;
     for (index, trial) in plan.trials.iter().enumerate() {
@@ -138,11 +137,10 @@ pub fn status(arguments: &cli::ReportFolder) -> anyhow::Result<()> {
                 status.n_failed += 1;
                 status.failures.push((trial.id.to_string(), cause));
             }
-            Some(TrialState::Done { result, timings }) => match result.ending {
+            Some(TrialState::Done { result, .. }) => match result.ending {
                 Ending::Diverged { .. } => status.n_diverged += 1,
                 Ending::Completed { best_epoch, .. } => {
                     status.n_completed += 1;
-                    eta.learn(cost, timings.iter().map(|timing| timing.wall_s).sum());
                     let epoch = result.history.iter().find(|epoch| epoch.epoch == best_epoch);
                     let score = epoch.map(|epoch| Score {
                         accuracy: epoch.valid_accuracy,
@@ -166,11 +164,22 @@ pub fn status(arguments: &cli::ReportFolder) -> anyhow::Result<()> {
         let open = reader.open_attempts()?;
         let slots: BTreeMap<_, _> =
             open.iter().map(|it| (&it.worker_id, it.n_slots as usize)).collect();
-        status.eta = eta.estimate(cost_left, [], slots.values().sum());
+        status.eta = pace(&plan, &reader, slots.values().sum())?.estimate(cost_left, []);
         status.granted = granted(&plan, &open);
     }
     status.n_outside = rows.values().filter(|row| !matches!(row.state, TrialState::Open)).count();
     say(&status.to_string())
+}
+
+/// How fast the running coordinator's workers got on lately, by its own clock.
+fn pace(plan: &Plan, reader: &Reader, n_slots: usize) -> Result<Eta, StoreError> {
+    let costs: HashMap<_, _> =
+        plan.trials.iter().map(|it| (it.id.0, plan.cost_macs(it.point as usize))).collect();
+    let lately = reader.done_lately()?;
+    let cost = lately.trials.iter().filter_map(|id| costs.get(id)).sum();
+    let mut eta = Eta::default();
+    eta.learn(cost, lately.seconds, n_slots, n_slots);
+    Ok(eta)
 }
 
 /// The attempts at trials of the plan: worker, trial id, configuration, attempt.
@@ -198,21 +207,7 @@ fn workers_seen(reader: &Reader) -> anyhow::Result<Vec<WorkerSeen>> {
 
 fn state_of(arguments: &cli::ReportFolder) -> anyhow::Result<PathBuf> {
     let state = arguments.state.clone().unwrap_or_else(|| arguments.folder.join(".state"));
-    if arguments.state.is_none() && arguments.folder.is_file() {
-        bail!(
-            "{}: is a file; expected the folder of a sweep's report, such as reports/quick",
-            arguments.folder.display()
-        );
-    }
     if !database_in(&state).exists() {
-        let inside = reports_in(&arguments.folder);
-        if arguments.state.is_none() && !inside.is_empty() {
-            bail!(
-                "{}: no recorded state; it is not a report's folder, but holds some: {}",
-                arguments.folder.display(),
-                inside.join(", ")
-            );
-        }
         if StateFolder::is_in_use(&state) {
             return Err(StoreError::Unmade { path: database_in(&state) }.into());
         }
@@ -222,19 +217,6 @@ fn state_of(arguments: &cli::ReportFolder) -> anyhow::Result<PathBuf> {
         );
     }
     Ok(state)
-}
-
-/// Folders with a recorded state right in this one; the first few, by name.
-fn reports_in(folder: &Path) -> Vec<String> {
-    let entries = folder.read_dir().into_iter().flatten().flatten();
-    let folders = entries.map(|entry| entry.path());
-    let mut names: Vec<_> = folders
-        .filter(|path| database_in(&path.join(".state")).exists())
-        .map(|path| path.display().to_string())
-        .collect();
-    names.sort();
-    names.truncate(10);
-    names
 }
 
 /// To stdout; a reader that went away is no error.

@@ -228,6 +228,18 @@ fn wrong_usage_of_the_worker() {
 }
 
 #[test]
+fn an_address_in_the_wrong_place_gets_the_whole_command() {
+    let env = env();
+    for arguments in
+        [&["127.0.0.1:9", "--slots", "2"][..], &["--url", "127.0.0.1:9", "--slots", "2"]]
+    {
+        let ended = env.worker(arguments).expect(2);
+        assert_words(&ended, &["`worker --coordinator http://127.0.0.1:9 --slots 2`"]);
+    }
+    assert_words(&env.worker(&["sweeps/quick.toml"]).expect(2), &["`coordinator --sweep FILE`"]);
+}
+
+#[test]
 fn a_worker_that_cannot_work() {
     let env = env();
     env.write("file", "");

@@ -1,18 +1,34 @@
 //! The command line of `worker`.
 
-use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
+use std::{
+    ffi::OsString,
+    io::{self, Write as _},
+    num::NonZeroUsize,
+    path::PathBuf,
+    process::ExitCode,
+    time::Duration,
+};
 
 use clap::Parser;
 
-use crate::{DiskLimits, run::Config};
+use crate::{DiskLimits, duration, run::Config};
 
 const MAX_SLOTS: usize = 1024;
 
+const EXAMPLES: &str = "\
+Examples:
+  worker --coordinator http://10.0.0.5:7070             all usable cores, until the sweep is finished
+  worker --coordinator http://10.0.0.5:7070 --slots 4   four trials at once
+  worker --coordinator http://10.0.0.5:7070 --stay      for every sweep that is run at that address
+
+Exit codes: 0 the sweep is finished, or this worker was asked to stop; 1 error; 2 wrong usage;
+4 refused by the coordinator (another version or arithmetic; starting it again does not help).";
+
 /// Trains the trials of a sweep: joins a coordinator and works until the sweep is finished.
 #[derive(Debug, Parser)]
-#[command(name = "worker", version)]
+#[command(name = "worker", version, after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// Where the coordinator listens, as it prints it, e.g. http://10.0.0.5:7070
+    /// Where the coordinator listens, as it prints it, such as http://10.0.0.5:7070
     #[arg(long, value_name = "URL", value_parser = parse_url)]
     coordinator: String,
 
@@ -20,11 +36,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", value_parser = parse_slots)]
     slots: Option<NonZeroUsize>,
 
-    /// What people read in tables and logs [default: this host's name]
+    /// Its name in tables and logs [default: this host's name]
     #[arg(long)]
     name: Option<String>,
 
-    /// Data sets, checkpoints and the spool [default: ~/.cache/sweep]
+    /// Folder of data sets, checkpoints and results on their way [default: ~/.cache/sweep]
     #[arg(long, value_name = "DIR", env = "SWEEP_CACHE_DIR")]
     cache_dir: Option<PathBuf>,
 
@@ -41,14 +57,14 @@ pub(crate) struct Args {
     stay: bool,
 
     /// Give up after this long without a coordinator, once nothing is being trained
-    #[arg(long, value_name = "DURATION", default_value = "30m", value_parser = parse_duration)]
+    #[arg(long, value_name = "DURATION", default_value = "30m", value_parser = duration::parse)]
     lost_after: Duration,
 
-    /// Training between two checkpoints of a trial: what a lost worker costs at the most
-    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = parse_duration)]
+    /// Time of training between two checkpoints of a trial, which is lost at most with a worker
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration::parse)]
     checkpoint_every: Duration,
 
-    /// Leave it to the system which core a slot runs on
+    /// Let the operating system choose the cores that slots run on
     #[arg(long)]
     no_pin: bool,
 }
@@ -89,6 +105,67 @@ pub fn default_cache_dir() -> anyhow::Result<PathBuf> {
     Ok(base.join("sweep"))
 }
 
+/// Reads this process's command line.
+///
+/// # Errors
+/// Gives the exit code once everything is said: 2 for wrong usage, with its reason and what was
+/// probably meant, 0 for `--help` and `--version`.
+pub(crate) fn parse() -> Result<Args, ExitCode> {
+    Args::try_parse().map_err(|error| {
+        // A closed stream is no reason for another code.
+        let _ = error.print();
+        if !error.use_stderr() {
+            return ExitCode::SUCCESS;
+        }
+        let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+        if let Some(hint) = hint(&arguments) {
+            let _ = writeln!(io::stderr(), "\n{hint}");
+        }
+        ExitCode::from(2)
+    })
+}
+
+/// What a command line that cannot be read was probably meant to be.
+fn hint(arguments: &[OsString]) -> Option<String> {
+    let words: Vec<&str> = arguments.iter().map(|it| it.to_str().unwrap_or_default()).collect();
+    if words.iter().any(|it| *it == "--coordinator" || it.starts_with("--coordinator=")) {
+        return None;
+    }
+    if let Some(at) = words.iter().position(|it| parse_url(it).is_ok()) {
+        let url = parse_url(words[at]).ok()?;
+        // With a flag of another name before it, as in `--url URL`.
+        let before = at.checked_sub(1).filter(|it| at == 1 && words[*it].starts_with("--"));
+        let others = words.iter().enumerate().filter(|(it, _)| *it != at && Some(*it) != before);
+        let others: Vec<&str> = others.map(|(_, word)| *word).collect();
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,".contains(c);
+        let is_kept = others.iter().all(|it| !it.is_empty() && it.chars().all(is_plain));
+        let others = if is_kept { others.join(" ") } else { String::new() };
+        let line = format!("worker --coordinator {url} {others}");
+        return Some(format!("did you mean `{}`?", line.trim_end()));
+    }
+    let is_sweep = |it: &&&str| it.ends_with(".toml") || it.starts_with("reports/");
+    if words.iter().find(is_sweep).is_some() {
+        return Some(
+            "a worker gets its sweep from a coordinator: start that with `coordinator --sweep FILE`, \
+             and this one with `worker --coordinator http://HOST:PORT`, as the coordinator prints it"
+                .into(),
+        );
+    }
+    let example =
+        "such as `worker --coordinator http://127.0.0.1:7070`; the coordinator prints its own";
+    words.is_empty().then(|| example.into())
+}
+
+/// Where a coordinator listens, as `HOST:PORT` or `http://HOST:PORT`.
+pub fn is_address(text: &str) -> bool {
+    parse_url(text).is_ok()
+}
+
+/// Such an address as a URL.
+pub fn url(address: &str) -> Option<String> {
+    parse_url(address).ok()
+}
+
 fn parse_url(text: &str) -> Result<String, String> {
     if text.starts_with("https://") {
         return Err("this build has no TLS: use http://HOST:PORT".into());
@@ -100,29 +177,13 @@ fn parse_url(text: &str) -> Result<String, String> {
         {
             Ok(format!("http://{address}"))
         }
-        _ => Err("expected http://HOST:PORT".into()),
+        _ => Err("expected http://HOST:PORT, such as http://10.0.0.5:7070".into()),
     }
 }
 
 fn parse_slots(text: &str) -> Result<NonZeroUsize, String> {
     let n_slots = text.parse().ok().filter(|n: &NonZeroUsize| n.get() <= MAX_SLOTS);
     n_slots.ok_or_else(|| format!("expected a whole number from 1 to {MAX_SLOTS}"))
-}
-
-/// A whole number with its unit: `500ms`, `30s`, `30m`, `2h`.
-fn parse_duration(text: &str) -> Result<Duration, String> {
-    let expected = || "expected a whole number with ms, s, m or h, e.g. 30m".to_string();
-    let unit_at = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(expected)?;
-    let (number, unit) = text.split_at(unit_at);
-    let unit_ms: u64 = match unit {
-        "ms" => 1,
-        "s" => 1000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        _ => return Err(expected()),
-    };
-    let number: u32 = number.parse().map_err(|_| expected())?;
-    Ok(Duration::from_millis(u64::from(number) * unit_ms))
 }
 
 /// A whole number with its unit: `500MiB`, `4GiB`, `2TiB`.
@@ -160,11 +221,17 @@ mod tests {
 
     #[test]
     fn durations_have_a_unit() {
-        assert_eq!(parse_duration("300ms"), Ok(Duration::from_millis(300)));
-        assert_eq!(parse_duration("30m"), Ok(Duration::from_secs(1800)));
-        assert_eq!(parse_duration("2h"), Ok(Duration::from_secs(7200)));
-        for wrong in ["", "30", "m", "-1s", "1.5s", "99999999999s", "1d"] {
-            assert!(parse_duration(wrong).is_err(), "{wrong}");
+        let lost_after = |text: &str| {
+            let line = ["worker", "--coordinator", "h:1", "--lost-after", text];
+            Args::try_parse_from(line)
+                .map(|args| args.lost_after)
+                .map_err(|error| error.exit_code())
+        };
+        assert_eq!(lost_after("300ms"), Ok(Duration::from_millis(300)));
+        assert_eq!(lost_after("30m"), Ok(Duration::from_secs(1800)));
+        assert_eq!(lost_after("1h30m"), Ok(Duration::from_secs(5400)));
+        for wrong in ["", "30", "m", "1.5s", "99999999999999999999s", "3w"] {
+            assert_eq!(lost_after(wrong), Err(2), "{wrong}");
         }
     }
 
@@ -191,6 +258,23 @@ mod tests {
         {
             assert!(parse_url(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_hint_shows_the_whole_command() {
+        let hinted = |line: &str| hint(&line.split(' ').map(OsString::from).collect::<Vec<_>>());
+        for (line, meant) in [
+            ("10.0.0.5:7070", "`worker --coordinator http://10.0.0.5:7070`"),
+            ("--url http://h:1 --slots 2", "`worker --coordinator http://h:1 --slots 2`"),
+            ("--slots 2 h:1", "`worker --coordinator http://h:1 --slots 2`"),
+            ("sweeps/quick.toml", "`coordinator --sweep FILE`"),
+        ] {
+            let hint = hinted(line).unwrap_or_default();
+            assert!(hint.contains(meant), "{line}: {hint}");
+        }
+        assert!(hint(&[]).is_some_and(|hint| hint.contains("worker --coordinator http://")));
+        assert_eq!(hinted("--coordinator h:1 --nope"), None);
+        assert_eq!(hinted("--nope"), None);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 use tokio::time::{self, Instant};
 use tracing::{info, warn};
-use trainer::{DataError, Dataset, PreparedData, hex};
+use trainer::{DataError, Dataset, PreparedData, hex, wording::span};
 
 use self::{download::download, own_part::OwnPart, stillness::Stillness};
 use crate::{
@@ -240,8 +240,8 @@ impl Datasets {
             if waited >= tell_after {
                 tell_after += TELL_EVERY;
                 info!(
-                    "waiting for {} s until another worker has fetched data set {}: {} of {} are there ({})",
-                    waited.as_secs(),
+                    "waiting for {} until another worker has fetched data set {}: {} of {} are there ({})",
+                    span(waited),
                     short_id(&spec.digest),
                     size_text(n_there),
                     size_text(spec.n_bytes),
@@ -308,7 +308,7 @@ impl Datasets {
             Ok((bytes, in_use))
         });
         let blob = fetched.await?;
-        info!("fetched the data set, {} bytes", blob.0.len());
+        info!("fetched the data set, {}", size_text(blob.0.len() as u64));
         Ok(blob)
     }
 }

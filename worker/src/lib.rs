@@ -10,6 +10,7 @@ mod convert;
 mod cores;
 mod cpu;
 mod datasets;
+pub mod duration;
 pub mod faults;
 mod files;
 mod fit;

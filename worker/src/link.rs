@@ -20,7 +20,7 @@ use tonic::{
     transport::{Channel, Endpoint},
 };
 
-use crate::faults::planted;
+use crate::{duration, faults::planted};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const KEEPALIVE_EVERY: Duration = Duration::from_secs(20);
@@ -189,7 +189,7 @@ async fn in_time<T>(
     match time::timeout(deadline, call).await {
         Ok(answer) => Ok(answer?.into_inner()),
         Err(_) => {
-            Err(CallError::Unanswered(format!("no answer within {:.1} s", deadline.as_secs_f64())))
+            Err(CallError::Unanswered(format!("no answer within {}", duration::exact(deadline))))
         }
     }
 }

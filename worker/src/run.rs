@@ -12,7 +12,6 @@ use std::{
 };
 
 use anyhow::Context as _;
-use clap::Parser as _;
 use proto::{
     JoinRequest,
     text::{clean_line, clean_lines},
@@ -20,11 +19,11 @@ use proto::{
 use tonic::transport::Endpoint;
 use tracing::info;
 use tracing_subscriber::filter::LevelFilter;
-use trainer::Isa;
+use trainer::{Isa, wording::n_of};
 
 use crate::{
     checkpoints::Checkpoints,
-    cli::Args,
+    cli,
     cores::Cores,
     cpu::{cpu_name, host_name, usable_cores},
     datasets::Datasets,
@@ -91,7 +90,11 @@ pub enum Ended {
 
 /// The program `worker`. Exit codes: 0 finished or drained, 1 error, 2 usage, 4 refused.
 pub fn main() -> ExitCode {
-    match Args::parse().into_config() {
+    let args = match cli::parse() {
+        Ok(args) => args,
+        Err(code) => return code,
+    };
+    match args.into_config() {
         Ok(config) => run_to_exit_code(config),
         Err(error) => {
             say_error(format_args!("{error:#}"));
@@ -215,7 +218,7 @@ pub async fn work(config: Config, isa: Isa, outside: Outside) -> anyhow::Result<
         local_token: outside.local_token,
         ..JoinRequest::default()
     };
-    info!("{n_slots} slots, {}, {}", isa.name(), introduction.cpu);
+    info!("{}, {}, {}", n_of(n_slots, "slot"), isa.name(), introduction.cpu);
     let mut session = Session::new(Parts {
         introduction,
         stay: config.stay,

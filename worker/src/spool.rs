@@ -14,11 +14,12 @@ use std::{
 use prost::Message as _;
 use proto::{Finished, Lease};
 use tracing::{error, warn};
+use trainer::wording::n_of;
 
 use self::record::Record;
 use crate::{
     agent::{Offer, StateId},
-    faults, files,
+    duration, faults, files,
     fit::{Fitted, trial_of},
     upkeep::Upkeep,
 };
@@ -91,11 +92,13 @@ impl Spool {
         let (path, n_bytes) = (self.path.display(), to - from);
         if to as u64 == self.n_bytes {
             warn!(
-                "{path}: dropped {n_bytes} bytes of an outcome that was cut short; its trial is trained again"
+                "{path}: dropped {} of an outcome that was cut short; its trial is trained again",
+                n_of(n_bytes, "byte")
             );
         } else {
             warn!(
-                "{path}: {n_bytes} bytes from byte {from} on are damaged; the other outcomes are whole, and what stood there is trained again"
+                "{path}: damaged from byte {from} on, {} long; the other outcomes are whole, and what stood there is trained again",
+                n_of(n_bytes, "byte")
             );
         }
     }
@@ -112,9 +115,10 @@ impl Spool {
         let n_dropped = n_before - self.entries.len();
         if n_dropped > 0 {
             warn!(
-                "{}: dropped {n_dropped} outcomes that no coordinator has asked for in {} days",
+                "{}: dropped {} that no coordinator has asked for in {}",
                 self.path.display(),
-                KEPT_FOR.as_secs() / (24 * 60 * 60)
+                n_of(n_dropped, "outcome"),
+                duration::exact(KEPT_FOR)
             );
         }
     }

@@ -10,6 +10,7 @@ use std::{
 use proto::text::clean_line;
 use tokio::time::Instant;
 use tracing::{info, warn};
+use trainer::wording::span;
 
 /// Between two lines about the same trouble.
 const SAID_EVERY: Duration = Duration::from_secs(60);
@@ -110,18 +111,6 @@ pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// `45 s`, `3 min 20 s`, `2 h 5 min`.
-pub(crate) fn span(duration: Duration) -> String {
-    let s = duration.as_secs();
-    match (s / 3600, s / 60 % 60, s % 60) {
-        (0, 0, s) => format!("{s} s"),
-        (0, min, 0) => format!("{min} min"),
-        (0, min, s) => format!("{min} min {s} s"),
-        (h, 0, _) => format!("{h} h"),
-        (h, min, _) => format!("{h} h {min} min"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::{self, Write};
@@ -176,7 +165,7 @@ mod tests {
         }
         assert_eq!(log.n_lines(), 10);
         let text = String::from_utf8_lossy(&log.0.lock().unwrap()).into_owned();
-        assert!(text.contains("the disk is full [2J (for 9 min now)"), "{text}");
+        assert!(text.contains("the disk is full [2J (for 9m00s now)"), "{text}");
         let told = troubles.told_at(after(600));
         assert_eq!((told[0].text.as_str(), told[0].for_ms), ("the disk is full [2J", 600_000));
         troubles.is_over(Kind::DataSet);
@@ -188,12 +177,5 @@ mod tests {
         let troubles = Troubles::default();
         troubles.note(Kind::Coordinator, "no answer");
         assert_eq!(troubles.told(), []);
-    }
-
-    #[test]
-    fn spans_read_well() {
-        let text = |s| span(Duration::from_secs(s));
-        assert_eq!([text(5), text(60), text(200)], ["5 s", "1 min", "3 min 20 s"]);
-        assert_eq!([text(3_600), text(7_500)], ["1 h", "2 h 5 min"]);
     }
 }

@@ -14,6 +14,7 @@ use std::{
 };
 
 use tracing::info;
+use trainer::wording::span;
 
 use self::inventory::{Item, inventory};
 use crate::{cache_clock::CacheClock, cli::size_text, files};
@@ -178,9 +179,9 @@ impl Upkeep {
     fn remove(&self, item: &Item, why: &str) -> bool {
         let is_removed = item.remove();
         if is_removed {
-            let age_h = self.clock.age(item.used_s).as_secs() / 3600;
+            let age = span(self.clock.age(item.used_s));
             let (path, size) = (item.path.display(), size_text(item.n_bytes));
-            info!("removed {path}, {size}, last used {age_h} hours ago: {why}");
+            info!("removed {path}, {size}, last used {age} ago: {why}");
         }
         is_removed
     }

@@ -21,4 +21,4 @@ pub mod timing;
 pub mod trial;
 pub mod worker;
 
-pub use trainer::hex;
+pub use trainer::{hex, wording};

@@ -20,6 +20,7 @@ use crate::{
     cli::{BenchDispatch, MIN_SYNCS_PER_LEASE, Output},
     prepare::{self, Refusal},
     rpc::raise_file_limit,
+    terminal::n_of,
 };
 
 /// Values on the sweep's axis at the most; seeds make up the rest.
@@ -231,22 +232,22 @@ impl Run {
 
 fn table(measured: &Measurement, arguments: &BenchDispatch) -> String {
     let mut text = format!(
-        "{} trials, {} workers with {} slots\n\
+        "{}, {} with {} each\n\
          trials per second   {:.0} (first tenth {:.0}, last tenth {:.0})\n\
          coordinator CPU     {:.3} ms a trial\n\
-         Sync                p50 {:.1} ms, p99 {:.1} ms, {} calls\n\
+         Sync                p50 {:.1} ms, p99 {:.1} ms, {}\n\
          coordinator memory  {:.0} MB at most\n\
          coordinator start   {:.2} s\n",
-        arguments.trials,
-        arguments.workers,
-        arguments.slots,
+        n_of(arguments.trials.get(), "trial"),
+        n_of(arguments.workers.get(), "worker"),
+        n_of(arguments.slots.get(), "slot"),
         measured.trials_per_second,
         measured.trials_per_second_first_tenth,
         measured.trials_per_second_last_tenth,
         measured.coordinator_cpu_ms_per_trial,
         measured.sync_p50_ms,
         measured.sync_p99_ms,
-        measured.n_syncs,
+        n_of(measured.n_syncs, "call"),
         measured.rss_mb,
         measured.start_s,
     );

@@ -19,6 +19,7 @@ use crate::{
     cli::{BenchTrain, Output},
     datasets,
     prepare::{self, Refusal},
+    terminal::n_of,
     values::short_label,
 };
 
@@ -145,14 +146,14 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
 
 fn table(measured: &Measurement, config: &TrainConfig) -> String {
     format!(
-        "{}, {} samples, path {}\n\
+        "{}, {}, path {}\n\
          seconds per epoch   {:.4} (CPU {:.4})\n\
          samples per second  {:.0}\n\
          evaluation          {:.1} ms for the test images\n\
          GFLOP/s             {:.1}, zeros counted; {:.0} % of the peak of {:.1}\n\
          digest              {}\n",
         short_label(config),
-        measured.samples_per_epoch,
+        n_of(measured.samples_per_epoch, "sample"),
         measured.isa,
         measured.seconds_per_epoch,
         measured.cpu_seconds_per_epoch,

@@ -1,9 +1,16 @@
 //! Hints: what a command line that cannot be read was probably meant to be.
 
 use std::ffi::{OsStr, OsString};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use clap::CommandFactory as _;
 use report::command;
+
+use super::{DEFAULT_OUT, RawCli};
+use crate::report_folder::{is_report, reports_in};
+
+/// Verbs that take the folder of a report.
+const OF_REPORTS: [&str; 5] = ["report", "status", "verify", "export", "replay"];
 
 /// For a file or a folder where a verb or a flag belongs, and for a verb without its argument.
 pub(super) fn hint(arguments: &[OsString]) -> Option<String> {
@@ -14,14 +21,24 @@ pub(super) fn hint(arguments: &[OsString]) -> Option<String> {
     if is_sweep && !is_flag {
         return Some(of_sweep(path, &arguments[1..]));
     }
-    // As many programs start what they are given.
-    if let ("run", Some(file)) = (first.to_str().unwrap_or_default(), arguments.get(1))
+    let word = first.to_str().unwrap_or_default();
+    // As many programs start what they are given: `run FILE`, `start FILE`.
+    if let (false, false, Some(file)) = (is_flag, is_verb(word), arguments.get(1))
         && Path::new(file).extension().is_some_and(|it| it == "toml")
     {
         return Some(of_sweep(Path::new(file), &arguments[2..]));
     }
+    if OF_REPORTS.contains(&word) {
+        return of_report(word, &arguments[1..]);
+    }
+    if worker::parts::is_address(word) || word == "worker" {
+        let url = worker::parts::url(word).unwrap_or_else(|| "http://HOST:PORT".into());
+        return Some(format!(
+            "a worker is a program of its own: `worker --coordinator {url}`; a run listens where --listen says"
+        ));
+    }
     if path.is_dir() {
-        return Some(match path.join("manifest.json").exists() || path.join(".state").exists() {
+        return Some(match is_report(path) {
             true => format!(
                 "did you mean `{}`, or `{}`?",
                 command::coordinator(["status".into(), command::path(path)]),
@@ -44,6 +61,40 @@ pub(super) fn hint(arguments: &[OsString]) -> Option<String> {
         _ => None,
     }
 }
+
+fn is_verb(word: &str) -> bool {
+    RawCli::command().get_subcommands().any(|verb| verb.get_name() == word)
+}
+
+/// What a verb that takes a report's folder lacks or has too much of.
+fn of_report(verb: &str, rest: &[OsString]) -> Option<String> {
+    let is_word = |it: &&OsString| !it.as_encoded_bytes().starts_with(b"-");
+    let words: Vec<&OsString> = rest.iter().take_while(is_word).collect();
+    let default = Path::new(DEFAULT_OUT);
+    let example = || reports_in(default).into_iter().next().unwrap_or(default.join("quick"));
+    let line = |folder: PathBuf, more: &[&str]| {
+        let words = [verb.into(), command::path(&folder)];
+        command::coordinator(words.into_iter().chain(more.iter().map(OsString::from)))
+    };
+    match (verb, words.as_slice()) {
+        ("replay", []) => Some(format!("such as `{}`", line(example(), &["best"]))),
+        ("replay", [folder]) => {
+            Some(format!("which trial? Such as `{}`", line(folder.into(), &["best"])))
+        }
+        (_, []) if rest.is_empty() => Some(format!("such as `{}`", line(example(), &[]))),
+        ("export", [folder, format, ..]) => {
+            let format = format.to_str().filter(|it| FORMATS.contains(it))?;
+            Some(format!("did you mean `{}`?", line(folder.into(), &["--format", format])))
+        }
+        ("report" | "status" | "verify", [folder, _, ..]) => {
+            Some(format!("one folder at a time: `{}`", line(folder.into(), &[])))
+        }
+        _ => None,
+    }
+}
+
+/// The forms of an export.
+const FORMATS: [&str; 3] = ["sqlite", "tensorboard", "optuna"];
 
 fn of_sweep(file: &Path, rest: &[OsString]) -> String {
     if !file.exists() {
@@ -108,8 +159,26 @@ mod tests {
     }
 
     #[test]
+    fn a_verb_that_lacks_a_word_or_has_too_many_is_shown_whole() {
+        for (line, words) in [
+            ("status", "`coordinator status reports/"),
+            ("replay", " best`"),
+            ("replay reports/full", "`coordinator replay reports/full best`"),
+            ("export reports/full optuna", "`coordinator export reports/full --format optuna`"),
+            ("verify reports/full reports/quick", "`coordinator verify reports/full`"),
+            ("10.0.0.5:7070", "`worker --coordinator http://10.0.0.5:7070`"),
+            ("worker 10.0.0.5:7070", "`worker --coordinator "),
+        ] {
+            let hint = hinted(line).unwrap_or_default();
+            assert!(hint.contains(words), "{line}: {hint}");
+        }
+    }
+
+    #[test]
     fn other_words_get_none() {
         assert_eq!(hinted("stats reports/full"), None);
+        assert_eq!(hinted("status reports/full --nonsense"), None);
+        assert_eq!(hinted("plan a.toml b.toml"), None);
         assert_eq!(hinted("--sweep quick.toml --nonsense"), None);
     }
 }

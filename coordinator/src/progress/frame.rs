@@ -5,9 +5,9 @@
 mod tests;
 
 use super::screen::Size;
-use super::{RunningTrial, Snapshot, WorkerLoad, lines};
+use super::{RunningTrial, Snapshot, WorkerLoad, labels, lines};
 use crate::duration;
-use crate::terminal::{cut, cut_middle, percent, printable, width_of, wrapped};
+use crate::terminal::{cut, n_of_n, percent, printable, width_of, wrapped};
 
 /// Running trials that get a line of their own, however high the terminal is; more are only counted.
 const MAX_TRIALS: usize = 32;
@@ -22,9 +22,12 @@ const MAX_WARNING_LINES: usize = 6;
 const MIN_BAR: usize = 10;
 const MAX_BAR: usize = 72;
 
-/// The bar of a trial, and what a trial's line needs beside it and the label.
+/// The bar of a trial.
 const TRIAL_BAR: usize = 14;
-const MIN_LABEL: usize = 24;
+
+/// Lines of the best trial at most, where the terminal has this many rows.
+const MAX_BEST_LINES: usize = 3;
+const ROWS_FOR_BEST: usize = 12;
 
 /// Colours of the terminal's own palette, which suit dark and light backgrounds.
 const GREEN: &str = "\x1b[32m";
@@ -43,7 +46,7 @@ pub(super) fn frame(snapshot: &Snapshot, size: Size, is_colored: bool) -> Vec<St
     text.extend(warnings(snapshot, columns).into_iter().map(|line| paint(&[(YELLOW, line)])));
     let mut rest: Vec<String> =
         standing(snapshot, columns).into_iter().map(|it| paint(&it)).collect();
-    rest.extend(lines::best(snapshot).map(|best| paint(&[(PLAIN, best)])));
+    rest.extend(best(snapshot, columns, size.rows).into_iter().map(|it| paint(&[(PLAIN, it)])));
     // Beside the empty line on top, a line of what was said before stays in sight.
     let n_rows = size.rows.saturating_sub(2).max(1);
     text.splice(1..1, rest);
@@ -59,7 +62,7 @@ pub(super) fn frame(snapshot: &Snapshot, size: Size, is_colored: bool) -> Vec<St
 fn sweep(snapshot: &Snapshot, columns: usize) -> Vec<(&'static str, String)> {
     let Snapshot { n_done, n_trials, .. } = *snapshot;
     let share = n_done as f64 / n_trials.max(1) as f64;
-    let counted = format!("{n_done} of {n_trials} trials");
+    let counted = n_of_n(n_done, n_trials, "trial");
     // Rounded down: 100 % is for the end alone.
     let shares = format!("{counted}  {:.0} %", (100.0 * share).floor());
     let eta = snapshot.eta.map(|eta| format!("about {} to go", duration::rounded(eta)));
@@ -89,6 +92,20 @@ fn standing(snapshot: &Snapshot, columns: usize) -> Vec<Vec<(&'static str, Strin
         return vec![vec![(PLAIN, counts), (DIM, format!("   {workers}"))]];
     }
     vec![vec![(PLAIN, counts)], vec![(DIM, workers)]]
+}
+
+/// In full where there is room for more than one line.
+fn best(snapshot: &Snapshot, columns: usize, n_rows: usize) -> Vec<String> {
+    let Some(best) = lines::best(snapshot) else { return Vec::new() };
+    if n_rows < ROWS_FOR_BEST {
+        return vec![best];
+    }
+    let mut lines = wrapped(&best, columns);
+    if lines.len() > MAX_BEST_LINES {
+        let rest = lines.split_off(MAX_BEST_LINES - 1).join(" ");
+        lines.push(rest);
+    }
+    lines
 }
 
 /// In full: some of them hold a command.
@@ -134,19 +151,23 @@ fn trials(snapshot: &Snapshot, columns: usize, n_rows: usize) -> Vec<Vec<(&'stat
     let shown = &running[..n_shown];
     let n_digits = shown.iter().map(|trial| trial.n_epochs.to_string().len()).max().unwrap_or(1);
     let labels: Vec<String> = shown.iter().map(|trial| printable(&trial.label)).collect();
-    let widest = labels.iter().map(|label| width_of(label)).max().unwrap_or(0);
-    let tails: Vec<String> = shown.iter().map(|trial| tail(trial, n_digits)).collect();
+    let noun = if shown.iter().all(|trial| trial.n_epochs == 1) { "epoch" } else { "epochs" };
+    let tails: Vec<String> = shown.iter().map(|trial| tail(trial, n_digits, noun)).collect();
     let tail_width = tails.iter().map(|tail| width_of(tail)).max().unwrap_or(0);
     // Indented by two, the label, two spaces, the tail.
     let room = columns.saturating_sub(tail_width + 4);
-    let has_bars = room.saturating_sub(TRIAL_BAR + 2) >= widest.min(MIN_LABEL);
-    let room = if has_bars { room.saturating_sub(TRIAL_BAR + 2) } else { room };
-    let width = widest.min(room);
+    // What tells the trials apart comes before their bars.
+    let beside_bars = labels::shortened(&labels, room.saturating_sub(TRIAL_BAR + 2));
+    let has_bars = beside_bars.is_told_apart;
+    let labels = match has_bars {
+        true => beside_bars.labels,
+        false => labels::shortened(&labels, room).labels,
+    };
+    let width = labels.iter().map(|label| width_of(label)).max().unwrap_or(0);
     let mut text: Vec<_> = shown
         .iter()
         .zip(labels.iter().zip(&tails))
         .map(|(trial, (label, tail))| {
-            let label = cut_middle(label, width);
             let pad = " ".repeat(width - width_of(&label));
             let mut parts = vec![(PLAIN, format!("  {label}{pad}  "))];
             if has_bars {
@@ -166,9 +187,9 @@ fn trials(snapshot: &Snapshot, columns: usize, n_rows: usize) -> Vec<Vec<(&'stat
 }
 
 /// ` 3/10 epochs  97.81 %`.
-fn tail(trial: &RunningTrial, n_digits: usize) -> String {
+fn tail(trial: &RunningTrial, n_digits: usize, noun: &str) -> String {
     let accuracy = trial.valid_accuracy.map(percent).unwrap_or_default();
-    format!("{:>n_digits$}/{} epochs  {accuracy:>8}", trial.epoch, trial.n_epochs)
+    format!("{:>n_digits$}/{} {noun}  {accuracy:>8}", trial.epoch, trial.n_epochs)
 }
 
 /// Cut to the terminal's width.

@@ -2,7 +2,7 @@
 
 use super::{EndedTrial, Snapshot};
 use crate::duration;
-use crate::terminal::{printable, score_text};
+use crate::terminal::{n_of, n_of_n, printable, score_text};
 use std::{
     collections::BTreeSet,
     time::{Duration, Instant},
@@ -44,7 +44,7 @@ impl Lines {
 
 /// Where a sweep stands, in one line.
 pub(super) fn describe(snapshot: &Snapshot) -> String {
-    let mut parts = vec![format!("{} of {} trials done", snapshot.n_done, snapshot.n_trials)];
+    let mut parts = vec![format!("{} done", n_of_n(snapshot.n_done, snapshot.n_trials, "trial"))];
     parts.push(counts(snapshot));
     if let Some(eta) = snapshot.eta {
         parts.push(format!("about {} to go", duration::rounded(eta)));
@@ -84,13 +84,12 @@ pub(super) fn best(snapshot: &Snapshot) -> Option<String> {
 /// `2 workers, 3 of 4 slots busy`.
 pub(super) fn workers(snapshot: &Snapshot) -> String {
     let n_workers = snapshot.workers.len();
-    let noun = if n_workers == 1 { "worker" } else { "workers" };
     if n_workers == 0 {
         return "no worker".to_owned();
     }
     let n_busy: usize = snapshot.workers.iter().map(|worker| worker.n_busy).sum();
     let n_slots: usize = snapshot.workers.iter().map(|worker| worker.n_slots).sum();
-    format!("{n_workers} {noun}, {n_busy} of {n_slots} slots busy")
+    format!("{}, {} busy", n_of(n_workers, "worker"), n_of_n(n_busy, n_slots, "slot"))
 }
 
 /// `1 of them in trouble: local-0`; the troubles themselves have lines of their own.
@@ -136,7 +135,7 @@ mod tests {
             best: Some(Best {
                 metric: Metric::ValidAccuracy,
                 score: Score { accuracy: 0.97812, loss: 0.1 },
-                label: "sgd 0.05 b32 [256,128]".into(),
+                label: "sgd 0.05 b32 256-128".into(),
             }),
             workers: vec![WorkerLoad { name: "local-0".into(), n_busy: 2, n_slots: 2 }],
             ..Snapshot::default()
@@ -144,7 +143,7 @@ mod tests {
         assert_eq!(
             describe(&full),
             "120 of 270 trials done; 2 running, 148 left, 1 diverged; about 3m07s to go; \
-             best single trial: 97.81 % with sgd 0.05 b32 [256,128]; 1 worker, 2 of 2 slots busy"
+             best single trial: 97.81 % with sgd 0.05 b32 256-128; 1 worker, 2 of 2 slots busy"
         );
         assert_eq!(describe(&snapshot(0)), "0 of 100 trials done; 0 running, 100 left; no worker");
         let warning = |worker: Option<&str>| StandingWarning {

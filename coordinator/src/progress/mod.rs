@@ -5,11 +5,12 @@ mod echo;
 mod eta;
 mod event;
 mod frame;
+mod labels;
 mod lines;
 mod screen;
 pub mod stream;
 
-pub use eta::Eta;
+pub use eta::{Eta, Left, Meter};
 pub use event::{EndedTrial, Event, Failure, Listening, Measured, Misplaced};
 pub use screen::{LogWriter, can_be_live, leave, make_writer};
 

@@ -15,7 +15,7 @@ use coordinator_core::{
     timing::MAX_SLOTS,
 };
 use proto::{MAX_NAME_BYTES, text::clean_line};
-use trainer::{Scale, Value, hex};
+use trainer::{Scale, Value, hex, wording::n_of};
 
 use super::{Sweep, status::RpcError};
 use crate::roster::Roster;
@@ -167,7 +167,11 @@ pub(super) fn sync_reply(
         let n = unknown.finished.len();
         sweep.repeats.warn(
             "outcomes of unknown trials",
-            format!("rejected {n} outcomes of trials that the sweep file does not name, among them attempt {} at {id}", lease.attempt),
+            format!(
+                "rejected {} of trials that the sweep file does not name, among them attempt {} at {id}",
+                n_of(n, "outcome"),
+                lease.attempt
+            ),
         );
     }
     let rejected = unknown

@@ -4,6 +4,7 @@
 use coordinator_core::sweep::Phase;
 use proto::text::clean_line;
 use rusqlite::Connection;
+use trainer::wording::n_of;
 
 use super::write::closed_words;
 
@@ -112,6 +113,7 @@ fn find(
     let (n_rows, first): (u64, Option<String>) =
         connection.query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let first = clean_line(&first.unwrap_or_default(), MAX_SHOWN_BYTES);
-    let line = format!("{table}.{column} is {first:?} in {n_rows} rows, expected {expected}");
+    let line =
+        format!("{table}.{column} is {first:?} in {}, expected {expected}", n_of(n_rows, "row"));
     Ok((n_rows > 0).then_some(line))
 }

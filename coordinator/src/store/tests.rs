@@ -10,7 +10,6 @@ use coordinator_core::{
     event::{CloseCause, Record, Timing, WorkerFacts},
     lease::{Lease, OpenLease, TrialIndex, WorkerId},
     ledger::Ledger,
-    limits::MAX_WORKERS,
     sweep::{self, DatasetFacts, Plan},
 };
 use trainer::{Backtracks, Ending, EpochRecord, StepSizes, TrialResult, Work};

@@ -35,6 +35,14 @@ pub struct AttemptTimes {
     pub ended_ms: u64,
 }
 
+/// The trials that brought their outcomes in the second half of the time that the last coordinator
+/// has run so far, and how long that is.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DoneLately {
+    pub trials: Vec<[u8; 32]>,
+    pub seconds: f64,
+}
+
 /// Milliseconds since 1970 (UTC).
 pub(super) fn time_of_day_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -123,5 +131,24 @@ impl Reader {
         let Some(seen_ms) = open.and_then(|term| term.seen_ms) else { return Ok(0.0) };
         let now_ms = u64::try_from(time_of_day_ms()).unwrap_or(0);
         Ok(now_ms.saturating_sub(seen_ms) as f64 / 1000.0)
+    }
+
+    /// Nothing where no coordinator has started, or where nobody knows when.
+    pub fn done_lately(&self) -> Result<DoneLately, StoreError> {
+        let last = self.terms()?.pop();
+        let Some((term, began_ms)) = last.and_then(|it| Some((it.term, it.began_ms?))) else {
+            return Ok(DoneLately::default());
+        };
+        let now_ms = u64::try_from(time_of_day_ms()).unwrap_or(0);
+        let half_ms = now_ms.saturating_sub(began_ms) / 2;
+        let sql = "SELECT trial_id FROM attempts JOIN trials USING (trial)
+                   WHERE closed = 'completed' AND term = ?1 AND ended_ms >= ?2";
+        let read = || {
+            let mut statement = self.connection.prepare(sql)?;
+            let rows = statement.query_map(params![term, began_ms + half_ms], |row| row.get(0))?;
+            rows.collect::<rusqlite::Result<_>>()
+        };
+        let trials = read().map_err(StoreError::read)?;
+        Ok(DoneLately { trials, seconds: half_ms as f64 / 1_000.0 })
     }
 }

@@ -164,7 +164,7 @@ mod tests {
         let best = rows(&[
             &["best of each optimizer", "valid accuracy", "± 95 %", "test", "cpu s", "seeds"],
             &[
-                "backtracking 0.046415888336127774 b128 [256,128,64] dropout 0.2",
+                "backtracking 0.046415888336127774 b128 256-128-64 dropout 0.2",
                 "97.81 % ± 0.12",
                 "0.21",
                 "97.60 %",

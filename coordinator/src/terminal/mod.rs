@@ -12,6 +12,7 @@ pub use summary::Summary;
 
 /// Text on one line, without the characters that steer a terminal.
 pub use report::shown as printable;
+pub use trainer::wording::{grouped, n_of, n_of_n};
 
 use coordinator_core::sweep::{Metric, Score};
 use layout::{table, table_with_header};
@@ -29,35 +30,12 @@ pub fn score_text(metric: Metric, score: &Score) -> String {
     }
 }
 
-/// `1 trial`, `2 trials`, `12,500 trials`.
-pub fn n_of(count: usize, noun: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{} {noun}{plural}", grouped(count as u64))
-}
-
-/// `1,234,567`.
-fn grouped(count: u64) -> String {
-    let digits = count.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn numbers_read_well() {
-        for (count, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")] {
-            assert_eq!(grouped(count), text);
-        }
-        assert_eq!((n_of(1, "trial"), n_of(2, "trial")), ("1 trial".into(), "2 trials".into()));
         assert_eq!(percent(0.97812), "97.81 %");
     }
 }

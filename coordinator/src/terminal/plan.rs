@@ -144,7 +144,7 @@ fn cost(plan: &Plan, n_slots: usize) -> String {
     format!(
         " about {macs:.1e} multiply-adds; as a rough estimate {} on {}, if each makes {} billion \
          a second\n",
-        if wall.as_millis() == 0 { "under 1 ms".to_owned() } else { duration::rounded(wall) },
+        if wall.as_millis() == 0 { "under 1ms".to_owned() } else { duration::rounded(wall) },
         n_of(n_slots, "slot"),
         ASSUMED_MACS_PER_S / 1e9,
     )

@@ -212,7 +212,7 @@ mod tests {
             n_lost: 4,
             ran_s: 4_000.0,
             n_starts: 3,
-            best: Some(("97.81 %".into(), "sgd 0.05 b32 [256,128]".into())),
+            best: Some(("97.81 %".into(), "sgd 0.05 b32 256-128".into())),
             workers: vec![WorkerSeen {
                 name: "local-0".into(),
                 isa: "avx512".into(),
@@ -238,7 +238,7 @@ state: reports/full/.state
  running    0
  waiting    154
 
-best single trial so far: 97.81 % with sgd 0.05 b32 [256,128]
+best single trial so far: 97.81 % with sgd 0.05 b32 256-128
 
 1,130 attempts, 4 of them lost with their worker
 running time 1h06m over 3 starts
@@ -282,7 +282,7 @@ failed
 
     #[test]
     fn a_running_sweep_says_what_its_workers_hold_and_how_long_it_takes() {
-        let granted = ["local-0", "3fa9c1d2aabb", "sgd 0.05 b32 [256,128] seed 1", "2"];
+        let granted = ["local-0", "3fa9c1d2aabb", "sgd 0.05 b32 256-128 seed 1", "2"];
         let status = Status {
             is_running: true,
             granted: vec![granted.map(str::to_owned); 22],
@@ -291,7 +291,7 @@ failed
         };
         let text = status.to_string();
         assert!(text.contains("\nabout 3m07s to go\n"), "{text}");
-        let row = " local-0  3fa9c1d2  2        sgd 0.05 b32 [256,128] seed 1\n";
+        let row = " local-0  3fa9c1d2  2        sgd 0.05 b32 256-128 seed 1\n";
         assert_eq!(text.matches(row).count(), N_GRANTED_SHOWN, "{text}");
         assert!(text.contains("\n and 2 more\n"), "{text}");
     }

@@ -8,7 +8,7 @@ use report::{
     Manifest, ManifestCounts,
     input::{Ending, Phase, State, Trial},
 };
-use trainer::Scale;
+use trainer::{Scale, wording::n_of};
 
 use super::{Findings, files::sha256_of};
 
@@ -47,7 +47,7 @@ pub fn digests(folder: &Path, manifest: &Manifest, findings: &mut Findings) -> b
         findings
             .wrong("manifest.json: results_sha256 is not the digest of results.csv in its list");
     }
-    findings.checked(format!("SHA-256 of {} files", manifest.files.len()));
+    findings.checked(format!("SHA-256 of {}", n_of(manifest.files.len(), "file")));
     is_intact
 }
 

@@ -13,7 +13,7 @@ use std::{fmt, path::Path};
 
 use anyhow::bail;
 
-use crate::{cli, store::database_in, verbs::say};
+use crate::{cli, store::database_in, terminal::n_of, verbs::say};
 
 /// What was looked at, and what is wrong.
 #[derive(Debug, Default)]
@@ -71,8 +71,7 @@ pub fn verify(arguments: &cli::ReportFolder) -> anyhow::Result<()> {
     say(&findings.to_string())?;
     match findings.wrong.len() {
         0 => say(&format!("{}: all is well\n", folder.display())),
-        1 => bail!("{}: 1 finding", folder.display()),
-        n => bail!("{}: {n} findings", folder.display()),
+        n => bail!("{}: {}", folder.display(), n_of(n, "finding")),
     }
 }
 

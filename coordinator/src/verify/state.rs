@@ -66,7 +66,8 @@ pub fn check(
         let wrong = |id: &&String| format!("trial {id}: recorded in the state, not in the report");
         findings.wrong_alike(newer.iter().map(wrong).collect());
     } else if !newer.is_empty() {
-        findings.checked(format!("(the state has {} results since the report)", newer.len()));
+        findings
+            .checked(format!("(the state has {} since the report)", n_of(newer.len(), "result")));
     }
     Ok(())
 }
@@ -96,7 +97,8 @@ fn broken_facts(facts: &Facts, reader: &Reader) -> anyhow::Result<Vec<String>> {
     if facts.term != last {
         let term = facts.term;
         wrong.push(format!(
-            "state: it was started {term} times, and its last start is number {last}"
+            "state: it was started {}, and its last start is number {last}",
+            n_of(term, "time")
         ));
     }
     Ok(wrong)
@@ -115,7 +117,7 @@ fn broken_rows(facts: &Facts, split: Split) -> Vec<String> {
     let wrong = parts.into_iter().filter(|(_, counts, n)| is_kept && sum(counts) != u64::from(*n));
     let mut wrong: Vec<String> = wrong
         .map(|(does, counts, n)| {
-            format!("state: {} rows by class {does}, expected {n}", sum(counts))
+            format!("state: {} by class {does}, expected {n}", n_of(sum(counts), "row"))
         })
         .collect();
     if let Some(n) = facts.data.n_valid.filter(|&n| n != split.n_valid) {

@@ -37,7 +37,7 @@ fn the_best_point_of_each_optimizer_runs_again_with_fresh_seeds() {
     let ended = env.run(&CONFIRMED, &ONE_SLOT);
     assert_eq!(trial_ids(&ended).len(), CONFIRMED.n_trials() + N_CONFIRM);
     assert_eq!(finished_event(&ended)["n_trials"], CONFIRMED.n_trials() + N_CONFIRM);
-    assert!(ended.stderr_text().contains("12 trials follow"), "{}", ended.stderr_text());
+    assert!(ended.stderr_text().contains("12 trials to follow"), "{}", ended.stderr_text());
 
     let report = env.report(&CONFIRMED);
     let page = fs::read_to_string(report.join("report.md")).expect("a report");
@@ -110,7 +110,7 @@ fn a_coordinator_killed_before_and_while_it_confirms_goes_on() {
     assert!(n_recorded < n_grid + N_CONFIRM, "killed too late");
     let again = env.start(&CONFIRMED, &ONE_SLOT).wait().expect(0);
     let told = again.stderr_text();
-    assert!(told.contains(&format!("resuming: {n_recorded} of 44 trials are recorded")), "{told}");
+    assert!(told.contains(&format!("resuming: {n_recorded} of 44 trials recorded")), "{told}");
     assert_eq!(trial_ids(&again).len(), n_grid + N_CONFIRM - n_recorded);
     assert_eq!(&canonical_files(&env.report(&CONFIRMED)), reference());
 }
@@ -168,13 +168,13 @@ fn a_changed_file_runs_what_its_own_choice_lacks() {
     // The grid grows, and another point may be the best: what is recorded of it is not run again.
     let grown = env.run(&fewer, &ONE_SLOT);
     let told = grown.stderr_text();
-    assert!(told.contains("4 recorded confirm trials wait for the grid"), "{told}");
+    assert!(told.contains("which may choose other points: 4 recorded confirm trials"), "{told}");
     // More seeds run the missing ones alone.
     assert_eq!(trial_ids(&env.run(&CONFIRMED, &ONE_SLOT)).len(), N_CONFIRM - 4);
     assert_eq!(&canonical_files(&env.report(&CONFIRMED)), reference());
     // Without the section they are none of the sweep's.
     let without = env.run(&Sweep { more: "", ..CONFIRMED }, &ONE_SLOT);
     let told = without.stderr_text();
-    assert!(trial_ids(&without).is_empty() && told.contains("are outside"), "{told}");
+    assert!(trial_ids(&without).is_empty() && told.contains("outside the sweep file"), "{told}");
     assert_eq!(results(&env.report(&CONFIRMED)).len(), CONFIRMED.n_trials());
 }

@@ -67,7 +67,7 @@ fn a_trial_that_kills_its_workers_is_given_up() {
     let told = retried.in_stderr("line on what is resumed", |lines| {
         lines.iter().find(|line| line.starts_with("resuming")).cloned()
     });
-    let expected = "resuming: 1 of 1 trials are recorded, 1 to run, 1 of them failed before";
+    let expected = "resuming: 1 of 1 trial recorded, 1 to run, 1 of them failed before";
     assert_eq!(told, expected);
     wait_for(&env, |status| status.n_attempts == 4 && status.n_failed == 0);
     retried.kill();

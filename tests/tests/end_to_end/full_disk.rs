@@ -47,6 +47,6 @@ fn checkpoints_make_room_for_results() {
     disk.fill();
     let ended = coordinator.wait().expect(0);
     let log = ended.stderr_text();
-    assert_eq!(log.matches("the disk is full: removed 1 checkpoint files").count(), 2, "{log}");
+    assert_eq!(log.matches("the disk is full: removed 1 checkpoint file;").count(), 2, "{log}");
     reference::assert_same_files(&env);
 }

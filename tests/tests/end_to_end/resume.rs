@@ -40,7 +40,10 @@ fn a_shrunk_sweep_leaves_recorded_trials_out() {
     env.run(&Sweep::SHORT, &[]);
     let again = env.run(&SMALLER, &[]);
     assert!(trial_ids(&again).is_empty());
-    assert!(again.stderr_text().contains("8 recorded trials are outside"), "{again:#?}");
+    assert!(
+        again.stderr_text().contains("left out of the report: 8 recorded trials"),
+        "{again:#?}"
+    );
     assert_eq!(results(&env.report(&SMALLER)).len(), 8);
     // They are still there when the file names them again.
     assert!(trial_ids(&env.run(&Sweep::SHORT, &[])).is_empty());

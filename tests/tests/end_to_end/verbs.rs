@@ -57,7 +57,7 @@ fn without_a_state_a_report_is_refused_and_stays() {
     }
     assert_eq!(files_in(&report), before);
     assert!(!report.join(".state").exists() && !report.join("partial").exists());
-    env.coordinator(&["report", "reports/nothing"]).expect(1);
+    env.coordinator(&["report", "reports/nothing"]).expect(2);
     assert!(!env.path("reports/nothing").exists());
 }
 
@@ -123,8 +123,24 @@ fn a_file_or_a_folder_in_the_wrong_place_gets_a_hint() {
         (&["--sweep", "reports/short"], 2, "reports/short/sweep.toml"),
         (&["--sweep", "."], 2, "short.toml"),
         (&["plan", "short"], 2, "did you mean short.toml?"),
-        (&["status", "short.toml"], 1, "expected the folder of a sweep's report"),
-        (&["status", "reports"], 1, "reports/short"),
+        (&["start", "short.toml"], 2, "`coordinator --sweep short.toml`"),
+        (&["status", "short.toml"], 2, "`coordinator status reports/short`"),
+        (
+            &["replay", "reports/short/results.csv", "best"],
+            2,
+            "`coordinator replay reports/short best`",
+        ),
+        (&["report", "reports/short/.state/sweep.db"], 2, "`coordinator report reports/short`"),
+        (&["verify", "reports"], 2, "`coordinator verify reports/short`"),
+        (&["export", "short"], 2, "`coordinator export reports/short`"),
+        (
+            &["export", "reports/short", "optuna"],
+            2,
+            "`coordinator export reports/short --format optuna`",
+        ),
+        (&["replay", "reports/short"], 2, "`coordinator replay reports/short best`"),
+        (&["status"], 2, "`coordinator status reports/short`"),
+        (&["127.0.0.1:7070"], 2, "`worker --coordinator http://127.0.0.1:7070`"),
     ] {
         let told = told(arguments, code);
         assert!(told.contains(words), "{arguments:?}: {told}");

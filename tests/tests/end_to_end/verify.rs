@@ -73,7 +73,7 @@ fn a_clean_folder_passes_with_and_without_its_state() {
     let told = env.coordinator(&["verify", "reports/short", "--state", "elsewhere"]).expect(0);
     assert!(told.stdout_text().contains("against the state"), "{told:#?}");
     env.coordinator(&["verify", "reports/short", "--state", "nowhere"]).expect(1);
-    env.coordinator(&["verify", "reports/nothing"]).expect(1);
+    env.coordinator(&["verify", "reports/nothing"]).expect(2);
 }
 
 #[test]

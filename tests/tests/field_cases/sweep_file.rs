@@ -76,7 +76,7 @@ fn conditional_axes_multiply_only_those_that_use_them() {
     assert_eq!(canonical_files(&report), before);
     env.write("c.toml", file("c", "", &grid.replace("[0.5, 0.9]", "[0.5, 0.9, 0.99]")));
     let grown = env.start_file("c.toml", &[], &[]).wait().expect(0).stderr_text();
-    assert!(grown.contains("resuming: 6 of 8 trials are recorded, 2 to run\n"), "{grown}");
+    assert!(grown.contains("resuming: 6 of 8 trials recorded, 2 to run\n"), "{grown}");
     assert_eq!(results(&report).len(), 8);
 }
 
@@ -125,6 +125,6 @@ fn a_key_without_effect_can_be_removed_from_a_recorded_sweep() {
     env.coordinator(&["replay", "reports/k", "best", "--from", "."]).expect(0);
     env.write("k.toml", file("k", "", grid));
     let again = env.start_file("k.toml", &[], &[]).wait().expect(0).stderr_text();
-    assert!(again.contains("resuming: 1 of 1 trials are recorded, 0 to run"), "{again}");
+    assert!(again.contains("resuming: 1 of 1 trial recorded, 0 to run"), "{again}");
     assert_eq!(sha256_of(&csv), before);
 }

@@ -10,6 +10,7 @@ use std::{
 
 use proto::GetDatasetRequest;
 use tokio::time::{self, Instant};
+use trainer::wording::{n_of, span};
 
 use super::DataTrouble;
 use crate::{convert::DataSpec, files, link::Artifacts, upkeep::Upkeep};
@@ -91,9 +92,9 @@ impl Pace {
         }
         if self.n_bytes < LEAST_BYTES {
             return Err(format!(
-                "{} bytes in {} s, expected at least {LEAST_BYTES}",
-                self.n_bytes,
-                (now - self.since).as_secs()
+                "{} in {}, expected at least {LEAST_BYTES}",
+                n_of(self.n_bytes, "byte"),
+                span(now - self.since)
             ));
         }
         *self = Self::new(now);
@@ -106,7 +107,7 @@ async fn in_time<T>(
 ) -> Result<T, DataTrouble> {
     match time::timeout(SILENCE, answer).await {
         Ok(answer) => Ok(answer?),
-        Err(_) => Err(DataTrouble::Later(format!("silence for {} s", SILENCE.as_secs()))),
+        Err(_) => Err(DataTrouble::Later(format!("silence for {}", span(SILENCE)))),
     }
 }
 

@@ -3,7 +3,7 @@
 use proto::{Finished, Lease, finished};
 use tokio::time::Instant;
 use tracing::info;
-use trainer::{Ending, TrialResult};
+use trainer::{Ending, TrialResult, wording::span_s};
 
 use super::{COLLECT_FOR, Session};
 use crate::{
@@ -69,9 +69,9 @@ impl Session {
             }
             Ok(()) if self.spool.is_full() => {
                 let text = format!(
-                    "{} outcomes wait in {}, which is enough; no work is asked for until some are acknowledged",
-                    self.spool.len(),
-                    self.spool.path().display()
+                    "as many outcomes as may wait in {}: {}; no work is asked for until some are acknowledged",
+                    self.spool.path().display(),
+                    self.spool.len()
                 );
                 self.troubles.note(Kind::Spool, &text);
             }
@@ -99,17 +99,17 @@ impl Session {
     /// A grant that cannot be trained costs its coordinator nothing, so there may be many.
     fn tell_outcome(&self, lease: &Lease, outcome: &Outcome) {
         let trial = short_id(&lease.trial_id);
-        let wall_s = outcome.wall_s;
+        let took = span_s(outcome.wall_s);
         match &outcome.result {
             Err(text) => {
                 self.repeats.warn("failed trials", format!("trial {trial} failed: {text}"));
             }
             Ok(TrialResult { ending: Ending::Diverged { step, .. }, .. }) => {
-                info!("trial {trial} diverged at step {step}, {wall_s:.1} s");
+                info!("trial {trial} diverged at step {step}, after {took}");
             }
             Ok(TrialResult { history, .. }) => {
                 let best = history.iter().map(|epoch| epoch.valid_accuracy).fold(0.0, f64::max);
-                info!("trial {trial} done: {:.2} % in {wall_s:.1} s", 100.0 * best);
+                info!("trial {trial} done: {:.2} % in {took}", 100.0 * best);
             }
         }
     }

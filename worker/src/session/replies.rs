@@ -5,7 +5,7 @@ use std::{collections::HashSet, time::Duration};
 use proto::{Ack, JoinReply, Lease, Order, SyncReply, Verdict};
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
-use trainer::hex;
+use trainer::{hex, wording::n_of};
 
 use super::{LONGEST_SYNC, Reply, SHORTEST_SYNC, SYNC_DEADLINE, Session};
 use crate::{
@@ -100,9 +100,12 @@ impl Session {
         self.sync_deadline = (lease_ttl / 3).clamp(SYNC_DEADLINE.0, SYNC_DEADLINE.1);
         self.supply.want(spec, || self.link.artifacts());
         self.next_call_at = Instant::now();
-        let waiting = if self.spool.has_any_of(&state_id) { ", outcomes to hand in" } else { "" };
-        let n_trials = self.agent.leases().len();
-        info!("joined {}, {n_trials} trials go on{waiting}", self.link.url());
+        let waiting = if self.spool.has_any_of(&state_id) { "; outcomes to hand in" } else { "" };
+        let kept = match self.agent.leases().len() {
+            0 => String::new(),
+            n_trials => format!("; going on with {}", n_of(n_trials, "trial")),
+        };
+        info!("joined {}{kept}{waiting}", self.link.url());
         None
     }
 
@@ -204,13 +207,15 @@ impl Session {
             Err(error) => warn!("cannot shorten {}: {error}", self.spool.path().display()),
             Ok(0) => {}
             Ok(n) => {
-                warn!("dropped {n} outcomes that were not acknowledged: their sweep is finished")
+                let outcomes = n_of(n, "outcome");
+                warn!("not acknowledged, and dropped as their sweep is finished: {outcomes}")
             }
         }
         let n_kept = self.spool.leases(state_id).len();
         if n_kept > 0 {
             warn!(
-                "the sweep is finished without {n_kept} outcomes that a former worker left; they are kept in {}",
+                "the sweep is finished without {} of a former worker, kept in {}",
+                n_of(n_kept, "outcome"),
                 self.spool.path().display()
             );
         }

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use tokio::time::Instant;
+use trainer::wording::n_of_n;
 
 use super::Session;
 use crate::{agent::Standing, troubles::Kind};
@@ -39,7 +40,8 @@ impl Session {
         let since = Instant::now().checked_sub(longest).unwrap_or_else(Instant::now);
         let n_slots = self.introduction.n_slots;
         let text = format!(
-            "{n_hung} of {n_slots} slots hang: training does nothing, as with a file system that does not answer; start this worker anew to have them back"
+            "{} hung: training does nothing, as with a file system that does not answer; start this worker anew to have all slots back",
+            n_of_n(n_hung, n_slots, "slot")
         );
         self.troubles.note_since(Kind::Slots, &text, since);
     }

@@ -79,7 +79,7 @@ async fn serve(coordinator: Arc<Coordinator>) -> SocketAddr {
 }
 
 fn open(cache: &Path) -> Checkpoints {
-    Checkpoints::open(&Upkeep::new(cache, DiskLimits::default()))
+    Checkpoints::open(&Upkeep::new(cache, DiskLimits::default()), Arc::default())
 }
 
 #[tokio::test]

@@ -26,6 +26,7 @@ mod sum;
 #[cfg(test)]
 mod testing;
 mod trainer;
+pub mod wording;
 mod work;
 
 pub use config::*;

@@ -65,7 +65,10 @@ impl Core {
             self.queue.push_back(trial);
             return;
         }
-        let cause = format!("{n_losses} workers were lost while they trained this trial alone");
+        let cause = match n_losses {
+            1 => "1 worker was lost while it trained this trial alone".into(),
+            n => format!("{n} workers were lost while they trained this trial alone"),
+        };
         self.fail(trial, cause, out);
     }
 

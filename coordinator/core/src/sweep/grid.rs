@@ -1,7 +1,7 @@
 //! Reads `[[grid]]`: its axes, lists or ranges, which of them go in step, and what it excludes.
 
 use toml::de::DeValue;
-use trainer::{Kind, Value};
+use trainer::{Kind, Value, wording::n_of};
 
 use super::domain::{DEPTH, Domain, domain, names, toml_text};
 use super::file::{Grid, GridAxis, Setting};
@@ -260,7 +260,7 @@ fn zipped(
         let sizes: Vec<String> = group
             .iter()
             .zip(&lengths)
-            .map(|(&i, n)| format!("`{}` has {n} values", axes[i].name))
+            .map(|(&i, n)| format!("`{}` has {}", axes[i].name, n_of(*n, "value")))
             .collect();
         let message = "`zip` pairs axes of different lengths";
         problems.push(Problem::at(item.span(), message, sizes.join(", ")));

@@ -1,6 +1,9 @@
 //! The split: which rows of the training file train and which validate.
 
-use trainer::Split;
+use trainer::{
+    Split,
+    wording::{grouped, n_of},
+};
 
 use super::file::SweepFile;
 use super::problem::{Problem, Problems, Spanned};
@@ -37,8 +40,11 @@ pub(super) fn split(
     let written = file.n_valid.as_ref().or(file.n_train.as_ref());
     let span = written.map_or(&file.dataset_span, |n| &n.span).clone();
     let label = match written {
-        None => format!("its training file has {n_rows} row{}", if n_rows == 1 { "" } else { "s" }),
-        Some(_) => format!("{n_train} to train and {n_valid} to validate, of {n_rows} rows"),
+        None => format!("its training file has {}", n_of(n_rows, "row")),
+        Some(_) => {
+            let [n_train, n_valid] = [n_train, n_valid].map(|n| grouped(n.into()));
+            format!("{n_train} to train and {n_valid} to validate, of {}", n_of(n_rows, "row"))
+        }
     };
     let message = match written {
         None => "the data set is too small to train and to validate",

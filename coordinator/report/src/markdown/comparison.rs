@@ -3,7 +3,7 @@
 use super::answer::{COLLAPSED, metric_name};
 use super::budgets;
 use super::hypotheses::p_text;
-use super::page::{Left, Page, Right, count, escape};
+use super::page::{Left, Page, Right, count, escape, n_of_n};
 use crate::analysis::{
     Clock, OptimizerPair, Paired, Sweep, best_against_best, is_distinguishable, optimizer_pairs,
     points_of,
@@ -161,9 +161,9 @@ fn sentences(page: &mut Page, sweep: &Sweep<'_>, pairs: &[OptimizerPair]) {
         }
         if paired.n_bit_equal > 0 {
             lines.push(format!(
-                "- {name}: {} of {} pairs of trials have losses and accuracies equal to the last bit in every epoch: there both \
+                "- {name}: {} of trials have losses and accuracies equal to the last bit in every epoch: there both \
                  took the very same steps, and the optimizers cannot be told apart.",
-                paired.n_bit_equal, paired.n_run_pairs,
+                n_of_n(paired.n_bit_equal, paired.n_run_pairs, "pair"),
             ));
         }
         if let Some(text) = failures_text(sweep, paired) {

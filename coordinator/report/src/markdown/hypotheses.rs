@@ -3,7 +3,7 @@
 use super::answer::COLLAPSED;
 use super::comparison::failures_text;
 use super::confirm::hypotheses_sentence;
-use super::page::{Page, Right, count, escape};
+use super::page::{Page, Right, count, escape, n_of_n};
 use crate::analysis::{
     BestPoints, Judged, Sweep, Untrained, Verdict, judge_all, points_of, score_text,
 };
@@ -49,8 +49,8 @@ fn sentence(sweep: &Sweep<'_>, judged: &Judged<'_>) -> String {
     parts.extend(sides(judged));
     if paired.n_bit_equal > 0 {
         parts.push(format!(
-            "{} of {} pairs of trials took the very same steps, equal to the last bit",
-            paired.n_bit_equal, paired.n_run_pairs
+            "{} of trials took the very same steps, equal to the last bit",
+            n_of_n(paired.n_bit_equal, paired.n_run_pairs, "pair")
         ));
     }
     if judged.hypothesis.margin != 0.0 {

@@ -125,7 +125,7 @@ fn figure(page: &mut Page, sweep: &Sweep<'_>, searches: &[&String], rates: &[Val
     });
     let title = "Line searches over training: accepted steps and backtracks".to_string();
     let panels: Vec<Panel> = panels.collect();
-    let n_trials = labelled.iter().map(|(_, point)| point.runs.len()).sum();
+    let n_trials: usize = labelled.iter().map(|(_, point)| point.runs.len()).sum();
     if let Some(svg) = chart(&Chart { title: title.clone(), panels }) {
         let caption = format!(
             "{} by the step their searches start from. Steps: median over trials of each epoch's lower \

@@ -37,12 +37,12 @@ pub(crate) fn write(page: &mut Page, sweep: &Sweep<'_>) {
 fn data(sweep: &Sweep<'_>) -> String {
     let data = &sweep.input.data;
     format!(
-        "- Data: {}, {} inputs, {} classes, inputs scaled \"{}\", digest {}.\n\
+        "- Data: {}, {}, {}, inputs scaled \"{}\", digest {}.\n\
          - Split: {} train, {} validate, {} test. The largest class has {:.2} % of the validation \
          split: chance, which a diverged trial counts as (its loss as ln {} = {:.3}). Nothing selects, sorts or compares on the test set.",
         escape(&data.name),
-        thousands(data.n_inputs.into()),
-        data.n_classes,
+        count(data.n_inputs, "input"),
+        count(data.n_classes, "class"),
         escape(&data.scale),
         code(short_id(&data.digest, 16)),
         thousands(data.n_train.into()),

@@ -8,6 +8,10 @@ use crate::analysis::significant;
 use crate::figures::Figure;
 
 pub(crate) use super::escape::{code, escape};
+/// Counts and times, in the words of the terminal.
+pub(crate) use coordinator_core::wording::{
+    grouped as thousands, n_of as count, n_of_n, span_s as duration,
+};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Align {
@@ -69,11 +73,6 @@ impl Page {
     }
 }
 
-/// `1 trial`, `2 trials`.
-pub(crate) fn count(n: usize, noun: &str) -> String {
-    if n == 1 { format!("1 {noun}") } else { format!("{} {noun}s", thousands(n as u64)) }
-}
-
 /// `2nd`, `11th`.
 pub(crate) fn ordinal(n: usize) -> String {
     let ending = match (n % 10, n % 100) {
@@ -83,19 +82,6 @@ pub(crate) fn ordinal(n: usize) -> String {
         _ => "th",
     };
     format!("{n}{ending}")
-}
-
-/// Groups of three digits: `50,000`.
-pub(crate) fn thousands(n: u64) -> String {
-    let digits = n.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// A cost that may be tiny: so many decimals, and more where two significant digits need them.
@@ -112,36 +98,17 @@ pub(crate) fn amount(value: f64, decimals: usize) -> String {
     format!("{value:.*}", needed.max(decimals))
 }
 
-/// `0.012 s`, `3.2 s`, `4 min 05 s`, `1 h 12 min`.
-pub(crate) fn duration(seconds: f64) -> String {
-    let whole = seconds.max(0.0).round() as u64;
-    match whole {
-        0..60 => format!("{} s", amount(seconds, 1)),
-        60..3600 => format!("{} min {:02} s", whole / 60, whole % 60),
-        _ => format!("{} h {:02} min", whole / 3600, whole % 3600 / 60),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn numbers_and_durations_read_well() {
-        assert_eq!(
-            [thousands(7), thousands(50_000), thousands(1_234_567)],
-            ["7", "50,000", "1,234,567"]
-        );
-        assert_eq!(
-            [duration(0.0123), duration(3.21), duration(245.0), duration(4320.0)],
-            ["0.012 s", "3.2 s", "4 min 05 s", "1 h 12 min"]
-        );
+    fn numbers_read_well() {
         assert_eq!(
             [0.0, 0.003_14, 0.0999, 0.34, 12.345, 0.000_000_000_1].map(|x| amount(x, 2)),
             ["0.00", "0.0031", "0.100", "0.34", "12.35", "1e-10"]
         );
         assert_eq!([2, 3, 11, 12, 21].map(ordinal), ["2nd", "3rd", "11th", "12th", "21st"]);
-        assert_eq!([count(1, "trial"), count(1200, "trial")], ["1 trial", "1,200 trials"]);
     }
 
     #[test]

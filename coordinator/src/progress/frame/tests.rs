@@ -9,9 +9,7 @@ use super::*;
 
 fn snapshot(n_running: usize) -> Snapshot {
     let trial = |seed: usize| RunningTrial {
-        label: format!(
-            "backtracking 0.046415888336127774 b128 [256,128,64] dropout 0.2 seed {seed}"
-        ),
+        label: format!("backtracking 0.046415888336127774 b128 256-128-64 dropout 0.2 seed {seed}"),
         epoch: 3,
         n_epochs: 10,
         valid_accuracy: Some(0.5),
@@ -27,7 +25,7 @@ fn snapshot(n_running: usize) -> Snapshot {
         best: Some(Best {
             metric: Metric::ValidAccuracy,
             score: Score { accuracy: 0.97812, loss: 0.1 },
-            label: "sgd 0.05 b32 [256,128] seed 1".into(),
+            label: "sgd 0.05 b32 256-128 seed 1".into(),
         }),
         workers: vec![WorkerLoad { name: "local-0".into(), n_busy: 2, n_slots: 2 }],
         running: (0..n_running).map(trial).collect(),
@@ -44,17 +42,65 @@ fn all_is_there_at_80_columns() {
     let expected = "\n\
         ━━━━━━━━━━━━━━━━━──────────────────  135 of 270 trials  50 %  about 3m07s to go\n\
         2 running, 133 left, 1 diverged   busy slots: local-0 2/2\n\
-        best single trial: 97.81 % with sgd 0.05 b32 [256,128] seed 1\n  \
-        backtracking 0.046…dropout 0.2 seed 0  ━━━━──────────   3/10 epochs   50.00 %\n  \
-        backtracking 0.046…dropout 0.2 seed 1  ━━━━──────────   3/10 epochs   50.00 %";
+        best single trial: 97.81 % with sgd 0.05 b32 256-128 seed 1\n  \
+        backtracking 0.0464 b128 … seed 0  ━━━━──────────   3/10 epochs   50.00 %\n  \
+        backtracking 0.0464 b128 … seed 1  ━━━━──────────   3/10 epochs   50.00 %";
     assert_eq!(shown(2, 80, 24).join("\n"), expected);
 }
 
 #[test]
 fn labels_are_whole_where_there_is_room() {
     let lines = shown(2, 200, 50);
-    assert!(lines[4].contains("b128 [256,128,64] dropout 0.2 seed 0  ━"), "{lines:#?}");
+    assert!(lines[4].contains("b128 256-128-64 dropout 0.2 seed 0  ━"), "{lines:#?}");
     assert!(!lines.concat().contains('…'), "{lines:#?}");
+}
+
+/// Eight trials with long names that differ in two axes in the middle.
+fn crowd() -> Snapshot {
+    let trial = |i: usize| RunningTrial {
+        label: format!(
+            "nesterov 0.046415888336127774 b128 256-128-64 momentum 0.{} weight_decay 0.00{} dropout 0.2 label_smoothing 0.1 seed 1",
+            i % 4 + 5,
+            i / 4 + 1
+        ),
+        epoch: 3,
+        n_epochs: 10,
+        valid_accuracy: Some(0.5),
+        ..RunningTrial::default()
+    };
+    let mut snapshot = snapshot(8);
+    snapshot.running = (0..8).map(trial).collect();
+    snapshot.best.as_mut().expect("a best trial").label = trial(0).label;
+    snapshot
+}
+
+#[test]
+fn what_tells_trials_apart_is_never_cut() {
+    for (columns, first) in [
+        (40, "  m 0.5 w 0.001  "),
+        (80, "  … momentum 0.5 weight_decay 0.001 …  ━━━━─"),
+        (
+            120,
+            "  nesterov 0.0464 b128 256-128-64 momentum 0.5 weight_decay 0.001 dropout 0.2 …  ━━━━─",
+        ),
+    ] {
+        let lines = frame(&crowd(), Size { columns, rows: 24 }, false);
+        let rows: Vec<&String> = lines.iter().filter(|line| line.contains(" epochs  ")).collect();
+        assert!(rows[0].starts_with(first), "{columns}: {rows:#?}");
+        let n_different = rows.iter().collect::<std::collections::BTreeSet<_>>().len();
+        assert_eq!((rows.len(), n_different), (8, 8), "{columns}: {rows:#?}");
+    }
+}
+
+#[test]
+fn the_best_trial_is_whole_where_there_is_room() {
+    let shown = |columns, rows| frame(&crowd(), Size { columns, rows }, false).join("\n");
+    let best = "best single trial: 97.81 % with nesterov 0.046415888336127774 b128 256-128-64";
+    assert!(shown(80, 24).contains(&format!("{best}\nmomentum 0.5")), "{}", shown(80, 24));
+    assert!(shown(80, 24).contains("label_smoothing 0.1 seed 1\n"), "{}", shown(80, 24));
+    assert!(shown(200, 50).contains("label_smoothing 0.1 seed 1\n"), "{}", shown(200, 50));
+    assert_eq!(shown(80, 8).matches("best single").count(), 1);
+    assert!(shown(80, 8).contains('…'), "{}", shown(80, 8));
 }
 
 #[test]

@@ -149,7 +149,7 @@ fn zip_and_exclude() {
     check(
         &base_and(r#"zip = [["depth", "batch_size"]]"#),
         &[
-            "13:8 `zip` pairs axes of different lengths | `batch_size` has 1 values, `depth` has 2 values",
+            "13:8 `zip` pairs axes of different lengths | `batch_size` has 1 value, `depth` has 2 values",
         ],
     );
     check(

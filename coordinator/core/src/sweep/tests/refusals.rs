@@ -130,19 +130,19 @@ fn the_data_set_and_its_split() {
     check(
         &base_with(r#"name = "mnist""#, "name = \"mnist\"\ntrain = 60_000"),
         &[
-            "4:9 the split does not fit the training file | 60000 to train and 0 to validate, of 60000 rows | at least one row must train and one must validate",
+            "4:9 the split does not fit the training file | 60,000 to train and 0 to validate, of 60,000 rows | at least one row must train and one must validate",
         ],
     );
     check(
         &base_with(r#"name = "mnist""#, "name = \"mnist\"\ntrain = 50_000\nvalid = 10_001"),
         &[
-            "5:9 the split does not fit the training file | 50000 to train and 10001 to validate, of 60000 rows | at least one row must train and one must validate",
+            "5:9 the split does not fit the training file | 50,000 to train and 10,001 to validate, of 60,000 rows | at least one row must train and one must validate",
         ],
     );
     check(
         &base_with(r#"name = "mnist""#, "name = \"mnist\"\nvalid = 60_000"),
         &[
-            "4:9 the split does not fit the training file | 0 to train and 60000 to validate, of 60000 rows | at least one row must train and one must validate",
+            "4:9 the split does not fit the training file | 0 to train and 60,000 to validate, of 60,000 rows | at least one row must train and one must validate",
         ],
     );
     check(
@@ -391,7 +391,7 @@ fn a_split_that_does_not_fit_hides_no_hypothesis() {
     check(
         &source,
         &[
-            "4:9 the split does not fit the training file | 60000 to train and 0 to validate, of 60000 rows | at least one row must train and one must validate",
+            "4:9 the split does not fit the training file | 60,000 to train and 0 to validate, of 60,000 rows | at least one row must train and one must validate",
             "16:10 a hypothesis about no point | no point of the sweep has depth = 3 | `depth` takes the values 1, 2",
         ],
     );

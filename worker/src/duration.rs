@@ -1,7 +1,10 @@
-//! Durations as people write them on a command line (`1h30m`, `300ms`) and read them in a
-//! progress line.
+//! Durations as people write them on the command lines of both programs (`1h30m`, `300ms`) and read
+//! them in what these say.
 
 use std::time::Duration;
+
+/// For a reader, rounded down.
+pub use trainer::wording::span as rounded;
 
 /// Units from the largest to the smallest, each with its milliseconds.
 const UNITS: [(&str, u64); 5] =
@@ -52,19 +55,6 @@ pub fn exact(duration: Duration) -> String {
         }
     }
     if text.is_empty() { "0s".to_owned() } else { text }
-}
-
-/// Writes a duration for a reader, rounded down: `280ms`, `42s`, `3m07s`, `1h05m`, `2d03h`.
-pub fn rounded(duration: Duration) -> String {
-    let ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-    let s = ms / 1_000;
-    match s {
-        0 => format!("{ms}ms"),
-        1..60 => format!("{s}s"),
-        60..3_600 => format!("{}m{:02}s", s / 60, s % 60),
-        3_600..86_400 => format!("{}h{:02}m", s / 3_600, s % 3_600 / 60),
-        _ => format!("{}d{:02}h", s / 86_400, s % 86_400 / 3_600),
-    }
 }
 
 fn split_where(text: &str, stop: impl Fn(char) -> bool) -> (&str, &str) {
@@ -124,20 +114,6 @@ mod tests {
         ] {
             let error = parse(text).expect_err(text);
             assert!(error.contains(reason), "{text}: {error}");
-        }
-    }
-
-    #[test]
-    fn rounds_to_two_units_at_most() {
-        for (ms, text) in [
-            (0, "0ms"),
-            (280, "280ms"),
-            (42_900, "42s"),
-            (187_000, "3m07s"),
-            (3_900_000, "1h05m"),
-            (183_600_000, "2d03h"),
-        ] {
-            assert_eq!(rounded(Duration::from_millis(ms)), text);
         }
     }
 
