@@ -6,6 +6,7 @@ use coordinator_core::{
     event::{Action, CloseCause, Record},
     lease::{Lease, TrialIndex, WorkerId},
     ledger::Ledger,
+    trial::Status,
 };
 
 use crate::{
@@ -15,7 +16,7 @@ use crate::{
     world::{TTL_MS, World},
 };
 
-/// Of what a batch closes as lost, no more was with one worker than it has slots.
+/// No more is closed as lost in a batch than a worker has slots, and only other bits are a conflict.
 pub fn check(before: &Ledger, out: &[Action]) {
     let mut n_lost: BTreeMap<WorkerId, usize> = BTreeMap::new();
     for action in out {
@@ -28,6 +29,13 @@ pub fn check(before: &Ledger, out: &[Action]) {
         }
     }
     assert!(n_lost.values().all(|n_lost| *n_lost <= N_SLOTS), "{n_lost:?}");
+    for action in out {
+        if let Action::Persist(Record::Conflict { trial, digest, .. }) = action {
+            let status = before.trials[trial.at()].status;
+            let is_same = matches!(status, Status::Completed { digest: d, .. } if d == *digest);
+            assert!(!is_same, "the same digest is no conflict");
+        }
+    }
 }
 
 /// Worker 1 trains two trials and has eight more in advance.
