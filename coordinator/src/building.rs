@@ -1,18 +1,13 @@
 //! The folder that a report is built in, beside the files that it will replace. One process builds
 //! at a time, which a lock tells: a process id would mean another process in another container.
 
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-    thread,
-    time::{Duration, Instant},
-};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use std::{fs, io, thread};
 
 use tracing::warn;
-use worker::{
-    duration::rounded,
-    locks::{Lock, Mode, has_no_locks},
-};
+use worker::duration::rounded;
+use worker::locks::{Lock, Mode, has_no_locks};
 
 const PREFIX: &str = ".building-";
 const LOCK: &str = ".building-lock";

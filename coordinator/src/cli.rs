@@ -5,18 +5,20 @@ mod hint;
 #[cfg(test)]
 mod tests;
 
-use crate::duration;
-use crate::progress::{Event, Failure, say, stream};
-use clap::builder::PossibleValuesParser;
-use clap::error::ErrorKind;
-use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
+
+use clap::builder::PossibleValuesParser;
+use clap::error::ErrorKind;
+use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use trainer::OptimizerKind;
+
+use crate::duration;
+use crate::progress::{Event, Failure, say, stream};
 
 /// A lease must outlive this many reports of its worker, so that a late one costs no trial.
 pub const MIN_SYNCS_PER_LEASE: u32 = 3;

@@ -1,16 +1,14 @@
 //! The files of a report, read back: all that can be known of a sweep without its state.
 
-use std::{collections::HashMap, fs, path::Path};
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
 
 use anyhow::{Context, anyhow, bail};
-use coordinator_core::{
-    sweep::{self, DatasetFacts, Outcome, Plan, Score, TrialId},
-    timing,
-};
-use report::{
-    Manifest, command,
-    input::{Done, Ending, State, Trial},
-};
+use coordinator_core::sweep::{self, DatasetFacts, Outcome, Plan, Score, TrialId};
+use coordinator_core::timing;
+use report::input::{Done, Ending, State, Trial};
+use report::{Manifest, command};
 
 use crate::{confirm, report_input};
 

@@ -1,18 +1,16 @@
 //! The confirm phase: its trials follow from what is recorded of the grid, so that a run, every start
 //! after it and every report come to the same.
 
-use std::{collections::HashSet, path::PathBuf, sync::Arc};
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::Arc;
 
-use coordinator_core::{
-    event::Action,
-    sweep::{Outcome, Plan, Score, TrialId},
-    trial::TrialFacts,
-};
+use coordinator_core::event::Action;
+use coordinator_core::sweep::{Outcome, Plan, Score, TrialId};
+use coordinator_core::trial::TrialFacts;
 
-use crate::{
-    prepare::reopen,
-    store::{Reader, Recorded, StoreError},
-};
+use crate::prepare::reopen;
+use crate::store::{Reader, Recorded, StoreError};
 
 /// Adds to a plan the confirm trials that follow what is recorded of its grid and that it does not
 /// have yet, and gives their number. `chance` is what a diverged trial counts as.
@@ -88,21 +86,17 @@ impl Confirm {
 mod tests {
     use std::ops::Range;
 
-    use coordinator_core::{
-        event::Record,
-        lease::{Lease, OpenLease, TrialIndex, WorkerId},
-        sweep::{self, Phase},
-    };
+    use coordinator_core::event::Record;
+    use coordinator_core::lease::{Lease, OpenLease, TrialIndex, WorkerId};
+    use coordinator_core::sweep::{self, Phase};
     use report::input::{Input, Value};
     use trainer::{Ending, EpochRecord, TrialResult, Work};
 
     use super::*;
-    use crate::{
-        datasets::ClassCounts,
-        facts::{Data, Facts},
-        report_input,
-        store::Store,
-    };
+    use crate::datasets::ClassCounts;
+    use crate::facts::{Data, Facts};
+    use crate::report_input;
+    use crate::store::Store;
 
     const FILE: &str = "name = \"t\"\n[dataset]\nname = \"mnist\"\ntrain = 100\nvalid = 50\n\
         [[grid]]\noptimizer = [\"sgd\", \"momentum\"]\nlearning_rate = [0.1, 0.2, 0.3]\n\

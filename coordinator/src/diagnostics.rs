@@ -1,16 +1,18 @@
 //! Sweep files as sources of text, and what is wrong with them, told as a compiler would: file, line,
 //! column, what was expected, what to do.
 
-use crate::progress::Misplaced;
-use crate::terminal::n_of;
-use annotate_snippets::{AnnotationKind, Element, Group, Level, Origin, Renderer, Snippet};
-use coordinator_core::sweep::Problem;
-use report::command;
 use std::fs::File;
 use std::io::Read;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+
+use annotate_snippets::{AnnotationKind, Element, Group, Level, Origin, Renderer, Snippet};
+use coordinator_core::sweep::Problem;
+use report::command;
 use worker::logging::color_on_stderr;
+
+use crate::progress::Misplaced;
+use crate::terminal::n_of;
 
 /// Most bytes of a sweep file. People write them by hand; the largest useful one is far smaller.
 pub const MAX_SWEEP_FILE_BYTES: u64 = 4 << 20;

@@ -1,29 +1,27 @@
 //! The driver: the one owner of the core. It empties the mailbox, lets the core decide, makes the
 //! records durable, and only then lets replies leave.
 
-use std::{collections::BTreeMap, io, sync::Arc, time::Duration};
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
 
-use coordinator_core::{
-    event::{Action, Call, Event, Record, Reply},
-    machine::{Core, Counts},
-    sweep::Plan,
-};
-use tokio::{
-    sync::{mpsc, oneshot, watch},
-    time::{Instant, MissedTickBehavior, interval, sleep_until},
-};
+use coordinator_core::event::{Action, Call, Event, Record, Reply};
+use coordinator_core::machine::{Core, Counts};
+use coordinator_core::sweep::Plan;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
 use trainer::wording::n_of;
-use worker::{faults, parts::off_thread};
+use worker::faults;
+use worker::parts::off_thread;
 
-use crate::{
-    clock::Clock,
-    confirm::{Confirm, Grown},
-    mailbox::{CAPACITY, Post},
-    monitor::Monitor,
-    roster::Roster,
-    store::{CheckpointFiles, StoreError, Writer},
-};
+use crate::clock::Clock;
+use crate::confirm::{Confirm, Grown};
+use crate::mailbox::{CAPACITY, Post};
+use crate::monitor::Monitor;
+use crate::roster::Roster;
+use crate::store::{CheckpointFiles, StoreError, Writer};
 
 /// A pause of the loop above this, or above a third of a lease, means that the machine stood still
 /// or the disk did, so silence proves nothing.

@@ -1,37 +1,31 @@
 //! The engine: the core with its driver, its store and what every call needs to know, put together from
 //! an opened state. Who connects, and what else runs beside it, is the caller's.
 
-use std::{
-    sync::{Arc, atomic::AtomicBool},
-    time::Duration,
-};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use bytes::Bytes;
-use coordinator_core::{
-    event::{Action, Event},
-    machine::{Config, Core},
-    sweep::Plan,
-    time::Millis,
-};
+use coordinator_core::event::{Action, Event};
+use coordinator_core::machine::{Config, Core};
+use coordinator_core::sweep::Plan;
+use coordinator_core::time::Millis;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    cli,
-    clock::Clock,
-    confirm::Confirm,
-    driver::Driver,
-    facts::Facts,
-    local::LocalToken,
-    mailbox::Mailbox,
-    monitor::Monitor,
-    prepare,
-    progress::Progress,
-    roster::Roster,
-    rpc::{LocalWorkers, Sweep},
-    store::{CheckpointFiles, Recorded, StateFolder, Store, Writer},
-};
+use crate::clock::Clock;
+use crate::confirm::Confirm;
+use crate::driver::Driver;
+use crate::facts::Facts;
+use crate::local::LocalToken;
+use crate::mailbox::Mailbox;
+use crate::monitor::Monitor;
+use crate::progress::Progress;
+use crate::roster::Roster;
+use crate::rpc::{LocalWorkers, Sweep};
+use crate::store::{CheckpointFiles, Recorded, StateFolder, Store, Writer};
+use crate::{cli, prepare};
 
 /// What a worker may take to finish or checkpoint its trials and to say so.
 const DRAIN_TIME: Duration = Duration::from_secs(12);

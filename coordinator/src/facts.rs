@@ -7,11 +7,9 @@ use anyhow::bail;
 use coordinator_core::sweep::{self, DatasetFacts, Plan, Score};
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    confirm,
-    datasets::{ClassCounts, LoadedDataset},
-    store::{Reader, StateFolder, Store, StoreError, database_in, meta_of_any_schema},
-};
+use crate::confirm;
+use crate::datasets::{ClassCounts, LoadedDataset};
+use crate::store::{Reader, StateFolder, Store, StoreError, database_in, meta_of_any_schema};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Facts {

@@ -37,16 +37,16 @@ mod verify;
 mod weights;
 mod worker_command;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::path::PathBuf;
+use std::process::ExitCode;
 
 use cli::{Bench, Command, Output, Verb};
 // Both programs write and read times in one form.
 use prepare::Refusal;
-use progress::{
-    Event, Failure,
-    stream::{self, Warnings},
-};
-use tracing_subscriber::{Layer as _, filter::LevelFilter};
+use progress::stream::{self, Warnings};
+use progress::{Event, Failure};
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::filter::LevelFilter;
 pub use worker::duration;
 
 /// The whole program. Local workers and reports run in children of the same executable.

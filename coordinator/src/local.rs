@@ -1,32 +1,24 @@
 //! This machine's own workers: child processes of the same program. Each ends when the pipe to its
 //! standard input closes, so none outlives its coordinator, however that ends.
 
-use std::{
-    fmt::{self, Debug, Formatter},
-    io,
-    num::NonZeroUsize,
-    path::PathBuf,
-    process::{ExitStatus, Stdio},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::{Duration, Instant},
-};
+use std::fmt::{self, Debug, Formatter};
+use std::io;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use proto::text::clean_line;
 use rustix::process::{Pid, Signal, kill_process};
-use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt as _, BufReader},
-    process::{Child, ChildStderr, ChildStdin, Command},
-    task::JoinSet,
-};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt as _, BufReader};
+use tokio::process::{Child, ChildStderr, ChildStdin, Command};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    mailbox::{Mailbox, Post},
-    progress::{say, warn},
-};
+use crate::mailbox::{Mailbox, Post};
+use crate::progress::{say, warn};
 
 const BACKOFF_MIN: Duration = Duration::from_millis(200);
 const BACKOFF_MAX: Duration = Duration::from_secs(5);

@@ -1,11 +1,9 @@
 //! The way to the core: a bounded mailbox that the driver empties. Whoever posts a call gets its
 //! reply once what it depends on is durable.
 
-use coordinator_core::{
-    checkpoints::Checkpoint,
-    event::{Join, Reply, Sync},
-    lease::{Lease, SessionId, TrialIndex, WorkerId},
-};
+use coordinator_core::checkpoints::Checkpoint;
+use coordinator_core::event::{Join, Reply, Sync};
+use coordinator_core::lease::{Lease, SessionId, TrialIndex, WorkerId};
 use tokio::sync::{mpsc, oneshot};
 
 /// Posts that wait for the driver; more are refused, and callers back off.

@@ -2,35 +2,29 @@
 
 mod outlook;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use coordinator_core::{
-    event::{Notice, Record, Remedy, Timing},
-    lease::{TrialIndex, WorkerId},
-    machine::Core,
-    sweep::{Plan, Score, TrialId},
-    time::Millis,
-    worker::{HeldLease, Place, Worker},
-};
+use coordinator_core::event::{Notice, Record, Remedy, Timing};
+use coordinator_core::lease::{TrialIndex, WorkerId};
+use coordinator_core::machine::Core;
+use coordinator_core::sweep::{Plan, Score, TrialId};
+use coordinator_core::time::Millis;
+use coordinator_core::worker::{HeldLease, Place, Worker};
 use trainer::{Ending, TrialResult};
 use worker::parts::Repeats;
 
-use crate::{
-    duration::rounded,
-    progress::{
-        Best, EndedTrial, Measured, Progress, RunningTrial, Snapshot, StandingWarning, WorkerLoad,
-        say, warn,
-    },
-    store::Recorded,
-    terminal::n_of,
-    troubles::Troubles,
-    values::{hyperparameters, label},
+use crate::duration::rounded;
+use crate::progress::{
+    Best, EndedTrial, Measured, Progress, RunningTrial, Snapshot, StandingWarning, WorkerLoad, say,
+    warn,
 };
+use crate::store::Recorded;
+use crate::terminal::n_of;
+use crate::troubles::Troubles;
+use crate::values::{hyperparameters, label};
 use outlook::{Outlook, cost};
 
 /// With no worker for this long, the command that starts one is shown.

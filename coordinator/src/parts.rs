@@ -1,30 +1,25 @@
 //! The coordinator's parts, for whoever embeds one or tests one in a world of its own.
 
-use std::{io, sync::Arc};
+use std::io;
+use std::sync::Arc;
 
 use anyhow::anyhow;
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    select,
-};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::select;
 use tokio_stream::Stream;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::server::Connected;
 
-use crate::{
-    cli::Run,
-    engine::{Engine, Opening},
-    mailbox::Post,
-    prepare::{self, Opened, Refusal},
-    progress::Progress,
-    rpc,
-};
-pub use crate::{
-    driver::Ended,
-    facts::Facts,
-    progress::silence,
-    store::{Reader, TrialRow, TrialState, database_in},
-};
+use crate::cli::Run;
+pub use crate::driver::Ended;
+use crate::engine::{Engine, Opening};
+pub use crate::facts::Facts;
+use crate::mailbox::Post;
+use crate::prepare::{self, Opened, Refusal};
+use crate::progress::Progress;
+pub use crate::progress::silence;
+use crate::rpc;
+pub use crate::store::{Reader, TrialRow, TrialState, database_in};
 
 /// Runs or resumes a sweep as a task, with the workers that come over `incoming`; no report is
 /// written and none of this machine's own workers is started. Once `stop` is cancelled it stops in

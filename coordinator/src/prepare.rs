@@ -1,38 +1,29 @@
 //! Everything that can be wrong is found here, before anything starts: the sweep file, its data,
 //! the state folder and the address.
 
-use std::{
-    cell::RefCell,
-    ffi::OsString,
-    io::{self, IsTerminal, Write},
-    net::SocketAddr,
-    path::{Path, PathBuf},
-};
+use std::cell::RefCell;
+use std::ffi::OsString;
+use std::io::{self, IsTerminal, Write};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
-use coordinator_core::{
-    event::{Action, Record},
-    lease::TrialIndex,
-    ledger::Ledger,
-    sweep::{self, DatasetFacts, Draft, Plan, SweepFile},
-};
+use coordinator_core::event::{Action, Record};
+use coordinator_core::lease::TrialIndex;
+use coordinator_core::ledger::Ledger;
+use coordinator_core::sweep::{self, DatasetFacts, Draft, Plan, SweepFile};
 use report::command;
-use trainer::{
-    Isa,
-    wording::{n_of, n_of_n},
-};
+use trainer::Isa;
+use trainer::wording::{n_of, n_of_n};
 use worker::faults;
 
-use crate::{
-    cli,
-    confirm::Confirm,
-    datasets::{self, LoadedDataset},
-    diagnostics::SweepText,
-    facts::{Data, Facts},
-    progress::Misplaced,
-    store::{Recorded, StateFolder, Store, database_in},
-    troubles,
-};
+use crate::confirm::Confirm;
+use crate::datasets::{self, LoadedDataset};
+use crate::diagnostics::SweepText;
+use crate::facts::{Data, Facts};
+use crate::progress::Misplaced;
+use crate::store::{Recorded, StateFolder, Store, database_in};
+use crate::{cli, troubles};
 
 /// Why a run cannot start.
 #[derive(Debug)]

@@ -1,28 +1,22 @@
 //! Builds a report from a state and puts it where readers find it: once every trial has its outcome
 //! the set replaces the folder's files, before that it goes to `partial/`.
 
-use std::{
-    ffi::OsString,
-    fs::{self, File},
-    io,
-    path::{Path, PathBuf},
-    process::Stdio,
-};
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
 use tokio::process::Command;
-use worker::{
-    faults,
-    parts::{make_folder, rename},
-};
+use worker::faults;
+use worker::parts::{make_folder, rename};
 
-use crate::{
-    building::Building,
-    facts::Facts,
-    report_input,
-    store::{Reader, StateFolder, StoreError, database_in},
-};
+use crate::building::Building;
+use crate::facts::Facts;
+use crate::report_input;
+use crate::store::{Reader, StateFolder, StoreError, database_in};
 
 /// What a build says to the process that asked for it, as JSON.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -37,11 +31,9 @@ pub struct Published {
 
 /// A path as its bytes, because text in JSON is UTF-8 and a path may be anything.
 mod path_bytes {
-    use std::{
-        ffi::OsString,
-        os::unix::ffi::{OsStrExt, OsStringExt},
-        path::{Path, PathBuf},
-    };
+    use std::ffi::OsString;
+    use std::os::unix::ffi::{OsStrExt, OsStringExt};
+    use std::path::{Path, PathBuf};
 
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 

@@ -1,22 +1,18 @@
 //! The data of a recorded sweep, found again by its digest: where the run found it, beside the report,
 //! or in the caches of workers. A sweep file that was recorded is never to be changed for it.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use anyhow::{anyhow, bail};
 use coordinator_core::sweep::DatasetSource;
 use report::Manifest;
 use worker::parts::default_cache_dir;
 
-use crate::{
-    cli,
-    datasets::{self, LoadedDataset},
-    facts::Facts,
-    store::{Reader, database_in},
-};
+use crate::cli;
+use crate::datasets::{self, LoadedDataset};
+use crate::facts::Facts;
+use crate::store::{Reader, database_in};
 
 /// Where the data may be.
 #[derive(Clone, Debug, PartialEq, Eq)]

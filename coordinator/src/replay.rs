@@ -1,32 +1,25 @@
 //! `replay`: trains a recorded trial again, here and now, and compares digests. It needs the
 //! committed files of a report alone, no state.
 
-use std::{
-    collections::HashMap,
-    path::Path,
-    sync::{Arc, atomic::AtomicBool},
-    time::Instant,
-};
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
 
 use anyhow::{anyhow, bail};
 use coordinator_core::sweep::{Trial, TrialId};
-use report::{
-    Manifest,
-    input::{State, Trial as Recorded},
-};
+use report::Manifest;
+use report::input::{State, Trial as Recorded};
 use trainer::{Ending, EpochEnd, LayerWeights, PreparedData, Scale, Trainer, TrialResult, hex};
 
-use crate::{
-    cli,
-    committed::{check_numerics, read_manifest},
-    duration::rounded,
-    prepare::{self, Missing, Planned, Refusal},
-    recorded_data, report_input,
-    terminal::percent,
-    values::label,
-    verbs::say,
-    weights,
-};
+use crate::committed::{check_numerics, read_manifest};
+use crate::duration::rounded;
+use crate::prepare::{self, Missing, Planned, Refusal};
+use crate::terminal::percent;
+use crate::values::label;
+use crate::verbs::say;
+use crate::{cli, recorded_data, report_input, weights};
 
 /// Fails when the digests differ, which means that this machine, the one that trained it, or a
 /// build of either is broken.

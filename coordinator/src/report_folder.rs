@@ -1,18 +1,14 @@
 //! The folder of a report, as the verbs take it: what cannot be one is refused before anything is
 //! read, with what was given, what is expected and the command that was meant.
 
-use std::{
-    ffi::OsString,
-    path::{Path, PathBuf},
-};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 
 use report::command;
 
-use crate::{
-    cli::{DEFAULT_OUT, ReportFolder, Verb},
-    prepare::Refusal,
-    store::{StateFolder, database_in},
-};
+use crate::cli::{DEFAULT_OUT, ReportFolder, Verb};
+use crate::prepare::Refusal;
+use crate::store::{StateFolder, database_in};
 
 /// Folders that an error names.
 const MAX_NAMED: usize = 10;

@@ -1,23 +1,17 @@
 //! A state's plan and records to what the report is made from; the only file that knows both.
 
-use coordinator_core::{
-    event::Timing,
-    sweep::{self, Filter, Plan, TrialId},
-};
-use report::{
-    command,
-    input::{
-        Axis, Cell, Column, Compare, DataFacts, Done, Ending, Epoch, HeatmapSpec, Hypothesis,
-        Input, Metric, Phase, Provenance, State, Trial, Value, Work, WorkerFacts,
-    },
+use coordinator_core::event::Timing;
+use coordinator_core::sweep::{self, Filter, Plan, TrialId};
+use report::command;
+use report::input::{
+    Axis, Cell, Column, Compare, DataFacts, Done, Ending, Epoch, HeatmapSpec, Hypothesis, Input,
+    Metric, Phase, Provenance, State, Trial, Value, Work, WorkerFacts,
 };
 use trainer::{Breach, EpochRecord, KEYS, Key, Scale, TrialResult, hex};
 
-use crate::{
-    facts::Facts,
-    store::{Reader, StoreError, TrialRow, TrialState},
-    values::{column_kind, to_report},
-};
+use crate::facts::Facts;
+use crate::store::{Reader, StoreError, TrialRow, TrialState};
+use crate::values::{column_kind, to_report};
 
 /// Everything that the state knows, at one moment.
 pub fn input(reader: &Reader, facts: &Facts) -> Result<Input, StoreError> {

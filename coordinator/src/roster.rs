@@ -1,12 +1,11 @@
 //! The roster: the trials of a run, by place and by id. It grows while the sweep runs: confirm trials
 //! join it when the grid is done.
 
-use std::{collections::HashMap, sync::Arc};
+use std::collections::HashMap;
+use std::sync::Arc;
 
-use coordinator_core::{
-    lease::TrialIndex,
-    sweep::{Plan, TrialId},
-};
+use coordinator_core::lease::TrialIndex;
+use coordinator_core::sweep::{Plan, TrialId};
 
 #[derive(Debug)]
 pub struct Roster {

@@ -1,35 +1,32 @@
 //! One run of a sweep: wires listener, store, driver, local workers and signals, and writes the
 //! report at the end.
 
-use std::{
-    ffi::OsString,
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
-use coordinator_core::{machine::Counts, sweep::Plan};
+use coordinator_core::machine::Counts;
+use coordinator_core::sweep::Plan;
 use report::command;
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use worker::signals::StopSignals;
 
-use crate::{
-    cli,
-    driver::Ended,
-    engine::{Engine, Opening},
-    local::{LocalWorkers, Spec, share_slots},
-    mailbox::{Mailbox, Post},
-    prepare::{self, Opened, Planned, Refusal},
-    progress::{Event, Failure, Listening, Progress, can_be_live, leave, say, stream, warn},
-    publish::{Published, publish_in_child},
-    rpc,
-    store::{StateFolder, StoreError},
-    terminal::Summary,
-    worker_command::worker_command,
-};
+use crate::driver::Ended;
+use crate::engine::{Engine, Opening};
+use crate::local::{LocalWorkers, Spec, share_slots};
+use crate::mailbox::{Mailbox, Post};
+use crate::prepare::{self, Opened, Planned, Refusal};
+use crate::progress::{Event, Failure, Listening, Progress, can_be_live, leave, say, stream, warn};
+use crate::publish::{Published, publish_in_child};
+use crate::store::{StateFolder, StoreError};
+use crate::terminal::Summary;
+use crate::worker_command::worker_command;
+use crate::{cli, rpc};
 
 /// Exit codes, as the help text lists them.
 pub const EXIT_RUNTIME: u8 = 1;

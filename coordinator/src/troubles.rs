@@ -1,19 +1,15 @@
 //! Troubles of a running sweep that no record tells of: what keeps workers from working, and slots
 //! that do nothing. Told at once and again every minute, and kept in a file for `status`.
 
-use std::{
-    cmp::Reverse,
-    collections::{BTreeMap, BTreeSet},
-    fs, io,
-    path::{Path, PathBuf},
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
-};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::{fs, io};
 
-use coordinator_core::{
-    lease::{TrialIndex, WorkerId},
-    machine::Core,
-    time::Millis,
-};
+use coordinator_core::lease::{TrialIndex, WorkerId};
+use coordinator_core::machine::Core;
+use coordinator_core::time::Millis;
 use serde::{Deserialize, Serialize};
 
 use crate::duration;

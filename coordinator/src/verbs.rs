@@ -1,31 +1,26 @@
 //! The verbs beside a run: `plan`, `schema`, `report`, `status`, and the hidden ones that local
 //! workers and reports are started with.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    io::{self, Write},
-    path::{Path, PathBuf},
-    process::ExitCode,
-    time::Duration,
-};
+use std::collections::{BTreeMap, HashMap};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use coordinator_core::sweep::{Plan, Score, TrialId};
 use trainer::Ending;
 
-use crate::{
-    cli,
-    datasets::ClassCounts,
-    facts::Facts,
-    memory,
-    prepare::{self, Refusal},
-    progress::Eta,
-    publish::publish,
-    store::{OpenAttempt, Reader, StateFolder, StoreError, TrialState, database_in},
-    terminal::{self, Status, WorkerSeen},
-    troubles::{Trouble, told_in},
-    values::label,
-};
+use crate::datasets::ClassCounts;
+use crate::facts::Facts;
+use crate::prepare::{self, Refusal};
+use crate::progress::Eta;
+use crate::publish::publish;
+use crate::store::{OpenAttempt, Reader, StateFolder, StoreError, TrialState, database_in};
+use crate::terminal::{self, Status, WorkerSeen};
+use crate::troubles::{Trouble, told_in};
+use crate::values::label;
+use crate::{cli, memory};
 
 pub fn plan(arguments: &cli::Plan) -> Result<(), Refusal> {
     let planned = prepare::plan_file(&arguments.file)?;

@@ -1,8 +1,11 @@
 //! A trial's best weights as a safetensors file, for NumPy, PyTorch and everybody else.
 
-use std::{collections::HashMap, io::Write, path::Path};
+use std::collections::HashMap;
+use std::io::Write;
+use std::path::Path;
 
-use safetensors::{Dtype, tensor::TensorView};
+use safetensors::Dtype;
+use safetensors::tensor::TensorView;
 use trainer::LayerWeights;
 
 use crate::exports::new_file;

@@ -2,13 +2,13 @@
 //! memory. The number of its elements is bounded by the number of its bytes, and is counted before
 //! anything is decoded.
 
-use std::{any::type_name, marker::PhantomData};
+use std::any::type_name;
+use std::marker::PhantomData;
 
-use prost::{Message, bytes::Buf as _};
-use tonic::{
-    Status,
-    codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
-};
+use prost::Message;
+use prost::bytes::Buf as _;
+use tonic::Status;
+use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 
 use crate::shape::{Shape, Shaped};
 

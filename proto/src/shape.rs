@@ -2,10 +2,8 @@
 //! bytes would become before they are decoded: two bytes on the wire can be an element of hundreds
 //! in memory.
 
-use prost::{
-    bytes::Buf,
-    encoding::{WireType, decode_key, decode_varint},
-};
+use prost::bytes::Buf;
+use prost::encoding::{WireType, decode_key, decode_varint};
 
 /// Where one kind of message holds elements: values that take memory of their own.
 #[derive(Debug)]
@@ -71,9 +69,9 @@ mod tests {
     use prost::Message as _;
 
     use super::*;
-    use crate::{
-        Finished, Lease, Running, SyncRequest, TrialResult, finished::Outcome, trial_result::Ending,
-    };
+    use crate::finished::Outcome;
+    use crate::trial_result::Ending;
+    use crate::{Finished, Lease, Running, SyncRequest, TrialResult};
 
     #[test]
     fn elements_are_counted_at_all_depths() {

@@ -1,9 +1,7 @@
 //! A running `coordinator`.
 
-use std::{
-    ops::{Deref, DerefMut},
-    process::Command,
-};
+use std::ops::{Deref, DerefMut};
+use std::process::Command;
 
 use crate::process::{Ended, Process, children_of};
 

@@ -1,8 +1,11 @@
 //! A generated IDX data set: small, learnable, half of its pixels zero, the same in every run.
 
-use std::{fs, io::Write, path::Path};
+use std::fs;
+use std::io::Write;
+use std::path::Path;
 
-use flate2::{Compression, write::GzEncoder};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 
 use crate::random::SplitMix;
 

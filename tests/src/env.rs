@@ -1,17 +1,14 @@
 //! A test's own folder: the data set, sweep files, reports and caches, and the programs started
 //! in it.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::{
-    Coordinator, Ended, RemoteWorker, Status, Sweep, Terminal, data, paste, process::Process,
-};
+use crate::process::Process;
+use crate::{Coordinator, Ended, RemoteWorker, Status, Sweep, Terminal, data, paste};
 
 /// Where the programs under test lie; only test files know, from `CARGO_BIN_EXE_...`.
 #[derive(Clone, Copy, Debug)]

@@ -1,13 +1,11 @@
 //! A network of this test's own: a namespace for the coordinator and one for each worker, joined by
 //! a router that can be told to drop what goes one way or both.
 
-use std::{
-    fs::File,
-    os::fd::AsFd,
-    process::{Command, Stdio},
-    sync::atomic::{AtomicU32, Ordering},
-    thread,
-};
+use std::fs::File;
+use std::os::fd::AsFd;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
 
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 

@@ -1,6 +1,8 @@
 //! What a sweep leaves behind, read as a user would: files, `results.csv`, `status`.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
 
 use sha2::{Digest, Sha256};
 use worker::parts::hex;

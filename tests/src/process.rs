@@ -1,15 +1,12 @@
 //! A program under test: started with its output collected, signalled, waited for, and never left
 //! behind.
 
-use std::{
-    fs,
-    io::{BufRead, BufReader, Read},
-    os::unix::process::ExitStatusExt,
-    process::{Child, Command, ExitStatus, Stdio},
-    sync::{Arc, Condvar, Mutex, PoisonError},
-    thread,
-    time::Instant,
-};
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Instant;
+use std::{fs, thread};
 
 use rustix::process::{Pid, Signal, kill_process};
 

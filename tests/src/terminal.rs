@@ -1,23 +1,17 @@
 //! A coordinator on a pseudo terminal, and what the screen of that terminal shows.
 
-use std::{
-    fs::File,
-    io::Read,
-    num::NonZeroU16,
-    process::{Child, Command, Stdio},
-    sync::{Arc, Mutex, PoisonError},
-    thread,
-};
+use std::fs::File;
+use std::io::Read;
+use std::num::NonZeroU16;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 
-use rustix::{
-    process::Signal,
-    termios::{Winsize, tcsetwinsize},
-};
+use rustix::process::Signal;
+use rustix::termios::{Winsize, tcsetwinsize};
 
-use crate::{
-    process::{children_of_any_name, send, send_if_there},
-    wait::eventually,
-};
+use crate::process::{children_of_any_name, send, send_if_there};
+use crate::wait::eventually;
 
 /// Ended when dropped, with the program on its terminal.
 pub struct Terminal {

@@ -1,9 +1,7 @@
 //! Bounded waits for something that is, or will be, true: never for a moment that can be missed.
 
-use std::{
-    thread,
-    time::{Duration, Instant},
-};
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// Longer than anything takes on a loaded machine; a wait that reaches it fails its test.
 pub const LIMIT: Duration = Duration::from_secs(90);

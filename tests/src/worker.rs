@@ -1,9 +1,7 @@
 //! A running `worker`, as on another machine.
 
-use std::{
-    ops::{Deref, DerefMut},
-    process::Command,
-};
+use std::ops::{Deref, DerefMut};
+use std::process::Command;
 
 use crate::process::{Ended, Process};
 

@@ -9,14 +9,13 @@ mod schedule;
 #[path = "chaos/tally.rs"]
 mod tally;
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    time::{Duration, Instant},
-};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use e2e::{Env, Programs, Sweep};
 
 use cast::Cast;
-use e2e::{Env, Programs, Sweep};
 use schedule::Schedule;
 use tally::{Tally, Undisturbed};
 

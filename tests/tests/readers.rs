@@ -1,11 +1,9 @@
 //! What we write is read by the tools it is for: TensorBoard, Optuna, safetensors, a notebook. Needs
 //! `SWEEP_PYTHON`, a Python with `tests/readers/requirements.txt`; `tests/readers.sh` makes one.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use e2e::{Env, Programs, ctrl_c, results};
 

@@ -1,12 +1,10 @@
 //! The repository keeps its own rules: short files that say what they are, nothing half done,
 //! dependencies in one direction, links and commands that work.
 
-use std::{
-    collections::BTreeSet,
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 const MAX_LINES: usize = 500;
 

@@ -2,11 +2,9 @@
 //! jumps must not age anything, so this clock counts what the machine has been up since the last
 //! look, and across a restart of the machine at most a day, whatever the wall clock says.
 
-use std::{
-    fs, io,
-    path::Path,
-    time::{Duration, Instant, SystemTime},
-};
+use std::path::Path;
+use std::time::{Duration, Instant, SystemTime};
+use std::{fs, io};
 
 use rustix::time::{ClockId, clock_gettime};
 use sha2::{Digest as _, Sha256};

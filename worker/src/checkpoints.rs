@@ -4,7 +4,9 @@
 //! File: SHA-256 of the rest, length of the timings (u32, little endian), the timings of the
 //! epochs done so far (a `Finished` message with nothing else in it), the trainer's checkpoint.
 
-use std::{io, path::PathBuf, sync::Arc};
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use prost::Message as _;
@@ -13,7 +15,10 @@ use sha2::{Digest as _, Sha256};
 use tracing::warn;
 use trainer::hex;
 
-use crate::{agent::TrialId, faults, files, repeats::Repeats, upkeep::Upkeep};
+use crate::agent::TrialId;
+use crate::repeats::Repeats;
+use crate::upkeep::Upkeep;
+use crate::{faults, files};
 
 /// A larger file was not written by a worker: the largest network's state takes less.
 const MAX_BYTES: u64 = 16 << 30;
@@ -175,13 +180,15 @@ fn decode(bytes: &[u8]) -> Option<Checkpoint> {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, path::Path};
+    use std::fs;
+    use std::path::Path;
 
     use properties::check;
     use proptest::prelude::*;
 
     use super::*;
-    use crate::upkeep::{DiskLimits, tests::SmallDisk};
+    use crate::upkeep::DiskLimits;
+    use crate::upkeep::tests::SmallDisk;
 
     /// Cases that once failed.
     const FAILED_BEFORE: &str =

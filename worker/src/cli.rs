@@ -1,17 +1,16 @@
 //! The command line of `worker`.
 
-use std::{
-    ffi::OsString,
-    io::{self, Write as _},
-    num::NonZeroUsize,
-    path::PathBuf,
-    process::ExitCode,
-    time::Duration,
-};
+use std::ffi::OsString;
+use std::io::{self, Write as _};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 
-use crate::{DiskLimits, duration, run::Config};
+use crate::run::Config;
+use crate::{DiskLimits, duration};
 
 const MAX_SLOTS: usize = 1024;
 

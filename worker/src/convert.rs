@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use proto::{hyperparameter, text::clean_line, trial_result};
+use proto::text::clean_line;
+use proto::{hyperparameter, trial_result};
 use trainer::{Ending, EpochRecord, Scale, Split, TrainConfig, TrialResult, Value};
 
 /// The data that all trials of a sweep are trained on.

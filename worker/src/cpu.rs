@@ -1,6 +1,7 @@
 //! What this machine is: its usable cores, its CPU's name, its host name, and a thread's CPU time.
 
-use std::{fs, time::Duration};
+use std::fs;
+use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 

@@ -5,34 +5,34 @@ mod download;
 mod own_part;
 mod stillness;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fs::{self, File},
-    io,
-    path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 use tokio::time::{self, Instant};
 use tracing::{info, warn};
-use trainer::{DataError, Dataset, PreparedData, hex, wording::span};
+use trainer::wording::span;
+use trainer::{DataError, Dataset, PreparedData, hex};
 
-use self::{download::download, own_part::OwnPart, stillness::Stillness};
-use crate::{
-    backoff::{Backoff, random},
-    cli::size_text,
-    convert::DataSpec,
-    faults, files,
-    link::{Artifacts, explain},
-    locks::{Lock, Mode},
-    off_thread::off_thread,
-    short_id::short_id,
-    troubles::{Kind, Troubles},
-    upkeep::{Upkeep, inventory::fetch_lock},
-};
+use self::download::download;
+use self::own_part::OwnPart;
+use self::stillness::Stillness;
+use crate::backoff::{Backoff, random};
+use crate::cli::size_text;
+use crate::convert::DataSpec;
+use crate::link::{Artifacts, explain};
+use crate::locks::{Lock, Mode};
+use crate::off_thread::off_thread;
+use crate::short_id::short_id;
+use crate::troubles::{Kind, Troubles};
+use crate::upkeep::Upkeep;
+use crate::upkeep::inventory::fetch_lock;
+use crate::{faults, files};
 
 /// How often a worker looks whether another one has fetched the data set meanwhile.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);

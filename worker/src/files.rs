@@ -1,12 +1,10 @@
 //! Files that are either whole or not there: written beside their place, synced, then renamed.
 //! What lies in a folder that others can write to may be anything, so files are opened with care.
 
-use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, Read as _, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
-    path::{Path, PathBuf},
-};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 use trainer::hex;
@@ -155,8 +153,10 @@ fn is_absent(error: &io::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::symlink;
+    use std::process::Command;
+
     use super::*;
-    use std::{os::unix::fs::symlink, process::Command};
 
     #[test]
     fn what_is_not_a_file_is_named_and_waits_for_nobody() {

@@ -1,12 +1,11 @@
 //! Outcomes that fit into a call: whatever a trial gives can be handed in, whoever trained its epochs.
 
-use std::{borrow::Borrow, ops::Deref};
+use std::borrow::Borrow;
+use std::ops::Deref;
 
 use prost::Message as _;
-use proto::{
-    Finished, Lease, MAX_NAME_BYTES, MAX_TEXT_BYTES, finished,
-    text::{clean_line, clean_lines},
-};
+use proto::text::{clean_line, clean_lines};
+use proto::{Finished, Lease, MAX_NAME_BYTES, MAX_TEXT_BYTES, finished};
 use tracing::warn;
 
 use crate::short_id::short_id;

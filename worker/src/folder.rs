@@ -1,21 +1,17 @@
 //! A worker's folder, `<cache-dir>/workers/<uuid>/`: its name is the worker's id, its lock says
 //! that the worker lives, and its spool outlives the process.
 
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use anyhow::Context as _;
 use tracing::{info, warn};
 use trainer::hex;
 
-use crate::{
-    files,
-    locks::{Lock, Mode, has_no_locks},
-    spool::Spool,
-    upkeep::Upkeep,
-};
+use crate::files;
+use crate::locks::{Lock, Mode, has_no_locks};
+use crate::spool::Spool;
+use crate::upkeep::Upkeep;
 
 pub(crate) type WorkerId = [u8; 16];
 
@@ -144,15 +140,15 @@ fn parse_uuid(name: &str) -> Option<WorkerId> {
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        fs::File,
-        os::unix::{ffi::OsStrExt as _, fs::symlink},
-        process::Command,
-    };
+    use std::fs::File;
+    use std::os::unix::ffi::OsStrExt as _;
+    use std::os::unix::fs::symlink;
+    use std::process::Command;
+
+    use proto::{Finished, Lease};
 
     use super::*;
     use crate::upkeep::DiskLimits;
-    use proto::{Finished, Lease};
 
     fn adopt_or_make(cache: &Path) -> anyhow::Result<(Folder, Spool)> {
         Folder::adopt_or_make(&Upkeep::new(cache, DiskLimits::default()))

@@ -1,26 +1,21 @@
 //! The connection to the coordinator: calls with deadlines, and what their errors mean.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use anyhow::Context as _;
-use proto::{
-    JoinReply, JoinRequest, SyncReply, SyncRequest, artifacts_client::ArtifactsClient,
-    session_client::SessionClient, text::clean_line,
-};
+use proto::artifacts_client::ArtifactsClient;
+use proto::session_client::SessionClient;
+use proto::text::clean_line;
+use proto::{JoinReply, JoinRequest, SyncReply, SyncRequest};
 use thiserror::Error;
 use tokio::time;
-use tonic::{
-    Code, Status,
-    transport::{Channel, Endpoint},
-};
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Status};
 
-use crate::{duration, faults::planted};
+use crate::duration;
+use crate::faults::planted;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const KEEPALIVE_EVERY: Duration = Duration::from_secs(20);

@@ -1,14 +1,11 @@
 //! Locks between processes: a lock on a file is let go by the system when its holder ends, however
 //! it ends, and it means the same in every container that sees the file.
 
-use std::{
-    fs::{self, File, OpenOptions, TryLockError},
-    io,
-    os::unix::fs::MetadataExt as _,
-    path::{Path, PathBuf},
-    thread,
-    time::{Duration, Instant},
-};
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use std::{io, thread};
 
 use rustix::io::Errno;
 

@@ -1,18 +1,19 @@
 //! The log of a program: lines on stderr that no text of a peer can forge, in colour where a person
 //! can see it and wants it.
 
-use std::{env, ffi::OsStr, io, io::IsTerminal as _};
+use std::ffi::OsStr;
+use std::io::IsTerminal as _;
+use std::{env, io};
 
 use proto::text::clean_line;
 use tracing::Subscriber;
-use tracing_subscriber::{
-    EnvFilter, Layer, Registry,
-    field::MakeExt as _,
-    filter::LevelFilter,
-    fmt::{MakeWriter, format::debug_fn},
-    layer::{Identity, SubscriberExt as _},
-    registry::LookupSpan,
-};
+use tracing_subscriber::field::MakeExt as _;
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::format::debug_fn;
+use tracing_subscriber::layer::{Identity, SubscriberExt as _};
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::{EnvFilter, Layer, Registry};
 
 /// Most bytes of a field of a line.
 const MAX_FIELD_BYTES: usize = 4000;

@@ -1,18 +1,12 @@
 //! Work that blocks, done where it delays no other task. In a simulation, whose clock would not
 //! wait for another thread, it is done on the spot and takes simulated time.
 
-use std::{
-    sync::{
-        OnceLock,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use tokio::{
-    task::{JoinError, spawn_blocking},
-    time::sleep,
-};
+use tokio::task::{JoinError, spawn_blocking};
+use tokio::time::sleep;
 
 use crate::backoff::random;
 

@@ -1,11 +1,9 @@
 //! Repeats: a log that a flood cannot fill. The first line of a kind is told at once; those that
 //! follow are counted, and told together once a minute with the latest of them.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::time::Instant;
 use tracing::{Level, info, warn};

@@ -1,43 +1,38 @@
 //! The worker as a program: its configuration, its parts put together, its exit codes.
 
-use std::{
-    fmt::Display,
-    io::{self, Read as _, Write as _},
-    num::NonZeroUsize,
-    path::PathBuf,
-    process::ExitCode,
-    sync::{Arc, atomic::AtomicU32},
-    thread,
-    time::Duration,
-};
+use std::fmt::Display;
+use std::io::{self, Read as _, Write as _};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+use std::thread;
+use std::time::Duration;
 
 use anyhow::Context as _;
-use proto::{
-    JoinRequest,
-    text::{clean_line, clean_lines},
-};
+use proto::JoinRequest;
+use proto::text::{clean_line, clean_lines};
 use tonic::transport::Endpoint;
 use tracing::info;
 use tracing_subscriber::filter::LevelFilter;
-use trainer::{Isa, wording::n_of};
+use trainer::Isa;
+use trainer::wording::n_of;
 
-use crate::{
-    checkpoints::Checkpoints,
-    cli,
-    cores::Cores,
-    cpu::{cpu_name, host_name, usable_cores},
-    datasets::Datasets,
-    files,
-    folder::Folder,
-    link::{Dial, Link},
-    logging,
-    off_thread::off_thread,
-    repeats::Repeats,
-    session::{Parts, Session},
-    signals::StopSignals,
-    slot::{Shared, Slots, scripted::Script},
-    upkeep::{DiskLimits, Upkeep},
-};
+use crate::checkpoints::Checkpoints;
+use crate::cores::Cores;
+use crate::cpu::{cpu_name, host_name, usable_cores};
+use crate::datasets::Datasets;
+use crate::folder::Folder;
+use crate::link::{Dial, Link};
+use crate::off_thread::off_thread;
+use crate::repeats::Repeats;
+use crate::session::{Parts, Session};
+use crate::signals::StopSignals;
+use crate::slot::scripted::Script;
+use crate::slot::{Shared, Slots};
+use crate::upkeep::{DiskLimits, Upkeep};
+use crate::{cli, files, logging};
 
 const EXIT_USAGE: u8 = 2;
 const EXIT_REFUSED: u8 = 4;

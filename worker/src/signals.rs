@@ -2,19 +2,14 @@
 //! (SIGINT, SIGTERM, SIGHUP), and those that batch schedulers send ahead of a limit (SIGUSR1,
 //! SIGUSR2, SIGXCPU). SIGQUIT is left to the system: it ends a process that no longer listens.
 
-use std::{
-    fs,
-    future::poll_fn,
-    io,
-    task::{Context, Poll, ready},
-    time::{Duration, Instant},
-};
+use std::future::poll_fn;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+use std::{fs, io};
 
 use rustix::process::Signal as Number;
-use tokio::{
-    signal::unix::{Signal, SignalKind, signal},
-    sync::mpsc,
-};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
 
 /// Signals of different kinds within this time are one request: who stops a service or closes a
 /// terminal often sends two.

@@ -3,13 +3,11 @@
 
 mod record;
 
-use std::{
-    fs::File,
-    io,
-    os::unix::fs::FileExt as _,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use prost::Message as _;
 use proto::{Finished, Lease};
@@ -17,12 +15,10 @@ use tracing::{error, warn};
 use trainer::wording::n_of;
 
 use self::record::Record;
-use crate::{
-    agent::{Offer, StateId},
-    duration, faults, files,
-    fit::{Fitted, trial_of},
-    upkeep::Upkeep,
-};
+use crate::agent::{Offer, StateId};
+use crate::fit::{Fitted, trial_of};
+use crate::upkeep::Upkeep;
+use crate::{duration, faults, files};
 
 /// Outcomes of a coordinator that never came back are dropped after this long.
 const KEPT_FOR: Duration = Duration::from_secs(14 * 24 * 60 * 60);

@@ -5,13 +5,11 @@ use std::sync::Arc;
 use tokio::time::Instant;
 use trainer::PreparedData;
 
-use crate::{
-    convert::DataSpec,
-    datasets::{DataRefusal, Datasets, Prepared},
-    link::Artifacts,
-    pending::{Pending, completed},
-    troubles::Troubles,
-};
+use crate::convert::DataSpec;
+use crate::datasets::{DataRefusal, Datasets, Prepared};
+use crate::link::Artifacts;
+use crate::pending::{Pending, completed};
+use crate::troubles::Troubles;
 
 pub(crate) struct Supply {
     datasets: Datasets,

@@ -1,32 +1,24 @@
 //! Checkpoints between this worker and the coordinator, on a connection of their own. A transfer
 //! that breaks goes on where it stopped; one that cannot be mended costs time and nothing else.
 
-use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
-use proto::{
-    Announcement, Checkpoint, GetCheckpointRequest, Lease, PutCheckpointRequest,
-    put_checkpoint_request::Part,
-};
-use tokio::{
-    sync::Semaphore,
-    time::{self, Instant},
-};
+use proto::put_checkpoint_request::Part;
+use proto::{Announcement, Checkpoint, GetCheckpointRequest, Lease, PutCheckpointRequest};
+use tokio::sync::Semaphore;
+use tokio::time::{self, Instant};
 use tonic::{Code, Status};
 use tracing::{debug, info};
 
-use crate::{
-    agent::TrialId,
-    backoff::{Backoff, random},
-    checkpoints::{Checkpoints, Sealed},
-    faults,
-    link::{Artifacts, explain},
-    off_thread::off_thread,
-    short_id::short_id,
-};
+use crate::agent::TrialId;
+use crate::backoff::{Backoff, random};
+use crate::checkpoints::{Checkpoints, Sealed};
+use crate::faults;
+use crate::link::{Artifacts, explain};
+use crate::off_thread::off_thread;
+use crate::short_id::short_id;
 
 /// Calls in vain, one after the other, after which a transfer is given up.
 const MAX_VAIN_CALLS: u32 = 5;

@@ -1,11 +1,9 @@
 //! Troubles: what keeps this worker from working. Each is told to its log at once and again every
 //! minute with how long it has gone on, and to the coordinator with each Sync.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use proto::text::clean_line;
 use tokio::time::Instant;

@@ -5,19 +5,19 @@ pub(crate) mod inventory;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use std::{
-    fs::File,
-    io,
-    path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, SystemTime},
-};
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use tracing::info;
 use trainer::wording::span;
 
 use self::inventory::{Item, inventory};
-use crate::{cache_clock::CacheClock, cli::size_text, files};
+use crate::cache_clock::CacheClock;
+use crate::cli::size_text;
+use crate::files;
 
 /// What a worker may take of a disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

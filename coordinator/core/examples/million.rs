@@ -6,19 +6,18 @@
     reason = "it measures time, which the core itself never reads"
 )]
 
-use std::{fs, time::Instant};
+use std::fs;
+use std::time::Instant;
 
-use coordinator_core::{
-    event::{
-        Action, Call, Event, Finished, Join, Reply, Running, Sync, SyncReply, Timing, WorkerFacts,
-    },
-    lease::{Lease, SessionId, WorkerId},
-    ledger::Ledger,
-    limits::MAX_PREFETCH,
-    machine::{Config, Core},
-    sweep::{DatasetFacts, Plan, parse, plan},
-    time::Millis,
+use coordinator_core::event::{
+    Action, Call, Event, Finished, Join, Reply, Running, Sync, SyncReply, Timing, WorkerFacts,
 };
+use coordinator_core::lease::{Lease, SessionId, WorkerId};
+use coordinator_core::ledger::Ledger;
+use coordinator_core::limits::MAX_PREFETCH;
+use coordinator_core::machine::{Config, Core};
+use coordinator_core::sweep::{DatasetFacts, Plan, parse, plan};
+use coordinator_core::time::Millis;
 use trainer::{Ending, TrialResult, Work};
 
 const N_WORKERS: usize = 1_000;

@@ -3,11 +3,9 @@
 
 use trainer::TrialResult;
 
+use crate::checkpoints::Checkpoint;
+use crate::lease::{Lease, OpenLease, SessionId, TrialIndex, WorkerId};
 pub use crate::timing::Timing;
-use crate::{
-    checkpoints::Checkpoint,
-    lease::{Lease, OpenLease, SessionId, TrialIndex, WorkerId},
-};
 
 /// Names the caller that waits for a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

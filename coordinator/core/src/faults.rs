@@ -1,7 +1,8 @@
 //! Bugs that tests plant in the core to see that they are caught, in builds with the feature
 //! `faults` alone; in others no core has a bug.
 
-use crate::{machine::Core, time::Millis};
+use crate::machine::Core;
+use crate::time::Millis;
 
 /// One bug.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,12 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{
-    event::Running,
-    lease::{Lease, OpenLease, SessionId, TrialIndex, WorkerId},
-    time::Millis,
-    worker::{HeldLease, Hindrance, Load, Place, Worker},
-};
+use crate::event::Running;
+use crate::lease::{Lease, OpenLease, SessionId, TrialIndex, WorkerId};
+use crate::time::Millis;
+use crate::worker::{HeldLease, Hindrance, Load, Place, Worker};
 
 #[derive(Clone, Debug, Default)]
 pub struct Fleet {

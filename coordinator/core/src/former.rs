@@ -3,12 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{
-    health::Health,
-    lease::WorkerId,
-    limits::{FORGIVEN_AFTER_MS, MAX_WORKERS},
-    time::Millis,
-};
+use crate::health::Health;
+use crate::lease::WorkerId;
+use crate::limits::{FORGIVEN_AFTER_MS, MAX_WORKERS};
+use crate::time::Millis;
 
 /// How a worker left.
 #[derive(Clone, Debug, Default)]

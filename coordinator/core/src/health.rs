@@ -2,7 +2,8 @@
 //! queue in no time, so it is held back, longer each time, and then quarantined. So is one whose
 //! processes are lost with their trials again and again.
 
-use crate::{lease::TrialIndex, time::Millis};
+use crate::lease::TrialIndex;
+use crate::time::Millis;
 
 /// Different trials in a row that a healthy machine does not fail.
 const FAILED_IN_A_ROW: usize = 3;

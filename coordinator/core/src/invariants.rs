@@ -3,12 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::{
-    lease::{OpenLease, TrialIndex},
-    limits::MAX_PREFETCH,
-    machine::Core,
-    trial::Status,
-};
+use crate::lease::{OpenLease, TrialIndex};
+use crate::limits::MAX_PREFETCH;
+use crate::machine::Core;
+use crate::trial::Status;
 
 impl Core {
     /// Panics with the first invariant that does not hold.

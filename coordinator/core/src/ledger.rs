@@ -3,11 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::{
-    event::Record,
-    lease::{OpenLease, TrialIndex},
-    trial::{Status, Trial},
-};
+use crate::event::Record;
+use crate::lease::{OpenLease, TrialIndex};
+use crate::trial::{Status, Trial};
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ledger {

@@ -1,6 +1,7 @@
 //! What the core knows of one trial: its status and the attempts spent on it.
 
-use crate::{event::CloseCause, lease::WorkerId};
+use crate::event::CloseCause;
+use crate::lease::WorkerId;
 
 /// What is known of a trial before it starts.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

@@ -2,14 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::{
-    event::{Running, Trouble, WorkerFacts},
-    health::Health,
-    lease::{Lease, OpenLease, SessionId, TrialIndex},
-    limits::MAX_PREFETCH,
-    pace::Pace,
-    time::Millis,
-};
+use crate::event::{Running, Trouble, WorkerFacts};
+use crate::health::Health;
+use crate::lease::{Lease, OpenLease, SessionId, TrialIndex};
+use crate::limits::MAX_PREFETCH;
+use crate::pace::Pace;
+use crate::time::Millis;
 
 #[derive(Clone, Debug)]
 pub struct Worker {

@@ -1,10 +1,8 @@
 //! Command lines that people paste: every word of them as a shell wants it.
 
-use std::{
-    ffi::{OsStr, OsString},
-    os::unix::ffi::OsStrExt as _,
-    path::Path,
-};
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 
 use crate::text::shown;
 
@@ -59,7 +57,8 @@ pub fn line<W: AsRef<OsStr>>(program: &str, words: impl IntoIterator<Item = W>) 
 
 #[cfg(test)]
 mod tests {
-    use std::{os::unix::ffi::OsStringExt as _, process::Command};
+    use std::os::unix::ffi::OsStringExt as _;
+    use std::process::Command;
 
     use proptest::prelude::*;
 

@@ -1,20 +1,18 @@
 //! The coordinator that is measured: a process of its own, started as users start it and killed as
 //! accidents do, so that every figure is that of the real program.
 
-use std::{
-    fs,
-    io::{BufRead, BufReader},
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    sync::mpsc,
-    thread,
-    time::{Duration, Instant},
-};
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+use std::{fs, thread};
 
 use anyhow::{Context, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::{duration, progress::say};
+use crate::duration;
+use crate::progress::say;
 
 const FILE: &str = "sweep.toml";
 

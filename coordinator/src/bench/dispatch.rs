@@ -1,27 +1,22 @@
 //! Times how fast trials that do nothing go from a coordinator to workers and back into its store.
 //! The coordinator is the real program in a process of its own; the workers are tasks of this one.
 
-use std::{path::PathBuf, time::Duration};
+use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Context;
 use serde::Serialize;
-use tokio::{
-    sync::mpsc,
-    task::JoinSet,
-    time::{Instant, sleep},
-};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep};
 
-use super::{
-    coordinator::{Coordinator, Site},
-    fake_worker::{Behaviour, FakeWorker, Sample},
-    print,
-};
-use crate::{
-    cli::{BenchDispatch, MIN_SYNCS_PER_LEASE, Output},
-    prepare::{self, Refusal},
-    rpc::raise_file_limit,
-    terminal::n_of,
-};
+use super::coordinator::{Coordinator, Site};
+use super::fake_worker::{Behaviour, FakeWorker, Sample};
+use super::print;
+use crate::cli::{BenchDispatch, MIN_SYNCS_PER_LEASE, Output};
+use crate::prepare::{self, Refusal};
+use crate::rpc::raise_file_limit;
+use crate::terminal::n_of;
 
 /// Values on the sweep's axis at the most; seeds make up the rest.
 const MAX_POINTS: u32 = 1000;

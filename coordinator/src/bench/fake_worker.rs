@@ -1,22 +1,19 @@
 //! A worker that speaks the whole protocol and trains nothing: it joins, takes trials, lets their
 //! time pass, and hands in made-up results until the sweep is finished.
 
-use std::{collections::VecDeque, time::Duration};
+use std::collections::VecDeque;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
+use proto::session_client::SessionClient;
 use proto::{
     Completed, Epoch, Finished, Grant, Hyperparameter, JoinRequest, Lease, Order, Running,
-    SyncReply, SyncRequest, Timing, TrialResult, Work, finished, hyperparameter,
-    session_client::SessionClient, trial_result,
+    SyncReply, SyncRequest, Timing, TrialResult, Work, finished, hyperparameter, trial_result,
 };
-use tokio::{
-    sync::mpsc,
-    time::{Instant, sleep, sleep_until},
-};
-use tonic::{
-    Code, Status,
-    transport::{Channel, Endpoint},
-};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep, sleep_until};
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Status};
 
 /// Between two tries to reach a coordinator that was killed, and how long to go on trying.
 const RETRY_PAUSE: Duration = Duration::from_millis(50);

@@ -1,11 +1,10 @@
 //! Times epochs of training on this core, and evaluations apart from them.
 
-use std::{
-    collections::BTreeMap,
-    path::Path,
-    sync::{Arc, atomic::AtomicBool},
-    time::Instant,
-};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
 
 use coordinator_core::sweep::DatasetSource;
 use rustix::time::{ClockId, clock_gettime};
@@ -15,13 +14,11 @@ use trainer::{
 };
 
 use super::print;
-use crate::{
-    cli::{BenchTrain, Output},
-    datasets,
-    prepare::{self, Refusal},
-    terminal::n_of,
-    values::short_label,
-};
+use crate::cli::{BenchTrain, Output};
+use crate::datasets;
+use crate::prepare::{self, Refusal};
+use crate::terminal::n_of;
+use crate::values::short_label;
 
 const SEED: u32 = 1;
 

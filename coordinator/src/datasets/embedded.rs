@@ -1,9 +1,10 @@
 //! The data sets inside this binary.
 
-use super::unpack::unpack;
-use super::{DatasetError, Files, MAX_FILE_BYTES};
 use sha2::{Digest, Sha256};
 use trainer::hex;
+
+use super::unpack::unpack;
+use super::{DatasetError, Files, MAX_FILE_BYTES};
 
 /// A file that the build put into the binary.
 struct EmbeddedFile {

@@ -1,11 +1,12 @@
 //! A folder of the four IDX files of one data set, gzip or plain.
 
-use super::names::{self, Found};
-use super::unpack::{UnpackError, unpack};
-use super::{DatasetError, Files, MAX_FILE_BYTES, Role};
 use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
+
+use super::names::{self, Found};
+use super::unpack::{UnpackError, unpack};
+use super::{DatasetError, Files, MAX_FILE_BYTES, Role};
 
 /// Reads the four files, and says where each was found.
 ///

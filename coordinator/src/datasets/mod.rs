@@ -8,11 +8,12 @@ mod folder;
 mod names;
 mod unpack;
 
-use coordinator_core::sweep::{DatasetFacts, DatasetSource, Problem};
-use sha2::{Digest, Sha256};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use coordinator_core::sweep::{DatasetFacts, DatasetSource, Problem};
+use sha2::{Digest, Sha256};
 use trainer::{DataError, Dataset};
 
 pub use classes::ClassCounts;

@@ -2,9 +2,10 @@
 //! companions, with `.` for `-`, in any case, with or without `.gz`, `test` for `t10k`, and behind a
 //! prefix such as EMNIST's `emnist-letters-`.
 
-use super::Role;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+
+use super::Role;
 
 /// Files of a folder that can be of a data set: by prefix, and for each role those that hold it, the
 /// one that is read first.

@@ -1,12 +1,14 @@
 //! Data sets from folders and from the binary, good and bad.
 
-use super::*;
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use tempfile::TempDir;
+
+use super::*;
 
 /// An IDX file of unsigned bytes.
 fn idx(dims: &[u32], bytes: &[u8]) -> Vec<u8> {

@@ -1,8 +1,9 @@
 //! Reads an IDX file that may be gzip or plain: told apart by its first bytes, never by its name, and
 //! never more of it than its header announces and the limit allows.
 
-use flate2::bufread::GzDecoder;
 use std::io::{self, BufRead, Read};
+
+use flate2::bufread::GzDecoder;
 use trainer::{MAX_IDX_HEADER_BYTES, idx_header};
 
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
@@ -138,10 +139,12 @@ fn what_it_is(start: &[u8], problem: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::io::Write;
+
     use flate2::Compression;
     use flate2::write::GzEncoder;
-    use std::io::Write;
+
+    use super::*;
 
     fn gzip(bytes: &[u8]) -> Vec<u8> {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());

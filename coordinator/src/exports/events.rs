@@ -4,13 +4,12 @@
 //! and tensorboard/plugins/hparams/{api,plugin_data}.proto; a frame is a length, its masked CRC-32C, the
 //! bytes, their masked CRC-32C (tensorflow/core/lib/io/record_writer.h).
 
-use std::{
-    collections::BTreeMap,
-    io::{self, Write},
-};
+use std::collections::BTreeMap;
+use std::io::{self, Write};
 
 use prost::Message;
-use prost_types::{ListValue, Value, value::Kind};
+use prost_types::value::Kind;
+use prost_types::{ListValue, Value};
 
 #[derive(Clone, PartialEq, Message)]
 pub struct Event {

@@ -1,18 +1,18 @@
 //! `export --follow`: adds to an export what it lacks, for as long as the sweep runs. A journal only
 //! grows and a run of TensorBoard appears whole, so that those who read meanwhile see nothing half.
 
-use std::{path::Path, thread, time::Duration};
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
 use anyhow::Context;
 
 use super::{Source, optuna, state_of, tensorboard};
-use crate::{
-    cli::{self, ExportFormat},
-    prepare::Refusal,
-    store::StateFolder,
-    terminal::n_of,
-    verbs::say,
-};
+use crate::cli::{self, ExportFormat};
+use crate::prepare::Refusal;
+use crate::store::StateFolder;
+use crate::terminal::n_of;
+use crate::verbs::say;
 
 /// Between two looks at the state.
 const LOOK_EVERY: Duration = Duration::from_secs(2);

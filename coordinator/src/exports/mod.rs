@@ -13,13 +13,11 @@ use std::path::{Path, PathBuf};
 use anyhow::bail;
 use report::command;
 
-use crate::{
-    cli::{self, ExportFormat},
-    prepare::Refusal,
-    store::{Reader, StateFolder, StoreError, database_in},
-    terminal::n_of,
-    verbs::say,
-};
+use crate::cli::{self, ExportFormat};
+use crate::prepare::Refusal;
+use crate::store::{Reader, StateFolder, StoreError, database_in};
+use crate::terminal::n_of;
+use crate::verbs::say;
 pub use place::new_file;
 use place::{file, folder};
 use source::Source;

@@ -3,15 +3,13 @@
 //! The form is that of optuna/storages/journal/_storage.py: operation 0 makes a study, 2 and 3 set an
 //! attribute of it (3 one of Optuna's own), 4 makes a trial with everything that is known of it.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    fs::{self, File},
-    io::{self, BufRead, BufReader, BufWriter, Write},
-    os::unix::fs::FileExt,
-    path::Path,
-    thread,
-    time::{Duration, Instant},
-};
+use std::collections::{BTreeMap, HashMap};
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use coordinator_core::sweep::{Axis, TrialId, display};
@@ -19,10 +17,8 @@ use report::input::{Done, Ending, Metric, State, Trial};
 use serde_json::{Map, Value as Json, json};
 use trainer::Value;
 
-use super::{
-    place::new_file,
-    source::{Source, Times},
-};
+use super::place::new_file;
+use super::source::{Source, Times};
 use crate::report_input;
 
 const CREATE_STUDY: u8 = 0;

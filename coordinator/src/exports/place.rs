@@ -1,11 +1,9 @@
 //! Where an export goes: made beside its place, synced, and given its name at the end.
 
-use std::{
-    fs::{self, File, Permissions},
-    io::{self, Read},
-    os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
-};
+use std::fs::{self, File, Permissions};
+use std::io::{self, Read};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use rustix::fs::{CWD, RenameFlags, renameat_with};

@@ -6,13 +6,10 @@ use coordinator_core::sweep::{Plan, Trial as Planned, TrialId};
 use report::input::{State, Trial};
 
 use super::state_of;
-use crate::{
-    cli,
-    committed::Committed,
-    facts::Facts,
-    report_input,
-    store::{AttemptTimes, Reader, TrialReader, database_in},
-};
+use crate::committed::Committed;
+use crate::facts::Facts;
+use crate::store::{AttemptTimes, Reader, TrialReader, database_in};
+use crate::{cli, report_input};
 
 pub struct Source {
     pub plan: Plan,

@@ -1,13 +1,11 @@
 //! A TensorBoard folder: one run a trial with its curves, and what the HParams tab shows.
 
-use std::{
-    cmp::Reverse,
-    collections::{BTreeMap, HashSet},
-    ffi::OsString,
-    fs::{self, File},
-    io::BufWriter,
-    path::Path,
-};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashSet};
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::BufWriter;
+use std::path::Path;
 
 use anyhow::Context;
 use coordinator_core::sweep::{Axis, Phase, Plan, Trial as Planned, TrialId, display};
@@ -16,14 +14,12 @@ use report::input::{Done, Ending, Epoch, State, Trial};
 use trainer::Value;
 use worker::parts::rename;
 
-use super::{
-    events::{
-        EventWriter, Experiment, HparamInfo, HparamType, Hparams, MetricInfo, MetricName,
-        SessionEnd, SessionStart, SessionStatus, number, text,
-    },
-    place,
-    source::{Source, Times},
+use super::events::{
+    EventWriter, Experiment, HparamInfo, HparamType, Hparams, MetricInfo, MetricName, SessionEnd,
+    SessionStart, SessionStatus, number, text,
 };
+use super::place;
+use super::source::{Source, Times};
 
 /// TensorBoard looks for names with `tfevents` in them.
 const FILE_NAME: &str = "events.out.tfevents.0.sweep";

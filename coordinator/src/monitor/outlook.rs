@@ -1,8 +1,12 @@
 //! The outlook of a running sweep: what was done, what is left, and how long that takes.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
+use std::time::Duration;
 
-use coordinator_core::{lease::TrialIndex, machine::Core, sweep::Plan, time::Millis};
+use coordinator_core::lease::TrialIndex;
+use coordinator_core::machine::Core;
+use coordinator_core::sweep::Plan;
+use coordinator_core::time::Millis;
 
 use super::worker_load;
 use crate::progress::{Left, Meter};

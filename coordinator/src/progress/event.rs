@@ -3,11 +3,13 @@
 #[cfg(test)]
 mod tests;
 
-use super::Snapshot;
-use crate::terminal::Summary;
+use std::path::{Path, PathBuf};
+
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
-use std::path::{Path, PathBuf};
+
+use super::Snapshot;
+use crate::terminal::Summary;
 
 /// Grows when a field goes or changes its meaning; new fields and new events may come at any time.
 pub const VERSION: u32 = 1;

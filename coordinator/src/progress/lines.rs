@@ -1,12 +1,11 @@
 //! Progress as plain lines, for logs and pipes: one now and then, never the same twice.
 
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
 use super::{EndedTrial, Snapshot};
 use crate::duration;
 use crate::terminal::{n_of, n_of_n, printable, score_text};
-use std::{
-    collections::BTreeSet,
-    time::{Duration, Instant},
-};
 
 /// Decides when a line is due: after a pause, or when another tenth of the trials is done.
 pub(super) struct Lines {

@@ -14,14 +14,17 @@ pub use eta::{Eta, Left, Meter};
 pub use event::{EndedTrial, Event, Failure, Listening, Measured, Misplaced};
 pub use screen::{LogWriter, can_be_live, leave, make_writer};
 
-use crate::cli::Output;
-use coordinator_core::sweep::{Metric, Score};
-use lines::Lines;
-use serde::{Serialize, Serializer, ser::SerializeStruct as _};
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+
+use coordinator_core::sweep::{Metric, Score};
+use serde::ser::SerializeStruct as _;
+use serde::{Serialize, Serializer};
 use worker::logging::color_on_stderr;
+
+use crate::cli::Output;
+use lines::Lines;
 
 /// Frames are drawn, and the caller's snapshots wanted, no more often than this.
 pub const REFRESH_HZ: u8 = 5;

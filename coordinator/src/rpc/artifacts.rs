@@ -1,34 +1,29 @@
 //! The artifacts service: the sweep's data set and checkpoints, in chunks.
 
-use std::{
-    io,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use coordinator_core::lease::{SessionId, WorkerId};
 use proto::{
     Chunk, GetCheckpointRequest, GetDatasetRequest, PutCheckpointReply, PutCheckpointRequest,
 };
-use tokio::{
-    sync::{mpsc, oneshot},
-    time::timeout,
-};
-use tokio_stream::{Stream, wrappers::ReceiverStream};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
+use tokio_stream::Stream;
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::{
-    Sweep,
-    admission::{Asker, CHECKPOINTS_IN, CHECKPOINTS_OUT, DATASETS, Pace, Place, Places},
-    checkpoints::{self, off_thread},
-    connection::{Peer, ended},
-    convert,
-    status::RpcError,
-};
-use crate::{mailbox::Mailbox, store::WholeCheckpoint};
+use super::admission::{Asker, CHECKPOINTS_IN, CHECKPOINTS_OUT, DATASETS, Pace, Place, Places};
+use super::checkpoints::{self, off_thread};
+use super::connection::{Peer, ended};
+use super::status::RpcError;
+use super::{Sweep, convert};
+use crate::mailbox::Mailbox;
+use crate::store::WholeCheckpoint;
 
 /// Bytes in a chunk on its way out. What an unread stream holds is a few of them.
 const CHUNK_BYTES: usize = 64 * 1024;

@@ -1,24 +1,24 @@
 //! Checkpoints on their way in and out. Disk work is done off the threads that keep calls going.
 
-use std::{io, sync::Arc, time::Duration};
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
 
-use coordinator_core::{
-    checkpoints::Checkpoint,
-    event::Reply,
-    lease::{Lease, WorkerId},
-};
-use proto::{
-    GetCheckpointRequest, PutCheckpointReply, PutCheckpointRequest, put_checkpoint_request::Part,
-};
+use coordinator_core::checkpoints::Checkpoint;
+use coordinator_core::event::Reply;
+use coordinator_core::lease::{Lease, WorkerId};
+use proto::put_checkpoint_request::Part;
+use proto::{GetCheckpointRequest, PutCheckpointReply, PutCheckpointRequest};
 use tokio::time::timeout;
 use tonic::{Status, Streaming};
 use worker::{faults, parts};
 
-use super::{Sweep, admission::Pace, artifacts::Content, convert, status::RpcError};
-use crate::{
-    mailbox::{Mailbox, Post},
-    store::Receiving,
-};
+use super::admission::Pace;
+use super::artifacts::Content;
+use super::status::RpcError;
+use super::{Sweep, convert};
+use crate::mailbox::{Mailbox, Post};
+use crate::store::Receiving;
 
 /// A checkpoint that its worker may publish.
 #[derive(Debug)]

@@ -1,23 +1,20 @@
 //! One accepted connection: it greets in time or is closed, and holds its place among the open
 //! ones until it is dropped.
 
-use std::{
-    io,
-    net::IpAddr,
-    pin::Pin,
-    task::{Context, Poll, ready},
-    time::Duration,
-};
+use std::io;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use rustix::net::sockopt::set_tcp_user_timeout;
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
-    sync::{OwnedSemaphorePermit, oneshot},
-    time::{Sleep, sleep, timeout},
-};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::time::{Sleep, sleep, timeout};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
-use tonic::{codegen::http, transport::server::Connected};
+use tonic::codegen::http;
+use tonic::transport::server::Connected;
 
 /// What every client of HTTP/2 sends before anything else: the preface's 24 bytes, and the head of
 /// its first frame.

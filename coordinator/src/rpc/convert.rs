@@ -7,17 +7,20 @@ mod tests;
 
 use std::time::Duration;
 
-use coordinator_core::{
-    checkpoints::Checkpoint,
-    event::{self, Grant, Join, Order, Running, Sync, Trouble, Verdict, WorkerFacts},
-    lease::{Lease, SessionId, TrialIndex, WorkerId},
-    sweep::TrialId,
-    timing::MAX_SLOTS,
+use coordinator_core::checkpoints::Checkpoint;
+use coordinator_core::event::{
+    self, Grant, Join, Order, Running, Sync, Trouble, Verdict, WorkerFacts,
 };
-use proto::{MAX_NAME_BYTES, text::clean_line};
-use trainer::{Scale, Value, hex, wording::n_of};
+use coordinator_core::lease::{Lease, SessionId, TrialIndex, WorkerId};
+use coordinator_core::sweep::TrialId;
+use coordinator_core::timing::MAX_SLOTS;
+use proto::MAX_NAME_BYTES;
+use proto::text::clean_line;
+use trainer::wording::n_of;
+use trainer::{Scale, Value, hex};
 
-use super::{Sweep, status::RpcError};
+use super::Sweep;
+use super::status::RpcError;
 use crate::roster::Roster;
 
 /// Leases in one Sync: far above what a worker's slots can hold.

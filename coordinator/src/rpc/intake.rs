@@ -1,30 +1,23 @@
 //! What calls may send before they are decoded: a message's length by its method, the time that it may
 //! take to arrive, and how much of all calls together is held in memory.
 
-use std::{
-    pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
-use tokio::{sync::oneshot, time::sleep};
-use tonic::{
-    Status,
-    body::Body,
-    codegen::{BoxFuture, Service, http},
-};
+use tokio::sync::oneshot;
+use tokio::time::sleep;
+use tonic::Status;
+use tonic::body::Body;
+use tonic::codegen::{BoxFuture, Service, http};
 use tower::Layer;
 
-use super::{
-    connection::{Peer, ended},
-    status::RpcError,
-};
+use super::connection::{Peer, ended};
+use super::status::RpcError;
 
 /// Bytes of all messages that have not been answered. One is at most some twenty times as large once
 /// it is decoded (see `proto::shape`), so that they take 160 MB at the most, whoever calls.

@@ -1,14 +1,16 @@
 //! The accepted connections: bounded in number, and calm when the process runs out of file
 //! descriptors.
 
-use std::{io, net::IpAddr, sync::Arc, time::Duration};
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::{Semaphore, mpsc},
-};
-use tokio_stream::{Stream, wrappers::ReceiverStream};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, mpsc};
+use tokio_stream::Stream;
+use tokio_stream::wrappers::ReceiverStream;
 
 use super::connection::Connection;
 

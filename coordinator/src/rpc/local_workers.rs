@@ -1,9 +1,7 @@
 //! The local workers: those that have proven that this coordinator started them.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Mutex, MutexGuard, PoisonError},
-};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use coordinator_core::lease::WorkerId;
 

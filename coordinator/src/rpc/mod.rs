@@ -13,28 +13,31 @@ mod status;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    io,
-    sync::{Arc, atomic::AtomicBool},
-    time::Duration,
-};
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use bytes::Bytes;
-use coordinator_core::{lease::TrialIndex, sweep::TrialId};
-use proto::{artifacts_server::ArtifactsServer, session_server::SessionServer};
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    sync::watch,
-};
+use coordinator_core::lease::TrialIndex;
+use coordinator_core::sweep::TrialId;
+use proto::artifacts_server::ArtifactsServer;
+use proto::session_server::SessionServer;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::watch;
 use tokio_stream::Stream;
 use tokio_util::sync::CancellationToken;
-use tonic::transport::{Server, server::Connected};
+use tonic::transport::Server;
+use tonic::transport::server::Connected;
 use worker::parts::Repeats;
 
 pub use listener::{Bounds, incoming, raise_file_limit};
 pub use local_workers::LocalWorkers;
 
-use crate::{local::LocalToken, mailbox::Mailbox, roster::Roster, store::CheckpointFiles};
+use crate::local::LocalToken;
+use crate::mailbox::Mailbox;
+use crate::roster::Roster;
+use crate::store::CheckpointFiles;
 
 /// What every call needs to know of the sweep; but for the roster, fixed for its whole run.
 #[derive(Debug)]

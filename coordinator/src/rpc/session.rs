@@ -1,12 +1,15 @@
 //! The session service: who may join, and the way of a Sync to the core and back.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
-use coordinator_core::{event::Reply, limits::MAX_WORKERS};
+use coordinator_core::event::Reply;
+use coordinator_core::limits::MAX_WORKERS;
 use proto::{JoinReply, JoinRequest, SyncReply, SyncRequest};
 use tonic::{Request, Response, Status};
 
-use super::{Sweep, convert, status::RpcError};
+use super::status::RpcError;
+use super::{Sweep, convert};
 use crate::mailbox::Mailbox;
 
 #[derive(Debug)]

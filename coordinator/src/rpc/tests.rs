@@ -1,30 +1,29 @@
 //! The server against clients that break every rule of the connection: it sends them away and goes
 //! on answering the others.
 
-use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
-use proto::{JoinRequest, session_client::SessionClient};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
-    sync::watch,
-    task::JoinHandle,
-    time::{sleep, timeout},
-};
+use proto::JoinRequest;
+use proto::session_client::SessionClient;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
-use tonic::{
-    Code, Request, Status,
-    metadata::MetadataValue,
-    transport::{Channel, Endpoint},
-};
+use tonic::metadata::MetadataValue;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Request, Status};
 
 use super::{Bounds, LocalWorkers, Sweep, incoming, serve};
-use crate::{
-    local::LocalToken,
-    mailbox::Mailbox,
-    roster::Roster,
-    store::{CheckpointFiles, tests::plan},
-};
+use crate::local::LocalToken;
+use crate::mailbox::Mailbox;
+use crate::roster::Roster;
+use crate::store::CheckpointFiles;
+use crate::store::tests::plan;
 
 pub(super) const BOUNDS: Bounds = Bounds { n_connections: 4, greeting: Duration::from_millis(300) };
 

@@ -1,8 +1,9 @@
 //! What must hold in every state, asked of SQLite: one line per finding.
 
-use super::{Reader, StoreError, ranges};
 use proto::text::clean_line;
 use rusqlite::types::Value;
+
+use super::{Reader, StoreError, ranges};
 
 /// Rows shown of each rule that is broken.
 const MAX_ROWS: usize = 5;

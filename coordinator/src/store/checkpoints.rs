@@ -4,26 +4,23 @@
 
 mod receiving;
 
-use std::{
-    collections::{BTreeMap, btree_map::Entry},
-    fs::{self, DirEntry, File},
-    io,
-    os::unix::fs::FileExt,
-    path::{Path, PathBuf},
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::fs::{self, DirEntry, File};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use coordinator_core::{checkpoints::Checkpoint, lease::TrialIndex, sweep::TrialId};
+use coordinator_core::checkpoints::Checkpoint;
+use coordinator_core::lease::TrialIndex;
+use coordinator_core::sweep::TrialId;
 use sha2::{Digest, Sha256};
 use trainer::{from_hex, hex};
-use worker::{
-    faults,
-    parts::{make_folder, n_free},
-};
+use worker::faults;
+use worker::parts::{make_folder, n_free};
 
 pub use self::receiving::Receiving;
 use self::receiving::Turn;

@@ -1,8 +1,10 @@
 //! A copy of a state as one plain file, made while a coordinator may be writing.
 
-use std::{path::Path, time::Duration};
+use std::path::Path;
+use std::time::Duration;
 
-use rusqlite::{Connection, backup::Backup};
+use rusqlite::Connection;
+use rusqlite::backup::Backup;
 
 use super::{Reader, StoreError};
 

@@ -1,18 +1,14 @@
 //! The state folder: the database, the lock that keeps a second coordinator out, and the local
 //! workers' cache.
 
-use std::{
-    io,
-    path::{Path, PathBuf},
-    time::{Duration, Instant},
-};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use rustix::fs::statfs;
 use thiserror::Error;
-use worker::{
-    locks::{Lock, Mode, has_no_locks},
-    parts::{make_folder, rename},
-};
+use worker::locks::{Lock, Mode, has_no_locks};
+use worker::parts::{make_folder, rename};
 
 const LOCK: &str = "lock";
 

@@ -3,20 +3,15 @@
 
 use std::collections::BTreeMap;
 
-use coordinator_core::{
-    event::WorkerFacts,
-    lease::{Lease, OpenLease, TrialIndex, WorkerId},
-    ledger::Ledger,
-    sweep::{Metric, Phase, Plan, Score},
-    trial::{Status, Trial},
-};
+use coordinator_core::event::WorkerFacts;
+use coordinator_core::lease::{Lease, OpenLease, TrialIndex, WorkerId};
+use coordinator_core::ledger::Ledger;
+use coordinator_core::sweep::{Metric, Phase, Plan, Score};
+use coordinator_core::trial::{Status, Trial};
 use rusqlite::{Connection, Row};
 
-use super::{
-    Reader, Store, StoreError,
-    numbers::{Numbers, Places},
-    workers,
-};
+use super::numbers::{Numbers, Places};
+use super::{Reader, Store, StoreError, workers};
 
 /// What a state holds, seen from a plan.
 #[derive(Debug)]

@@ -1,19 +1,15 @@
 //! Brings a database to this build's schema: a new one is made beside its place and gets its name
 //! once it is whole, one of a former version is copied aside and then moved over in one transaction.
 
-use std::{
-    ffi::OsString,
-    fs::{self, File},
-    io,
-    os::unix::ffi::OsStrExt,
-    path::{Path, PathBuf},
-};
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, Transaction};
-use worker::{
-    faults,
-    parts::{rename, sync_folder_of},
-};
+use worker::faults;
+use worker::parts::{rename, sync_folder_of};
 
 use super::{SCHEMA_VERSION, StoreError, check_version};
 
@@ -120,12 +116,12 @@ fn from_2(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use coordinator_core::{event::Record, lease::TrialIndex, ledger::Ledger};
+    use coordinator_core::event::Record;
+    use coordinator_core::lease::TrialIndex;
+    use coordinator_core::ledger::Ledger;
 
-    use super::super::{
-        Reader, Store, TrialReader,
-        tests::{history, plan},
-    };
+    use super::super::tests::{history, plan};
+    use super::super::{Reader, Store, TrialReader};
     use super::*;
 
     const SCHEMA_1: &str = include_str!("migrations/schema_1.sql");

@@ -19,12 +19,11 @@ mod workers;
 mod write;
 mod writer;
 
-use std::{
-    cmp::Ordering,
-    path::{Path, PathBuf},
-};
+use std::cmp::Ordering;
+use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig};
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 use thiserror::Error;
 
 pub use checkpoints::{CheckpointFiles, Receiving, WholeCheckpoint};

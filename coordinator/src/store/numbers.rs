@@ -2,10 +2,8 @@
 
 use std::collections::HashMap;
 
-use coordinator_core::{
-    lease::TrialIndex,
-    sweep::{Plan, TrialId},
-};
+use coordinator_core::lease::TrialIndex;
+use coordinator_core::sweep::{Plan, TrialId};
 use rusqlite::Connection;
 
 use super::StoreError;

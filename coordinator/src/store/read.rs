@@ -1,11 +1,10 @@
 //! A read-only view of a state, for reports and `status`; works while a coordinator runs.
 
-use std::{collections::HashMap, path::Path};
+use std::collections::HashMap;
+use std::path::Path;
 
-use coordinator_core::{
-    event::Timing,
-    sweep::{Outcome, Plan, Score, Trial},
-};
+use coordinator_core::event::Timing;
+use coordinator_core::sweep::{Outcome, Plan, Score, Trial};
 use rusqlite::{Connection, OptionalExtension, Row};
 use trainer::{Backtracks, Ending, EpochRecord, StepSizes, TrialResult, Work};
 

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use report::command;
 use rusqlite::Connection;
 
-use super::{StoreError, migrate::former};
+use super::StoreError;
+use super::migrate::former;
 
 /// Up to this size all pages are looked at, which takes a second or so.
 const MAX_WHOLE_BYTES: u64 = 256 * 1024 * 1024;

@@ -6,15 +6,14 @@ mod queries;
 
 use std::collections::BTreeSet;
 
-use coordinator_core::{
-    event::{CloseCause, Record, Timing, WorkerFacts},
-    lease::{Lease, OpenLease, TrialIndex, WorkerId},
-    ledger::Ledger,
-    sweep::{self, DatasetFacts, Plan},
-};
+use coordinator_core::event::{CloseCause, Record, Timing, WorkerFacts};
+use coordinator_core::lease::{Lease, OpenLease, TrialIndex, WorkerId};
+use coordinator_core::ledger::Ledger;
+use coordinator_core::sweep::{self, DatasetFacts, Plan};
 use trainer::{Backtracks, Ending, EpochRecord, StepSizes, TrialResult, Work};
 
-use super::{Reader, Store, TrialReader, TrialState, write::closed_words};
+use super::write::closed_words;
+use super::{Reader, Store, TrialReader, TrialState};
 
 pub fn plan(seeds: u32) -> Plan {
     let text = format!(

@@ -4,10 +4,8 @@ use std::collections::HashMap;
 
 use rusqlite::{OptionalExtension, Row};
 
-use super::{
-    AttemptTimes, Reader, StoreError, TrialRow, TrialState,
-    read::{epoch_record, timing, trial_state},
-};
+use super::read::{epoch_record, timing, trial_state};
+use super::{AttemptTimes, Reader, StoreError, TrialRow, TrialState};
 
 #[derive(Debug)]
 pub struct TrialReader<'a> {

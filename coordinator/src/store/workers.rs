@@ -3,14 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use coordinator_core::{
-    event::WorkerFacts,
-    lease::{OpenLease, WorkerId},
-    limits::MAX_WORKERS,
-};
+use coordinator_core::event::WorkerFacts;
+use coordinator_core::lease::{OpenLease, WorkerId};
+use coordinator_core::limits::MAX_WORKERS;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
-use super::{Reader, StoreError, times::time_of_day_ms};
+use super::times::time_of_day_ms;
+use super::{Reader, StoreError};
 
 /// Workers that never got a trial are kept up to this number, the latest ones: more than can be
 /// connected, so that one that waits for its first trial is among them.

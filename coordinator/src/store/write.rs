@@ -2,20 +2,18 @@
 
 use std::iter::successors;
 
-use coordinator_core::{
-    event::{CloseCause, Record, Timing},
-    lease::{OpenLease, TrialIndex},
-    sweep::Plan,
-};
-use proto::{
-    MAX_NAME_BYTES, MAX_TEXT_BYTES,
-    text::{clean_line, clean_lines},
-};
+use coordinator_core::event::{CloseCause, Record, Timing};
+use coordinator_core::lease::{OpenLease, TrialIndex};
+use coordinator_core::sweep::Plan;
+use proto::text::{clean_line, clean_lines};
+use proto::{MAX_NAME_BYTES, MAX_TEXT_BYTES};
 use rusqlite::{Transaction, TransactionBehavior, params};
 use trainer::{Ending, EpochRecord, TrialResult};
 use worker::faults;
 
-use super::{Store, StoreError, numbers::Numbers, times::time_of_day_ms, workers};
+use super::numbers::Numbers;
+use super::times::time_of_day_ms;
+use super::{Store, StoreError, workers};
 use crate::values::hyperparameters_json;
 
 impl Store {

@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use coordinator_core::{event::Record, sweep::Plan};
+use coordinator_core::event::Record;
+use coordinator_core::sweep::Plan;
 use worker::parts::off_thread;
 
 use super::{Store, StoreError};

@@ -15,6 +15,7 @@ pub use report::shown as printable;
 pub use trainer::wording::{grouped, n_of, n_of_n};
 
 use coordinator_core::sweep::{Metric, Score};
+
 use layout::{table, table_with_header};
 
 /// `97.81 %` for 0.97812.

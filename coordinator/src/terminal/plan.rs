@@ -1,9 +1,11 @@
 //! What `coordinator plan` tells of a sweep file before anything runs.
 
+use std::time::Duration;
+
+use coordinator_core::sweep::{Plan, display};
+
 use super::{grouped, n_of, printable, table, table_with_header};
 use crate::duration;
-use coordinator_core::sweep::{Plan, display};
-use std::time::Duration;
 
 /// Multiply-adds that a core is taken to make in a second of training. Machines differ by several
 /// times (an AVX-512 server core of 2023 makes about this many): a running sweep's estimate uses
@@ -188,8 +190,9 @@ fn shortened(values: &[String]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use coordinator_core::sweep::{self, DatasetFacts};
+
+    use super::*;
 
     const FILE: &str = r#"
 name = "small"

@@ -1,10 +1,11 @@
 //! What `coordinator status` tells of a recorded sweep.
 
-use super::{grouped, n_of, printable, table, table_with_header};
-use crate::duration;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
+
+use super::{grouped, n_of, printable, table, table_with_header};
+use crate::duration;
 
 /// Failed trials that are named.
 const N_FAILURES_SHOWN: usize = 10;

@@ -1,14 +1,16 @@
 //! The end of a run: a short table, what came out, where the report is, and its digest.
 
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
+
 use super::{n_of, table_with_header};
 use crate::cli::Output;
 use crate::duration;
 use crate::progress::{Event, stream};
 use crate::verbs::say;
-use serde::{Serialize, Serializer};
-use std::fmt;
-use std::path::PathBuf;
-use std::time::Duration;
 
 /// What a run of the coordinator came to.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -176,7 +178,8 @@ mod tests {
 
     #[test]
     fn a_report_at_a_path_that_is_no_text_ends_the_run_like_any_other() {
-        use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
+        use std::ffi::OsStr;
+        use std::os::unix::ffi::OsStrExt;
         let path = PathBuf::from(OsStr::from_bytes(b"r\xff/report.md"));
         let line = Event::Finished(&Summary { report: Some(path), ..finished() }).to_line();
         assert!(line.contains("\"report\":\"r\u{fffd}/report.md\""), "{line}");

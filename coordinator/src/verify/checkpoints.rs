@@ -1,11 +1,14 @@
 //! Published checkpoints against their names. Those of trials that have their outcome are on their
 //! way out, and so are parts; neither is a finding.
 
-use std::{collections::HashMap, fs, io, path::Path};
+use std::collections::HashMap;
+use std::path::Path;
+use std::{fs, io};
 
 use coordinator_core::sweep::{Plan, TrialId};
 
-use super::{Findings, files::sha256_of};
+use super::Findings;
+use super::files::sha256_of;
 use crate::terminal::n_of;
 
 pub fn check(state: &Path, plan: &Plan, findings: &mut Findings) -> anyhow::Result<()> {

@@ -1,27 +1,21 @@
 //! A report's files against its manifest, its sweep file and each other.
 
-use std::{
-    collections::{BTreeMap, HashSet},
-    fs::{self, File},
-    io::{self, BufRead, BufReader},
-    path::Path,
-};
+use std::collections::{BTreeMap, HashSet};
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader};
+use std::path::Path;
 
 use coordinator_core::sweep::{self, Plan, TrialId};
-use report::{
-    Manifest,
-    input::{Column, Trial},
-};
+use report::Manifest;
+use report::input::{Column, Trial};
 use sha2::{Digest, Sha256};
 use trainer::{TrainConfig, hex};
 
 use super::{Findings, manifest, pages};
-use crate::{
-    committed::{Committed, plan_grid, read_manifest},
-    report_input,
-    terminal::n_of,
-    values::from_report,
-};
+use crate::committed::{Committed, plan_grid, read_manifest};
+use crate::report_input;
+use crate::terminal::n_of;
+use crate::values::from_report;
 
 /// Gives what the files say if all of them are the manifest's and their rows are the sweep's, so
 /// that they can be relied on.

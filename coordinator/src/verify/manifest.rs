@@ -1,16 +1,18 @@
 //! What `manifest.json` says of a report, against its sweep file, its rows and the files that lie
 //! there.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
 
 use coordinator_core::sweep::{Metric, Plan};
-use report::{
-    Manifest, ManifestCounts,
-    input::{Ending, Phase, State, Trial},
-};
-use trainer::{Scale, wording::n_of};
+use report::input::{Ending, Phase, State, Trial};
+use report::{Manifest, ManifestCounts};
+use trainer::Scale;
+use trainer::wording::n_of;
 
-use super::{Findings, files::sha256_of};
+use super::Findings;
+use super::files::sha256_of;
 
 /// Files that every report has, beside its results and its figures.
 const ALWAYS: [&str; 5] =

@@ -9,11 +9,15 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-use std::{fmt, path::Path};
+use std::fmt;
+use std::path::Path;
 
 use anyhow::bail;
 
-use crate::{cli, store::database_in, terminal::n_of, verbs::say};
+use crate::cli;
+use crate::store::database_in;
+use crate::terminal::n_of;
+use crate::verbs::say;
 
 /// What was looked at, and what is wrong.
 #[derive(Debug, Default)]

@@ -1,6 +1,7 @@
 //! The page against the other files: its figures are there, and the HTML tells the same.
 
-use std::{fs, path::Path};
+use std::fs;
+use std::path::Path;
 
 use report::Manifest;
 

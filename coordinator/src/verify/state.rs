@@ -1,27 +1,23 @@
 //! A recorded state against its own rules, and a report against the state it was built from.
 
-use std::{collections::HashSet, fs, path::Path};
+use std::collections::HashSet;
+use std::fs;
+use std::path::Path;
 
 use anyhow::Context;
-use coordinator_core::{
-    sweep::{Plan, TrialId},
-    timing,
-};
-use report::{
-    Manifest,
-    input::{State, Trial},
-};
+use coordinator_core::sweep::{Plan, TrialId};
+use coordinator_core::timing;
+use report::Manifest;
+use report::input::{State, Trial};
 use trainer::{DataShape, Split, TrainConfig};
 
 use super::{Findings, checkpoints};
-use crate::{
-    committed::{Committed, read_manifest},
-    facts::Facts,
-    report_input,
-    store::{Reader, TrialReader, TrialRow, TrialState, database_in},
-    terminal::n_of,
-    values::{config_of_json, hyperparameters_json},
-};
+use crate::committed::{Committed, read_manifest};
+use crate::facts::Facts;
+use crate::report_input;
+use crate::store::{Reader, TrialReader, TrialRow, TrialState, database_in};
+use crate::terminal::n_of;
+use crate::values::{config_of_json, hyperparameters_json};
 
 pub fn check(
     folder: &Path,

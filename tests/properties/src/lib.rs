@@ -1,15 +1,11 @@
 //! How a property is tried: on the cases that once failed, and on fresh ones for as long as
 //! `SWEEP_PROPERTY_SECONDS` says.
 
-use std::{
-    env,
-    time::{Duration, Instant},
-};
+use std::env;
+use std::time::{Duration, Instant};
 
-use proptest::{
-    prelude::{ProptestConfig, Strategy},
-    test_runner::{FileFailurePersistence, TestCaseResult, TestRunner},
-};
+use proptest::prelude::{ProptestConfig, Strategy};
+use proptest::test_runner::{FileFailurePersistence, TestCaseResult, TestRunner};
 
 /// Runs a property on generated cases: those that once failed, which the file `failed_before` of the
 /// crate keeps, and fresh ones, `n_cases` of them or as many as fit into `SWEEP_PROPERTY_SECONDS`.

@@ -1,22 +1,17 @@
 //! One sweep's programs, each where its network ends, and what is done to them.
 
-use std::{
-    fs,
-    os::unix::process::ExitStatusExt,
-    path::PathBuf,
-    thread,
-    time::{Duration, Instant},
-};
+use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+use std::{fs, thread};
 
 use e2e::{
     Coordinator, Env, LIMIT, Network, Place, Relay, RemoteWorker, Signal, SmallDisk, own_host,
 };
 
-use crate::{
-    SWEEP,
-    schedule::{Fault, N_WORKERS, Schedule},
-    tally::Tally,
-};
+use crate::SWEEP;
+use crate::schedule::{Fault, N_WORKERS, Schedule};
+use crate::tally::Tally;
 
 /// The limit is out of reach: here it is never the trial that kills its worker.
 const COORDINATOR: [&str; 9] = [

@@ -1,6 +1,7 @@
 //! What goes wrong, in which order and for how long: the same for the same seed.
 
-use std::{collections::VecDeque, time::Duration};
+use std::collections::VecDeque;
+use std::time::Duration;
 
 use e2e::{SplitMix, Way};
 

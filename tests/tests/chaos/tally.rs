@@ -1,13 +1,13 @@
 //! What was done to the programs, and what came of it against an undisturbed run.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use e2e::{Env, Programs, Way, canonical_files, results};
 
-use crate::{SWEEP, cast::Cast, schedule::Fault};
+use crate::SWEEP;
+use crate::cast::Cast;
+use crate::schedule::Fault;
 
 /// What a run gives that nobody disturbs.
 pub struct Undisturbed {

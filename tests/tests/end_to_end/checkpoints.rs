@@ -1,6 +1,9 @@
 //! Long trials whose worker is lost: another one goes on from what was published, to the same bytes.
 
-use std::{collections::BTreeMap, fs, path::PathBuf, sync::OnceLock};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use e2e::{Coordinator, Env, RemoteWorker, Sweep, canonical_files};
 

@@ -1,6 +1,8 @@
 //! `[confirm]`: the best points again with fresh seeds, whatever disturbs the run.
 
-use std::{collections::BTreeMap, fs, sync::OnceLock};
+use std::collections::BTreeMap;
+use std::fs;
+use std::sync::OnceLock;
 
 use e2e::{Row, Sweep, canonical_files, ctrl_c, files_in, finished_event, results, trial_ids};
 

@@ -1,7 +1,8 @@
 //! The commands that the README, the sweep files, the scripts and the help texts show, run by a shell
 //! as they stand there, over small sweeps of the same names.
 
-use std::{fs, path::Path};
+use std::fs;
+use std::path::Path;
 
 use e2e::{Env, Sweep, example_commands, printed_commands, results};
 

@@ -1,7 +1,9 @@
 //! `export` and `replay --save`: the same from a state and from a report's tables, whole or not at
 //! all, and never over something that is there. Other tools read them in the tests of `readers`.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
 
 use e2e::{Sweep, results, sha256_of};
 

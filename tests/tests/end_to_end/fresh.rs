@@ -1,12 +1,9 @@
 //! `--fresh` and its question, while others work in the same place.
 
-use std::{
-    fs,
-    io::{Read, Write},
-    process::{Command, Stdio},
-    sync::mpsc,
-    thread,
-};
+use std::io::{Read, Write};
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::{fs, thread};
 
 use e2e::{Sweep, eventually};
 

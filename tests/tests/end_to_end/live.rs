@@ -1,10 +1,8 @@
 //! Workers that are alive are not taken for lost, however busy the machines are.
 
-use std::{
-    fs,
-    thread::{self, available_parallelism},
-    time::{Duration, Instant},
-};
+use std::fs;
+use std::thread::{self, available_parallelism};
+use std::time::{Duration, Instant};
 
 use e2e::{Coordinator, Env, Signal, Sweep, ctrl_c, eventually};
 

@@ -1,7 +1,8 @@
 //! What programs, pages and errors print as commands, pasted into a shell as it stands there, with
 //! paths that no shell takes as they are.
 
-use std::{fs, path::PathBuf};
+use std::fs;
+use std::path::PathBuf;
 
 use e2e::{Coordinator, Ended, Env, Sweep, ctrl_c, eventually, printed_commands, results};
 

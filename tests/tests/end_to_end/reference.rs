@@ -1,6 +1,7 @@
 //! The undisturbed run that all others must equal.
 
-use std::{collections::BTreeMap, sync::OnceLock};
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use e2e::{Env, Sweep, canonical_files};
 

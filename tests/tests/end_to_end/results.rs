@@ -1,6 +1,7 @@
 //! What comes out: each trial once, counts that agree, divergence as a result, lines for programs.
 
-use std::{collections::BTreeSet, fs};
+use std::collections::BTreeSet;
+use std::fs;
 
 use e2e::{Sweep, events, finished_event, results, sha256_of, trial_ids};
 

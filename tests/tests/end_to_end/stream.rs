@@ -1,6 +1,8 @@
 //! The stream of `--output json` as a program reads it, against the page that describes it.
 
-use std::{collections::BTreeSet, fs, process::Command};
+use std::collections::BTreeSet;
+use std::fs;
+use std::process::Command;
 
 use e2e::{Env, Sweep, events, finished_event, results};
 use serde_json::Value;

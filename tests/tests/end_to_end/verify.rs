@@ -1,6 +1,7 @@
 //! `verify` finds whatever is not as it was recorded, and names it.
 
-use std::{fs, path::Path};
+use std::fs;
+use std::path::Path;
 
 use e2e::{Env, Row, Sweep, results, sha256_of};
 use trainer::from_hex;

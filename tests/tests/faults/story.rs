@@ -1,16 +1,13 @@
 //! One sweep with one coordinator and one worker that are told to die, life after life, until they
 //! are left in peace; nothing may be lost.
 
-use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
-    fs,
-    os::unix::process::ExitStatusExt,
-    path::Path,
-    process::ExitStatus,
-    sync::{Mutex, OnceLock, PoisonError},
-    thread,
-    time::{Duration, Instant},
-};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::ExitStatus;
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+use std::{fs, thread};
 
 use e2e::{
     Coordinator, Env, LIMIT, Programs, RemoteWorker, Sweep, canonical_files, eventually, own_host,

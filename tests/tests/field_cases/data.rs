@@ -1,9 +1,12 @@
 //! Data sets: sorted rows, classes that are missing, names and forms of files.
 
-use std::{fs, io::Write, path::Path};
+use std::fs;
+use std::io::Write;
+use std::path::Path;
 
 use e2e::Env;
-use flate2::{Compression, write::GzEncoder};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 
 use crate::env;
 

@@ -1,7 +1,8 @@
 //! Workers and coordinators on a hostile machine: full disks, dead proxies, schedulers' signals, shared
 //! caches.
 
-use std::{fs, time::Duration};
+use std::fs;
+use std::time::Duration;
 
 use e2e::{Process, Signal, SmallDisk, Sweep, canonical_files};
 

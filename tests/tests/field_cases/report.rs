@@ -1,12 +1,10 @@
 //! Reports, replays and exports: what is best, what diverged, numbers as they are printed.
 
-use std::{
-    ffi::OsStr,
-    fs,
-    os::unix::ffi::OsStrExt,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use e2e::{Ended, Env, Sweep, printed_commands, results};
 

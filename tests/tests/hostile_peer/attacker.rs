@@ -1,18 +1,13 @@
 //! An attacker: clients of the real services, on as many connections and under as many names as wanted.
 
-use std::{
-    sync::atomic::{AtomicU64, Ordering},
-    time::Duration,
-};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use proto::{
-    GetDatasetRequest, JoinReply, JoinRequest, SyncReply, SyncRequest,
-    artifacts_client::ArtifactsClient, session_client::SessionClient,
-};
-use tonic::{
-    Status,
-    transport::{Channel, Endpoint},
-};
+use proto::artifacts_client::ArtifactsClient;
+use proto::session_client::SessionClient;
+use proto::{GetDatasetRequest, JoinReply, JoinRequest, SyncReply, SyncRequest};
+use tonic::Status;
+use tonic::transport::{Channel, Endpoint};
 use trainer::Isa;
 
 /// Longer than the coordinator takes for any answer.

@@ -1,13 +1,11 @@
 //! Clients that break the rules of the connection, beside workers that follow them: the sweep goes
 //! on and ends as if they were not there.
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    io::{Read, Write},
-    net::TcpStream,
-    sync::OnceLock,
-};
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::OnceLock;
 
 use e2e::{Coordinator, Sweep, canonical_files};
 use rustix::process::{Pid, Resource, Rlimit, prlimit};

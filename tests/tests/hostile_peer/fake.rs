@@ -1,22 +1,21 @@
 //! A coordinator that answers what it was told to, right or not, and counts how often it is asked.
 
-use std::{
-    pin::Pin,
-    sync::{
-        Arc, RwLock,
-        atomic::{AtomicUsize, Ordering},
-    },
-};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, RwLock};
 
+use proto::artifacts_server::{self, ArtifactsServer};
+use proto::session_server::{self, SessionServer};
 use proto::{
     Chunk, Data, GetCheckpointRequest, GetDatasetRequest, JoinReply, JoinRequest, Order,
     PutCheckpointReply, PutCheckpointRequest, SyncReply, SyncRequest,
-    artifacts_server::{self, ArtifactsServer},
-    session_server::{self, SessionServer},
 };
-use tokio::{net::TcpListener, runtime::Runtime};
-use tokio_stream::{Stream, wrappers::TcpListenerStream};
-use tonic::{Request, Response, Status, Streaming, transport::Server};
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio_stream::Stream;
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::transport::Server;
+use tonic::{Request, Response, Status, Streaming};
 
 pub type Chunks = Pin<Box<dyn Stream<Item = Result<Chunk, Status>> + Send>>;
 

@@ -1,20 +1,16 @@
 //! The flood: as much of everything as the connections carry, from clients with and without a right,
 //! beside one honest worker.
 
-use std::{
-    env::var,
-    sync::atomic::{AtomicUsize, Ordering},
-    time::{Duration, Instant},
-};
+use std::env::var;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use e2e::{Coordinator, Ended, Env, Process, canonical_files};
 use tokio::runtime::Runtime;
 
-use crate::{
-    assert_plain, env,
-    meter::{cpu_time, median, peak_mb, resident_mb},
-    waves::Flood,
-};
+use crate::meter::{cpu_time, median, peak_mb, resident_mb};
+use crate::waves::Flood;
+use crate::{assert_plain, env};
 
 /// The coordinator's memory, MNIST's 55 MB in it, may not go beyond this.
 const MAX_PEAK_MB: u64 = 400;

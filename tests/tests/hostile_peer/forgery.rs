@@ -6,13 +6,9 @@ use proto::{GetCheckpointRequest, GetDatasetRequest, JoinRequest, Lease, Order, 
 use tokio::runtime::Runtime;
 use tonic::{Code, Status};
 
-use crate::{
-    HOSTILE, assert_plain,
-    attacker::{Member, artifacts, channel, introduction},
-    env,
-    grants::{garbage_for_a_checkpoint, leases, results, texts},
-    raw,
-};
+use crate::attacker::{Member, artifacts, channel, introduction};
+use crate::grants::{garbage_for_a_checkpoint, leases, results, texts};
+use crate::{HOSTILE, assert_plain, env, raw};
 
 /// Long enough that the honest worker still trains when the attack is over.
 pub const SWEEP: Sweep = Sweep { name: "forged", epochs: 120, ..Sweep::LONG };

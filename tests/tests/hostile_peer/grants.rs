@@ -3,19 +3,19 @@
 
 use std::collections::BTreeSet;
 
+use proto::finished::Outcome;
+use proto::put_checkpoint_request::Part;
+use proto::trial_result::Ending;
 use proto::{
     Announcement, Checkpoint, Completed, Diverged, Epoch, Finished, Grant, JoinRequest, Lease,
     PutCheckpointRequest, Running, SyncRequest, Timing, TrialResult, Trouble, Verdict, Work,
-    finished::Outcome, put_checkpoint_request::Part, trial_result::Ending,
 };
 use sha2::{Digest, Sha256};
 use tonic::{Code, Status};
 
-use crate::{
-    HOSTILE,
-    attacker::{Member, artifacts, introduction},
-    forgery::{SWEEP, assert_code},
-};
+use crate::HOSTILE;
+use crate::attacker::{Member, artifacts, introduction};
+use crate::forgery::{SWEEP, assert_code};
 
 /// Ids of trials.
 type Ids = BTreeSet<Vec<u8>>;

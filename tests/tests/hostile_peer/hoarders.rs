@@ -5,17 +5,13 @@ use std::thread;
 
 use e2e::{Sweep, canonical_files};
 use proto::{JoinRequest, Lease, Order, Running, SyncReply, SyncRequest};
-use tokio::{
-    runtime::Runtime,
-    task::{JoinHandle, JoinSet},
-    time::{Duration, sleep},
-};
+use tokio::runtime::Runtime;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::{Duration, sleep};
 use tonic::Status;
 
-use crate::{
-    attacker::{Member, introduction},
-    env,
-};
+use crate::attacker::{Member, introduction};
+use crate::env;
 
 /// 48 trials of some milliseconds.
 const SWEEP: Sweep = Sweep { name: "hoarded", n_seeds: 3, ..Sweep::SHORT };

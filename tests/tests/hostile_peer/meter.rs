@@ -1,6 +1,7 @@
 //! What a process takes of the machine, from /proc.
 
-use std::{fs, time::Duration};
+use std::fs;
+use std::time::Duration;
 
 /// Clock ticks in a second, the same on every Linux.
 const TICKS_PER_S: u64 = 100;

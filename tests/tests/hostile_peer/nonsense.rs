@@ -1,27 +1,24 @@
 //! A coordinator that talks nonsense to a real worker: it neither ends by it, nor spins, nor fills its
 //! disk or its memory, and works for an honest coordinator afterwards.
 
-use std::{
-    fs,
-    path::Path,
-    sync::atomic::{AtomicU64, Ordering},
-    thread::sleep,
-    time::{Duration, Instant},
-};
+use std::fs;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use e2e::{Env, Sweep, canonical_files, eventually, own_host};
+use proto::hyperparameter::Value;
 use proto::{
     Ack, Checkpoint, Chunk, Data, Grant, Hyperparameter, JoinReply, Lease, Order, Scale, SyncReply,
-    Verdict, Widths, hyperparameter::Value,
+    Verdict, Widths,
 };
 use tonic::{Code, Status};
 use trainer::from_hex;
 
-use crate::{
-    HOSTILE, assert_plain, env,
-    fake::{Chunks, Fake, Manner, QUIET, reply},
-    meter::{cpu_time, peak_mb},
-};
+use crate::fake::{Chunks, Fake, Manner, QUIET, reply};
+use crate::meter::{cpu_time, peak_mb};
+use crate::{HOSTILE, assert_plain, env};
 
 const SWEEP: Sweep = Sweep { name: "after", ..Sweep::SHORT };
 

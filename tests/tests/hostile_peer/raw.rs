@@ -1,14 +1,13 @@
 //! Calls below the generated clients: any bytes as a message, and messages that never end.
 
 use bytes::{Buf, BufMut};
-use tokio::{io::AsyncWriteExt, net::TcpStream};
-use tonic::{
-    Request, Status,
-    client::Grpc,
-    codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
-    codegen::http::uri::PathAndQuery,
-    transport::Channel,
-};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tonic::client::Grpc;
+use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
+use tonic::codegen::http::uri::PathAndQuery;
+use tonic::transport::Channel;
+use tonic::{Request, Status};
 
 /// Messages as bytes; answers are dropped.
 #[derive(Clone, Copy)]

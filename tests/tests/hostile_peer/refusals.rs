@@ -1,17 +1,16 @@
 //! What ends a worker: a coordinator that it cannot work for, whatever it may do. It says why, in words
 //! that a terminal can show, and leaves nothing on the disk.
 
-use std::{fs, path::Path};
+use std::fs;
+use std::path::Path;
 
 use e2e::{Env, eventually};
 use proto::{Chunk, Data, JoinReply, Scale};
 use tonic::{Code, Status};
 
-use crate::{
-    HOSTILE, assert_plain, env,
-    fake::{Chunks, Fake, Manner, QUIET},
-    meter::{cpu_time, peak_mb},
-};
+use crate::fake::{Chunks, Fake, Manner, QUIET};
+use crate::meter::{cpu_time, peak_mb};
+use crate::{HOSTILE, assert_plain, env};
 
 /// The exit code of a worker that was turned away.
 const REFUSED: i32 = 4;

@@ -1,30 +1,22 @@
 //! The waves of a flood, all at the same time until it is over, and what came of them.
 
-use std::{
-    fs,
-    path::PathBuf,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::{Duration, Instant},
-};
+use std::fs;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
-use proto::{
-    GetCheckpointRequest, GetDatasetRequest, SyncRequest, artifacts_client::ArtifactsClient,
-    session_client::SessionClient,
-};
-use tokio::{
-    task::JoinSet,
-    time::{sleep, timeout},
-};
-use tonic::{Code, transport::Channel};
+use proto::artifacts_client::ArtifactsClient;
+use proto::session_client::SessionClient;
+use proto::{GetCheckpointRequest, GetDatasetRequest, SyncRequest};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tonic::Code;
+use tonic::transport::Channel;
 use trainer::from_hex;
 
-use crate::{
-    attacker::{Member, artifacts, channel, introduction, unread},
-    raw,
-};
+use crate::attacker::{Member, artifacts, channel, introduction, unread};
+use crate::raw;
 
 /// Connections of a client, all but one of them with the session of a worker of its own.
 const N_CLIENTS: usize = 6;

@@ -1,9 +1,7 @@
 //! What must hold of the state after every crash of the coordinator, and at the end.
 
-use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
-    path::Path,
-};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::Path;
 
 use coordinator::parts::{Reader, TrialRow, TrialState};
 use trainer::{TrialResult, hex};

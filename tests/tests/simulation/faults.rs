@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use rand::{RngExt, rngs::StdRng, seq::IndexedRandom};
+use rand::RngExt;
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom;
 
 /// Faults begin, and those that last end, before this time of the simulation.
 pub const HEALED: Duration = Duration::from_secs(25);

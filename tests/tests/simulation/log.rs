@@ -1,17 +1,12 @@
 //! What the programs tell while they are simulated: the trace of a run, and the acknowledgements that
 //! workers saw.
 
-use std::{
-    collections::BTreeSet,
-    fmt::{Debug, Write as _},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::collections::BTreeSet;
+use std::fmt::{Debug, Write as _};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tracing::{
-    Event, Level, Metadata, Subscriber,
-    field::{Field, Visit},
-    span,
-};
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Metadata, Subscriber, span};
 
 /// Shared by its writer and the run, which reads.
 #[derive(Clone, Default)]

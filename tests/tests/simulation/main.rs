@@ -14,23 +14,19 @@ mod script;
 mod shares;
 mod world;
 
-use std::{
-    env, fs,
-    path::{Path, PathBuf},
-    process::ExitCode,
-    thread,
-    time::Duration,
-};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+use std::{env, fs, thread};
 
 use e2e::{Env, Programs, Sweep};
 use mad_turmoil::time::SimClocksGuard;
-use rand::{SeedableRng, rngs::StdRng};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
 
-use crate::{
-    log::{Log, Writer},
-    shares::Sum,
-    world::{Simulated, Site},
-};
+use crate::log::{Log, Writer};
+use crate::shares::Sum;
+use crate::world::{Simulated, Site};
 
 const PROGRAMS: Programs = Programs {
     coordinator: env!("CARGO_BIN_EXE_e2e-coordinator"),

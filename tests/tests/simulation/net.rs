@@ -1,22 +1,18 @@
 //! The simulated network as tonic sees it: a connector for workers, and the coordinator's stream of
 //! accepted connections.
 
-use std::{
-    io,
-    pin::Pin,
-    task::{Context, Poll},
-};
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use hyper_util::rt::TokioIo;
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    sync::mpsc,
-};
-use tokio_stream::{Stream, wrappers::ReceiverStream};
-use tonic::{
-    codegen::http::Uri,
-    transport::{Channel, Endpoint, server::Connected},
-};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::mpsc;
+use tokio_stream::Stream;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::codegen::http::Uri;
+use tonic::transport::server::Connected;
+use tonic::transport::{Channel, Endpoint};
 use tower::service_fn;
 use turmoil::net::{TcpListener, TcpStream};
 

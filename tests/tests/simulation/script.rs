@@ -1,7 +1,8 @@
 //! What the simulated trials come to: a pure function of their ids, and so the table that a plain
 //! loop over them would give.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
+use std::time::Duration;
 
 use trainer::{Ending, EpochRecord, TrialResult, Work, diverged_digest};
 use worker::parts::Scripted;

@@ -1,13 +1,10 @@
 //! Seeds shared out to processes, as many as there are cores: the simulated clocks and the simulated
 //! chance are one of each for a whole process.
 
-use std::{
-    collections::BTreeMap,
-    env,
-    process::{Child, Command, Stdio},
-    thread,
-    time::Duration,
-};
+use std::collections::BTreeMap;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+use std::{env, thread};
 
 use serde_json::{Value, json};
 

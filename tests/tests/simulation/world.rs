@@ -2,40 +2,31 @@
 //! seed. The real programs run, over the real tonic; simulated are the network, the clocks, the
 //! chance, how long a disk takes, and training.
 
-use std::{
-    cell::{Cell, RefCell},
-    collections::BTreeMap,
-    fs,
-    path::{Path, PathBuf},
-    rc::Rc,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use coordinator::{
-    cli::{Cli, Command, Run},
-    parts::{Ended, coordinate, database_in},
-};
-use rand::{SeedableRng, rngs::StdRng};
+use coordinator::cli::{Cli, Command, Run};
+use coordinator::parts::{Ended, coordinate, database_in};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use trainer::Isa;
 use turmoil::Sim;
-use worker::{
-    Config,
-    parts::{Outside, work},
-    signals::StopSignals,
-};
+use worker::Config;
+use worker::parts::{Outside, work};
+use worker::signals::StopSignals;
 
-use crate::{
-    checks::Checks,
-    faults::{self, Fault, HEALED, Kind, Victim},
-    log::Log,
-    net, script,
-};
+use crate::checks::Checks;
+use crate::faults::{self, Fault, HEALED, Kind, Victim};
+use crate::log::Log;
+use crate::{net, script};
 
 const N_WORKERS: usize = 3;
 const N_SLOTS: usize = 2;

@@ -1,19 +1,20 @@
 //! The transfer of a data set: what a part lacks is appended to it, within the announced size, with
 //! room on the disk, and no slower than a pace that any network has.
 
-use std::{
-    fs::File,
-    io::{self, Write as _},
-    path::Path,
-    time::Duration,
-};
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::time::Duration;
 
 use proto::GetDatasetRequest;
 use tokio::time::{self, Instant};
 use trainer::wording::{n_of, span};
 
 use super::DataTrouble;
-use crate::{convert::DataSpec, files, link::Artifacts, upkeep::Upkeep};
+use crate::convert::DataSpec;
+use crate::files;
+use crate::link::Artifacts;
+use crate::upkeep::Upkeep;
 
 /// A transfer that is silent for this long is given up and resumed later.
 const SILENCE: Duration = Duration::from_secs(30);

@@ -1,15 +1,11 @@
 //! An own part: what has come of a data set to a process that cannot have the usual part, because
 //! another worker holds it or there are no locks. Nobody else writes to it.
 
-use std::{
-    io, mem,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
+use std::{io, mem};
 
-use crate::{
-    files,
-    locks::{Lock, Mode},
-};
+use crate::files;
+use crate::locks::{Lock, Mode};
 
 /// Its file goes when this is dropped.
 #[derive(Debug)]

@@ -1,10 +1,8 @@
 //! The faults of builds that have them.
 
-use std::{
-    collections::BTreeMap,
-    fs::File,
-    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
-};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rustix::process::{Signal, getpid, kill_process};
 

@@ -7,35 +7,31 @@ mod replies;
 mod traffic;
 mod watch;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::bail;
 use proto::{JoinReply, JoinRequest, SyncReply};
 use tokio::time::{self, Instant};
 use tracing::info;
 
-use self::{
-    drain::{DROP_AFTER, Drain, LEAVE_AFTER},
-    outcomes::Fresh,
-    traffic::Traffic,
-};
-use crate::{
-    agent::{Agent, Start, StateId, Urgency},
-    backoff::Backoff,
-    checkpoints::Checkpoints,
-    convert,
-    datasets::Datasets,
-    faults,
-    link::{CallError, Link},
-    pending::{Pending, completed},
-    repeats::Repeats,
-    run::Ended,
-    signals::StopSignals,
-    slot::{Message, Outcome, Slots, Task},
-    spool::Spool,
-    supply::Supply,
-    troubles::Troubles,
-};
+use self::drain::{DROP_AFTER, Drain, LEAVE_AFTER};
+use self::outcomes::Fresh;
+use self::traffic::Traffic;
+use crate::agent::{Agent, Start, StateId, Urgency};
+use crate::backoff::Backoff;
+use crate::checkpoints::Checkpoints;
+use crate::datasets::Datasets;
+use crate::link::{CallError, Link};
+use crate::pending::{Pending, completed};
+use crate::repeats::Repeats;
+use crate::run::Ended;
+use crate::signals::StopSignals;
+use crate::slot::{Message, Outcome, Slots, Task};
+use crate::spool::Spool;
+use crate::supply::Supply;
+use crate::troubles::Troubles;
+use crate::{convert, faults};
 
 /// Bounds of a Sync's deadline, which is a third of a lease.
 const SYNC_DEADLINE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(10));

@@ -3,16 +3,15 @@
 use proto::{Finished, Lease, finished};
 use tokio::time::Instant;
 use tracing::info;
-use trainer::{Ending, TrialResult, wording::span_s};
+use trainer::wording::span_s;
+use trainer::{Ending, TrialResult};
 
 use super::{COLLECT_FOR, Session};
-use crate::{
-    agent::{Job, Urgency},
-    convert, faults,
-    short_id::short_id,
-    slot::Outcome,
-    troubles::Kind,
-};
+use crate::agent::{Job, Urgency};
+use crate::short_id::short_id;
+use crate::slot::Outcome;
+use crate::troubles::Kind;
+use crate::{convert, faults};
 
 /// Outcomes that are not in the spool yet.
 #[derive(Default)]

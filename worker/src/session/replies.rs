@@ -1,22 +1,22 @@
 //! What the coordinator's answers change.
 
-use std::{collections::HashSet, time::Duration};
+use std::collections::HashSet;
+use std::time::Duration;
 
 use proto::{Ack, JoinReply, Lease, Order, SyncReply, Verdict};
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
-use trainer::{hex, wording::n_of};
+use trainer::hex;
+use trainer::wording::n_of;
 
 use super::{LONGEST_SYNC, Reply, SHORTEST_SYNC, SYNC_DEADLINE, Session};
-use crate::{
-    agent::{Job, StateId, TrialId, Urgency},
-    backoff::{Backoff, jittered, random},
-    convert, faults,
-    link::CallError,
-    run::Ended,
-    short_id::short_id,
-    troubles::Kind,
-};
+use crate::agent::{Job, StateId, TrialId, Urgency};
+use crate::backoff::{Backoff, jittered, random};
+use crate::link::CallError;
+use crate::run::Ended;
+use crate::short_id::short_id;
+use crate::troubles::Kind;
+use crate::{convert, faults};
 
 /// Between the end of one sweep and the search for the next.
 const BETWEEN_SWEEPS: Duration = Duration::from_secs(2);

@@ -3,18 +3,14 @@
 
 use std::collections::VecDeque;
 
-use tokio::{
-    task::{AbortHandle, JoinSet},
-    time::Instant,
-};
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::Instant;
 
 use super::Session;
-use crate::{
-    agent::Job,
-    pending::{Pending, completed},
-    slot::Task,
-    transfer::{self, FetchLine},
-};
+use crate::agent::Job;
+use crate::pending::{Pending, completed};
+use crate::slot::Task;
+use crate::transfer::{self, FetchLine};
 
 #[derive(Default)]
 pub(super) struct Traffic {

@@ -1,15 +1,18 @@
 //! One attempt at a trial: trains it from its checkpoint or from scratch, epoch by epoch.
 
-use std::{sync::atomic::Ordering, time::Instant};
+use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use proto::Timing;
 use tokio::sync::mpsc;
 use trainer::{EpochEnd, Trainer, TrialResult};
 
 use super::{Message, Shared, Task, Wishes};
-use crate::{
-    agent::Progress, checkpoints::Checkpoint, cpu::thread_cpu_time, faults, short_id::short_id,
-};
+use crate::agent::Progress;
+use crate::checkpoints::Checkpoint;
+use crate::cpu::thread_cpu_time;
+use crate::faults;
+use crate::short_id::short_id;
 
 pub(super) struct Attempt<'a> {
     pub(super) shared: &'a Shared,

@@ -4,17 +4,12 @@
 mod attempt;
 pub mod scripted;
 
-use std::{
-    any::Any,
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
-        mpsc as blocking,
-    },
-    thread::{self, JoinHandle},
-    time::{Duration, Instant},
-};
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, mpsc as blocking};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use proto::Timing;
 use tokio::sync::mpsc;
@@ -22,11 +17,9 @@ use tracing::warn;
 use trainer::{Isa, PreparedData, TrainConfig, TrialResult};
 
 use self::attempt::Attempt;
-use crate::{
-    agent::{Job, Progress, Standing, TrialId},
-    checkpoints::Checkpoints,
-    cores::Cores,
-};
+use crate::agent::{Job, Progress, Standing, TrialId};
+use crate::checkpoints::Checkpoints;
+use crate::cores::Cores;
 
 /// Messages from slots that may wait to be read; a slot that finds no room waits.
 const MAX_MESSAGES: usize = 1024;

@@ -1,26 +1,20 @@
 //! Slots that train nothing: a trial takes the time and gives the result that a script says. For
 //! simulations of the whole system; checkpoints, orders and messages are as of real slots.
 
-use std::{
-    future,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use proto::Timing;
-use tokio::{
-    sync::mpsc,
-    time::{Instant, sleep},
-};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep};
 use trainer::TrialResult;
 
-use super::{
-    MAX_MESSAGES, Message, Outcome, Shared, Slot, Slots, Task, Wishes, attempt::of_this_state,
-};
-use crate::{agent::Progress, checkpoints::Checkpoint};
+use super::attempt::of_this_state;
+use super::{MAX_MESSAGES, Message, Outcome, Shared, Slot, Slots, Task, Wishes};
+use crate::agent::Progress;
+use crate::checkpoints::Checkpoint;
 
 /// What becomes of an attempt (counts from 1) at the trial of this id.
 pub type Script = Arc<dyn Fn(&[u8; 32], u32) -> Scripted + Send + Sync>;

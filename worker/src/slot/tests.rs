@@ -1,6 +1,8 @@
 //! Panics in a slot: those of a trial are its failure, those of the thread are told.
 
-use std::{collections::BTreeMap, io, path::Path};
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
 
 use rustix::thread::CpuSet;
 use trainer::{Dataset, Scale, Split, Value};

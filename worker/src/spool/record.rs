@@ -6,13 +6,15 @@
 //! and the outcome as a `Finished` message. Former builds wrote no mark; both kinds are read, and
 //! may stand in one file.
 
-use std::{borrow::Borrow, ops::Range};
+use std::borrow::Borrow;
+use std::ops::Range;
 
 use prost::Message as _;
 use proto::Finished;
 use sha2::{Digest as _, Sha256};
 
-use crate::{agent::StateId, fit::Fitted};
+use crate::agent::StateId;
+use crate::fit::Fitted;
 
 /// Begins with a byte that no text in UTF-8 holds.
 pub(super) const MARK: &[u8; 8] = b"\xf5record\n";

@@ -3,7 +3,8 @@
 use proto::finished::Outcome;
 
 use super::*;
-use crate::{cache_clock::CacheClock, upkeep::DiskLimits};
+use crate::cache_clock::CacheClock;
+use crate::upkeep::DiskLimits;
 
 mod properties;
 

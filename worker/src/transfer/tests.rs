@@ -1,28 +1,22 @@
 //! Transfers from a coordinator that serves as many fetches of a worker as it may, and no more.
 
-use std::{
-    net::SocketAddr,
-    path::Path,
-    sync::atomic::{AtomicUsize, Ordering},
-};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use proto::{
-    Chunk, GetDatasetRequest, MAX_FETCHES_OF_A_WORKER, PutCheckpointReply, Timing,
-    artifacts_server::{self, ArtifactsServer},
-};
-use tokio::{net::TcpListener, task::JoinSet};
-use tokio_stream::{Once, wrappers::TcpListenerStream};
-use tonic::{
-    Request, Response, Streaming,
-    transport::{Endpoint, Server},
-};
+use proto::artifacts_server::{self, ArtifactsServer};
+use proto::{Chunk, GetDatasetRequest, MAX_FETCHES_OF_A_WORKER, PutCheckpointReply, Timing};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio_stream::Once;
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::transport::{Endpoint, Server};
+use tonic::{Request, Response, Streaming};
 
 use super::*;
-use crate::{
-    checkpoints::Checkpoint as Saved,
-    link::Link,
-    upkeep::{DiskLimits, Upkeep},
-};
+use crate::checkpoints::Checkpoint as Saved;
+use crate::link::Link;
+use crate::upkeep::{DiskLimits, Upkeep};
 
 /// More slots than there are places.
 const N_SLOTS: usize = 2 * MAX_FETCHES_OF_A_WORKER;

@@ -1,10 +1,8 @@
 //! The inventory: what lies in a cache folder beside the workers' own folders, and may go one day.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    time::{Duration, SystemTime},
-};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use crate::locks::{Lock, Mode};
 

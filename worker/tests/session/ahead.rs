@@ -5,11 +5,8 @@ use std::thread;
 use proto::{Order, SyncRequest};
 use worker::Ended;
 
-use super::{
-    ENDLESS,
-    fake::{Fake, hyperparameters},
-    n_epochs_told, run,
-};
+use super::fake::{Fake, hyperparameters};
+use super::{ENDLESS, n_epochs_told, run};
 
 fn waiting(sync: &SyncRequest) -> Vec<u8> {
     let waiting = sync.running.iter().filter(|running| !running.started);

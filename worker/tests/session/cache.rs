@@ -1,22 +1,16 @@
 //! A cache folder in which others have left all kinds of things, or are at work.
 
-use std::{
-    fs,
-    io::{BufRead as _, BufReader},
-    path::{Path, PathBuf},
-    process::{Command, Stdio},
-};
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
-use worker::{
-    Ended,
-    locks::{Lock, Mode},
-};
+use worker::Ended;
+use worker::locks::{Lock, Mode};
 
-use super::{
-    fake::{Fake, State, dataset, hyperparameters},
-    program::{impatient_worker, outcome, serve, wait_for, worker},
-    run,
-};
+use super::fake::{Fake, State, dataset, hyperparameters};
+use super::program::{impatient_worker, outcome, serve, wait_for, worker};
+use super::run;
 
 fn dataset_path(cache: &Path, state: &State) -> PathBuf {
     let digest = state.data().digest;

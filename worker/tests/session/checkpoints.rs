@@ -1,15 +1,14 @@
 //! Checkpoints that travel: what one worker has published, another goes on from.
 
-use std::{path::Path, thread, time::Duration};
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
 use proto::Order;
 use worker::{Config, Ended};
 
-use super::{
-    ENDLESS,
-    fake::{Fake, Server, State, hyperparameters},
-    n_epochs_told, plain_loop, result, run,
-};
+use super::fake::{Fake, Server, State, hyperparameters};
+use super::{ENDLESS, n_epochs_told, plain_loop, result, run};
 
 /// After each epoch.
 fn eager(server: &Server, cache: &Path) -> Config {

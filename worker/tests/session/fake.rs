@@ -3,20 +3,21 @@
 
 mod services;
 
-use std::{
-    collections::BTreeMap,
-    net::SocketAddr,
-    path::Path,
-    sync::{Arc, Mutex, MutexGuard},
-    time::{Duration, Instant},
-};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
 
+use proto::artifacts_server::ArtifactsServer;
+use proto::hyperparameter::Value;
+use proto::session_server::SessionServer;
 use proto::{
     Ack, Checkpoint, Data, Finished, Grant, Hyperparameter, JoinRequest, Lease, Order, SyncReply,
-    SyncRequest, Verdict, artifacts_server::ArtifactsServer, hyperparameter::Value,
-    session_server::SessionServer,
+    SyncRequest, Verdict,
 };
-use tokio::{net::TcpListener, runtime::Runtime};
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::Status;
 

@@ -1,16 +1,16 @@
 //! A coordinator that lies, drags or shouts: it costs the worker neither its disk nor its terminal.
 
-use std::{fs, path::Path, thread, time::Duration};
+use std::path::Path;
+use std::time::Duration;
+use std::{fs, thread};
 
 use proto::Data;
 use tonic::Status;
 use worker::{DiskLimits, Ended};
 
-use super::{
-    fake::{Fake, hyperparameters},
-    program::{impatient_worker, outcome, worker},
-    run,
-};
+use super::fake::{Fake, hyperparameters};
+use super::program::{impatient_worker, outcome, worker};
+use super::run;
 
 /// Bytes of the data sets and parts in the cache.
 fn n_dataset_bytes(cache: &Path) -> u64 {

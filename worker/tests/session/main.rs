@@ -10,20 +10,20 @@ mod program;
 mod rejoin;
 mod signals;
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    path::Path,
-    sync::{Arc, atomic::AtomicBool},
-    thread,
-    time::{Duration, Instant},
-};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+use std::{fs, thread};
 
-use fake::{Fake, dataset, hyperparameters, split};
-use proto::{Finished, Order, finished::Outcome};
+use proto::finished::Outcome;
+use proto::{Finished, Order};
 use tonic::Status;
 use trainer::{EpochEnd, Isa, PreparedData, TrainConfig, Trainer, TrialResult, Value};
 use worker::{Config, Ended};
+
+use fake::{Fake, dataset, hyperparameters, split};
 
 /// Far longer than any test waits for it.
 const ENDLESS: u64 = 10_000;

@@ -1,18 +1,13 @@
 //! The program `worker` as its user meets it: exit codes, signals, and a log that nobody reads.
 
-use std::{
-    path::Path,
-    process::{Child, Command, ExitStatus, Stdio},
-    time::{Duration, Instant},
-};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
 
 use tonic::Status;
 
-use super::{
-    ENDLESS, SOON_LOST,
-    fake::{Fake, PATIENCE, Server, hyperparameters},
-    n_epochs_told,
-};
+use super::fake::{Fake, PATIENCE, Server, hyperparameters};
+use super::{ENDLESS, SOON_LOST, n_epochs_told};
 
 /// One that gives its coordinator up after longer than any test takes.
 pub fn worker(url: &str, cache: &Path) -> Command {

@@ -7,11 +7,8 @@ use proto::{Lease, Order, Running};
 use tempfile::TempDir;
 use worker::Ended;
 
-use super::{
-    ENDLESS,
-    fake::{Fake, Server, State, hyperparameters},
-    n_epochs_told, plain_loop, result, run,
-};
+use super::fake::{Fake, Server, State, hyperparameters};
+use super::{ENDLESS, n_epochs_told, plain_loop, result, run};
 
 /// A worker in the middle of an endless trial, of whose first epoch it has told.
 struct AtWork {

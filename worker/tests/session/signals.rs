@@ -1,16 +1,11 @@
 //! Signals of schedulers, service managers and people.
 
-use std::{
-    io::{BufRead as _, BufReader, Read as _},
-    process::{Child, Command},
-};
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::{Child, Command};
 
-use super::{
-    ENDLESS,
-    fake::Fake,
-    n_epochs_told,
-    program::{serve, wait_for, worker},
-};
+use super::fake::Fake;
+use super::program::{serve, wait_for, worker};
+use super::{ENDLESS, n_epochs_told};
 
 fn send(child: &Child, name: &str) {
     let pid = child.id().to_string();

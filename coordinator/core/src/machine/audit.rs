@@ -1,12 +1,10 @@
 //! Audits in the machine: which recorded trials are due to be trained again, and how that ends.
 
-use crate::{
-    event::{Action, Notice},
-    lease::TrialIndex,
-    limits::MAX_STALLED_AUDITS,
-    machine::Core,
-    trial::{FAILURE_LIMIT, Status},
-};
+use crate::event::{Action, Notice};
+use crate::lease::TrialIndex;
+use crate::limits::MAX_STALLED_AUDITS;
+use crate::machine::Core;
+use crate::trial::{FAILURE_LIMIT, Status};
 
 impl Core {
     /// Has a trial trained again, if it is to be.

@@ -1,12 +1,10 @@
 //! Checkpoints of trials that have no outcome yet: only whoever holds a lease may publish one.
 
-use crate::{
-    checkpoints::Checkpoint,
-    event::{Action, Call, Reply},
-    faults::Bug,
-    lease::{Lease, TrialIndex, WorkerId},
-    machine::Core,
-};
+use crate::checkpoints::Checkpoint;
+use crate::event::{Action, Call, Reply};
+use crate::faults::Bug;
+use crate::lease::{Lease, TrialIndex, WorkerId};
+use crate::machine::Core;
 
 impl Core {
     /// Nothing is to be kept for a stale lease or of a trial that has its outcome.

@@ -1,17 +1,15 @@
 //! How attempts end: by a result, a failure, a loss, or handed back; and what that means for the
 //! trial.
 
-use crate::{
-    event::{Action, CloseCause, Notice, Record},
-    faults::Bug,
-    health::Diagnosis,
-    lease::{OpenLease, TrialIndex, WorkerId},
-    limits::{MAX_CANCELLED_AT_ONCE, QUARANTINE_PATIENCE_MS},
-    machine::Core,
-    time::Millis,
-    trial::{FAILURE_LIMIT, Status},
-    worker::Place,
-};
+use crate::event::{Action, CloseCause, Notice, Record};
+use crate::faults::Bug;
+use crate::health::Diagnosis;
+use crate::lease::{OpenLease, TrialIndex, WorkerId};
+use crate::limits::{MAX_CANCELLED_AT_ONCE, QUARANTINE_PATIENCE_MS};
+use crate::machine::Core;
+use crate::time::Millis;
+use crate::trial::{FAILURE_LIMIT, Status};
+use crate::worker::Place;
 
 impl Core {
     /// Ends an open attempt without an outcome. True if the trial now has neither an attempt nor an

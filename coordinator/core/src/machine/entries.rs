@@ -1,7 +1,9 @@
 //! Entries: what the machine remembers of trials, attempts and workers beside their leases, and that
 //! nothing of it outlives what it is about.
 
-use crate::{lease::TrialIndex, machine::Core, trial::Status};
+use crate::lease::TrialIndex;
+use crate::machine::Core;
+use crate::trial::Status;
 
 impl Core {
     /// It is trained again to be compared, now or later.

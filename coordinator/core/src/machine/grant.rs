@@ -1,16 +1,14 @@
 //! Which trials a worker gets: audits and waiting ones for its free slots, short ones ahead of
 //! need, and those that do not get on elsewhere for slots that nothing waits for.
 
-use crate::{
-    event::{Action, Record, Remedy, Sync},
-    faults::Bug,
-    lease::{Lease, OpenLease, TrialIndex, WorkerId},
-    limits::{MAX_PREFETCH, MAX_PREFETCH_S},
-    machine::Core,
-    time::Millis,
-    trial::Status,
-    worker::{HeldLease, Place},
-};
+use crate::event::{Action, Record, Remedy, Sync};
+use crate::faults::Bug;
+use crate::lease::{Lease, OpenLease, TrialIndex, WorkerId};
+use crate::limits::{MAX_PREFETCH, MAX_PREFETCH_S};
+use crate::machine::Core;
+use crate::time::Millis;
+use crate::trial::Status;
+use crate::worker::{HeldLease, Place};
 
 impl Core {
     /// All grants that the worker has not seen: those of a lost reply, and new ones. Nothing that the

@@ -13,26 +13,23 @@ mod sync;
 mod untrained;
 
 pub use stalled::StalledAttempt;
-use stalled::Stalls;
-
 use std::collections::BTreeMap;
 
-use crate::{
-    audits::Audits,
-    checkpoints::Checkpoints,
-    event::{Action, CloseCause, Event, Record, Reply, WorkerFacts},
-    faults::{Bug, wall_clock},
-    fleet::Fleet,
-    former::Former,
-    lease::{Lease, OpenLease, TrialIndex, WorkerId, mix},
-    ledger::Ledger,
-    pace::Pace,
-    queue::Queue,
-    sweep::Agenda,
-    time::Millis,
-    trial::{Status, Trial, TrialFacts},
-    worker::{HeldLease, Place, Worker},
-};
+use crate::audits::Audits;
+use crate::checkpoints::Checkpoints;
+use crate::event::{Action, CloseCause, Event, Record, Reply, WorkerFacts};
+use crate::faults::{Bug, wall_clock};
+use crate::fleet::Fleet;
+use crate::former::Former;
+use crate::lease::{Lease, OpenLease, TrialIndex, WorkerId, mix};
+use crate::ledger::Ledger;
+use crate::pace::Pace;
+use crate::queue::Queue;
+use crate::sweep::Agenda;
+use crate::time::Millis;
+use crate::trial::{Status, Trial, TrialFacts};
+use crate::worker::{HeldLease, Place, Worker};
+use stalled::Stalls;
 
 #[derive(Clone, Copy, Debug)]
 pub struct Config {

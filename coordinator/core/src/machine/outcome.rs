@@ -3,15 +3,13 @@
 
 use trainer::{Ending, TrialResult};
 
-use crate::{
-    event::{Action, CloseCause, Finished, Notice, Record, Timing, Verdict},
-    faults::Bug,
-    lease::{Lease, OpenLease, TrialIndex, WorkerId},
-    machine::Core,
-    time::Millis,
-    timing::{CLOCKS_APART, CLOCKS_APART_S},
-    trial::Status,
-};
+use crate::event::{Action, CloseCause, Finished, Notice, Record, Timing, Verdict};
+use crate::faults::Bug;
+use crate::lease::{Lease, OpenLease, TrialIndex, WorkerId};
+use crate::machine::Core;
+use crate::time::Millis;
+use crate::timing::{CLOCKS_APART, CLOCKS_APART_S};
+use crate::trial::Status;
 
 impl Core {
     pub(super) fn finish(

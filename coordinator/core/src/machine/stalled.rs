@@ -2,20 +2,17 @@
 //! does nothing. What idle slots do about them, so that a slot that hangs delays a sweep and does
 //! not keep it from its end.
 
-use crate::{
-    event::{Action, CloseCause, Notice, Remedy},
-    lease::{Lease, OpenLease, TrialIndex, WorkerId},
-    limits::{
-        MAX_TROUBLED_SEEN, OVERDUE_FACTOR, OVERDUE_S, OVERDUE_UNKNOWN_S, PATIENT_AFTER,
-        SLOTS_PER_COPY, SLOW_S, SLOW_SEEN_FACTOR, SLOW_SEEN_S, SLOW_SHARE, SLOW_UNKNOWN_S,
-        STALLED_S, STALLED_SHARE, STALLED_UNKNOWN_S, STALLED_UNTOLD_FACTOR, STALLED_UNTOLD_S,
-        STALLED_UNTOLD_UNKNOWN_S,
-    },
-    machine::Core,
-    time::Millis,
-    trial::Status,
-    worker::{HeldLease, Hindrance},
+use crate::event::{Action, CloseCause, Notice, Remedy};
+use crate::lease::{Lease, OpenLease, TrialIndex, WorkerId};
+use crate::limits::{
+    MAX_TROUBLED_SEEN, OVERDUE_FACTOR, OVERDUE_S, OVERDUE_UNKNOWN_S, PATIENT_AFTER, SLOTS_PER_COPY,
+    SLOW_S, SLOW_SEEN_FACTOR, SLOW_SEEN_S, SLOW_SHARE, SLOW_UNKNOWN_S, STALLED_S, STALLED_SHARE,
+    STALLED_UNKNOWN_S, STALLED_UNTOLD_FACTOR, STALLED_UNTOLD_S, STALLED_UNTOLD_UNKNOWN_S,
 };
+use crate::machine::Core;
+use crate::time::Millis;
+use crate::trial::Status;
+use crate::worker::{HeldLease, Hindrance};
 
 /// Attempts at a trial that were taken back because they stalled.
 #[derive(Clone, Copy, Debug, Default)]

@@ -2,15 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use crate::{
-    event::{Action, Call, CloseCause, Grant, Order, Reply, Running, Sync, SyncReply},
-    faults::Bug,
-    lease::{Lease, OpenLease, WorkerId},
-    machine::Core,
-    time::Millis,
-    trial::Status,
-    worker::Place,
-};
+use crate::event::{Action, Call, CloseCause, Grant, Order, Reply, Running, Sync, SyncReply};
+use crate::faults::Bug;
+use crate::lease::{Lease, OpenLease, WorkerId};
+use crate::machine::Core;
+use crate::time::Millis;
+use crate::trial::Status;
+use crate::worker::Place;
 
 impl Core {
     pub(super) fn sync(&mut self, now: Millis, call: Call, mut sync: Sync, out: &mut Vec<Action>) {

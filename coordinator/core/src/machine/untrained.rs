@@ -7,15 +7,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{
-    event::{Action, CloseCause},
-    former::Departure,
-    lease::{Lease, OpenLease, WorkerId},
-    limits::{BEGIN_WITHIN_MS, TRAINED_MS, WITHDRAW_PATIENCE_MS},
-    machine::Core,
-    time::Millis,
-    worker::{HeldLease, Place},
-};
+use crate::event::{Action, CloseCause};
+use crate::former::Departure;
+use crate::lease::{Lease, OpenLease, WorkerId};
+use crate::limits::{BEGIN_WITHIN_MS, TRAINED_MS, WITHDRAW_PATIENCE_MS};
+use crate::machine::Core;
+use crate::time::Millis;
+use crate::worker::{HeldLease, Place};
 
 impl Core {
     /// Charges a worker, once for all that it let go of at a time.

@@ -2,7 +2,8 @@
 //! are trained twice.
 
 use super::plan::{Plan, Trial};
-use crate::{lease::TrialIndex, trial::TrialFacts};
+use crate::lease::TrialIndex;
+use crate::trial::TrialFacts;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Agenda {

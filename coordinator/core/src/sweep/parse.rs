@@ -3,13 +3,12 @@
 use toml::de::DeTable;
 use trainer::{KEYS, Scale, Value};
 
-use super::confirm;
 use super::domain::{domain, domain_at, read_widths};
 use super::file::{DatasetSource, Grid, Metric, SCALE_NAMES, Setting, SweepFile};
 use super::grid::{self, Surroundings};
 use super::problem::{Problem, Problems, Span, Spanned};
-use super::questions;
 use super::reader::{Table, count, wrong_type};
+use super::{confirm, questions};
 use crate::limits::MAX_TRIALS;
 
 pub(super) const ROOT_KEYS: &[&str] = &[

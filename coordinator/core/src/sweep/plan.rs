@@ -9,10 +9,9 @@ use super::file::{Cell, Grid, HeatmapSpec, Hypothesis, Metric, SweepFile};
 use super::identity::{Identity, TrialId};
 use super::points::{Configs, Points, column_of, order};
 use super::problem::{Problem, Problems};
-use super::size;
 use super::split::{default_n_valid, split};
 use super::text::widths_text;
-use super::unused;
+use super::{size, unused};
 use crate::limits::MAX_TRIALS;
 
 /// What planning must know of a data set.

@@ -167,8 +167,9 @@ fn round(x: f64, n_digits: usize) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use toml::de::DeTable;
+
+    use super::*;
 
     fn values(range: &str) -> Result<Vec<f64>, String> {
         let source = format!("x = {range}");

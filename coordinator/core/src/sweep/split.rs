@@ -1,9 +1,7 @@
 //! The split: which rows of the training file train and which validate.
 
-use trainer::{
-    Split,
-    wording::{grouped, n_of},
-};
+use trainer::Split;
+use trainer::wording::{grouped, n_of};
 
 use super::file::SweepFile;
 use super::problem::{Problem, Problems, Spanned};

@@ -2,10 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use coordinator_core::{
-    event::{Finished, Running, Sync, SyncReply, Timing},
-    lease::{Lease, SessionId, TrialIndex},
-};
+use coordinator_core::event::{Finished, Running, Sync, SyncReply, Timing};
+use coordinator_core::lease::{Lease, SessionId, TrialIndex};
 use trainer::{Ending, TrialResult, Work};
 
 pub const N_SLOTS: usize = 2;

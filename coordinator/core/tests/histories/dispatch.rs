@@ -1,16 +1,12 @@
 //! Which trials a worker gets and when: in advance, back again, and as copies of stragglers.
 
-use coordinator_core::{
-    lease::TrialIndex,
-    limits::MAX_PREFETCH,
-    trial::{Status, TrialFacts},
-};
+use coordinator_core::lease::TrialIndex;
+use coordinator_core::limits::MAX_PREFETCH;
+use coordinator_core::trial::{Status, TrialFacts};
 
-use crate::{
-    agent::{End, N_SLOTS, running},
-    steps::Step,
-    world::{N_TRIALS, Rules, TTL_MS, World},
-};
+use crate::agent::{End, N_SLOTS, running};
+use crate::steps::Step;
+use crate::world::{N_TRIALS, Rules, TTL_MS, World};
 
 /// A world in which each trial takes `wall_s` and workers take up to `n_queue_max` in advance.
 pub fn world_of(wall_s: f32, n_queue_max: usize) -> World {

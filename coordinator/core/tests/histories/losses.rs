@@ -2,19 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use coordinator_core::{
-    event::{Action, CloseCause, Record},
-    lease::{Lease, TrialIndex, WorkerId},
-    ledger::Ledger,
-    trial::Status,
-};
+use coordinator_core::event::{Action, CloseCause, Record};
+use coordinator_core::lease::{Lease, TrialIndex, WorkerId};
+use coordinator_core::ledger::Ledger;
+use coordinator_core::trial::Status;
 
-use crate::{
-    agent::{End, N_SLOTS},
-    dispatch::{warm_up, world_of},
-    steps::Step,
-    world::{TTL_MS, World},
-};
+use crate::agent::{End, N_SLOTS};
+use crate::dispatch::{warm_up, world_of};
+use crate::steps::Step;
+use crate::world::{TTL_MS, World};
 
 /// No more is closed as lost in a batch than a worker has slots, and only other bits are a conflict.
 pub fn check(before: &Ledger, out: &[Action]) {

@@ -14,12 +14,11 @@ mod trouble;
 mod untrained;
 mod world;
 
-use coordinator_core::{
-    event::Event,
-    lease::{Lease, TrialIndex},
-    trial::{Status, Trial, TrialFacts},
-};
+use coordinator_core::event::Event;
+use coordinator_core::lease::{Lease, TrialIndex};
+use coordinator_core::trial::{Status, Trial, TrialFacts};
 use proptest::prelude::*;
+
 use steps::{Step, step};
 use world::{N_FOLLOWING, N_TRIALS, TTL_MS, World};
 

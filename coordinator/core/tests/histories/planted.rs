@@ -1,22 +1,15 @@
 //! Each bug that can be planted in the core, and the tests that fail with it.
 
-use std::{
-    any::Any,
-    panic::{AssertUnwindSafe, catch_unwind},
-};
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use coordinator_core::faults::{Bug, plant};
-use proptest::{
-    prelude::*,
-    test_runner::{TestError, TestRng, TestRunner},
-};
+use proptest::prelude::*;
+use proptest::test_runner::{TestError, TestRng, TestRunner};
 
-use crate::{
-    dispatch,
-    steps::{Step, step},
-    trouble,
-    world::TTL_MS,
-};
+use crate::steps::{Step, step};
+use crate::world::TTL_MS;
+use crate::{dispatch, trouble};
 
 /// Random histories in which a bug must show.
 const N_HISTORIES: u32 = 2_000;

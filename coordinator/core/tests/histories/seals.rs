@@ -1,18 +1,14 @@
 //! Outcomes of attempts that were closed: taken from whoever was granted them, and from nobody else.
 
-use coordinator_core::{
-    event::{Finished, Verdict},
-    lease::Lease,
-    trial::Status,
-};
+use coordinator_core::event::{Finished, Verdict};
+use coordinator_core::lease::Lease;
+use coordinator_core::trial::Status;
 use trainer::{Ending, TrialResult, Work};
 
-use crate::{
-    agent::{End, digest_of},
-    dispatch::world_of,
-    steps::Step,
-    world::{TTL_MS, World},
-};
+use crate::agent::{End, digest_of};
+use crate::dispatch::world_of;
+use crate::steps::Step;
+use crate::world::{TTL_MS, World};
 
 fn completion(lease: Lease, end: End) -> Finished {
     let ending = Ending::Completed { best_epoch: 1, test_accuracy: Some(0.5), collapsed: false };

@@ -1,18 +1,14 @@
 //! Slots that hang while their workers beat: with other slots idle a sweep ends, soon, whatever it is
 //! that hangs.
 
-use coordinator_core::{
-    event::{Event, Join, Reply, Running, Sync, WorkerFacts},
-    lease::{Lease, TrialIndex, WorkerId},
-    trial::TrialFacts,
-};
+use coordinator_core::event::{Event, Join, Reply, Running, Sync, WorkerFacts};
+use coordinator_core::lease::{Lease, TrialIndex, WorkerId};
+use coordinator_core::trial::TrialFacts;
 
-use crate::{
-    agent::{End, running},
-    dispatch::warm_up,
-    steps::Step,
-    world::{N_TRIALS, Rules, TTL_MS, World},
-};
+use crate::agent::{End, running};
+use crate::dispatch::warm_up;
+use crate::steps::Step;
+use crate::world::{N_TRIALS, Rules, TTL_MS, World};
 
 /// Ten times what the trials of these worlds take, and half a minute.
 pub const BOUND_S: u64 = 33;

@@ -3,10 +3,8 @@
 use coordinator_core::event::Event;
 use proptest::prelude::*;
 
-use crate::{
-    agent::End,
-    world::{N_WORKERS, World},
-};
+use crate::agent::End;
+use crate::world::{N_WORKERS, World};
 
 /// One thing that happens.
 #[derive(Clone, Debug)]

@@ -1,21 +1,17 @@
 //! Broken workers and results that differ: hold, quarantine, another worker's try, audits, and
 //! checkpoints that outlive whoever made them.
 
-use coordinator_core::{
-    event::{Event, Reply},
-    lease::{Lease, OpenLease, TrialIndex, WorkerId},
-    ledger::Ledger,
-    machine::{Config, Core},
-    sweep::Agenda,
-    time::Millis,
-    trial::{Status, Trial, TrialFacts},
-};
+use coordinator_core::event::{Event, Reply};
+use coordinator_core::lease::{Lease, OpenLease, TrialIndex, WorkerId};
+use coordinator_core::ledger::Ledger;
+use coordinator_core::machine::{Config, Core};
+use coordinator_core::sweep::Agenda;
+use coordinator_core::time::Millis;
+use coordinator_core::trial::{Status, Trial, TrialFacts};
 
-use crate::{
-    agent::End,
-    steps::Step,
-    world::{N_TRIALS, Rules, TTL_MS, World},
-};
+use crate::agent::End;
+use crate::steps::Step;
+use crate::world::{N_TRIALS, Rules, TTL_MS, World};
 
 /// Worker 1 has trained trial 0, and worker 2 begins to check it.
 fn world_with_an_audit_begun() -> World {

@@ -1,18 +1,14 @@
 //! Workers that let go of trials which they asked for and did not train: they are held back, whichever way
 //! they do it, and whoever only lost its network is not.
 
-use coordinator_core::{
-    event::{Event, Finished, Join, Reply, Sync, WorkerFacts},
-    lease::{Lease, SessionId, WorkerId},
-};
+use coordinator_core::event::{Event, Finished, Join, Reply, Sync, WorkerFacts};
+use coordinator_core::lease::{Lease, SessionId, WorkerId};
 
-use crate::{
-    agent::{Agent, End, N_SLOTS, running},
-    dispatch::{warm_up, world_of},
-    stalled::world,
-    steps::Step,
-    world::{N_TRIALS, TTL_MS, World},
-};
+use crate::agent::{Agent, End, N_SLOTS, running};
+use crate::dispatch::{warm_up, world_of};
+use crate::stalled::world;
+use crate::steps::Step;
+use crate::world::{N_TRIALS, TTL_MS, World};
 
 /// Ten minutes.
 const LONG_S: u64 = 600;

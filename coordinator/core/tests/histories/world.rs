@@ -4,23 +4,19 @@
 
 use std::collections::BTreeMap;
 
-use coordinator_core::{
-    checkpoints::Checkpoint,
-    event::{
-        Action, Call, Event, Join, Order, Record, Reply, Sync, SyncReply, Verdict, WorkerFacts,
-    },
-    lease::{Lease, OpenLease, TrialIndex, WorkerId},
-    ledger::Ledger,
-    machine::{Config, Core},
-    sweep::Agenda,
-    time::Millis,
-    trial::{Status, Trial, TrialFacts},
+use coordinator_core::checkpoints::Checkpoint;
+use coordinator_core::event::{
+    Action, Call, Event, Join, Order, Record, Reply, Sync, SyncReply, Verdict, WorkerFacts,
 };
+use coordinator_core::lease::{Lease, OpenLease, TrialIndex, WorkerId};
+use coordinator_core::ledger::Ledger;
+use coordinator_core::machine::{Config, Core};
+use coordinator_core::sweep::Agenda;
+use coordinator_core::time::Millis;
+use coordinator_core::trial::{Status, Trial, TrialFacts};
 
-use crate::{
-    agent::{Agent, End, N_SLOTS, digest_of},
-    losses,
-};
+use crate::agent::{Agent, End, N_SLOTS, digest_of};
+use crate::losses;
 
 pub const TTL_MS: u64 = 30_000;
 /// Trials at the start, and those that follow once these have their outcome.

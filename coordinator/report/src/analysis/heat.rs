@@ -4,10 +4,9 @@ use super::metric::gain;
 use super::points::Point;
 use super::sweep::Sweep;
 use super::values::{place_of, same_axis, value_label};
-use crate::ReportError;
 use crate::input::{Cell, HeatmapSpec, Value};
-use crate::stats;
 use crate::tables::{Placed, grid};
+use crate::{ReportError, stats};
 
 /// Longer axes would make a picture that nobody can read.
 pub(crate) const MAX_AXIS_VALUES: usize = 24;

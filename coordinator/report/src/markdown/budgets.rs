@@ -1,9 +1,8 @@
 //! Section 3, second part: the optimizers' best points at equal budgets.
 
-use super::convergence;
 use super::curves::best_points;
 use super::page::{Left, Page, Right, amount, escape};
-use super::{nothing_trained, without_best};
+use super::{convergence, nothing_trained, without_best};
 use crate::analysis::{Clock, Point, Run, Sweep, accuracy_within, percent, samples_until};
 use crate::input::Work;
 use crate::stats;

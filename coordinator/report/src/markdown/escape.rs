@@ -65,7 +65,8 @@ mod tests {
     use pulldown_cmark::{Event, Options, Parser};
 
     use super::*;
-    use crate::{command, text::hostile};
+    use crate::command;
+    use crate::text::hostile;
 
     /// The text that a reader sees, and how many pieces of markup are around it.
     fn read(markdown: &str) -> (String, usize) {

@@ -1,42 +1,30 @@
 //! Checkpoints over real connections: judged before a byte is kept, and cut off once they stand
 //! still, so that others get their turn.
 
-use std::{
-    fs,
-    net::SocketAddr,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::fs;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use coordinator_core::{
-    event::Reply,
-    lease::{SessionId, WorkerId},
-};
-use proto::{
-    Announcement, GetCheckpointRequest, GetDatasetRequest, PutCheckpointRequest,
-    artifacts_client::ArtifactsClient, artifacts_server::ArtifactsServer,
-    put_checkpoint_request::Part,
-};
+use coordinator_core::event::Reply;
+use coordinator_core::lease::{SessionId, WorkerId};
+use proto::artifacts_client::ArtifactsClient;
+use proto::artifacts_server::ArtifactsServer;
+use proto::put_checkpoint_request::Part;
+use proto::{Announcement, GetCheckpointRequest, GetDatasetRequest, PutCheckpointRequest};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
-use tokio::{
-    net::TcpListener,
-    time::{sleep, timeout},
-};
+use tokio::net::TcpListener;
+use tokio::time::{sleep, timeout};
 use tokio_stream::StreamExt;
-use tonic::{
-    Code, Status,
-    transport::{Channel, Endpoint, Server},
-};
+use tonic::transport::{Channel, Endpoint, Server};
+use tonic::{Code, Status};
 
 use crate::mailbox::{Mailbox, Post};
-use crate::rpc::{
-    Bounds,
-    admission::{CHECKPOINTS_IN, CHECKPOINTS_OUT, DATASETS, Pace, Places},
-    artifacts::Artifacts,
-    incoming,
-    tests::{BOUNDS, PATIENCE, sweep_in},
-};
+use crate::rpc::admission::{CHECKPOINTS_IN, CHECKPOINTS_OUT, DATASETS, Pace, Places};
+use crate::rpc::artifacts::Artifacts;
+use crate::rpc::tests::{BOUNDS, PATIENCE, sweep_in};
+use crate::rpc::{Bounds, incoming};
 
 /// The one attempt that holds a lease.
 const CURRENT: u32 = 2;

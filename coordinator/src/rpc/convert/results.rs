@@ -1,18 +1,16 @@
 //! Outcomes off the wire. A result that its trial cannot give is a failure of its attempt; times that
 //! no clock gives are dropped, and the result stays.
 
-use coordinator_core::{event::Finished, timing};
-use proto::{
-    MAX_NAME_BYTES, MAX_TEXT_BYTES,
-    text::{clean_line, clean_lines},
-};
+use coordinator_core::event::Finished;
+use coordinator_core::timing;
+use proto::text::{clean_line, clean_lines};
+use proto::{MAX_NAME_BYTES, MAX_TEXT_BYTES};
 use trainer::{Backtracks, Ending, EpochRecord, StepSizes, TrialResult, Work};
 
 use super::{array, lease, missing};
-use crate::{
-    roster::Roster,
-    rpc::{Sweep, status::RpcError},
-};
+use crate::roster::Roster;
+use crate::rpc::Sweep;
+use crate::rpc::status::RpcError;
 
 /// `None` for a trial that the plan does not name.
 pub(super) fn finished(wire: proto::Finished, roster: &Roster, sweep: &Sweep) -> Option<Finished> {

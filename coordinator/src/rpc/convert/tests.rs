@@ -1,7 +1,8 @@
 //! Whatever arrives becomes values within their ranges or an error: outcomes field by field, and whole
 //! messages that were changed on the way or made up.
 
-use coordinator_core::{event::Finished, timing};
+use coordinator_core::event::Finished;
+use coordinator_core::timing;
 use properties::check;
 use proptest::prelude::*;
 use proptest::sample::Index;

@@ -1,12 +1,15 @@
 //! A checkpoint on its way in: written piece by piece beside its place, and named once it is whole.
 
-use std::{fs::File, io, os::unix::fs::FileExt, path::PathBuf, sync::Arc};
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+use std::sync::Arc;
 
-use coordinator_core::{checkpoints::Checkpoint, lease::TrialIndex};
-use worker::{
-    faults,
-    parts::{is_full, rename},
-};
+use coordinator_core::checkpoints::Checkpoint;
+use coordinator_core::lease::TrialIndex;
+use worker::faults;
+use worker::parts::{is_full, rename};
 
 use super::{CheckpointFiles, PART, digest_of, lock, remove};
 

@@ -1,11 +1,9 @@
 //! What the store does not take: a state that is damaged, newer or against its own rules, and more than
 //! a worker may make it keep.
 
-use coordinator_core::{
-    event::{CloseCause, Record, Timing, WorkerFacts},
-    lease::{TrialIndex, WorkerId},
-    limits::MAX_WORKERS,
-};
+use coordinator_core::event::{CloseCause, Record, Timing, WorkerFacts};
+use coordinator_core::lease::{TrialIndex, WorkerId};
+use coordinator_core::limits::MAX_WORKERS;
 use trainer::Ending;
 
 use super::{Reader, Store, close, completed, facts, grant, history, plan, timing};

@@ -1,7 +1,8 @@
 //! The plans that SQLite has for the store's statements: one that is asked for each trial must not
 //! read the others.
 
-use std::{fs, path::Path};
+use std::fs;
+use std::path::Path;
 
 use rusqlite::Connection;
 

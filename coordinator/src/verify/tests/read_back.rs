@@ -1,6 +1,7 @@
 //! Files of a report that were changed in any way: reading them gives trials that can be, or an error.
 
-use std::{fs, path::Path};
+use std::fs;
+use std::path::Path;
 
 use proptest::prelude::*;
 use proptest::sample::Index;

@@ -7,10 +7,8 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::site::Site;
-use crate::{
-    committed::{Committed, read_manifest},
-    verify::{Findings, state},
-};
+use crate::committed::{Committed, read_manifest};
+use crate::verify::{Findings, state};
 
 type Change = fn(&mut Done);
 

@@ -1,27 +1,22 @@
 //! A small sweep that was run to its end, with its state and its report: every kind of result, trained
 //! in this process.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    sync::{Arc, OnceLock, atomic::AtomicBool},
-};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 
-use coordinator_core::{
-    event::{CloseCause, Record, WorkerFacts},
-    lease::{Lease, OpenLease, TrialIndex, WorkerId},
-    sweep::{self, DatasetFacts, Plan},
-    timing::Timing,
-};
+use coordinator_core::event::{CloseCause, Record, WorkerFacts};
+use coordinator_core::lease::{Lease, OpenLease, TrialIndex, WorkerId};
+use coordinator_core::sweep::{self, DatasetFacts, Plan};
+use coordinator_core::timing::Timing;
 use trainer::{Dataset, EpochEnd, Isa, PreparedData, Trainer, TrialResult};
 
-use crate::{
-    datasets::ClassCounts,
-    facts::{Data, Facts},
-    report_input,
-    store::{Reader, Store, database_in},
-    verify::look,
-};
+use crate::datasets::ClassCounts;
+use crate::facts::{Data, Facts};
+use crate::report_input;
+use crate::store::{Reader, Store, database_in};
+use crate::verify::look;
 
 const SWEEP: &str = r#"name = "small"
 [dataset]

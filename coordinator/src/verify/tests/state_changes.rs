@@ -1,14 +1,14 @@
 //! Each column of each table, and each file, of a state.
 
-use std::{collections::BTreeSet, fs};
+use std::collections::BTreeSet;
+use std::fs;
 
-use rusqlite::{Connection, types::Value};
+use rusqlite::Connection;
+use rusqlite::types::Value;
 
 use super::site::Site;
-use crate::{
-    committed::{Committed, read_manifest},
-    verify::{Findings, state},
-};
+use crate::committed::{Committed, read_manifest};
+use crate::verify::{Findings, state};
 
 /// Columns whose changes may pass, even beside a report, each with the reason.
 const UNKNOWN: [(&str, &str, &str); 16] = [

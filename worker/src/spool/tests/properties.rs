@@ -2,7 +2,8 @@
 //! panics, takes no record that was not written, and finds every one that is whole.
 
 use ::properties::check;
-use proptest::{collection::vec, prelude::*};
+use proptest::collection::vec;
+use proptest::prelude::*;
 
 use super::*;
 use crate::spool::record::{Contents, read};

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use proto::artifacts_server::Artifacts;
+use proto::put_checkpoint_request::Part;
+use proto::session_server::Session;
 use proto::{
     Announcement, Chunk, GetCheckpointRequest, GetDatasetRequest, JoinReply, JoinRequest, Order,
-    PutCheckpointReply, PutCheckpointRequest, SyncReply, SyncRequest, artifacts_server::Artifacts,
-    put_checkpoint_request::Part, session_server::Session,
+    PutCheckpointReply, PutCheckpointRequest, SyncReply, SyncRequest,
 };
 use tokio_stream::Iter;
 use tonic::{Request, Response, Status, Streaming};

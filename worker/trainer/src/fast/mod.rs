@@ -10,11 +10,6 @@ mod tests;
 
 use std::sync::Arc;
 
-use batch::{Asked, EVALUATION_ROWS, Gathered, Upcoming};
-use layer::{Input, Layer, Scratch};
-use panels::{Panels, TRANSPOSED_WIDTH, padded, row_stride};
-use search::Line;
-
 use crate::config::TrainConfig;
 use crate::data::{Part, PreparedData};
 use crate::dropout::Dropout;
@@ -24,6 +19,10 @@ use crate::loss::{Targets, softmax};
 use crate::network::{Batch, Evaluation, Network, Role, Step, layer_shapes};
 use crate::optimizers::{OptimizerState, n_states};
 use crate::sum::LaneSum;
+use batch::{Asked, EVALUATION_ROWS, Gathered, Upcoming};
+use layer::{Input, Layer, Scratch};
+use panels::{Panels, TRANSPOSED_WIDTH, padded, row_stride};
+use search::Line;
 
 /// All memory is allocated by `new`.
 #[derive(Debug)]
