@@ -1,52 +1,29 @@
 //! The coordinator: everything of a sweep that touches the outside. `main` is the whole program;
 //! what it decides is in `coordinator-core`, what it trains in `trainer`, what it tells in `report`.
 
-mod bench;
-mod building;
 pub mod cli;
-mod clock;
-mod committed;
-mod confirm;
-pub mod datasets;
-pub mod diagnostics;
-mod driver;
-mod engine;
-mod exports;
-mod facts;
-mod local;
-mod mailbox;
-mod memory;
-mod monitor;
+mod dataset;
 pub mod parts;
-mod prepare;
-pub mod progress;
-mod publish;
-mod recorded_data;
-mod replay;
-mod report_folder;
-mod report_input;
-mod roster;
+mod placement;
+mod reporting;
 mod rpc;
 mod run;
 mod store;
-pub mod terminal;
-mod troubles;
-mod values;
 mod verbs;
-mod verify;
-mod weights;
-mod worker_command;
+pub mod view;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use cli::{Bench, Command, Output, Verb};
-// Both programs write and read times in one form.
-use prepare::Refusal;
-use progress::stream::{self, Warnings};
-use progress::{Event, Failure};
 use tracing_subscriber::Layer as _;
 use tracing_subscriber::filter::LevelFilter;
+
+use crate::cli::refusal::Refusal;
+use crate::cli::{Bench, Command, Verb};
+use crate::view::output::Output;
+use view::stream::{self, Warnings};
+use view::{Event, Failure};
+// Both programs write and read times in one form.
 pub use worker::duration;
 
 /// The whole program. Local workers and reports run in children of the same executable.
@@ -82,10 +59,10 @@ fn tell(refusal: Refusal) -> u8 {
         }
         Refusal::Runtime(error) => ("runtime", format!("{error:#}"), run::EXIT_RUNTIME),
     };
-    progress::leave();
+    view::leave();
     // The problems of a sweep file are printed where they are found.
     if problems.is_empty() {
-        progress::say(&format!("error: {message}"));
+        view::say(&format!("error: {message}"));
     }
     let failure = Failure { kind, message, exit_code, problems };
     stream::emit_to_readers(&Event::Error(&failure));
@@ -93,17 +70,19 @@ fn tell(refusal: Refusal) -> u8 {
 }
 
 fn run_verb(verb: &Verb) -> Result<(), Refusal> {
-    report_folder::check(verb)?;
+    cli::report_folder::check(verb)?;
     match verb {
         Verb::Plan(arguments) => verbs::plan(arguments),
         Verb::Schema => Ok(verbs::schema()?),
         Verb::Report(arguments) => Ok(verbs::report(arguments)?),
         Verb::Status(arguments) => Ok(verbs::status(arguments)?),
-        Verb::Replay(arguments) => replay::replay(arguments),
-        Verb::Verify(arguments) => Ok(verify::verify(arguments)?),
-        Verb::Export(arguments) => exports::export(arguments),
-        Verb::Bench(Bench::Train(arguments)) => bench::train(arguments),
-        Verb::Bench(Bench::Dispatch(arguments)) => bench::dispatch(arguments, this_program()?),
+        Verb::Replay(arguments) => verbs::replay::replay(arguments),
+        Verb::Verify(arguments) => Ok(verbs::verify::verify(arguments)?),
+        Verb::Export(arguments) => verbs::export::export(arguments),
+        Verb::Bench(Bench::Train(arguments)) => verbs::bench::train(arguments),
+        Verb::Bench(Bench::Dispatch(arguments)) => {
+            verbs::bench::dispatch(arguments, this_program()?)
+        }
         Verb::BuildReport(arguments) => Ok(verbs::build_report(arguments)?),
         Verb::LocalWorker(_) => unreachable!("`main` starts it"),
     }
@@ -125,5 +104,5 @@ fn start_logging(verbosity: u8, is_stream: bool) {
         stream::start();
     }
     let warnings = is_stream.then(|| Warnings.with_filter(LevelFilter::WARN));
-    worker::logging::start_with(default, progress::make_writer, warnings);
+    worker::logging::start_with(default, view::make_writer, warnings);
 }

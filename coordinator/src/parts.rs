@@ -1,7 +1,6 @@
 //! The coordinator's parts, for whoever embeds one or tests one in a world of its own.
 
 use std::io;
-use std::sync::Arc;
 
 use anyhow::anyhow;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -11,15 +10,14 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::server::Connected;
 
 use crate::cli::Run;
-pub use crate::driver::Ended;
-use crate::engine::{Engine, Opening};
-pub use crate::facts::Facts;
-use crate::mailbox::Post;
-use crate::prepare::{self, Opened, Refusal};
-use crate::progress::Progress;
-pub use crate::progress::silence;
-use crate::rpc;
+use crate::cli::refusal::Refusal;
+pub use crate::run::driver::Ended;
+use crate::run::engine::Engine;
+use crate::run::{open, prepare};
+pub use crate::store::facts::Facts;
 pub use crate::store::{Reader, TrialRow, TrialState, database_in};
+use crate::view::Progress;
+pub use crate::view::silence;
 
 /// Runs or resumes a sweep as a task, with the workers that come over `incoming`; no report is
 /// written and none of this machine's own workers is started. Once `stop` is cancelled it stops in
@@ -37,27 +35,17 @@ pub async fn coordinate<C>(
 where
     C: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
 {
-    let mut planned = prepare::plan_run(run).map_err(explain)?;
-    let opened = prepare::open_state(run, &mut planned).map_err(explain)?;
-    let Opened { folder, store, facts, confirm, recorded, .. } = opened;
-    let plan = Arc::new(planned.plan);
-    let blob = planned.loaded.blob;
-    let opening = Opening { plan, blob, folder: &folder, store, facts: &facts, confirm, recorded };
+    let planned = prepare::plan_run(run).map_err(explain)?;
+    let opened = open::open(run, planned).map_err(explain)?;
     let progress = Progress::new(run.output, false);
-    let engine = Engine::assemble(run, opening, progress, String::new(), selftest_digest)?;
-    let Engine { driver, restored, sweep, mailbox } = engine;
-    let (stopping, shutdown) = (driver.stopping.clone(), CancellationToken::new());
-    let serve = rpc::serve(incoming, Arc::new(sweep), mailbox.clone(), shutdown);
-    let tell = async {
-        stop.cancelled().await;
-        stopping.cancel();
-        mailbox.tell(Post::Stop).await;
-        std::future::pending().await
-    };
-    select! {
-        ended = driver.run(restored) => Ok(ended?),
-        served = serve => Err(anyhow!("the server ended: {served:?}")),
-        () = tell => unreachable!("it never ends"),
+    let engine = Engine::assemble(run, opened, progress, String::new(), selftest_digest)?;
+    let mut running = engine.start(incoming);
+    loop {
+        select! {
+            ended = &mut running.driver => return Ok(ended??),
+            served = &mut running.server => return Err(anyhow!("the server ended: {served:?}")),
+            () = stop.cancelled(), if !running.stopping.is_cancelled() => running.stop().await,
+        }
     }
 }
 

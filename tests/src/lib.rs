@@ -17,7 +17,8 @@ mod terminal;
 mod wait;
 mod worker;
 
-pub use coordinator::Coordinator;
+pub use crate::coordinator::Coordinator;
+pub use crate::worker::RemoteWorker;
 pub use disk::SmallDisk;
 pub use env::{Env, Programs};
 pub use events::{events, finished_event, trial_ids};
@@ -31,4 +32,3 @@ pub use rustix::process::Signal;
 pub use sweep::Sweep;
 pub use terminal::Terminal;
 pub use wait::{LIMIT, eventually};
-pub use worker::RemoteWorker;

@@ -1,12 +1,18 @@
 //! The repository keeps its own rules: short files that say what they are, nothing half done,
 //! dependencies in one direction, links and commands that work.
 
-use std::collections::BTreeSet;
+#[path = "tidy/circles.rs"]
+mod circles;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const MAX_LINES: usize = 500;
+
+/// Source files beside each other in a folder; what is more belongs into rooms.
+const MAX_LOOSE: usize = 10;
 
 /// In halves, so that this file passes too.
 const HALF_DONE: [&str; 5] = [
@@ -18,15 +24,17 @@ const HALF_DONE: [&str; 5] = [
 ];
 
 /// Each crate's folder, the crates of ours that it may name, and the outside ones that it must not.
-const DIRECTIONS: [(&str, &[&str], &[&str]); 8] = [
+const DIRECTIONS: [(&str, &[&str], &[&str]); 10] = [
     ("proto", &[], &["polars", "rusqlite", "tokio"]),
     ("worker/trainer", &[], &["polars", "prost", "rusqlite", "tokio", "tonic"]),
     ("worker", &["proto", "trainer"], &["polars", "rusqlite"]),
     ("coordinator/core", &["trainer"], &["polars", "prost", "rusqlite", "tokio", "tonic"]),
-    ("coordinator/report", &["coordinator-core"], &["prost", "rusqlite", "tokio", "tonic"]),
+    ("coordinator/data", &["trainer"], &["prost", "rusqlite", "tokio", "tonic"]),
+    ("coordinator/sweep", &["trainer"], &["polars", "prost", "rusqlite", "tokio", "tonic"]),
+    ("coordinator/report", &["sweep"], &["prost", "rusqlite", "tokio", "tonic"]),
     (
         "coordinator",
-        &["coordinator-core", "proto", "report", "trainer", "worker"],
+        &["coordinator-core", "data", "proto", "report", "sweep", "trainer", "worker"],
         &["polars", "polars-io"],
     ),
     ("tests/properties", &[], &["polars", "rusqlite", "tokio", "tonic"]),
@@ -75,6 +83,29 @@ fn source_files_are_short() {
     let long = files(".rs").into_iter().map(count).filter(|(n_lines, _)| MAX_LINES < *n_lines);
     let long = long.map(|(n_lines, path)| format!("{}: {n_lines} lines", path.display()));
     assert_none("split these", &long.collect::<Vec<_>>());
+}
+
+#[test]
+fn folders_hold_few_loose_files() {
+    let mut counts: BTreeMap<PathBuf, usize> = BTreeMap::new();
+    for path in files(".rs") {
+        *counts.entry(path.parent().expect("a file lies in a folder").into()).or_default() += 1;
+    }
+    let full = counts.into_iter().filter(|(_, n_files)| *n_files > MAX_LOOSE);
+    let full = full.map(|(folder, n_files)| format!("{}: {n_files} files", folder.display()));
+    assert_none("give these files rooms", &full.collect::<Vec<_>>());
+}
+
+#[test]
+fn no_file_imports_itself_in_a_circle() {
+    let mut found = Vec::new();
+    for (folder, ..) in DIRECTIONS {
+        for circle in circles::circles(&root().join(folder).join("src")) {
+            let names: Vec<String> = circle.iter().map(|file| file.display().to_string()).collect();
+            found.push(names.join("\n  "));
+        }
+    }
+    assert_none("open these circles", &found);
 }
 
 #[test]

@@ -3,7 +3,6 @@
 use std::fmt::Display;
 use std::io::{self, Read as _, Write as _};
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
@@ -19,20 +18,24 @@ use tracing_subscriber::filter::LevelFilter;
 use trainer::Isa;
 use trainer::wording::n_of;
 
-use crate::checkpoints::Checkpoints;
-use crate::cores::Cores;
+use crate::config::Config;
+use crate::config::Ended;
 use crate::cpu::{cpu_name, host_name, usable_cores};
-use crate::datasets::Datasets;
-use crate::folder::Folder;
+use crate::disk::checkpoints::Checkpoints;
+use crate::disk::datasets::Datasets;
+use crate::disk::files;
+use crate::disk::folder::Folder;
+use crate::disk::off_thread::off_thread;
+use crate::disk::upkeep::Upkeep;
 use crate::link::{Dial, Link};
-use crate::off_thread::off_thread;
-use crate::repeats::Repeats;
-use crate::session::{Parts, Session};
+use crate::logging::repeats::Repeats;
+use crate::session::state::{Parts, Session};
 use crate::signals::StopSignals;
-use crate::slot::scripted::Script;
-use crate::slot::{Shared, Slots};
-use crate::upkeep::{DiskLimits, Upkeep};
-use crate::{cli, files, logging};
+use crate::slots::Slots;
+use crate::slots::cores::Cores;
+use crate::slots::scripted::Script;
+use crate::slots::task::Shared;
+use crate::{cli, logging};
 
 const EXIT_USAGE: u8 = 2;
 const EXIT_REFUSED: u8 = 4;
@@ -42,46 +45,6 @@ pub const CHECKPOINT_EVERY: Duration = Duration::from_secs(30);
 
 /// What a coordinator writes to the standard input of a worker that it starts itself.
 pub const LOCAL_TOKEN_BYTES: usize = 16;
-
-/// How a worker runs.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// `http://HOST:PORT`.
-    pub coordinator: String,
-    /// `None`: as many as there are usable cores.
-    pub n_slots: Option<NonZeroUsize>,
-    /// For people; `None`: the host's name.
-    pub name: Option<String>,
-    /// Holds data sets, checkpoints and spools; made if it is not there.
-    pub cache_dir: PathBuf,
-    /// What the cache folder may hold.
-    pub disk_limits: DiskLimits,
-    /// After the end of a sweep, wait for the next at the same address. Such a worker never gives
-    /// a coordinator up.
-    pub stay: bool,
-    /// Without an answer for so long, and with nothing left to train, the run is an error.
-    pub lost_after: Duration,
-    /// Training between two checkpoints of a trial; shorter trials write none.
-    pub checkpoint_every: Duration,
-    /// Whether slots pin their threads.
-    pub pin: bool,
-    /// Set for the workers that a coordinator starts on its own machine.
-    pub local_index: Option<u32>,
-    /// Read what proves that the coordinator started this worker from stdin, and exit at once when stdin
-    /// ends: the process that held its other end is gone.
-    pub exit_on_stdin_eof: bool,
-}
-
-/// How a worker's run ended when it was not an error.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ended {
-    /// Every trial of the sweep has its outcome.
-    Finished,
-    /// By a signal or by the coordinator's order; what was not finished was handed back.
-    Drained,
-    /// The coordinator does not take this worker, for the reason given; trying again won't help.
-    Refused(String),
-}
 
 /// The program `worker`. Exit codes: 0 finished or drained, 1 error, 2 usage, 4 refused.
 pub fn main() -> ExitCode {

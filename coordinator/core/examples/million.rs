@@ -12,12 +12,14 @@ use std::time::Instant;
 use coordinator_core::event::{
     Action, Call, Event, Finished, Join, Reply, Running, Sync, SyncReply, Timing, WorkerFacts,
 };
-use coordinator_core::lease::{Lease, SessionId, WorkerId};
+use coordinator_core::grant_order::GrantOrder;
+use coordinator_core::lease::{Lease, SessionId, TrialIndex, WorkerId};
 use coordinator_core::ledger::Ledger;
+use coordinator_core::ledger::trial::TrialFacts;
 use coordinator_core::limits::MAX_PREFETCH;
 use coordinator_core::machine::{Config, Core};
-use coordinator_core::sweep::{DatasetFacts, Plan, parse, plan};
 use coordinator_core::time::Millis;
+use sweep::{DatasetFacts, Plan, parse, plan};
 use trainer::{Ending, TrialResult, Work};
 
 const N_WORKERS: usize = 1_000;
@@ -81,7 +83,17 @@ impl Dispatch {
             Config { term: 1, lease_ttl_ms: 30_000, crash_limit: 3, max_failed: None, seed: 1 };
         let ledger = Ledger::empty(plan.trials.len());
         let mut out = Vec::new();
-        let core = Core::restore(config, &plan.agenda(0.0), &ledger, Millis(0), &mut out);
+        let index =
+            |trial: usize| TrialIndex(trial.try_into().expect("plans are below 2^32 trials"));
+        let facts = plan.trials.iter().map(|trial| TrialFacts {
+            cost_macs: plan.cost_macs(trial.point as usize) as f32,
+            is_audited: false,
+        });
+        let order = GrantOrder {
+            order: plan.grant_order().into_iter().map(index).collect(),
+            facts: facts.collect(),
+        };
+        let core = Core::restore(config, &order, &ledger, Millis(0), &mut out);
         let mut dispatch = Self { core, workers: Vec::new(), now: Millis(0), calls_us: Vec::new() };
         for index in 0..N_WORKERS {
             dispatch.join(index);

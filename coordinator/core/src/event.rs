@@ -3,8 +3,8 @@
 
 use trainer::TrialResult;
 
-use crate::checkpoints::Checkpoint;
 use crate::lease::{Lease, OpenLease, SessionId, TrialIndex, WorkerId};
+use crate::ledger::checkpoints::Checkpoint;
 pub use crate::timing::Timing;
 
 /// Names the caller that waits for a reply.

@@ -1,7 +1,6 @@
 //! Bugs that tests plant in the core to see that they are caught, in builds with the feature
 //! `faults` alone; in others no core has a bug.
 
-use crate::machine::Core;
 use crate::time::Millis;
 
 /// One bug.
@@ -49,19 +48,6 @@ impl Bug {
         Self::StaleCheckpoint,
         Self::WallClockInLease,
     ];
-}
-
-impl Core {
-    #[cfg(feature = "faults")]
-    pub(crate) fn has_bug(&self, bug: Bug) -> bool {
-        self.bug == Some(bug)
-    }
-
-    #[cfg(not(feature = "faults"))]
-    #[inline(always)]
-    pub(crate) const fn has_bug(&self, _bug: Bug) -> bool {
-        false
-    }
 }
 
 #[cfg(feature = "faults")]

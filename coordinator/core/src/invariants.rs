@@ -4,9 +4,9 @@
 use std::collections::BTreeSet;
 
 use crate::lease::{OpenLease, TrialIndex};
+use crate::ledger::trial::Status;
 use crate::limits::MAX_PREFETCH;
 use crate::machine::Core;
-use crate::trial::Status;
 
 impl Core {
     /// Panics with the first invariant that does not hold.

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use coordinator_core::hex;
 use sha2::{Digest, Sha256};
+use sweep::hex;
 
 use crate::ReportError;
 

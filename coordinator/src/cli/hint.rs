@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use clap::CommandFactory as _;
 use report::command;
 
-use super::{DEFAULT_OUT, RawCli};
-use crate::report_folder::{is_report, reports_in};
+use crate::cli::args::{DEFAULT_OUT, RawCli};
+use crate::cli::report_folder::{is_report, reports_in};
 
 /// Verbs that take the folder of a report.
 const OF_REPORTS: [&str; 5] = ["report", "status", "verify", "export", "replay"];

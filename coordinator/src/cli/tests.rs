@@ -1,6 +1,11 @@
 //! Command lines that are understood, and those that are refused.
 
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::time::Duration;
+
+use super::args::*;
 use super::*;
+use crate::view::output::Output;
 
 fn parse_line(line: &str) -> Result<Cli, clap::Error> {
     Cli::try_parse_from(["coordinator"].into_iter().chain(line.split_whitespace()))

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
 use coordinator_core::lease::{SessionId, WorkerId};
 use proto::{
     Chunk, GetCheckpointRequest, GetDatasetRequest, PutCheckpointReply, PutCheckpointRequest,
@@ -17,16 +16,16 @@ use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::admission::{Asker, CHECKPOINTS_IN, CHECKPOINTS_OUT, DATASETS, Pace, Place, Places};
-use super::checkpoints::{self, off_thread};
-use super::connection::{Peer, ended};
+use super::checkpoints;
+use super::convert;
 use super::status::RpcError;
-use super::{Sweep, convert};
-use crate::mailbox::Mailbox;
-use crate::store::WholeCheckpoint;
-
-/// Bytes in a chunk on its way out. What an unread stream holds is a few of them.
-const CHUNK_BYTES: usize = 64 * 1024;
+use crate::rpc::content::Content;
+use crate::rpc::context::Sweep;
+use crate::rpc::gate::admission::{
+    Asker, CHECKPOINTS_IN, CHECKPOINTS_OUT, DATASETS, Pace, Place, Places,
+};
+use crate::rpc::gate::connection::{Peer, ended};
+use crate::run::mailbox::Mailbox;
 
 #[derive(Debug)]
 pub(super) struct Artifacts {
@@ -125,29 +124,6 @@ impl proto::artifacts_server::Artifacts for Artifacts {
         let place = self.checkpoints_out.take(asker, self.pace).await?;
         let content = checkpoints::get(&self.sweep, &self.mailbox, request).await?;
         Ok(Response::new(Box::pin(paced(content, self.pace, place, peer))))
-    }
-}
-
-/// What is sent, from where it goes on.
-pub(super) enum Content {
-    Memory(Bytes),
-    Disk { checkpoint: Arc<WholeCheckpoint>, offset: u64 },
-}
-
-impl Content {
-    /// The next chunk; `None` at the end.
-    async fn next(&mut self) -> Result<Option<Chunk>, RpcError> {
-        let bytes = match self {
-            Self::Memory(rest) => rest.split_to(CHUNK_BYTES.min(rest.len())).to_vec(),
-            Self::Disk { checkpoint, offset } => {
-                let (checkpoint, from) = (checkpoint.clone(), *offset);
-                let read = move || checkpoint.read_at(from, CHUNK_BYTES);
-                let bytes: Vec<u8> = off_thread(read).await?;
-                *offset += bytes.len() as u64;
-                bytes
-            }
-        };
-        Ok((!bytes.is_empty()).then_some(Chunk { bytes }))
     }
 }
 

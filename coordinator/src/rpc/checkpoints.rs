@@ -1,23 +1,24 @@
 //! Checkpoints on their way in and out. Disk work is done off the threads that keep calls going.
 
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use coordinator_core::checkpoints::Checkpoint;
 use coordinator_core::event::Reply;
 use coordinator_core::lease::{Lease, WorkerId};
+use coordinator_core::ledger::checkpoints::Checkpoint;
 use proto::put_checkpoint_request::Part;
 use proto::{GetCheckpointRequest, PutCheckpointReply, PutCheckpointRequest};
 use tokio::time::timeout;
 use tonic::{Status, Streaming};
-use worker::{faults, parts};
+use worker::faults;
 
-use super::admission::Pace;
-use super::artifacts::Content;
+use super::convert;
 use super::status::RpcError;
-use super::{Sweep, convert};
-use crate::mailbox::{Mailbox, Post};
+use crate::rpc::content::Content;
+use crate::rpc::context::Sweep;
+use crate::rpc::gate::admission::Pace;
+use crate::rpc::status::off_thread;
+use crate::run::mailbox::{Mailbox, Post};
 use crate::store::Receiving;
 
 /// A checkpoint that its worker may publish.
@@ -123,13 +124,6 @@ async fn within<T>(
     message: impl Future<Output = Result<T, Status>>,
 ) -> Result<T, Status> {
     timeout(time, message).await.map_err(|_| RpcError::Slow)?
-}
-
-pub(super) async fn off_thread<T: Send + 'static>(
-    work: impl FnOnce() -> io::Result<T> + Send + 'static,
-) -> Result<T, RpcError> {
-    let done = parts::off_thread(work).await;
-    Ok(done.map_err(io::Error::other)??)
 }
 
 #[cfg(test)]

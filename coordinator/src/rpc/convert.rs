@@ -1,27 +1,30 @@
 //! Wire types to domain types and back; the only file of the coordinator that knows both. What a
 //! worker sends is checked here against every limit before it goes further.
 
+pub mod fields;
 mod results;
 #[cfg(test)]
 mod tests;
 
 use std::time::Duration;
 
-use coordinator_core::checkpoints::Checkpoint;
 use coordinator_core::event::{
     self, Grant, Join, Order, Running, Sync, Trouble, Verdict, WorkerFacts,
 };
 use coordinator_core::lease::{Lease, SessionId, TrialIndex, WorkerId};
-use coordinator_core::sweep::TrialId;
+use coordinator_core::ledger::checkpoints::Checkpoint;
 use coordinator_core::timing::MAX_SLOTS;
 use proto::MAX_NAME_BYTES;
 use proto::text::clean_line;
+use sweep::TrialId;
+use trainer::hex;
 use trainer::wording::n_of;
-use trainer::{Scale, Value, hex};
+use trainer::{Scale, Value};
 
-use super::Sweep;
 use super::status::RpcError;
-use crate::roster::Roster;
+use crate::rpc::context::Sweep;
+use crate::rpc::convert::fields::{array, lease, missing};
+use crate::run::roster::Roster;
 
 /// Leases in one Sync: far above what a worker's slots can hold.
 const MAX_LEASES: usize = 8_192;
@@ -267,12 +270,6 @@ pub(super) fn wanted_checkpoint(
     Ok((trial, array(&wire.digest, "digest")?))
 }
 
-fn lease(wire: &proto::Lease, roster: &Roster) -> Option<Lease> {
-    let id = TrialId(wire.trial_id.as_slice().try_into().ok()?);
-    let trial = roster.place(id)?;
-    Some(Lease { trial, attempt: wire.attempt, term: wire.term, nonce: wire.nonce })
-}
-
 fn lease_to_wire(lease: &Lease, roster: &Roster) -> proto::Lease {
     proto::Lease {
         term: lease.term,
@@ -280,11 +277,6 @@ fn lease_to_wire(lease: &Lease, roster: &Roster) -> proto::Lease {
         attempt: lease.attempt,
         nonce: lease.nonce,
     }
-}
-
-fn array<const N: usize>(bytes: &[u8], field: &str) -> Result<[u8; N], RpcError> {
-    let text = || format!("{field} has {} bytes, expected {N}", bytes.len());
-    bytes.try_into().map_err(|_| RpcError::Malformed(text()))
 }
 
 fn bounded(n_leases: usize) -> Result<(), RpcError> {
@@ -299,10 +291,6 @@ fn bounded(n_leases: usize) -> Result<(), RpcError> {
 /// The digits of foreign bytes, which may be too many.
 pub(super) fn shown(bytes: &[u8]) -> String {
     hex(&bytes[..bytes.len().min(32)])
-}
-
-fn missing(field: &str) -> RpcError {
-    RpcError::Malformed(format!("{field} is missing"))
 }
 
 fn millis(duration: Duration) -> u32 {

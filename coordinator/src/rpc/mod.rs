@@ -1,13 +1,11 @@
 //! The gRPC edge: services that turn wire messages into posts for the driver and replies back.
 
-mod admission;
 mod artifacts;
 mod checkpoints;
-mod connection;
+pub mod content;
+pub mod context;
 mod convert;
-mod intake;
-mod listener;
-mod local_workers;
+mod gate;
 mod session;
 mod status;
 #[cfg(test)]
@@ -15,64 +13,21 @@ mod tests;
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use bytes::Bytes;
-use coordinator_core::lease::TrialIndex;
-use coordinator_core::sweep::TrialId;
 use proto::artifacts_server::ArtifactsServer;
 use proto::session_server::SessionServer;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::watch;
 use tokio_stream::Stream;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 use tonic::transport::server::Connected;
-use worker::parts::Repeats;
 
-pub use listener::{Bounds, incoming, raise_file_limit};
-pub use local_workers::LocalWorkers;
+pub use gate::listener::{Bounds, incoming, raise_file_limit};
+pub use gate::local_workers::LocalWorkers;
 
-use crate::local::LocalToken;
-use crate::mailbox::Mailbox;
-use crate::roster::Roster;
-use crate::store::CheckpointFiles;
-
-/// What every call needs to know of the sweep; but for the roster, fixed for its whole run.
-#[derive(Debug)]
-pub struct Sweep {
-    /// The latest one.
-    pub roster: watch::Receiver<Arc<Roster>>,
-    /// The data set's canonical bytes.
-    pub blob: Bytes,
-    pub checkpoints: Arc<CheckpointFiles>,
-    pub term: u64,
-    pub state_id: [u8; 16],
-    pub sync_every: Duration,
-    pub lease_ttl: Duration,
-    /// What this build's self-test gives; a worker whose differs would train other bits.
-    pub selftest_digest: [u8; 32],
-    /// What a child process of this coordinator was handed, to prove that it is one.
-    pub local_token: LocalToken,
-    /// Share of the most frequent class among the rows that validate, from 0 to 1.
-    pub largest_valid_share: f64,
-    /// Where what workers do wrong is told.
-    pub repeats: Arc<Repeats>,
-    /// Turns true once one of this coordinator's own workers has joined.
-    pub local_joined: Arc<AtomicBool>,
-    pub local_workers: LocalWorkers,
-}
-
-impl Sweep {
-    fn roster(&self) -> Arc<Roster> {
-        self.roster.borrow().clone()
-    }
-
-    fn trial_id(&self, trial: TrialIndex) -> TrialId {
-        self.roster.borrow().plan.trials[trial.at()].id
-    }
-}
+use crate::rpc::context::Sweep;
+use crate::run::mailbox::Mailbox;
 
 /// A worker has a handful of calls in flight; this bounds what one connection can hold.
 const MAX_CONCURRENT_STREAMS: u32 = 8;
@@ -114,7 +69,7 @@ where
         .http2_max_header_list_size(MAX_HEADER_BYTES)
         .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
-        .layer(intake::Intake::default())
+        .layer(gate::intake::Intake::default())
         .add_service(session)
         .add_service(artifacts)
         .serve_with_incoming(incoming);

@@ -8,9 +8,10 @@ use coordinator_core::limits::MAX_WORKERS;
 use proto::{JoinReply, JoinRequest, SyncReply, SyncRequest};
 use tonic::{Request, Response, Status};
 
+use super::convert;
 use super::status::RpcError;
-use super::{Sweep, convert};
-use crate::mailbox::Mailbox;
+use crate::rpc::context::Sweep;
+use crate::run::mailbox::Mailbox;
 
 #[derive(Debug)]
 pub(super) struct Session {

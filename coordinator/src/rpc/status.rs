@@ -4,11 +4,12 @@ use std::io;
 
 use thiserror::Error;
 use tonic::Status;
+use worker::parts;
 
-use crate::mailbox::CallError;
+use crate::run::mailbox::CallError;
 
 #[derive(Debug, Error)]
-pub(super) enum RpcError {
+pub enum RpcError {
     /// Trying again cannot help.
     #[error("{0}")]
     Refused(String),
@@ -64,4 +65,11 @@ impl From<RpcError> for Status {
             RpcError::Ending => Self::unavailable(text),
         }
     }
+}
+
+pub async fn off_thread<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> Result<T, RpcError> {
+    let done = parts::off_thread(work).await;
+    Ok(done.map_err(io::Error::other)??)
 }

@@ -18,10 +18,11 @@ use tonic::metadata::MetadataValue;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
 
-use super::{Bounds, LocalWorkers, Sweep, incoming, serve};
-use crate::local::LocalToken;
-use crate::mailbox::Mailbox;
-use crate::roster::Roster;
+use super::{Bounds, LocalWorkers, incoming, serve};
+use crate::placement::local::LocalToken;
+use crate::rpc::context::Sweep;
+use crate::run::mailbox::Mailbox;
+use crate::run::roster::Roster;
 use crate::store::CheckpointFiles;
 use crate::store::tests::plan;
 

@@ -3,27 +3,24 @@
 //! the core's decision.
 
 mod receiving;
-
+pub use self::receiving::Receiving;
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::fs::{self, DirEntry, File};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use coordinator_core::checkpoints::Checkpoint;
 use coordinator_core::lease::TrialIndex;
-use coordinator_core::sweep::TrialId;
+use coordinator_core::ledger::checkpoints::Checkpoint;
 use sha2::{Digest, Sha256};
-use trainer::{from_hex, hex};
+use sweep::TrialId;
+use trainer::from_hex;
+use trainer::hex;
 use worker::faults;
 use worker::parts::{make_folder, n_free};
-
-pub use self::receiving::Receiving;
-use self::receiving::Turn;
 
 /// Checkpoints of trials that no plan names any more go once others are younger by this.
 const KEPT_FOR: Duration = Duration::from_secs(14 * 24 * 60 * 60);
@@ -85,47 +82,6 @@ impl CheckpointFiles {
             found.extend(files.iter().filter_map(|file| Some((trial, parse(file)?))));
         }
         Ok(found)
-    }
-
-    /// Begins to receive a checkpoint, or goes on with what has come of it before. `None` while
-    /// another one of the trial is being received.
-    pub fn receive(
-        self: &Arc<Self>,
-        trial: TrialIndex,
-        id: TrialId,
-        checkpoint: Checkpoint,
-    ) -> io::Result<Option<Receiving>> {
-        match lock(&self.receiving).entry(trial) {
-            Entry::Occupied(_) => return Ok(None),
-            Entry::Vacant(place) => place.insert(0),
-        };
-        let turn = Turn { files: self.clone(), trial, n_cleared: self.n_cleared() };
-        lock(&self.trials).insert(trial, id);
-        let folder = self.folder_of(id);
-        make_folder(&folder)?;
-        let path = folder.join(name_of(&checkpoint));
-        let part = path.with_extension(PART);
-        for other in files_in(&folder)? {
-            if other.extension().is_some_and(|it| it == PART) && other != part {
-                remove(&other)?;
-            }
-        }
-        if parse(&path) == Some(checkpoint) {
-            let n_bytes = checkpoint.n_bytes;
-            return Ok(Some(Receiving { path, part: None, n_bytes, checkpoint, turn }));
-        }
-        let file =
-            File::options().read(true).write(true).create(true).truncate(false).open(&part)?;
-        let mut n_bytes = file.metadata()?.len();
-        if checkpoint.n_bytes < n_bytes {
-            file.set_len(0)?;
-            n_bytes = 0;
-        }
-        if let Err(error) = self.reserve(trial, checkpoint.n_bytes - n_bytes) {
-            remove(&part)?;
-            return Err(error);
-        }
-        Ok(Some(Receiving { path, part: Some(file), n_bytes, checkpoint, turn }))
     }
 
     /// Sees whether this many bytes fit beside those that are still to come for other trials.

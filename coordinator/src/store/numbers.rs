@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 
 use coordinator_core::lease::TrialIndex;
-use coordinator_core::sweep::{Plan, TrialId};
 use rusqlite::Connection;
+use sweep::{Plan, TrialId};
 
-use super::StoreError;
+use crate::store::error::StoreError;
 
 #[derive(Debug)]
-pub(super) struct Numbers {
+pub struct Numbers {
     /// By the trial's place in the plan; 0 if it has none yet.
     planned: Vec<u32>,
     /// Of trials that the plan did not name when it was loaded.

@@ -3,17 +3,17 @@
 
 mod limits;
 mod queries;
-
 use std::collections::BTreeSet;
 
 use coordinator_core::event::{CloseCause, Record, Timing, WorkerFacts};
 use coordinator_core::lease::{Lease, OpenLease, TrialIndex, WorkerId};
 use coordinator_core::ledger::Ledger;
-use coordinator_core::sweep::{self, DatasetFacts, Plan};
+use sweep::{self, DatasetFacts, Plan};
 use trainer::{Backtracks, Ending, EpochRecord, StepSizes, TrialResult, Work};
 
 use super::write::closed_words;
-use super::{Reader, Store, TrialReader, TrialState};
+use super::{Reader, TrialReader, TrialState};
+use crate::store::connection::Store;
 
 pub fn plan(seeds: u32) -> Plan {
     let text = format!(

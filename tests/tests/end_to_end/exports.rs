@@ -197,7 +197,7 @@ fn wrong_usage_of_exports() {
     assert!(refused.stderr_text().contains("tensorboard"), "{refused:#?}");
     for format in ["sqlite", "tensorboard", "optuna"] {
         let line = ["export", "reports/nothing", "--format", format];
-        let refused = env.coordinator(&line).expect(1).stderr_text();
+        let refused = env.coordinator(&line).expect(2).stderr_text();
         assert!(refused.contains("reports/nothing"), "{refused}");
     }
     env.write("reports", "a file, not a folder");

@@ -37,7 +37,10 @@ fn a_trial_that_kills_its_workers_is_given_up() {
         }
     }
     let ended = coordinator.wait().expect(3);
-    assert!(ended.stdout_text().contains("workers were lost"), "the cause is told: {ended:#?}");
+    assert!(
+        ended.stdout_text().contains(" lost while it trained"),
+        "the cause is told: {ended:#?}"
+    );
     let event = finished_event(&ended);
     assert_eq!(event["n_failed"], 1);
     assert!(event["results_sha256"].is_null());

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
 use coordinator::parts::{Reader, TrialRow, TrialState};
-use trainer::{TrialResult, hex};
+use trainer::TrialResult;
+use trainer::hex;
 
 use crate::script;
 

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use coordinator::cli::{Cli, Command, Run};
+use coordinator::cli::args::{Cli, Command, Run};
 use coordinator::parts::{Ended, coordinate, database_in};
 use rand::SeedableRng;
 use rand::rngs::StdRng;

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use proto::{Checkpoint, Hyperparameter, Lease, Running};
 
-use super::TrialId;
-use crate::troubles::millis;
+use crate::session::troubles::millis;
 
 /// Names one granted trial within this process; a slot and its messages carry it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -90,3 +89,5 @@ impl Held {
         })
     }
 }
+
+pub(crate) type TrialId = [u8; 32];

@@ -6,14 +6,12 @@ mod held;
 use proto::{Ack, Finished, Grant, Lease, Order, Running, SyncReply, SyncRequest, Trouble};
 
 use self::held::{Held, Phase};
-pub(crate) use self::held::{Job, Progress, Standing, Start};
+pub(crate) use self::held::{Job, Progress, Standing, Start, TrialId};
 
 /// Grants that may wait for a slot.
 const MAX_QUEUE_PLACES: usize = proto::MAX_QUEUE_PLACES as usize;
 
 pub(crate) type StateId = [u8; 16];
-pub(crate) type TrialId = [u8; 32];
-
 #[derive(Debug)]
 struct Session {
     id: u64,

@@ -1,30 +1,16 @@
 //! The orderly end: what ends soon is finished, the rest handed back, and the coordinator told.
 
-use std::time::Duration;
-
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use super::Session;
+use crate::session::state::Drain;
+use crate::session::state::Session;
+use crate::session::state::{DROP_AFTER, LEAVE_AFTER};
 
 /// While draining: trials that end within this time by their own pace are finished,
 const FINISH_WITHIN_S: f64 = 3.0;
-/// the others are dropped after this long,
-pub(super) const DROP_AFTER: Duration = Duration::from_secs(10);
-/// and the coordinator is told until then at the most.
-pub(super) const LEAVE_AFTER: Duration = Duration::from_secs(20);
-
 /// After so many calls in vain nobody is there to be told.
 const MAX_VAIN_CALLS: u32 = 3;
-
-/// The orderly end of all work.
-pub(super) struct Drain {
-    pub(super) began: Instant,
-    /// A worker that stays looks for the next sweep after an order, but not after a signal.
-    pub(super) by_signal: bool,
-    /// The coordinator has answered a Sync that left nothing to say.
-    pub(super) is_told: bool,
-}
 
 impl Session {
     /// The first signal asks for an orderly end, a second one ends the process at once.

@@ -3,95 +3,32 @@
 
 mod drain;
 mod outcomes;
+pub mod pending;
 mod replies;
+pub mod state;
+pub mod supply;
 mod traffic;
+pub mod troubles;
 mod watch;
 
-use std::sync::Arc;
-use std::time::Duration;
-
 use anyhow::bail;
-use proto::{JoinReply, JoinRequest, SyncReply};
+use proto::JoinRequest;
 use tokio::time::{self, Instant};
 use tracing::info;
 
-use self::drain::{DROP_AFTER, Drain, LEAVE_AFTER};
-use self::outcomes::Fresh;
-use self::traffic::Traffic;
-use crate::agent::{Agent, Start, StateId, Urgency};
-use crate::backoff::Backoff;
-use crate::checkpoints::Checkpoints;
-use crate::datasets::Datasets;
-use crate::link::{CallError, Link};
-use crate::pending::{Pending, completed};
-use crate::repeats::Repeats;
-use crate::run::Ended;
+use crate::agent::{Agent, Start, Urgency};
+use crate::config::Ended;
+use crate::faults;
+use crate::link::backoff::Backoff;
+use crate::link::convert;
+use crate::session::state::{COLLECT_FOR, LONGEST_SYNC, SHORTEST_SYNC, SYNC_DEADLINE};
+use crate::session::state::{DROP_AFTER, Fresh, LEAVE_AFTER, Traffic};
+use crate::session::state::{Parts, Reply, Session};
 use crate::signals::StopSignals;
-use crate::slot::{Message, Outcome, Slots, Task};
-use crate::spool::Spool;
-use crate::supply::Supply;
-use crate::troubles::Troubles;
-use crate::{convert, faults};
-
-/// Bounds of a Sync's deadline, which is a third of a lease.
-const SYNC_DEADLINE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(10));
-
-/// While no slot wants for work, outcomes are collected for so long before they are written and
-/// handed in: a Sync for each short trial would cost more than the trial.
-const COLLECT_FOR: Duration = Duration::from_millis(50);
-
-/// Shortest and longest time between two Syncs while nothing happens, whatever the coordinator says.
-const SHORTEST_SYNC: Duration = Duration::from_millis(50);
-const LONGEST_SYNC: Duration = Duration::from_secs(60);
-
-pub(crate) struct Session {
-    /// What each Join says; what is held is added to it.
-    introduction: JoinRequest,
-    stay: bool,
-    lost_after: Duration,
-    agent: Agent,
-    slots: Slots,
-    spool: Spool,
-    checkpoints: Checkpoints,
-    supply: Supply,
-    traffic: Traffic,
-    link: Link,
-    backoff: Backoff,
-    fresh: Fresh,
-    call: Option<Pending<Reply>>,
-    next_call_at: Instant,
-    /// A trial was trained to its end since the last Sync.
-    has_result: bool,
-    sync_deadline: Duration,
-    /// When the last answer came.
-    heard_at: Instant,
-    /// The finished sweep after which a worker that stays has said that it waits.
-    said_finished: Option<StateId>,
-    troubles: Troubles,
-    /// Where what a coordinator can cause again and again is told.
-    repeats: Arc<Repeats>,
-    /// No slot that is busy has done a step for long.
-    all_hang: bool,
-    drain: Option<Drain>,
-}
-
-/// What a session is made of.
-pub(crate) struct Parts {
-    pub(crate) introduction: JoinRequest,
-    pub(crate) stay: bool,
-    pub(crate) lost_after: Duration,
-    pub(crate) slots: Slots,
-    pub(crate) spool: Spool,
-    pub(crate) checkpoints: Checkpoints,
-    pub(crate) datasets: Datasets,
-    pub(crate) repeats: Arc<Repeats>,
-    pub(crate) link: Link,
-}
-
-enum Reply {
-    Join(Result<JoinReply, CallError>),
-    Sync(Result<SyncReply, CallError>),
-}
+use crate::slots::task::{Message, Outcome, Task};
+use pending::completed;
+use supply::Supply;
+use troubles::Troubles;
 
 impl Session {
     pub(crate) fn new(parts: Parts) -> Self {

@@ -6,20 +6,13 @@ use tracing::info;
 use trainer::wording::span_s;
 use trainer::{Ending, TrialResult};
 
-use super::{COLLECT_FOR, Session};
 use crate::agent::{Job, Urgency};
-use crate::short_id::short_id;
-use crate::slot::Outcome;
-use crate::troubles::Kind;
-use crate::{convert, faults};
-
-/// Outcomes that are not in the spool yet.
-#[derive(Default)]
-pub(super) struct Fresh {
-    outcomes: Vec<Finished>,
-    /// When the first of them came.
-    since: Option<Instant>,
-}
+use crate::faults;
+use crate::link::convert;
+use crate::logging::short_id::short_id;
+use crate::session::state::{COLLECT_FOR, Session};
+use crate::session::troubles::Kind;
+use crate::slots::task::Outcome;
 
 impl Session {
     pub(super) fn take_outcome(&mut self, job: Job, outcome: Outcome) {

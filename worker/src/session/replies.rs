@@ -9,14 +9,15 @@ use tracing::{debug, info, warn};
 use trainer::hex;
 use trainer::wording::n_of;
 
-use super::{LONGEST_SYNC, Reply, SHORTEST_SYNC, SYNC_DEADLINE, Session};
-use crate::agent::{Job, StateId, TrialId, Urgency};
-use crate::backoff::{Backoff, jittered, random};
-use crate::link::CallError;
-use crate::run::Ended;
-use crate::short_id::short_id;
-use crate::troubles::Kind;
-use crate::{convert, faults};
+use crate::agent::TrialId;
+use crate::agent::{Job, StateId, Urgency};
+use crate::config::Ended;
+use crate::faults;
+use crate::link::backoff::{Backoff, jittered, random};
+use crate::link::{CallError, convert};
+use crate::logging::short_id::short_id;
+use crate::session::state::{LONGEST_SYNC, Reply, SHORTEST_SYNC, SYNC_DEADLINE, Session};
+use crate::session::troubles::Kind;
 
 /// Between the end of one sweep and the search for the next.
 const BETWEEN_SWEEPS: Duration = Duration::from_secs(2);

@@ -1,35 +1,15 @@
 //! Checkpoints that travel beside the calls: new ones to the coordinator, one after the other, and
 //! those of granted trials from there before their slots begin.
 
-use std::collections::VecDeque;
-
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::Session;
 use crate::agent::Job;
-use crate::pending::{Pending, completed};
-use crate::slot::Task;
-use crate::transfer::{self, FetchLine};
-
-#[derive(Default)]
-pub(super) struct Traffic {
-    /// Jobs with a new checkpoint; the first one's is on its way if `publishing` is there.
-    to_publish: VecDeque<Job>,
-    publishing: Option<Pending<()>>,
-    /// Jobs whose slots rest, to be handed back once their checkpoint was published.
-    leaving: Vec<Job>,
-    /// Tasks that wait for a checkpoint to go on from.
-    fetching: JoinSet<Task>,
-    fetches: Vec<Fetch>,
-    line: FetchLine,
-}
-
-struct Fetch {
-    job: Job,
-    handle: AbortHandle,
-    began: Instant,
-}
+use crate::link::transfer;
+use crate::session::pending::completed;
+use crate::session::state::Session;
+use crate::session::state::{Fetch, Traffic};
+use crate::slots::task::Task;
 
 pub(super) enum Moved {
     /// The first job's checkpoint was published, or will not be.
@@ -165,7 +145,7 @@ impl Session {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::slot::tests::task;
+    use crate::slots::tests::task;
 
     #[tokio::test]
     async fn a_task_whose_fetch_was_abandoned_never_begins() {

@@ -6,9 +6,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 use trainer::wording::n_of_n;
 
-use super::Session;
 use crate::agent::Standing;
-use crate::troubles::Kind;
+use crate::session::state::Session;
+use crate::session::troubles::Kind;
 
 /// A slot that has not done a step for this long hangs, for all that this worker knows.
 const HANGS_AFTER: Duration = Duration::from_secs(60);

@@ -2,7 +2,6 @@
 //! handed in, and misbehaves on request.
 
 mod services;
-
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;

@@ -6,10 +6,10 @@ use std::sync::atomic::AtomicBool;
 
 use crate::config::{OptimizerKind, TrainConfig, Value};
 use crate::data::{Dataset, PreparedData, Scale, Split};
-use crate::result::TrialResult;
-use crate::rng::{Purpose, draw};
-pub(crate) use crate::selftest::idx;
-use crate::trainer::{EpochEnd, Trainer};
+use crate::numerics::rng::{Purpose, draw};
+use crate::trial::result::TrialResult;
+pub(crate) use crate::trial::selftest::idx;
+use crate::trial::trainer::{EpochEnd, Trainer};
 
 /// Samples whose inputs are on (1 to 255) with a probability that depends on input and label:
 /// `often` of 16 where the class has them, `seldom` elsewhere.

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use crate::event::{Action, Call, CloseCause, Join, Notice, Record, Reply};
+use crate::fleet::worker::Worker;
 use crate::lease::{Lease, OpenLease, SessionId, WorkerId};
+use crate::ledger::trial::Status;
 use crate::limits::MAX_WORKERS;
 use crate::machine::Core;
 use crate::time::Millis;
-use crate::trial::Status;
-use crate::worker::Worker;
 
 impl Core {
     pub(super) fn join(&mut self, now: Millis, call: Call, join: Join, out: &mut Vec<Action>) {

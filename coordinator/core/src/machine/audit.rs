@@ -2,9 +2,9 @@
 
 use crate::event::{Action, Notice};
 use crate::lease::TrialIndex;
+use crate::ledger::trial::{FAILURE_LIMIT, Status};
 use crate::limits::MAX_STALLED_AUDITS;
 use crate::machine::Core;
-use crate::trial::{FAILURE_LIMIT, Status};
 
 impl Core {
     /// Has a trial trained again, if it is to be.

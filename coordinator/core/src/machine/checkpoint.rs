@@ -1,9 +1,9 @@
 //! Checkpoints of trials that have no outcome yet: only whoever holds a lease may publish one.
 
-use crate::checkpoints::Checkpoint;
 use crate::event::{Action, Call, Reply};
 use crate::faults::Bug;
 use crate::lease::{Lease, TrialIndex, WorkerId};
+use crate::ledger::checkpoints::Checkpoint;
 use crate::machine::Core;
 
 impl Core {

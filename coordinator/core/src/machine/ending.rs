@@ -3,13 +3,13 @@
 
 use crate::event::{Action, CloseCause, Notice, Record};
 use crate::faults::Bug;
-use crate::health::Diagnosis;
+use crate::fleet::health::Diagnosis;
+use crate::fleet::worker::Place;
 use crate::lease::{OpenLease, TrialIndex, WorkerId};
+use crate::ledger::trial::{FAILURE_LIMIT, Status};
 use crate::limits::{MAX_CANCELLED_AT_ONCE, QUARANTINE_PATIENCE_MS};
 use crate::machine::Core;
 use crate::time::Millis;
-use crate::trial::{FAILURE_LIMIT, Status};
-use crate::worker::Place;
 
 impl Core {
     /// Ends an open attempt without an outcome. True if the trial now has neither an attempt nor an

@@ -2,8 +2,8 @@
 //! nothing of it outlives what it is about.
 
 use crate::lease::TrialIndex;
+use crate::ledger::trial::Status;
 use crate::machine::Core;
-use crate::trial::Status;
 
 impl Core {
     /// It is trained again to be compared, now or later.

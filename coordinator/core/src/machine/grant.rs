@@ -3,12 +3,12 @@
 
 use crate::event::{Action, Record, Remedy, Sync};
 use crate::faults::Bug;
+use crate::fleet::worker::{HeldLease, Place};
 use crate::lease::{Lease, OpenLease, TrialIndex, WorkerId};
+use crate::ledger::trial::Status;
 use crate::limits::{MAX_PREFETCH, MAX_PREFETCH_S};
 use crate::machine::Core;
 use crate::time::Millis;
-use crate::trial::Status;
-use crate::worker::{HeldLease, Place};
 
 impl Core {
     /// All grants that the worker has not seen: those of a lost reply, and new ones. Nothing that the

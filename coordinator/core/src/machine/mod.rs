@@ -7,29 +7,28 @@ mod checkpoint;
 mod ending;
 mod entries;
 mod grant;
+mod liveness;
 mod outcome;
-mod stalled;
 mod sync;
-mod untrained;
 
-pub use stalled::StalledAttempt;
+pub use crate::machine::liveness::stalled::StalledAttempt;
 use std::collections::BTreeMap;
 
-use crate::audits::Audits;
-use crate::checkpoints::Checkpoints;
 use crate::event::{Action, CloseCause, Event, Record, Reply, WorkerFacts};
 use crate::faults::{Bug, wall_clock};
 use crate::fleet::Fleet;
-use crate::former::Former;
+use crate::fleet::former::Former;
+use crate::fleet::pace::Pace;
+use crate::fleet::worker::{HeldLease, Place, Worker};
+use crate::grant_order::GrantOrder;
 use crate::lease::{Lease, OpenLease, TrialIndex, WorkerId, mix};
 use crate::ledger::Ledger;
-use crate::pace::Pace;
-use crate::queue::Queue;
-use crate::sweep::Agenda;
+use crate::ledger::audits::Audits;
+use crate::ledger::checkpoints::Checkpoints;
+use crate::ledger::queue::Queue;
+use crate::ledger::trial::{Status, Trial, TrialFacts};
+use crate::machine::liveness::stalls::Stalls;
 use crate::time::Millis;
-use crate::trial::{Status, Trial, TrialFacts};
-use crate::worker::{HeldLease, Place, Worker};
-use stalled::Stalls;
 
 #[derive(Clone, Copy, Debug)]
 pub struct Config {
@@ -92,19 +91,19 @@ impl Core {
     /// closed without charge, since they ended with it; those of remote ones get a full TTL.
     pub fn restore(
         config: Config,
-        agenda: &Agenda,
+        grants: &GrantOrder,
         ledger: &Ledger,
         now: Millis,
         out: &mut Vec<Action>,
     ) -> Self {
-        assert_eq!(agenda.order.len(), ledger.trials.len(), "the order names each trial once");
-        assert_eq!(agenda.facts.len(), ledger.trials.len(), "facts of each trial");
+        assert_eq!(grants.order.len(), ledger.trials.len(), "the order names each trial once");
+        assert_eq!(grants.facts.len(), ledger.trials.len(), "facts of each trial");
         let mut core = Self {
             config,
             trials: ledger.trials.clone(),
-            facts: agenda.facts.clone(),
+            facts: grants.facts.clone(),
             counts: Counts::default(),
-            queue: Queue::new(&agenda.order),
+            queue: Queue::new(&grants.order),
             fleet: Fleet::default(),
             former: Former::default(),
             audits: Audits::default(),
@@ -346,5 +345,18 @@ impl Counts {
             Status::Failed => &mut self.n_failed,
             Status::Cancelled => &mut self.n_cancelled,
         }
+    }
+}
+
+impl Core {
+    #[cfg(feature = "faults")]
+    pub(crate) fn has_bug(&self, bug: Bug) -> bool {
+        self.bug == Some(bug)
+    }
+
+    #[cfg(not(feature = "faults"))]
+    #[inline(always)]
+    pub(crate) const fn has_bug(&self, _bug: Bug) -> bool {
+        false
     }
 }

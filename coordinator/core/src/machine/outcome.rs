@@ -6,10 +6,10 @@ use trainer::{Ending, TrialResult};
 use crate::event::{Action, CloseCause, Finished, Notice, Record, Timing, Verdict};
 use crate::faults::Bug;
 use crate::lease::{Lease, OpenLease, TrialIndex, WorkerId};
+use crate::ledger::trial::Status;
 use crate::machine::Core;
 use crate::time::Millis;
 use crate::timing::{CLOCKS_APART, CLOCKS_APART_S};
-use crate::trial::Status;
 
 impl Core {
     pub(super) fn finish(

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use crate::event::{Action, Call, CloseCause, Grant, Order, Reply, Running, Sync, SyncReply};
 use crate::faults::Bug;
+use crate::fleet::worker::Place;
 use crate::lease::{Lease, OpenLease, WorkerId};
+use crate::ledger::trial::Status;
 use crate::machine::Core;
 use crate::time::Millis;
-use crate::trial::Status;
-use crate::worker::Place;
 
 impl Core {
     pub(super) fn sync(&mut self, now: Millis, call: Call, mut sync: Sync, out: &mut Vec<Action>) {

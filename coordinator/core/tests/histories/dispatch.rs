@@ -1,8 +1,8 @@
 //! Which trials a worker gets and when: in advance, back again, and as copies of stragglers.
 
 use coordinator_core::lease::TrialIndex;
+use coordinator_core::ledger::trial::{Status, TrialFacts};
 use coordinator_core::limits::MAX_PREFETCH;
-use coordinator_core::trial::{Status, TrialFacts};
 
 use crate::agent::{End, N_SLOTS, running};
 use crate::steps::Step;

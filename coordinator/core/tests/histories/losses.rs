@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use coordinator_core::event::{Action, CloseCause, Record};
 use coordinator_core::lease::{Lease, TrialIndex, WorkerId};
 use coordinator_core::ledger::Ledger;
-use coordinator_core::trial::Status;
+use coordinator_core::ledger::trial::Status;
 
 use crate::agent::{End, N_SLOTS};
 use crate::dispatch::{warm_up, world_of};

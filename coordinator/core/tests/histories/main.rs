@@ -16,7 +16,7 @@ mod world;
 
 use coordinator_core::event::Event;
 use coordinator_core::lease::{Lease, TrialIndex};
-use coordinator_core::trial::{Status, Trial, TrialFacts};
+use coordinator_core::ledger::trial::{Status, Trial, TrialFacts};
 use proptest::prelude::*;
 
 use steps::{Step, step};

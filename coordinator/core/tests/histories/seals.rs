@@ -2,7 +2,7 @@
 
 use coordinator_core::event::{Finished, Verdict};
 use coordinator_core::lease::Lease;
-use coordinator_core::trial::Status;
+use coordinator_core::ledger::trial::Status;
 use trainer::{Ending, TrialResult, Work};
 
 use crate::agent::{End, digest_of};

@@ -3,7 +3,7 @@
 
 use coordinator_core::event::{Event, Join, Reply, Running, Sync, WorkerFacts};
 use coordinator_core::lease::{Lease, TrialIndex, WorkerId};
-use coordinator_core::trial::TrialFacts;
+use coordinator_core::ledger::trial::TrialFacts;
 
 use crate::agent::{End, running};
 use crate::dispatch::warm_up;

@@ -2,12 +2,12 @@
 //! checkpoints that outlive whoever made them.
 
 use coordinator_core::event::{Event, Reply};
+use coordinator_core::grant_order::GrantOrder;
 use coordinator_core::lease::{Lease, OpenLease, TrialIndex, WorkerId};
 use coordinator_core::ledger::Ledger;
+use coordinator_core::ledger::trial::{Status, Trial, TrialFacts};
 use coordinator_core::machine::{Config, Core};
-use coordinator_core::sweep::Agenda;
 use coordinator_core::time::Millis;
-use coordinator_core::trial::{Status, Trial, TrialFacts};
 
 use crate::agent::End;
 use crate::steps::Step;
@@ -168,11 +168,11 @@ fn an_attempt_left_open_at_a_failed_trial_is_closed_and_no_more() {
     ledger.trials[0] = Trial { status: Status::Failed, n_attempts: 1, ..Trial::default() };
     let lease = Lease { trial: TrialIndex(0), attempt: 1, term: 1, nonce: 7 };
     ledger.open = vec![OpenLease { lease, worker: WorkerId([1; 16]), alone: false, local: false }];
-    let agenda = Agenda { order: vec![TrialIndex(0)], facts: vec![TrialFacts::default()] };
+    let grant_order = GrantOrder { order: vec![TrialIndex(0)], facts: vec![TrialFacts::default()] };
     let config =
         Config { term: 2, lease_ttl_ms: TTL_MS, crash_limit: 3, max_failed: None, seed: 0 };
     let mut out = Vec::new();
-    let mut core = Core::restore(config, &agenda, &ledger, Millis(0), &mut out);
+    let mut core = Core::restore(config, &grant_order, &ledger, Millis(0), &mut out);
     core.apply(Millis(TTL_MS), Event::Tick, &mut out);
     assert!(core.is_quiet() && core.is_finished());
     assert_eq!(core.trial(TrialIndex(0)).status, Status::Failed);

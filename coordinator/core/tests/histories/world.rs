@@ -4,16 +4,16 @@
 
 use std::collections::BTreeMap;
 
-use coordinator_core::checkpoints::Checkpoint;
 use coordinator_core::event::{
     Action, Call, Event, Join, Order, Record, Reply, Sync, SyncReply, Verdict, WorkerFacts,
 };
+use coordinator_core::grant_order::GrantOrder;
 use coordinator_core::lease::{Lease, OpenLease, TrialIndex, WorkerId};
 use coordinator_core::ledger::Ledger;
+use coordinator_core::ledger::checkpoints::Checkpoint;
+use coordinator_core::ledger::trial::{Status, Trial, TrialFacts};
 use coordinator_core::machine::{Config, Core};
-use coordinator_core::sweep::Agenda;
 use coordinator_core::time::Millis;
-use coordinator_core::trial::{Status, Trial, TrialFacts};
 
 use crate::agent::{Agent, End, N_SLOTS, digest_of};
 use crate::losses;
@@ -50,10 +50,10 @@ pub struct World {
     pub heard_of_the_end: bool,
 }
 
-fn agenda(rules: &Rules, n_trials: usize) -> Agenda {
+fn grant_order(rules: &Rules, n_trials: usize) -> GrantOrder {
     let mut facts = rules.facts.clone();
     facts.resize(n_trials, TrialFacts::default());
-    Agenda { order: (0..).map(TrialIndex).take(n_trials).collect(), facts }
+    GrantOrder { order: (0..).map(TrialIndex).take(n_trials).collect(), facts }
 }
 
 fn config(rules: &Rules, term: u64) -> Config {
@@ -101,8 +101,8 @@ impl World {
         let n_trials = rules.facts.len();
         let ledger = Ledger::empty(n_trials);
         let mut out = Vec::new();
-        let agenda = agenda(&rules, n_trials);
-        let mut core = Core::restore(config(&rules, 1), &agenda, &ledger, Millis(0), &mut out);
+        let grant_order = grant_order(&rules, n_trials);
+        let mut core = Core::restore(config(&rules, 1), &grant_order, &ledger, Millis(0), &mut out);
         core.expect_trials();
         assert!(out.is_empty());
         let agents = (0..N_WORKERS).map(|id| (id, Agent::default())).collect();
@@ -193,9 +193,9 @@ impl World {
     /// The restore law: what is recorded is enough to go on from.
     fn check_restore(&self) {
         let (mut ledger, mut out) = (self.ledger.clone(), Vec::new());
-        let agenda = agenda(&self.rules, ledger.trials.len());
+        let grant_order = grant_order(&self.rules, ledger.trials.len());
         let config = config(&self.rules, self.term + 1);
-        let core = Core::restore(config, &agenda, &ledger, self.now, &mut out);
+        let core = Core::restore(config, &grant_order, &ledger, self.now, &mut out);
         book(&mut ledger, out);
         core.check();
         assert_matches(&core, &ledger);
@@ -313,9 +313,9 @@ impl World {
                 self.ledger.book(&record);
             }
         }
-        let agenda = agenda(&self.rules, self.ledger.trials.len());
+        let grant_order = grant_order(&self.rules, self.ledger.trials.len());
         let config = config(&self.rules, self.term);
-        self.core = Core::restore(config, &agenda, &self.ledger, self.now, &mut out);
+        self.core = Core::restore(config, &grant_order, &self.ledger, self.now, &mut out);
         self.core.expect_trials();
         self.settle(out);
     }

@@ -1,6 +1,6 @@
 //! A trial's score, as the best epoch shows it, and how scores are compared and printed.
 
-use coordinator_core::sweep::number_text;
+use sweep::number_text;
 
 use crate::input::{DataFacts, Done, Ending, Epoch, Metric, State};
 

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use coordinator_core::sweep::{number_text, widths_text};
+use sweep::{number_text, widths_text};
 
 use crate::input::Value;
 

@@ -3,6 +3,7 @@
 use super::color::{Color, line_style};
 use super::svg::{Pen, Rect, Svg, Type};
 use super::text::{fit, text_width};
+use crate::figures::svg::Fill;
 
 /// How something looks in a figure.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -22,13 +23,6 @@ impl Sample {
             Self::Filled(_) => 16.0,
         }
     }
-}
-
-/// How an area looks.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Fill {
-    Color(Color),
-    Hatched,
 }
 
 /// Below the figure's title.

@@ -15,23 +15,20 @@
 //! and dark pages; colours are viridis and a palette after Okabe and Ito, told apart with any colour
 //! vision, and lines differ in their dashes as well.
 
-mod bars;
-mod chart;
+mod charts;
 mod color;
-mod heatmap;
 mod legend;
-mod parallel;
 mod png;
 mod scale;
 mod svg;
 mod text;
 
-pub(crate) use bars::{Bars, Group, bars};
-pub(crate) use chart::{AxisStyle, Chart, Mark, Panel, Series, chart};
+pub(crate) use crate::figures::svg::Fill;
+pub(crate) use charts::bars::{Bars, Group, bars};
+pub(crate) use charts::chart::{AxisStyle, Chart, Mark, Panel, Series, chart};
+pub(crate) use charts::heatmap::{Labels, heatmap, shades};
+pub(crate) use charts::parallel::{Parallel, Path, Slots, parallel};
 pub(crate) use color::{Color, sequential};
-pub(crate) use heatmap::{Labels, heatmap, shades};
-pub(crate) use legend::Fill;
-pub(crate) use parallel::{Parallel, Path, Slots, parallel};
 pub(crate) use png::png;
 pub(crate) use scale::{Shades, usual_limit};
 

@@ -1,6 +1,6 @@
 //! From values to places and shades, with ticks that people would choose.
 
-use coordinator_core::sweep::number_text;
+use sweep::number_text;
 
 use crate::input::Metric;
 

@@ -3,7 +3,6 @@
 use std::fmt::Write;
 
 use super::color::Color;
-use super::legend::Fill;
 use super::text::{escape, fit};
 
 pub(crate) const INK: Color = Color(0x22, 0x22, 0x22);
@@ -290,4 +289,11 @@ mod tests {
             prop_assert_eq!(texts[0].text().unwrap_or_default(), shortened(&text, 120));
         }
     }
+}
+
+/// How an area looks.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Fill {
+    Color(Color),
+    Hatched,
 }

@@ -1,24 +1,9 @@
 //! `report.md`: eight sections, each in its own file, written from the analysis.
 
-mod answer;
-mod budgets;
-mod comparison;
-mod confirm;
-mod convergence;
-mod curves;
 mod escape;
-mod heatmaps;
-mod hypotheses;
-mod importance;
-mod line_search;
-mod notes;
 mod page;
-mod parallel;
-mod pareto;
-mod spread;
-mod top;
-mod tradeoffs;
-mod tuning;
+pub mod phrases;
+mod sections;
 
 use crate::ReportError;
 use crate::analysis::{Clock, Sweep};
@@ -33,14 +18,14 @@ pub(crate) fn write(sweep: &Sweep<'_>) -> Result<(String, Vec<Figure>), ReportEr
     let clock = Clock::of(sweep);
     let mut page = Page::default();
     title(&mut page, sweep);
-    answer::write(&mut page, sweep);
-    heatmaps::write(&mut page, sweep)?;
-    comparison::write(&mut page, sweep, &clock);
-    tradeoffs::write(&mut page, sweep, &clock);
-    curves::write(&mut page, sweep);
-    tuning::write(&mut page, sweep);
-    top::write(&mut page, sweep);
-    notes::write(&mut page, sweep);
+    sections::answer::write(&mut page, sweep);
+    sections::tuning::heatmaps::write(&mut page, sweep)?;
+    sections::comparison::write(&mut page, sweep, &clock);
+    sections::comparison::tradeoffs::write(&mut page, sweep, &clock);
+    sections::comparison::curves::write(&mut page, sweep);
+    sections::tuning::write(&mut page, sweep);
+    sections::tuning::top::write(&mut page, sweep);
+    sections::notes::write(&mut page, sweep);
     Ok(page.finish())
 }
 
@@ -90,30 +75,4 @@ fn missing(sweep: &Sweep<'_>) -> String {
          rankings and verdicts may change, and points with all their seeds go before those that still \
          miss some. The command at the end goes on where the sweep stopped."
     )
-}
-
-/// Over how many seeds of the grid a figure is a mean: `3 seeds`, or `up to 3 seeds` while some have
-/// no result.
-fn seeds(sweep: &Sweep<'_>) -> String {
-    let n_seeds = count(sweep.seeds().len(), "seed");
-    if sweep.counts.is_complete() { n_seeds } else { format!("up to {n_seeds}") }
-}
-
-/// Why there is no best point to speak of.
-fn nothing_trained(sweep: &Sweep<'_>) -> &'static str {
-    if sweep.counts.n_diverged > 0 && sweep.counts.n_completed == 0 {
-        "Every trial with a result diverged"
-    } else {
-        "No trial has a complete epoch"
-    }
-}
-
-/// Names the optimizers that what follows leaves out.
-fn without_best(page: &mut Page, sweep: &Sweep<'_>) {
-    let names = sweep.without_best();
-    let named = names.iter().map(|(name, ending)| format!("{} ({ending})", page::escape(name)));
-    if !names.is_empty() {
-        let named = named.collect::<Vec<_>>().join(", ");
-        page.block(&format!("Without a best point, and so not shown here: {named}."));
-    }
 }

@@ -3,7 +3,6 @@
 mod parquet;
 mod rows;
 
-use std::collections::HashMap;
 use std::path::Path;
 
 use crate::input::{Column, Done, Ending, Phase, State, Trial, Work};
@@ -149,6 +148,3 @@ fn work(row: &Row<'_>) -> Result<Work, ReportError> {
         steps_without_step: if backtracks.is_some() { row.count("steps_without_step")? } else { 0 },
     })
 }
-
-/// What belongs to each trial, by its id.
-type ByTrial<T> = HashMap<String, Vec<T>>;

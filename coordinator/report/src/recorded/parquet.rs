@@ -1,5 +1,6 @@
 //! `history.parquet` and `timings.parquet` read back, grouped by trial.
 
+use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fs;
 use std::io::Cursor;
@@ -10,7 +11,6 @@ use polars::prelude::{Column, DataFrame, PolarsResult};
 use polars_io::SerReader;
 use polars_io::parquet::read::{ParallelStrategy, ParquetReader};
 
-use super::ByTrial;
 use crate::folder::sha256;
 use crate::input::{Epoch, Timing};
 use crate::tables::csv_bytes;
@@ -144,3 +144,6 @@ impl Table {
         ReportError::Empty { path: self.path.clone(), column, row }
     }
 }
+
+/// What belongs to each trial, by its id.
+pub(crate) type ByTrial<T> = HashMap<String, Vec<T>>;

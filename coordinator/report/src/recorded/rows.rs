@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::rc::Rc;
 
-use coordinator_core::sweep::read_widths_text;
+use sweep::read_widths_text;
 
 use crate::ReportError;
 use crate::input::{Column, ColumnKind, Value};

@@ -20,11 +20,11 @@ use tokio_stream::StreamExt;
 use tonic::transport::{Channel, Endpoint, Server};
 use tonic::{Code, Status};
 
-use crate::mailbox::{Mailbox, Post};
-use crate::rpc::admission::{CHECKPOINTS_IN, CHECKPOINTS_OUT, DATASETS, Pace, Places};
 use crate::rpc::artifacts::Artifacts;
+use crate::rpc::gate::admission::{CHECKPOINTS_IN, CHECKPOINTS_OUT, DATASETS, Pace, Places};
 use crate::rpc::tests::{BOUNDS, PATIENCE, sweep_in};
 use crate::rpc::{Bounds, incoming};
+use crate::run::mailbox::{Mailbox, Post};
 
 /// The one attempt that holds a lease.
 const CURRENT: u32 = 2;

@@ -7,10 +7,10 @@ use proto::text::{clean_line, clean_lines};
 use proto::{MAX_NAME_BYTES, MAX_TEXT_BYTES};
 use trainer::{Backtracks, Ending, EpochRecord, StepSizes, TrialResult, Work};
 
-use super::{array, lease, missing};
-use crate::roster::Roster;
-use crate::rpc::Sweep;
+use crate::rpc::context::Sweep;
+use crate::rpc::convert::fields::{array, lease, missing};
 use crate::rpc::status::RpcError;
+use crate::run::roster::Roster;
 
 /// `None` for a trial that the plan does not name.
 pub(super) fn finished(wire: proto::Finished, roster: &Roster, sweep: &Sweep) -> Option<Finished> {

@@ -1,17 +1,19 @@
 //! A checkpoint on its way in: written piece by piece beside its place, and named once it is whole.
 
+use std::collections::btree_map::Entry;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use coordinator_core::checkpoints::Checkpoint;
 use coordinator_core::lease::TrialIndex;
+use coordinator_core::ledger::checkpoints::Checkpoint;
+use sweep::TrialId;
 use worker::faults;
-use worker::parts::{is_full, rename};
+use worker::parts::{is_full, make_folder, rename};
 
-use super::{CheckpointFiles, PART, digest_of, lock, remove};
+use super::{CheckpointFiles, PART, digest_of, files_in, lock, name_of, parse, remove};
 
 /// A checkpoint on its way; another of the same trial has to wait until this is dropped.
 #[derive(Debug)]
@@ -75,6 +77,49 @@ impl Receiving {
         rename(&part_path, &self.path)?;
         faults::point("coordinator.checkpoint.renamed");
         Ok(())
+    }
+}
+
+impl CheckpointFiles {
+    /// Begins to receive a checkpoint, or goes on with what has come of it before. `None` while
+    /// another one of the trial is being received.
+    pub fn receive(
+        self: &Arc<Self>,
+        trial: TrialIndex,
+        id: TrialId,
+        checkpoint: Checkpoint,
+    ) -> io::Result<Option<Receiving>> {
+        match lock(&self.receiving).entry(trial) {
+            Entry::Occupied(_) => return Ok(None),
+            Entry::Vacant(place) => place.insert(0),
+        };
+        let turn = Turn { files: self.clone(), trial, n_cleared: self.n_cleared() };
+        lock(&self.trials).insert(trial, id);
+        let folder = self.folder_of(id);
+        make_folder(&folder)?;
+        let path = folder.join(name_of(&checkpoint));
+        let part = path.with_extension(PART);
+        for other in files_in(&folder)? {
+            if other.extension().is_some_and(|it| it == PART) && other != part {
+                remove(&other)?;
+            }
+        }
+        if parse(&path) == Some(checkpoint) {
+            let n_bytes = checkpoint.n_bytes;
+            return Ok(Some(Receiving { path, part: None, n_bytes, checkpoint, turn }));
+        }
+        let file =
+            File::options().read(true).write(true).create(true).truncate(false).open(&part)?;
+        let mut n_bytes = file.metadata()?.len();
+        if checkpoint.n_bytes < n_bytes {
+            file.set_len(0)?;
+            n_bytes = 0;
+        }
+        if let Err(error) = self.reserve(trial, checkpoint.n_bytes - n_bytes) {
+            remove(&part)?;
+            return Err(error);
+        }
+        Ok(Some(Receiving { path, part: Some(file), n_bytes, checkpoint, turn }))
     }
 }
 

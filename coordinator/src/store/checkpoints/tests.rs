@@ -1,5 +1,7 @@
 //! Checkpoints that break off, arrive damaged, or are damaged on the disk.
 
+use std::sync::Arc;
+
 use super::*;
 
 const TRIAL: TrialIndex = TrialIndex(3);

@@ -7,7 +7,7 @@ import pathlib
 
 import numpy as np
 
-FOLDER = pathlib.Path(__file__).resolve().parents[4] / "coordinator/datasets/mnist"
+FOLDER = pathlib.Path(__file__).resolve().parents[4] / "coordinator/data/mnist"
 
 
 def train_set():

@@ -2,7 +2,7 @@
 //! samples in train and test (all u32, little-endian), then train inputs, train labels, test inputs,
 //! test labels. Inputs are bytes, labels too unless one is above 255. One data set has one blob.
 
-use super::{DataError, Samples, n_inputs};
+use crate::data::samples::{DataError, Samples, n_inputs};
 
 const MAGIC: &[u8; 8] = b"SWEEPSET";
 const VERSION: u32 = 1;

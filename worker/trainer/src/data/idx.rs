@@ -3,7 +3,7 @@
 //! any type are read if they are bytes in another dress: whole numbers from 0 to 255, or for floats
 //! 255ths from 0 to 1. Labels of any type are read if they are whole numbers from 0 on.
 
-use super::{DataError, MAX_CLASSES, Samples};
+use crate::data::samples::{DataError, MAX_CLASSES, Samples};
 
 const RANK_MAX: u8 = 4;
 

@@ -1,8 +1,9 @@
 //! A data set split and scaled for training: built once, shared by all slots, never changed.
 
-use super::{DataError, Dataset, Samples, largest_share};
+use super::{Dataset, largest_share};
+use crate::data::samples::{DataError, Samples};
 use crate::kernels::{CompressedRows, vec_in_huge_pages};
-use crate::result::DataShape;
+use crate::trial::result::DataShape;
 
 /// How u8 inputs become f32.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,8 +5,8 @@ use std::ops::Range;
 use super::layer::{Input, Layer};
 use super::panels::{Numbers, Panel, Panels, padded, row_stride};
 use crate::kernels::{ColumnSums, Elements, Finish, Kernels, Product, SparseGradient, Start};
+use crate::numerics::sum::LaneSum;
 use crate::optimizers::Update;
-use crate::sum::LaneSum;
 
 /// Samples of which a sparse gradient is applied at once. That of more is stored in between, so that
 /// it can be computed from some of them at a time, whose deltas stay in the cache.

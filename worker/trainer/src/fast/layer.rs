@@ -5,7 +5,7 @@ use crate::kernels::{
     Active, ActiveRows, ByInput, FindActive, Finish, Floats, Kernels, Mask, Product, Source,
     SparseForward, Start, Transpose,
 };
-use crate::network::LayerShape;
+use crate::model::network::LayerShape;
 
 /// Rows of a weight gradient that are computed, then applied while they are in the first-level cache.
 const CHUNK_FLOATS: usize = 2048;

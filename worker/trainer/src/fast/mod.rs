@@ -3,6 +3,7 @@
 mod batch;
 mod gradient;
 mod layer;
+pub mod line;
 mod panels;
 mod search;
 #[cfg(test)]
@@ -12,17 +13,17 @@ use std::sync::Arc;
 
 use crate::config::TrainConfig;
 use crate::data::{Part, PreparedData};
-use crate::dropout::Dropout;
+use crate::fast::line::Line;
 use crate::isa::Isa;
 use crate::kernels::{Active, ActiveRows, ByInput, FindActive, Floats, Kernels, Source};
-use crate::loss::{Targets, softmax};
-use crate::network::{Batch, Evaluation, Network, Role, Step, layer_shapes};
+use crate::model::dropout::Dropout;
+use crate::model::loss::{Targets, softmax};
+use crate::model::network::{Batch, Evaluation, Network, Role, Step, layer_shapes};
+use crate::numerics::sum::LaneSum;
 use crate::optimizers::{OptimizerState, n_states};
-use crate::sum::LaneSum;
 use batch::{Asked, EVALUATION_ROWS, Gathered, Upcoming};
 use layer::{Input, Layer, Scratch};
 use panels::{Panels, TRANSPOSED_WIDTH, padded, row_stride};
-use search::Line;
 
 /// All memory is allocated by `new`.
 #[derive(Debug)]

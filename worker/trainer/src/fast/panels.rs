@@ -2,7 +2,7 @@
 //! them without gaps.
 
 use crate::kernels::Floats;
-use crate::network::LayerShape;
+use crate::model::network::LayerShape;
 
 /// Columns per cache line; every panel's width is a multiple.
 pub(crate) const LINE: usize = 16;

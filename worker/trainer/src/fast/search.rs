@@ -3,83 +3,14 @@
 
 use super::panels::padded;
 use super::{FastNetwork, Weights};
-use crate::data::PreparedData;
+use crate::fast::line::{Gram, GramSource, Line, MIRRORED_ROWS};
 use crate::kernels::{
-    self, Along, ColumnSums, Finish, Floats, PixelBlock, PixelGram, Product, Start, Transpose,
+    Along, ColumnSums, Finish, Floats, PixelBlock, PixelGram, Product, Start, Transpose,
 };
-use crate::network::{Batch, Search};
+use crate::model::network::Batch;
+use crate::numerics::sum::LaneSum;
 use crate::optimizers::OptimizerState;
-use crate::reference::uses_gram_form;
-use crate::sum::LaneSum;
-
-/// The first layer's sums as a function of the step size: sums - eta * slopes.
-#[derive(Debug)]
-pub(crate) struct Line {
-    /// Before ReLU.
-    pub sums: Floats,
-    slopes: Floats,
-    gram: Option<Gram>,
-}
-
-/// The batch's Gram matrix K' (inputs and the bias's one) and what it is made from.
-#[derive(Debug)]
-struct Gram {
-    /// Row-major, rows of `padded(n)`.
-    matrix: Floats,
-    /// The first layer's deltas transposed: `[output][sample]`, rows of `padded(n)`.
-    deltas: Floats,
-    /// The first layer's deltas times their transpose, likewise.
-    delta_products: Floats,
-    source: GramSource,
-}
-
-#[derive(Debug)]
-enum GramSource {
-    /// Image by image.
-    Pixels(Vec<PixelBlock>),
-    /// Samples `[sample][input]` and `[input][sample]`.
-    Floats { rows: Floats, columns: Floats },
-}
-
-/// Rows of a symmetric product that are computed before the next ones leave out what they mirror;
-/// a multiple of 16.
-const MIRRORED_ROWS: usize = 32;
-
-impl Line {
-    pub(super) fn new(batch_size: usize, data: &PreparedData, stride: usize) -> Self {
-        let capacity = padded(batch_size);
-        let n_inputs = data.n_inputs();
-        let gram = || Gram {
-            matrix: Floats::zeros(capacity * capacity),
-            deltas: Floats::zeros(stride * capacity),
-            delta_products: Floats::zeros(capacity * capacity),
-            source: match data.train_bytes {
-                Some(_) => {
-                    let n_blocks = capacity * PixelBlock::n_of(n_inputs);
-                    GramSource::Pixels(vec![PixelBlock::ZEROS; n_blocks])
-                }
-                None => GramSource::Floats {
-                    rows: Floats::zeros(capacity * n_inputs),
-                    columns: Floats::zeros(capacity * n_inputs),
-                },
-            },
-        };
-        Self {
-            sums: Floats::zeros(capacity * stride),
-            slopes: Floats::zeros(capacity * stride),
-            gram: uses_gram_form(batch_size, n_inputs).then(gram),
-        }
-    }
-
-    /// Asks for the pixels that the step's Gram matrix reads after the backward pass.
-    pub(super) fn prefetch_pixels(&self, data: &PreparedData, rows: &[u32]) {
-        let Some(bytes) = data.train_bytes.as_ref().filter(|_| self.gram.is_some()) else { return };
-        let n_inputs = data.n_inputs();
-        for &row in rows {
-            kernels::prefetch(&bytes[row as usize * n_inputs..][..n_inputs]);
-        }
-    }
-}
+use crate::optimizers::line_search::Search;
 
 /// The rest of the last block stays zero.
 fn copy_pixels(image: &[u8], blocks: &mut [PixelBlock]) {

@@ -8,11 +8,11 @@ use super::FastNetwork;
 use crate::config::{OptimizerKind, TrainConfig, Value};
 use crate::data::{PreparedData, Scale};
 use crate::isa::Isa;
-use crate::network::{Batch, Network, initial_parameters, layer_shapes};
+use crate::model::network::{Batch, Network, initial_parameters, layer_shapes};
 use crate::optimizers::OptimizerState;
 use crate::reference::PlainNetwork;
 use crate::testing::{Generated, config, finish};
-use crate::trainer::Trainer;
+use crate::trial::trainer::Trainer;
 
 fn assert_equal_everywhere(config: &TrainConfig, data: &Arc<PreparedData>) {
     let reference = finish(Trainer::reference(config.clone(), Arc::clone(data)).unwrap());

@@ -1,8 +1,8 @@
 //! What a kernel needs of an instruction set: a register of f32 and a few operations on it. Every
 //! kernel but that of pixels is written once over this trait.
 
-use super::active::transpose_bits;
-use crate::exp::{LARGEST, LN_2_HIGH, LN_2_LOW, LOG2_E, ROUND, SMALLEST, TERMS};
+use crate::kernels::bits::transpose_bits;
+use crate::numerics::exp::{LARGEST, LN_2_HIGH, LN_2_LOW, LOG2_E, ROUND, SMALLEST, TERMS};
 
 /// A register of `N` f32. Each operation rounds as IEEE 754 says, so lanes never show in results.
 ///

@@ -3,42 +3,33 @@
 //! module with `unsafe`.
 #![allow(unsafe_code)]
 
-mod active;
+pub mod bits;
 mod buffer;
-mod compressed;
-mod elementwise;
+mod bytes;
+mod dense;
 mod lanes;
 mod pages;
 mod peak;
-mod pixels;
 mod portable;
 mod prefetch;
-mod product;
-mod reduce;
-mod rounding;
-mod sparse_forward;
-mod sparse_gradient;
-mod transpose;
+pub mod rows;
+mod sparse;
 #[cfg(target_arch = "x86_64")]
 mod x86;
-#[cfg(target_arch = "x86_64")]
-mod x86_pixels;
-#[cfg(target_arch = "x86_64")]
-mod x86_squares;
 
-pub(crate) use active::{Active, FindActive};
 pub(crate) use buffer::Floats;
-pub(crate) use compressed::{CompressedRows, SampleRows};
-pub(crate) use elementwise::{Along, Elements, Mask};
+pub(crate) use bytes::pixels::{PixelBlock, PixelGram};
+pub(crate) use dense::elementwise::{Along, Elements, Mask};
+pub(crate) use dense::product::{Finish, Product, Start};
+pub(crate) use dense::reduce::ColumnSums;
+pub(crate) use dense::rounding::assert_default_rounding;
+pub(crate) use dense::transpose::Transpose;
 pub(crate) use pages::vec_in_huge_pages;
-pub(crate) use pixels::{PixelBlock, PixelGram};
 pub(crate) use prefetch::prefetch;
-pub(crate) use product::{Finish, Product, Start};
-pub(crate) use reduce::ColumnSums;
-pub(crate) use rounding::assert_default_rounding;
-pub(crate) use sparse_forward::{ActiveRows, Source, SparseForward};
-pub(crate) use sparse_gradient::{ByInput, SparseGradient};
-pub(crate) use transpose::Transpose;
+pub(crate) use sparse::active::{Active, FindActive};
+pub(crate) use sparse::compressed::{CompressedRows, SampleRows};
+pub(crate) use sparse::sparse_forward::{ActiveRows, Source, SparseForward};
+pub(crate) use sparse::sparse_gradient::{ByInput, SparseGradient};
 
 use crate::isa::Isa;
 
@@ -70,67 +61,67 @@ macro_rules! compile_kernels {
             $(#[$features])*
             unsafe fn product(p: &mut Product<'_>) {
                 // SAFETY: the caller checked the slices and has the instruction set.
-                unsafe { super::product::product::<$lanes>(p) }
+                unsafe { super::dense::product::product::<$lanes>(p) }
             }
             $(#[$features])*
             unsafe fn sparse_forward(p: &mut SparseForward<'_>) {
                 // SAFETY: the caller checked the slices and has the instruction set.
-                unsafe { super::sparse_forward::forward::<$lanes>(p) }
+                unsafe { super::sparse::sparse_forward::forward::<$lanes>(p) }
             }
             $(#[$features])*
             unsafe fn sparse_gradient(p: &mut SparseGradient<'_>) {
                 // SAFETY: the caller checked the slices and has the instruction set.
-                unsafe { super::sparse_gradient::gradient::<$lanes>(p) }
+                unsafe { super::sparse::sparse_gradient::gradient::<$lanes>(p) }
             }
             $(#[$features])*
             unsafe fn find_active(p: &mut FindActive<'_>) {
                 // SAFETY: the caller checked the slices and has the instruction set.
-                unsafe { active::find::<$lanes>(p) }
+                unsafe { sparse::active::find::<$lanes>(p) }
             }
             $(#[$features])*
             unsafe fn turn(active: &mut Active) {
                 // SAFETY: the caller has the instruction set.
-                unsafe { active::turn::<$lanes>(active) }
+                unsafe { sparse::active::turn::<$lanes>(active) }
             }
             $(#[$features])*
             unsafe fn update(p: &mut Elements<'_>) {
                 // SAFETY: the caller checked the slices and has the instruction set.
-                unsafe { elementwise::update::<$lanes>(p) }
+                unsafe { dense::elementwise::update::<$lanes>(p) }
             }
             $(#[$features])*
             unsafe fn along(p: &mut Along<'_>) {
                 // SAFETY: the caller checked the slices and has the instruction set.
-                unsafe { elementwise::along::<$lanes>(p) }
+                unsafe { dense::elementwise::along::<$lanes>(p) }
             }
             $(#[$features])*
             unsafe fn mask(p: &mut Mask<'_>) {
                 // SAFETY: the caller checked the slices and has the instruction set.
-                unsafe { elementwise::mask::<$lanes>(p) }
+                unsafe { dense::elementwise::mask::<$lanes>(p) }
             }
             $(#[$features])*
             unsafe fn transpose(p: &mut Transpose<'_>) {
                 // SAFETY: the caller checked the slices and has the instruction set.
-                unsafe { super::transpose::transpose::<$lanes>(p) }
+                unsafe { super::dense::transpose::transpose::<$lanes>(p) }
             }
             $(#[$features])*
             unsafe fn relu(values: &mut [f32]) {
                 // SAFETY: the caller checked the slices and has the instruction set.
-                unsafe { elementwise::relu::<$lanes>(values) }
+                unsafe { dense::elementwise::relu::<$lanes>(values) }
             }
             $(#[$features])*
             unsafe fn exp_below(values: &mut [f32], max: f32) {
                 // SAFETY: the caller checked the slices and has the instruction set.
-                unsafe { elementwise::exp_below::<$lanes>(values, max) }
+                unsafe { dense::elementwise::exp_below::<$lanes>(values, max) }
             }
             $(#[$features])*
             unsafe fn column_sums(p: &mut ColumnSums<'_>) {
                 // SAFETY: the caller checked the slices and has the instruction set.
-                unsafe { reduce::column_sums::<$lanes>(p) }
+                unsafe { dense::reduce::column_sums::<$lanes>(p) }
             }
             $(#[$features])*
             unsafe fn pixel_gram(p: &mut PixelGram<'_>) {
                 // SAFETY: the caller checked the slices and has the instruction set.
-                unsafe { pixels::pixel_gram::<$lanes>(p) }
+                unsafe { bytes::pixels::pixel_gram::<$lanes>(p) }
             }
 
             $(#[$features])*
@@ -182,7 +173,7 @@ const WITH_VNNI: Kernels = Kernels { pixel_gram: vnni_pixel_gram, ..for_avx512::
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
 unsafe fn vnni_pixel_gram(p: &mut PixelGram<'_>) {
     // SAFETY: the caller checked the slices and has the instruction set.
-    unsafe { pixels::pixel_gram::<x86_pixels::Vnni>(p) }
+    unsafe { bytes::pixels::pixel_gram::<bytes::x86_pixels::Vnni>(p) }
 }
 
 impl Kernels {

@@ -1,8 +1,8 @@
 //! Lanes without intrinsics: an array of eight, which compilers turn into registers where they can.
 
 use super::lanes::Lanes;
-use super::pixels::PixelLanes;
-use crate::exp::ROUND;
+use crate::kernels::bytes::pixels::PixelLanes;
+use crate::numerics::exp::ROUND;
 
 const N: usize = 8;
 

@@ -3,8 +3,8 @@
 use std::arch::x86_64::*;
 
 use super::lanes::Lanes;
-use super::x86_squares::{transpose_8x8, transpose_bits};
-use crate::exp::ROUND;
+use crate::kernels::bytes::x86_squares::{transpose_8x8, transpose_bits};
+use crate::numerics::exp::ROUND;
 
 #[derive(Clone, Copy)]
 pub(super) struct Avx2(__m256);

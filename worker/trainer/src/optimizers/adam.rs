@@ -2,7 +2,7 @@
 //! the bias corrections moved into step size and eps: m = b1 m + (1 - b1) g, v = b2 v + (1 - b2) g^2,
 //! w -= a m / (sqrt(v) + e), a = lr sqrt(1 - b2^t) / (1 - b1^t), e = eps sqrt(1 - b2^t).
 
-use super::Rule;
+use crate::optimizers::rule::Rule;
 
 /// `powers` become beta1^t and beta2^t of this step.
 pub(super) fn rule(lr: f64, [beta1, beta2]: [f64; 2], eps: f64, powers: &mut [f64; 2]) -> Rule {

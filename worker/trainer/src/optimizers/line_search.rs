@@ -3,7 +3,6 @@
 //! 2^(1/batches per epoch) each step, is capped, and falls back to a tiny step when all probes fail.
 
 use crate::config::{Optimizer, TrainConfig};
-use crate::network::Search;
 
 /// Room for rounding in the test, as a share of the loss.
 const SLACK: f64 = 1.0 / (1 << 20) as f64;
@@ -152,4 +151,13 @@ mod tests {
         let (step, told) = line_search.run(1.0, 0.0, |_| unreachable!("nothing to search"));
         assert_eq!((step, told.n_probes), (None, 0));
     }
+}
+
+/// What a line search did in a step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Search {
+    /// The step size as used; `None` when every probe was refused.
+    pub accepted: Option<f32>,
+    pub n_probes: u32,
+    pub n_backtracks: u32,
 }

@@ -2,56 +2,20 @@
 //! one weight. Each file states its formula and source; `NUMERICS.md` fixes every rounding.
 
 mod adam;
-mod line_search;
+pub mod line_search;
 mod lion;
 mod momentum;
 mod rmsprop;
+pub mod rule;
 
 pub(crate) use line_search::LineSearch;
 
 use crate::config::{Optimizer, TrainConfig};
+use crate::optimizers::rule::Rule;
 
 /// State elements below this become +0, because idle ones would otherwise stay in the subnormals,
 /// where arithmetic is many times slower.
 pub(crate) const SMALLEST_STATE: f32 = f32::from_bits((127 - 100) << 23); // 2^-100
-
-/// A rule with its scalars of one step.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Rule {
-    /// w = fma(-lr, g, w).
-    Sgd {
-        lr: f32,
-    },
-    Momentum {
-        lr: f32,
-        mu: f32,
-    },
-    Nesterov {
-        lr: f32,
-        mu: f32,
-    },
-    Adam {
-        a: f32,
-        b1: f32,
-        c1: f32,
-        b2: f32,
-        c2: f32,
-        e: f32,
-    },
-    RmsProp {
-        lr: f32,
-        alpha: f32,
-        c: f32,
-        eps: f32,
-    },
-    Lion {
-        lr: f32,
-        b1: f32,
-        c1: f32,
-        b2: f32,
-        c2: f32,
-    },
-}
 
 /// How one step changes weights. Biases never decay.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,32 +1,12 @@
 //! The probes of a line search: the first layer's sums move along a line, so a probe computes the
 //! layers above alone.
 
-use super::{Forward, Layer, PlainNetwork, Rows, add_columns, chain, norm_squared};
-use crate::network::Search;
+use super::PlainNetwork;
+use crate::model::gram::{PIXEL_ONE, uses_gram_form};
+use crate::numerics::sum::LaneSum;
+use crate::optimizers::line_search::Search;
 use crate::optimizers::{OptimizerState, Update};
-use crate::sum::LaneSum;
-
-/// Largest configured batch of the Gram form.
-pub(crate) const GRAM_BATCH_MAX: usize = 128;
-/// The largest product of two pixels; also what the bias's input, a one, counts as among pixels.
-pub(crate) const PIXEL_ONE: u32 = 255 * 255;
-
-/// Whether the first layer's line is found by the batch's Gram matrix.
-pub(crate) fn uses_gram_form(batch_size: usize, n_inputs: usize) -> bool {
-    batch_size <= GRAM_BATCH_MAX && batch_size < n_inputs
-}
-
-/// All that a search reads of the step's forward and backward pass.
-pub(super) struct SearchedBatch<'a> {
-    pub rows: &'a [u32],
-    pub labels: &'a [u16],
-    pub step: u64,
-    pub pass: &'a Forward,
-    pub gradients: &'a [Layer],
-    /// Gradient of the first layer's sums.
-    pub deltas: &'a Rows,
-    pub loss: f64,
-}
+use crate::reference::layers::{Forward, Rows, SearchedBatch, add_columns, chain, norm_squared};
 
 impl PlainNetwork {
     /// The update to take, the gradient's squared norm, and what the search did.

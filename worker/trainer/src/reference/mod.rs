@@ -1,6 +1,7 @@
 //! The numerics contract as plain loops: what a step and an evaluation are, bit for bit. `NUMERICS.md`
 //! says the same in words; every fast path equals this code in all its results.
 
+pub mod layers;
 mod line_search;
 #[cfg(test)]
 mod tests;
@@ -9,43 +10,14 @@ use std::sync::Arc;
 
 use crate::config::TrainConfig;
 use crate::data::{Part, PreparedData};
-use crate::dropout::Dropout;
-use crate::loss::{SampleLoss, Targets, exp_each, softmax};
-use crate::network::{Batch, Evaluation, LayerShape, Network, Role, Step, layer_shapes};
+use crate::model::dropout::Dropout;
+use crate::model::loss::{SampleLoss, Targets, exp_each, softmax};
+use crate::model::network::{Batch, Evaluation, LayerShape, Network, Role, Step, layer_shapes};
+use crate::numerics::sum::{LaneSum, lane_sum};
 use crate::optimizers::{OptimizerState, Update};
-use crate::sum::{LaneSum, N_LANES, lane_sum};
+use crate::reference::layers::{Forward, Layer, Rows, chain, norm_squared};
 
-pub(crate) use line_search::{PIXEL_ONE, uses_gram_form};
-
-/// One row a sample.
-type Rows = Vec<Vec<f32>>;
-
-/// Weights `[in][out]` and bias of a layer, or their gradient.
-#[derive(Clone, Debug)]
-struct Layer {
-    shape: LayerShape,
-    weights: Vec<f32>,
-    bias: Vec<f32>,
-}
-
-impl Layer {
-    fn zeros(shape: LayerShape) -> Self {
-        Self { shape, weights: vec![0.0; shape.n_weights()], bias: vec![0.0; shape.n_out] }
-    }
-
-    fn weight(&self, input: usize, output: usize) -> f32 {
-        self.weights[input * self.shape.n_out + output]
-    }
-}
-
-/// What a forward pass leaves behind, per layer.
-#[derive(Clone, Debug, Default)]
-struct Forward {
-    /// What each layer read; the first are the samples.
-    inputs: Vec<Rows>,
-    /// Before the activation; the last are the logits.
-    sums: Vec<Rows>,
-}
+pub(crate) use crate::model::gram::{PIXEL_ONE, uses_gram_form};
 
 /// The network in logical order, computed element by element.
 #[derive(Debug)]
@@ -58,45 +30,12 @@ pub(crate) struct PlainNetwork {
     states: [Vec<Layer>; 2],
 }
 
-/// One accumulator, its terms by fused multiply-add in the order given.
-fn chain(start: f32, terms: impl Iterator<Item = (f32, f32)>) -> f32 {
-    terms.fold(start, |sum, (a, b)| a.mul_add(b, sum))
-}
-
 fn relu(z: f32) -> f32 {
     if z < 0.0 { 0.0 } else { z }
 }
 
 fn answer(logits: &mut [f32], label: u16, targets: Targets) -> SampleLoss {
     softmax(logits, logits.len(), label.into(), targets, exp_each)
-}
-
-/// Adds terms of a matrix by the column rule: blocks of 16 columns, rows ascending in each.
-fn add_columns(
-    sum: &mut LaneSum,
-    n_rows: usize,
-    n_cols: usize,
-    term: impl Fn(usize, usize) -> f64,
-) {
-    for block in (0..n_cols).step_by(N_LANES) {
-        for row in 0..n_rows {
-            for col in block..usize::min(block + N_LANES, n_cols) {
-                sum.add(col, term(row, col));
-            }
-        }
-    }
-}
-
-/// Squared norm of layers: ascending, the weights of each before its bias.
-fn norm_squared(layers: &[Layer]) -> f64 {
-    let square = |x: f32| f64::from(x) * f64::from(x);
-    let mut sum = LaneSum::new();
-    for layer in layers {
-        let LayerShape { n_in, n_out } = layer.shape;
-        add_columns(&mut sum, n_in, n_out, |row, col| square(layer.weight(row, col)));
-        add_columns(&mut sum, 1, n_out, |_, col| square(layer.bias[col]));
-    }
-    sum.total()
 }
 
 impl PlainNetwork {
@@ -270,7 +209,7 @@ impl Network for PlainNetwork {
         }
         let (gradients, deltas) = self.backward(&pass, logit_deltas);
         if optimizer.search().is_some() {
-            let batch = line_search::SearchedBatch {
+            let batch = crate::reference::layers::SearchedBatch {
                 rows: batch.rows,
                 labels: &labels,
                 step: batch.step,

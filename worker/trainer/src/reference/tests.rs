@@ -3,11 +3,12 @@
 
 use std::sync::Arc;
 
-use super::{Forward, PlainNetwork, Rows, norm_squared};
+use super::PlainNetwork;
 use crate::config::{OptimizerKind, TrainConfig, Value};
 use crate::data::{PreparedData, Scale};
-use crate::network::{Batch, Network, initial_parameters, layer_shapes, n_parameters};
+use crate::model::network::{Batch, Network, initial_parameters, layer_shapes, n_parameters};
 use crate::optimizers::OptimizerState;
+use crate::reference::layers::{Forward, Rows, norm_squared};
 use crate::testing::{Generated, config};
 
 const STEP: u64 = 5;
@@ -129,7 +130,7 @@ fn the_gram_form_agrees_with_the_stored_gradient() {
         let (loss_sum, _, deltas) = network.loss(pass.sums.last().unwrap(), &batch.1);
         let (gradients, first_deltas) = network.backward(&pass, deltas);
         let stored = norm_squared(&gradients);
-        let searched = super::line_search::SearchedBatch {
+        let searched = crate::reference::layers::SearchedBatch {
             rows: &ROWS,
             labels: &batch.1,
             step,

@@ -1,0 +1,5 @@
+//! Liveness: attempts that do not get on, and workers that let go of them untrained.
+
+pub mod stalled;
+pub mod stalls;
+pub mod untrained;

@@ -1,0 +1,7 @@
+//! Comparisons: optimizers against each other, in accuracy and in effort.
+
+pub mod clock;
+pub mod effort;
+pub mod hypotheses;
+pub mod paired;
+pub mod pairs;

@@ -1,0 +1,63 @@
+//! Section 3, last part: how fast each optimizer's best point gets better.
+
+use super::curves::{epoch_ticks, mean_line};
+use crate::analysis::{Clock, Point, Run, Sweep, error, error_label, samples_until};
+use crate::figures::chart;
+use crate::figures::{AxisStyle, Chart, Figure, Panel, Series};
+use crate::input::{Epoch, Metric};
+use crate::markdown::page::Page;
+use crate::markdown::phrases::{clock_sentence, seeds};
+
+/// By epochs and by work, which are canonical, and in a figure of its own by processor time, which
+/// is not.
+pub(crate) fn write(
+    page: &mut Page,
+    sweep: &Sweep<'_>,
+    clock: &Clock,
+    best: &[(String, &Point<'_>)],
+) {
+    let seeds = seeds(sweep);
+    let band = format!(
+        "Each optimizer's best point: mean over {seeds}, the band from the lowest to the highest; lower \
+         and further left is better."
+    );
+    let by_epochs = AxisStyle::linear("epochs").ticks(epoch_ticks(best));
+    let by_work = AxisStyle::linear("gradient and probe samples, millions");
+    let samples = |run: &Run<'_>, epoch: u32| Some(samples_until(run, epoch).total() as f64 / 1e6);
+    let title = "Validation error by epochs and by work".to_string();
+    let panels = vec![
+        panel(best, "by epochs", by_epochs, &|_, epoch| Some(f64::from(epoch))),
+        panel(best, "by work", by_work, &samples),
+    ];
+    if let Some(svg) = chart(&Chart { title: title.clone(), panels }) {
+        let figure = Figure { name: "convergence".to_string(), alt: title, svg };
+        page.figure(figure, &format!("{band} Work counts the samples that line searches probe."));
+    }
+    let title = "Validation error by CPU time".to_string();
+    let by_time = AxisStyle::linear("CPU seconds of a trial, validation included");
+    let panels = vec![panel(best, "", by_time, &|run, epoch| clock.cpu_s_until(run, epoch))];
+    if let Some(svg) = chart(&Chart { title: title.clone(), panels }) {
+        let figure = Figure { name: "convergence-by-time".to_string(), alt: title, svg };
+        page.figure(figure, &format!("{band} {}", clock_sentence(clock)));
+    }
+}
+
+fn panel(
+    best: &[(String, &Point<'_>)],
+    title: &str,
+    x: AxisStyle,
+    cost: &dyn Fn(&Run<'_>, u32) -> Option<f64>,
+) -> Panel {
+    let shown = |epoch: &Epoch| error(Metric::ValidAccuracy, epoch.valid_accuracy);
+    let series = best.iter().enumerate().map(|(style, (name, point))| Series {
+        label: name.clone(),
+        style,
+        ..mean_line(point, |run, epoch| cost(run, epoch.epoch), shown)
+    });
+    Panel {
+        title: title.to_string(),
+        x,
+        y: AxisStyle::log(error_label(Metric::ValidAccuracy)),
+        series: series.collect(),
+    }
+}

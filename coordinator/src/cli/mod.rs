@@ -1,0 +1,108 @@
+//! The command line: flags and verbs, typed. Nothing is looked up or derived here; what contradicts
+//! itself is refused, like any other wrong usage, before anything starts.
+
+pub mod args;
+mod hint;
+pub mod problems;
+pub mod refusal;
+pub mod report_folder;
+#[cfg(test)]
+mod tests;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
+
+use crate::duration;
+use crate::view::{Event, Failure, say, stream};
+use args::RawCli;
+pub use args::{
+    Bench, BenchDispatch, BenchTrain, BuildReport, Cli, Command, DEFAULT_OUT, Export, ExportFormat,
+    LocalWorker, MIN_SYNCS_PER_LEASE, Plan, Replay, ReportFolder, Run, Verb,
+};
+
+/// Reads this process's command line.
+///
+/// # Errors
+/// Gives the exit code once everything is said: 2 for wrong usage, with its reason, 0 for `--help` and
+/// `--version`.
+pub fn parse() -> Result<Cli, ExitCode> {
+    Cli::try_parse_from(std::env::args_os()).map_err(|error| {
+        // A closed stream is no reason for another code.
+        let _ = error.print();
+        if !error.use_stderr() {
+            return ExitCode::SUCCESS;
+        }
+        let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+        let hint = hint::hint(&arguments);
+        if let Some(hint) = &hint {
+            say(&format!("\n{hint}"));
+        }
+        if asks_for_stream(&arguments) {
+            let message = error.to_string() + &hint.unwrap_or_default();
+            let failure = Failure { kind: "usage", message, exit_code: 2, problems: Vec::new() };
+            stream::emit(&Event::Error(&failure));
+        }
+        ExitCode::from(2)
+    })
+}
+
+/// Whether a command line that cannot be read asks for `--output json`.
+fn asks_for_stream(arguments: &[OsString]) -> bool {
+    let follows = |pair: &[OsString]| pair[0] == "--output" && pair[1] == "json";
+    arguments.windows(2).any(follows) || arguments.iter().any(|it| it == "--output=json")
+}
+
+impl Cli {
+    /// Reads a command line, the program's name first.
+    ///
+    /// # Errors
+    /// What is wrong, ready to print, or the text that `--help` and `--version` ask for.
+    pub fn try_parse_from<I, T>(arguments: I) -> Result<Self, clap::Error>
+    where
+        I: IntoIterator<Item = T>,
+        T: Into<OsString> + Clone,
+    {
+        let raw = RawCli::try_parse_from(arguments)?;
+        let command = match (raw.verb, raw.run) {
+            (Some(verb), _) => Command::Verb(verb),
+            (None, Some(run)) => {
+                run.check().map_err(|(kind, text)| RawCli::command().error(kind, text))?;
+                Command::Run(run)
+            }
+            (None, None) => {
+                let text = "expected --sweep FILE or a verb, such as plan FILE";
+                return Err(RawCli::command().error(ErrorKind::MissingRequiredArgument, text));
+            }
+        };
+        Ok(Self { command, verbosity: raw.verbosity })
+    }
+}
+
+impl Run {
+    /// Refuses flags that contradict each other.
+    fn check(&self) -> Result<(), (ErrorKind, String)> {
+        if self.lease_ttl / MIN_SYNCS_PER_LEASE < self.sync_every {
+            let text = format!(
+                "--lease-ttl {} is too short for --sync-every {}: a lease lasts at least \
+                 {MIN_SYNCS_PER_LEASE} reports, so that one late report loses no trial; \
+                 take --lease-ttl {} or more, or report more often",
+                duration::exact(self.lease_ttl),
+                duration::exact(self.sync_every),
+                duration::exact(self.sync_every * MIN_SYNCS_PER_LEASE),
+            );
+            return Err((ErrorKind::ValueValidation, text));
+        }
+        if !self.listen.ip().is_loopback() && !self.insecure_plaintext {
+            let text = format!(
+                "--listen {} is open to other machines, without encryption or authentication; \
+                 add --insecure-plaintext on a network you trust, or listen on 127.0.0.1",
+                self.listen,
+            );
+            return Err((ErrorKind::MissingRequiredArgument, text));
+        }
+        Ok(())
+    }
+}

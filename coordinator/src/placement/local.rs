@@ -1,0 +1,385 @@
+//! This machine's own workers: child processes of the same program. Each ends when the pipe to its
+//! standard input closes, so none outlives its coordinator, however that ends.
+
+use std::fmt::{self, Debug, Formatter};
+use std::io;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use proto::text::clean_line;
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt as _, BufReader};
+use tokio::process::{Child, ChildStderr, ChildStdin, Command};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::run::mailbox::{Mailbox, Post};
+use crate::view::{say, warn};
+
+const BACKOFF_MIN: Duration = Duration::from_millis(200);
+const BACKOFF_MAX: Duration = Duration::from_secs(5);
+
+/// A worker that lived this long starts with a fresh backoff when it dies.
+const STEADY: Duration = Duration::from_secs(60);
+
+/// So many deaths of one worker within a minute, before any could join, end the run.
+const EARLY_DEATHS_MAX: usize = 5;
+
+/// Exit codes of a worker that another start would not help: wrong usage, and refused.
+const RESTART_IS_USELESS: [Option<i32>; 2] = [Some(2), Some(4)];
+
+/// How long a worker may take to end once its pipe is closed.
+const END_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A longer line of a worker is shown in pieces.
+const MAX_LINE_BYTES: u64 = 16 << 10;
+
+/// What a coordinator hands to its child processes by a pipe that nobody else reads. A worker that
+/// shows it is one of them; others can only say so.
+#[derive(Clone, PartialEq, Eq)]
+pub struct LocalToken([u8; LocalToken::BYTES]);
+
+impl LocalToken {
+    pub const BYTES: usize = worker::LOCAL_TOKEN_BYTES;
+
+    pub fn draw() -> Result<Self, getrandom::Error> {
+        let mut bytes = [0; Self::BYTES];
+        getrandom::fill(&mut bytes).map(|()| Self(bytes))
+    }
+
+    pub fn is(&self, shown: &[u8]) -> bool {
+        self.0 == shown
+    }
+}
+
+impl Debug for LocalToken {
+    /// It is a secret.
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        formatter.write_str("LocalToken")
+    }
+}
+
+/// What to start.
+#[derive(Clone, Debug)]
+pub struct Spec {
+    pub program: PathBuf,
+    pub url: String,
+    pub cache_dir: PathBuf,
+    pub token: LocalToken,
+    /// Slots of each worker.
+    pub slots: Vec<NonZeroUsize>,
+}
+
+/// The running workers.
+#[derive(Debug)]
+pub struct LocalWorkers {
+    tasks: JoinSet<()>,
+    drain: CancellationToken,
+    end: CancellationToken,
+    hopeless: CancellationToken,
+}
+
+/// Shares `n_cores` evenly, at least one slot each.
+pub fn share_slots(
+    n_workers: usize,
+    slots_each: Option<NonZeroUsize>,
+    n_cores: usize,
+) -> Vec<NonZeroUsize> {
+    let share = |index: usize| {
+        let extra = usize::from(index < n_cores % n_workers);
+        NonZeroUsize::new(n_cores / n_workers + extra).unwrap_or(NonZeroUsize::MIN)
+    };
+    (0..n_workers).map(|index| slots_each.unwrap_or_else(|| share(index))).collect()
+}
+
+impl LocalWorkers {
+    /// `joined` turns true once any of them has joined, `finished` is cancelled once no trial is
+    /// left for them.
+    pub fn start(
+        spec: &Spec,
+        mailbox: &Mailbox,
+        joined: &Arc<AtomicBool>,
+        finished: &CancellationToken,
+    ) -> Self {
+        let drain = CancellationToken::new();
+        let end = CancellationToken::new();
+        let hopeless = CancellationToken::new();
+        let mut tasks = JoinSet::new();
+        for (index, &n_slots) in (0..).zip(&spec.slots) {
+            let keeper = Keeper {
+                index,
+                n_slots,
+                spec: spec.clone(),
+                mailbox: mailbox.clone(),
+                joined: joined.clone(),
+                early_deaths: Vec::new(),
+                finished: finished.clone(),
+                drain: drain.clone(),
+                end: end.clone(),
+                hopeless: hopeless.clone(),
+            };
+            tasks.spawn(keeper.keep());
+        }
+        Self { tasks, drain, end, hopeless }
+    }
+
+    /// Asks them to checkpoint, hand back their trials and end.
+    pub fn drain(&self) {
+        self.drain.cancel();
+    }
+
+    /// Ends when they die again and again before any could join, or could not ever join.
+    pub async fn hopeless(&self) {
+        self.hopeless.cancelled().await;
+    }
+
+    /// Ends them; returns when they are gone.
+    pub async fn end(mut self) {
+        self.end.cancel();
+        while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+/// Keeps one worker running.
+struct Keeper {
+    index: u32,
+    n_slots: NonZeroUsize,
+    spec: Spec,
+    mailbox: Mailbox,
+    joined: Arc<AtomicBool>,
+    early_deaths: Vec<Instant>,
+    finished: CancellationToken,
+    drain: CancellationToken,
+    end: CancellationToken,
+    hopeless: CancellationToken,
+}
+
+impl Keeper {
+    async fn keep(mut self) {
+        let mut backoff = BACKOFF_MIN;
+        while !self.is_over() {
+            let born = Instant::now();
+            let how = match self.command().spawn() {
+                Ok(child) => self.watch(child).await,
+                Err(error) => Err(error),
+            };
+            let expected = self.is_over();
+            self.mailbox.tell(Post::LocalEnded { local_index: self.index, expected }).await;
+            if expected {
+                return;
+            }
+            match how {
+                Ok(status) if RESTART_IS_USELESS.contains(&status.code()) => {
+                    return self.hopeless.cancel();
+                }
+                Ok(status) => tracing::warn!(
+                    "local worker {} ended ({status}); starting it again",
+                    self.index
+                ),
+                Err(error) => tracing::warn!("local worker {}: {error}; trying again", self.index),
+            }
+            self.count_death();
+            if STEADY < born.elapsed() {
+                backoff = BACKOFF_MIN;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(backoff) => {}
+                () = self.drain.cancelled() => {}
+                () = self.end.cancelled() => {}
+            }
+            backoff = (backoff * 2).min(BACKOFF_MAX);
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        let over = [&self.drain, &self.end, &self.finished];
+        over.iter().any(|token| token.is_cancelled())
+    }
+
+    fn count_death(&mut self) {
+        if self.joined.load(Ordering::Relaxed) {
+            return;
+        }
+        self.early_deaths.push(Instant::now());
+        self.early_deaths.retain(|death| death.elapsed() < STEADY);
+        if EARLY_DEATHS_MAX <= self.early_deaths.len() {
+            self.hopeless.cancel();
+        }
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.spec.program);
+        command
+            .arg("local-worker")
+            .args(["--coordinator", &self.spec.url])
+            .args(["--slots", &self.n_slots.to_string()])
+            .args(["--name", &format!("local-{}", self.index)])
+            .args(["--local-index", &self.index.to_string()])
+            .arg("--cache-dir")
+            .arg(&self.spec.cache_dir)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            // What it says appears above the live view, not across it.
+            .stderr(Stdio::piped())
+            // Of its own group, so that a Ctrl-C reaches the coordinator alone.
+            .process_group(0)
+            .kill_on_drop(true);
+        command
+    }
+
+    /// Until the child is gone and its last words are said; says how it went.
+    async fn watch(&self, mut child: Child) -> io::Result<ExitStatus> {
+        let words = child.stderr.take();
+        let said = words.map(|words| tokio::spawn(pass_on(words, format!("local-{}", self.index))));
+        let how = self.wait_for(child).await;
+        if let Some(said) = said {
+            // What it has started itself may hold the other end.
+            let _ = tokio::time::timeout(END_TIMEOUT, said).await;
+        }
+        how
+    }
+
+    async fn wait_for(&self, mut child: Child) -> io::Result<ExitStatus> {
+        let mut pipe = child.stdin.take();
+        if let Some(pipe) = &mut pipe
+            && let Err(error) = hand_over(pipe, &self.spec.token).await
+        {
+            // It has ended, or is about to: how says more than that it did not listen.
+            let ended = tokio::time::timeout(END_TIMEOUT, child.wait()).await;
+            return ended.unwrap_or(Err(error));
+        }
+        tokio::select! {
+            status = child.wait() => return status,
+            () = self.end.cancelled() => {}
+            () = self.drain.cancelled() => {
+                terminate(&child);
+                tokio::select! {
+                    status = child.wait() => return status,
+                    () = self.end.cancelled() => {}
+                }
+            }
+        }
+        drop(pipe);
+        match tokio::time::timeout(END_TIMEOUT, child.wait()).await {
+            Ok(status) => status,
+            Err(_) => {
+                child.start_kill()?;
+                // One whose file system does not answer cannot even be killed.
+                let gone = tokio::time::timeout(END_TIMEOUT, child.wait()).await;
+                gone.unwrap_or_else(|_| Err(io::Error::other("it hangs and cannot be killed")))
+            }
+        }
+    }
+}
+
+async fn hand_over(pipe: &mut ChildStdin, token: &LocalToken) -> io::Result<()> {
+    pipe.write_all(&token.0).await?;
+    pipe.flush().await
+}
+
+/// Says what a worker says, each line under its name, until it has nothing more to say.
+async fn pass_on(words: ChildStderr, name: String) {
+    let mut words = BufReader::new(words);
+    let mut line = Vec::new();
+    // A line of any length ends somewhere.
+    while let Ok(n_bytes) = (&mut words).take(MAX_LINE_BYTES).read_until(b'\n', &mut line).await
+        && n_bytes > 0
+    {
+        let text = clean_line(String::from_utf8_lossy(&line).trim_end(), line.len() * 3);
+        let is_warning = text.split_whitespace().take(2).any(|it| it == "WARN" || it == "ERROR");
+        let shown = format!("{name}: {text}");
+        if is_warning {
+            warn(&shown)
+        } else {
+            say(&shown)
+        }
+        line.clear();
+    }
+}
+
+fn terminate(child: &Child) {
+    let pid = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+    if let Some(pid) = pid {
+        // One that is gone already needs no signal.
+        let _ = kill_process(pid, Signal::TERM);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shares(n_workers: usize, each: Option<usize>, n_cores: usize) -> Vec<usize> {
+        let each = each.and_then(NonZeroUsize::new);
+        share_slots(n_workers, each, n_cores).into_iter().map(NonZeroUsize::get).collect()
+    }
+
+    #[test]
+    fn workers_share_the_cores_evenly_with_one_slot_at_least() {
+        assert_eq!(shares(1, None, 8), [8]);
+        assert_eq!(shares(3, None, 8), [3, 3, 2]);
+        assert_eq!(shares(3, None, 2), [1, 1, 1]);
+        assert_eq!(shares(2, Some(5), 2), [5, 5]);
+        assert!(shares(0, None, 2).is_empty());
+    }
+
+    fn keeper() -> Keeper {
+        let spec = Spec {
+            program: "/bin/sh".into(),
+            url: String::new(),
+            cache_dir: PathBuf::new(),
+            token: LocalToken::draw().unwrap(),
+            slots: vec![NonZeroUsize::MIN],
+        };
+        let token = CancellationToken::new;
+        Keeper {
+            index: 0,
+            n_slots: NonZeroUsize::MIN,
+            spec,
+            mailbox: Mailbox::new().0,
+            joined: Arc::default(),
+            early_deaths: Vec::new(),
+            finished: token(),
+            drain: token(),
+            end: token(),
+            hopeless: token(),
+        }
+    }
+
+    fn shell(script: &str) -> Child {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", script]);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().unwrap()
+    }
+
+    /// One that is wrongly used ends before it reads.
+    #[tokio::test]
+    async fn a_worker_that_ends_before_it_reads_tells_how_it_ended() {
+        let mut child = shell("exec 0<&-; echo closed; sleep 0.2; exit 4");
+        let mut closed = [0; 6];
+        child.stdout.take().unwrap().read_exact(&mut closed).await.unwrap();
+        assert_eq!(keeper().watch(child).await.unwrap().code(), Some(4));
+    }
+
+    /// Whoever says that the lines above tell why must come after them.
+    #[tokio::test]
+    async fn a_worker_has_ended_once_its_last_words_are_said() {
+        let began = Instant::now();
+        let child = shell("(sleep 1; echo why >&2) & exit 4");
+        assert_eq!(keeper().watch(child).await.unwrap().code(), Some(4));
+        assert!(began.elapsed() >= Duration::from_secs(1), "its words were not waited for");
+    }
+
+    #[tokio::test]
+    async fn words_that_never_end_are_not_waited_for() {
+        let began = Instant::now();
+        let child = shell("sleep 20 >&- & exit 4");
+        assert_eq!(keeper().watch(child).await.unwrap().code(), Some(4));
+        assert!(began.elapsed() < Duration::from_secs(15));
+    }
+}

@@ -1,0 +1,151 @@
+//! The files of a report, read back: all that can be known of a sweep without its state.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, anyhow, bail};
+use coordinator_core::timing;
+use report::input::{Done, Ending, State, Trial};
+use report::{Manifest, command};
+use sweep::{self, DatasetFacts, Outcome, Plan, Score, TrialId};
+
+use crate::reporting::input as report_input;
+use crate::run::confirm;
+
+/// A report: the sweep that it tells of, and what it tells.
+pub struct Committed {
+    pub plan: Plan,
+    /// In the order of the result tables.
+    pub trials: Vec<Trial>,
+}
+
+impl Committed {
+    /// # Errors
+    /// Also when a trial cannot have given what is told of it.
+    pub fn open(folder: &Path) -> anyhow::Result<Self> {
+        let manifest = read_manifest(folder)?;
+        let committed = Self::read(folder, &manifest)?;
+        match committed.breaches(&manifest).first() {
+            Some(breach) => {
+                let verify = command::coordinator(["verify".into(), command::path(folder)]);
+                bail!("{}: {breach}; `{verify}` tells more", folder.display())
+            }
+            None => Ok(committed),
+        }
+    }
+
+    /// Reads without asking whether the trials can have given these results.
+    pub fn read(folder: &Path, manifest: &Manifest) -> anyhow::Result<Self> {
+        let mut plan = plan_grid(folder, manifest)?;
+        let trials = report::read_trials(folder, manifest, &report_input::columns())?;
+        if 0 < plan.n_confirm_seeds {
+            let accuracy = manifest.data.largest_valid_class_share.with_context(|| {
+                format!(
+                    "{}: written by an older build that does not tell which points `[confirm]` chose; use that build",
+                    folder.display()
+                )
+            })?;
+            let chance = Score { accuracy, loss: libm::log(f64::from(manifest.data.n_classes)) };
+            let outcomes = outcomes(&plan, &trials, chance);
+            confirm::extend_by(&mut plan, &outcomes);
+        }
+        Ok(Self { plan, trials })
+    }
+
+    /// Results and times that no trial of the sweep gives, one line each.
+    pub fn breaches(&self, manifest: &Manifest) -> Vec<String> {
+        let shape = self.plan.data_shape(manifest.data.largest_valid_class_share);
+        let places = self.plan.trials.iter().zip(0..);
+        let places: HashMap<String, usize> =
+            places.map(|(trial, place)| (trial.id.to_string(), place)).collect();
+        let breach = |trial: &Trial| {
+            let State::Done(done) = &trial.state else { return None };
+            let place = *places.get(&trial.id)?;
+            let checked = report_input::result(done)
+                .and_then(|result| result.check(&self.plan.config(place), &shape))
+                // Which attempt brought the result is not told.
+                .and_then(|()| {
+                    let timings = report_input::timings(done);
+                    timing::check(&timings, done.history.len(), u32::MAX)
+                });
+            Some(format!("trial {}: {}", trial.id, checked.err()?))
+        };
+        self.trials.iter().filter_map(breach).collect()
+    }
+}
+
+/// What each trial of the grid came to.
+fn outcomes(plan: &Plan, trials: &[Trial], chance: Score) -> Vec<Outcome> {
+    let scored = |done: &Done| match done.ending {
+        Ending::Diverged { .. } => Some(Outcome::Diverged(chance)),
+        Ending::Completed { best_epoch, .. } => {
+            let best = done.history.iter().find(|epoch| epoch.epoch == best_epoch)?;
+            let (accuracy, loss) = (best.valid_accuracy, best.valid_loss);
+            Some(Outcome::Scored(Score { accuracy, loss }))
+        }
+    };
+    let recorded = trials.iter().filter_map(|trial| {
+        let outcome = match &trial.state {
+            State::Done(done) => scored(done)?,
+            State::Failed { .. } => Outcome::Failed,
+            State::Open | State::Cancelled => Outcome::Open,
+        };
+        Some((trial.id.parse::<TrialId>().ok()?, outcome))
+    });
+    let recorded: HashMap<TrialId, Outcome> = recorded.collect();
+    let outcome = |id| recorded.get(id).copied().unwrap_or(Outcome::Open);
+    plan.grid().iter().map(|trial| outcome(&trial.id)).collect()
+}
+
+/// Plans the sweep file again, without its confirm trials. The data set itself is not needed: the
+/// manifest holds what planning must know of it.
+pub fn plan_grid(folder: &Path, manifest: &Manifest) -> anyhow::Result<Plan> {
+    check_numerics(folder, manifest)?;
+    plan(&folder.join("sweep.toml"), manifest)
+}
+
+/// Other rules give other bits, and other ids.
+pub fn check_numerics(folder: &Path, manifest: &Manifest) -> anyhow::Result<()> {
+    let (found, known) = (manifest.numerics_version, trainer::NUMERICS_VERSION);
+    if found != known {
+        bail!(
+            "{}: trained by numerics version {found}, this build knows version {known}; use the build that wrote it",
+            folder.display()
+        );
+    }
+    Ok(())
+}
+
+pub fn read_manifest(folder: &Path) -> anyhow::Result<Manifest> {
+    let path = folder.join("manifest.json");
+    let text = fs::read_to_string(&path).with_context(|| {
+        format!("{}: cannot be read; expected the folder of a report", path.display())
+    })?;
+    serde_json::from_str(&text)
+        .with_context(|| format!("{}: is no manifest of a report", path.display()))
+}
+
+fn plan(path: &Path, manifest: &Manifest) -> anyhow::Result<Plan> {
+    let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    let refuse = |problems: Vec<sweep::Problem>| {
+        let text = problems.first().map_or("?", |problem| problem.message.as_str());
+        anyhow!("{}: cannot be planned again: {text}", path.display())
+    };
+    let file = sweep::parse(&text).map_err(refuse)?;
+    let data = &manifest.data;
+    let digest: TrialId = data.digest.parse().map_err(|_| {
+        anyhow!("manifest.json: the data set's digest is {:?}, expected 64 hex digits", data.digest)
+    })?;
+    let facts = DatasetFacts {
+        digest: digest.0,
+        // Rows beyond the split decide nothing.
+        n_train_rows: data.n_train.saturating_add(data.n_valid),
+        n_test_rows: data.n_test,
+        n_inputs: data.n_inputs,
+        n_classes: data.n_classes,
+        // Only the estimated cost depends on it.
+        nonzero_share: 1.0,
+    };
+    sweep::plan_recorded(&file, &facts, data.n_valid).map_err(refuse)
+}

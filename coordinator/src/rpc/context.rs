@@ -1,0 +1,51 @@
+//! What every call needs to know of the sweep.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use bytes::Bytes;
+use coordinator_core::lease::TrialIndex;
+use sweep::TrialId;
+use tokio::sync::watch;
+use worker::parts::Repeats;
+
+use crate::placement::local::LocalToken;
+use crate::rpc::gate::local_workers::LocalWorkers;
+use crate::run::roster::Roster;
+use crate::store::CheckpointFiles;
+
+/// What every call needs to know of the sweep; but for the roster, fixed for its whole run.
+#[derive(Debug)]
+pub struct Sweep {
+    /// The latest one.
+    pub roster: watch::Receiver<Arc<Roster>>,
+    /// The data set's canonical bytes.
+    pub blob: Bytes,
+    pub checkpoints: Arc<CheckpointFiles>,
+    pub term: u64,
+    pub state_id: [u8; 16],
+    pub sync_every: Duration,
+    pub lease_ttl: Duration,
+    /// What this build's self-test gives; a worker whose differs would train other bits.
+    pub selftest_digest: [u8; 32],
+    /// What a child process of this coordinator was handed, to prove that it is one.
+    pub local_token: LocalToken,
+    /// Share of the most frequent class among the rows that validate, from 0 to 1.
+    pub largest_valid_share: f64,
+    /// Where what workers do wrong is told.
+    pub repeats: Arc<Repeats>,
+    /// Turns true once one of this coordinator's own workers has joined.
+    pub local_joined: Arc<AtomicBool>,
+    pub local_workers: LocalWorkers,
+}
+
+impl Sweep {
+    pub fn roster(&self) -> Arc<Roster> {
+        self.roster.borrow().clone()
+    }
+
+    pub fn trial_id(&self, trial: TrialIndex) -> TrialId {
+        self.roster.borrow().plan.trials[trial.at()].id
+    }
+}

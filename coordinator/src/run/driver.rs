@@ -1,0 +1,347 @@
+//! The driver: the one owner of the core. It empties the mailbox, lets the core decide, makes the
+//! records durable, and only then lets replies leave.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use coordinator_core::event::{Action, Call, Event, Record, Reply};
+use coordinator_core::machine::{Core, Counts};
+use sweep::Plan;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+use tokio_util::sync::CancellationToken;
+use trainer::wording::n_of;
+use worker::faults;
+use worker::parts::off_thread;
+
+use crate::run::clock::Clock;
+use crate::run::confirm::{Confirm, Grown};
+use crate::run::mailbox::{CAPACITY, Post};
+use crate::run::roster::Roster;
+use crate::store::error::StoreError;
+use crate::store::{CheckpointFiles, Writer};
+use crate::view::monitor::Monitor;
+
+/// A pause of the loop above this, or above a third of a lease, means that the machine stood still
+/// or the disk did, so silence proves nothing.
+const LATE_MAX: Duration = Duration::from_secs(5);
+
+/// How often the progress is shown.
+const REFRESH: Duration = Duration::from_millis(250);
+
+/// Without a commit for this long, it is recorded that the coordinator is still there. Each time
+/// waits for the disk, and keeps one awake that nothing else writes to.
+const TOUCH_EVERY: Duration = Duration::from_secs(10);
+
+/// Between tries to write to a full disk.
+const DISK_FULL_PAUSE: Duration = Duration::from_secs(10);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// Every trial has its outcome.
+    Finished(Counts),
+    /// It was told to stop; the same command resumes.
+    Stopped(Counts),
+}
+
+#[derive(Debug)]
+pub struct Driver {
+    pub core: Core,
+    pub writer: Writer,
+    pub mailbox: mpsc::Receiver<Post>,
+    pub clock: Clock,
+    pub monitor: Monitor,
+    pub confirm: Arc<Confirm>,
+    /// Everyone who names trials reads it; the driver alone lets it grow.
+    pub roster: watch::Sender<Arc<Roster>>,
+    pub checkpoints: Arc<CheckpointFiles>,
+    pub lease_ttl: Duration,
+    /// After the last outcome, remote workers get this long to hear of it.
+    pub linger: Duration,
+    /// Workers get this long to hand back their trials when the coordinator stops.
+    pub stop_timeout: Duration,
+    /// Cancelled by whoever stops the run; a commit that waits for space gives up then.
+    pub stopping: CancellationToken,
+    /// Cancelled by the driver once every trial has its outcome.
+    pub finished: CancellationToken,
+}
+
+/// What a run of the loop carries along.
+struct Calls {
+    /// When the loop last woke up.
+    woke: Instant,
+    n_calls: u64,
+    waiting: BTreeMap<Call, oneshot::Sender<Reply>>,
+    stop_by: Option<Instant>,
+    finish_by: Option<Instant>,
+    /// When the store was last written to.
+    committed: Instant,
+}
+
+impl Driver {
+    /// Runs until every trial has its outcome or a stop is through. An error of the store ends the
+    /// run at once: what is durable is durable, and nobody was told more.
+    pub async fn run(mut self, restored: Vec<Action>) -> Result<Ended, StoreError> {
+        let mut calls = Calls::new();
+        let mut refresh = interval(REFRESH);
+        refresh.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        self.carry_out(restored, &mut calls).await?;
+        let ended = loop {
+            if self.core.awaits_trials() {
+                self.grow(&mut calls).await?;
+            }
+            if let Some(ended) = self.ended(&mut calls) {
+                break ended;
+            }
+            let deadline = self.deadline(&calls);
+            let post = tokio::select! {
+                biased;
+                post = self.mailbox.recv() => post,
+                () = sleep_until(deadline) => None,
+                _ = refresh.tick() => None,
+            };
+            let mut out = Vec::new();
+            self.wake(&mut calls, &mut out);
+            self.take_all(post, &mut calls, &mut out);
+            self.monitor.refresh(&self.core, self.clock.now());
+            self.carry_out(out, &mut calls).await?;
+            self.touch(&mut calls).await?;
+        };
+        self.monitor.refresh(&self.core, self.clock.now());
+        self.monitor.finish();
+        faults::point("coordinator.end.before");
+        unless_full(self.writer.end_term().await)?;
+        faults::point("coordinator.end.saved");
+        Ok(ended)
+    }
+
+    /// Where nothing was recorded for a while, the time is.
+    async fn touch(&mut self, calls: &mut Calls) -> Result<(), StoreError> {
+        if calls.committed.elapsed() < TOUCH_EVERY {
+            return Ok(());
+        }
+        calls.committed = Instant::now();
+        unless_full(self.writer.touch().await)
+    }
+
+    /// Takes in the trials that follow what is recorded, or tells the core that there are none.
+    async fn grow(&mut self, calls: &mut Calls) -> Result<(), StoreError> {
+        let (confirm, plan) = (self.confirm.clone(), self.plan());
+        let grown = off_thread(move || confirm.grow(&plan)).await;
+        let Some(grown) = grown.expect("reading the state does not panic")? else {
+            self.core.add_trials(&[], &[]);
+            return Ok(());
+        };
+        let Grown { plan, recorded, facts, actions } = grown;
+        let n_before = self.core.trials().len();
+        self.monitor.grown(plan.clone(), &recorded);
+        self.roster.send_replace(Arc::new(Roster::new(plan)));
+        self.core.remember_closed(&recorded.ledger.closed);
+        self.core.add_trials(&recorded.ledger.trials[n_before..], &facts[n_before..]);
+        self.carry_out(actions, calls).await
+    }
+
+    fn plan(&self) -> Arc<Plan> {
+        self.roster.borrow().plan.clone()
+    }
+
+    fn deadline(&self, calls: &Calls) -> Instant {
+        let lease = self.core.next_deadline().map(|at| self.clock.instant_of(at));
+        let far = Instant::now() + Duration::from_secs(3600);
+        [lease, calls.stop_by, calls.finish_by].into_iter().flatten().min().unwrap_or(far)
+    }
+
+    fn ended(&self, calls: &mut Calls) -> Option<Ended> {
+        let now = Instant::now();
+        let counts = self.core.counts();
+        if self.core.is_finished() {
+            self.finished.cancel();
+            let by = *calls.finish_by.get_or_insert(now + self.linger);
+            let is_through = self.core.remotes_know_the_end() || by <= now;
+            return is_through.then_some(Ended::Finished(counts));
+        }
+        let stop_by = calls.stop_by?;
+        (self.core.is_quiet() || stop_by <= now).then_some(Ended::Stopped(counts))
+    }
+
+    /// The loop wakes several times a second; after a longer pause the silence of workers was its
+    /// own.
+    fn wake(&mut self, calls: &mut Calls, out: &mut Vec<Action>) {
+        let before = std::mem::replace(&mut calls.woke, Instant::now());
+        let late_max = LATE_MAX.min(self.lease_ttl / 3);
+        if self.clock.slept() || late_max < calls.woke.duration_since(before) {
+            self.core.apply(self.clock.now(), Event::Overslept, out);
+        }
+    }
+
+    /// Applies the post at hand and all that wait behind it, so that they share one commit, and
+    /// only then judges who was silent for too long.
+    fn take_all(&mut self, first: Option<Post>, calls: &mut Calls, out: &mut Vec<Action>) {
+        let now = self.clock.now();
+        let waiting = std::iter::from_fn(|| self.mailbox.try_recv().ok()).take(CAPACITY);
+        for post in first.into_iter().chain(waiting) {
+            let event = calls.admit(post, self.stop_timeout);
+            self.core.apply(now, event, out);
+        }
+        self.core.apply(now, Event::Tick, out);
+    }
+
+    /// Records first, durable; then replies and news.
+    async fn carry_out(
+        &mut self,
+        actions: Vec<Action>,
+        calls: &mut Calls,
+    ) -> Result<(), StoreError> {
+        let mut records = Vec::new();
+        let mut replies = Vec::new();
+        let mut notices = Vec::new();
+        for action in actions {
+            match action {
+                Action::Persist(record) => records.push(record),
+                Action::Reply(call, reply) => replies.push((call, reply)),
+                Action::Publish(notice) => notices.push(notice),
+            }
+        }
+        if faults::planted("bug.attempt_not_durable") {
+            records.retain(|record| !matches!(record, Record::Granted(_)));
+        }
+        if faults::planted("bug.ack_before_commit") {
+            calls.answer(std::mem::take(&mut replies));
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        if !records.is_empty() {
+            let records: Arc<[Record]> = records.into();
+            self.commit(&records).await?;
+            calls.committed = Instant::now();
+            self.monitor.recorded(&records, &self.core);
+            self.drop_checkpoints(&records);
+        }
+        calls.answer(replies);
+        for notice in notices {
+            self.monitor.noticed(&notice);
+        }
+        Ok(())
+    }
+
+    /// Those of trials that have their outcome now.
+    fn drop_checkpoints(&self, records: &[Record]) {
+        for record in records {
+            let (Record::Completed { trial, .. }
+            | Record::Failed { trial, .. }
+            | Record::Cancelled { trial }) = record
+            else {
+                continue;
+            };
+            let Some(id) = self.checkpoints.ended(*trial) else { continue };
+            let files = self.checkpoints.clone();
+            tokio::spawn(off_thread(move || {
+                if let Err(error) = files.keep(id, &[]) {
+                    tracing::warn!("cannot remove the checkpoints of trial {id}: {error}");
+                }
+            }));
+        }
+    }
+
+    /// A full disk rolls back, removes checkpoints and then waits for space; nobody is answered
+    /// meanwhile, so nothing that is not durable is believed to be.
+    async fn commit(&mut self, records: &Arc<[Record]>) -> Result<(), StoreError> {
+        loop {
+            let plan = self.plan();
+            match self.writer.commit(plan, records.clone()).await {
+                Err(StoreError::Full { source }) => {
+                    if self.make_room().await {
+                        continue;
+                    }
+                    self.monitor.disk_full(&self.core, DISK_FULL_PAUSE);
+                    tokio::select! {
+                        () = tokio::time::sleep(DISK_FULL_PAUSE) => {}
+                        () = self.stopping.cancelled() => return Err(StoreError::Full { source }),
+                    }
+                }
+                result => return result,
+            }
+        }
+    }
+
+    /// Checkpoints can be made again, so they go before a result waits. Whether any went.
+    async fn make_room(&mut self) -> bool {
+        let files = self.checkpoints.clone();
+        let removed = off_thread(move || files.make_room()).await;
+        match removed.map_err(io::Error::other).flatten() {
+            Ok(0) => false,
+            Ok(n_files) => {
+                tracing::warn!(
+                    "the disk is full: removed {}; if a worker is lost, its trials go on from earlier epochs",
+                    n_of(n_files, "checkpoint file")
+                );
+                true
+            }
+            Err(error) => {
+                tracing::warn!("the disk is full, and checkpoints cannot be removed: {error}");
+                false
+            }
+        }
+    }
+}
+
+/// Times are worth no wait for a full disk.
+fn unless_full(written: Result<(), StoreError>) -> Result<(), StoreError> {
+    match written {
+        Err(StoreError::Full { .. }) => Ok(()),
+        other => other,
+    }
+}
+
+impl Calls {
+    fn new() -> Self {
+        Self {
+            woke: Instant::now(),
+            n_calls: 0,
+            waiting: BTreeMap::new(),
+            stop_by: None,
+            finish_by: None,
+            committed: Instant::now(),
+        }
+    }
+
+    fn admit(&mut self, post: Post, stop_timeout: Duration) -> Event {
+        match post {
+            Post::Join(join, reply) => Event::Join { call: self.ticket(reply), join },
+            Post::Sync(sync, reply) => Event::Sync { call: self.ticket(reply), sync },
+            Post::CheckpointOffered(lease, reply) => {
+                Event::CheckpointOffered { call: self.ticket(reply), lease }
+            }
+            Post::TransferOffered(session, reply) => {
+                Event::TransferOffered { call: self.ticket(reply), session }
+            }
+            Post::CheckpointPublished(lease, checkpoint, reply) => {
+                Event::CheckpointPublished { call: self.ticket(reply), lease, checkpoint }
+            }
+            Post::CheckpointBroken { trial, digest } => Event::CheckpointBroken { trial, digest },
+            Post::LocalEnded { local_index, expected } => {
+                Event::LocalEnded { local_index, expected }
+            }
+            Post::Stop => {
+                self.stop_by.get_or_insert(Instant::now() + stop_timeout);
+                Event::Stop
+            }
+        }
+    }
+
+    fn answer(&mut self, replies: Vec<(Call, Reply)>) {
+        for (call, reply) in replies {
+            faults::point("coordinator.reply.before");
+            // A caller that has gone asks again and gets the same.
+            let _ = self.waiting.remove(&call).map(|waiting| waiting.send(reply));
+            faults::point("coordinator.reply.sent");
+        }
+    }
+
+    fn ticket(&mut self, reply: oneshot::Sender<Reply>) -> Call {
+        self.n_calls += 1;
+        self.waiting.insert(Call(self.n_calls), reply);
+        Call(self.n_calls)
+    }
+}

@@ -1,0 +1,189 @@
+//! The engine: the core with its driver, its store and the server that workers call, put together from
+//! an opened state and set to work. Who connects, and what else runs beside it, is the caller's.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use bytes::Bytes;
+use coordinator_core::event::{Action, Event};
+use coordinator_core::machine::{Config, Core};
+use coordinator_core::time::Millis;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::watch;
+use tokio_stream::Stream;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+use tonic::transport::server::Connected;
+
+use crate::cli;
+use crate::placement::local::LocalToken;
+use crate::rpc;
+use crate::rpc::context::Sweep;
+use crate::run::clock::Clock;
+use crate::run::driver::{Driver, Ended};
+use crate::run::mailbox::{Mailbox, Post};
+use crate::run::open::Opened;
+use crate::run::roster::{Roster, grant_order};
+use crate::store::error::StoreError;
+use crate::store::facts::Facts;
+use crate::store::{CheckpointFiles, StateFolder, Writer};
+use crate::view::Progress;
+use crate::view::monitor::Monitor;
+
+/// What a worker may take to finish or checkpoint its trials and to say so.
+const DRAIN_TIME: Duration = Duration::from_secs(12);
+
+/// A coordinator that is put together and not yet at work.
+#[derive(Debug)]
+pub struct Engine {
+    driver: Driver,
+    /// What the driver has to carry out first.
+    restored: Vec<Action>,
+    sweep: Sweep,
+    mailbox: Mailbox,
+}
+
+/// A coordinator at work. Dropping it ends both of its tasks.
+pub struct Running {
+    pub driver: AbortOnDropHandle<Result<Ended, StoreError>>,
+    pub server: AbortOnDropHandle<Result<(), tonic::transport::Error>>,
+    pub mailbox: Mailbox,
+    /// Cancelled once a stop was asked for; a commit that waits for space gives up then.
+    pub stopping: CancellationToken,
+    /// Ends the server.
+    pub serving: CancellationToken,
+    /// Cancelled by the driver once every trial has its outcome.
+    pub finished: CancellationToken,
+    /// Turns true once one of this coordinator's own workers has joined.
+    pub local_joined: Arc<AtomicBool>,
+    /// What this coordinator's own workers prove themselves with.
+    pub local_token: LocalToken,
+}
+
+impl Running {
+    /// Asks for an orderly end: workers hand back what they train.
+    pub async fn stop(&self) {
+        self.stopping.cancel();
+        self.mailbox.tell(Post::Stop).await;
+    }
+}
+
+impl Engine {
+    /// `worker_command` is what people are told to start a worker with.
+    pub fn assemble(
+        run: &cli::Run,
+        opened: Opened,
+        progress: Progress,
+        worker_command: String,
+        selftest_digest: [u8; 32],
+    ) -> anyhow::Result<Self> {
+        let Opened { plan, blob, folder, store, facts, confirm, mut recorded, .. } = opened;
+        let clock = Clock::start();
+        let mut restored = crate::run::reopen::reopen(&mut recorded.ledger, 0, run.retry_failed);
+        let order = grant_order(&plan, run.audit);
+        let config = core_config(run, &facts)?;
+        let mut core = Core::restore(config, &order, &recorded.ledger, clock.now(), &mut restored);
+        core.recall_workers(&recorded.workers);
+        if 0 < plan.n_confirm_seeds {
+            core.expect_trials();
+        }
+        let roster = Arc::new(Roster::new(plan.clone()));
+        let checkpoints =
+            open_checkpoints(&folder, &roster, &mut core, clock.now(), &mut restored)?;
+        let state_path = folder.path().to_path_buf();
+        let monitor = Monitor::new(plan, &recorded, progress, state_path, worker_command);
+        let repeats = monitor.repeats();
+        let (mailbox, posts) = Mailbox::new();
+        let (roster, roster_seen) = watch::channel(roster);
+        let driver = Driver {
+            core,
+            writer: Writer::new(store),
+            mailbox: posts,
+            clock,
+            monitor,
+            confirm: Arc::new(confirm),
+            roster,
+            checkpoints: checkpoints.clone(),
+            lease_ttl: run.lease_ttl,
+            linger: run.sync_every * 3 / 2,
+            stop_timeout: run.sync_every * 6 / 5 + DRAIN_TIME,
+            stopping: CancellationToken::new(),
+            finished: CancellationToken::new(),
+        };
+        let sweep = Sweep {
+            roster: roster_seen,
+            blob: Bytes::from_owner(blob),
+            checkpoints,
+            term: facts.term,
+            state_id: facts.state_id,
+            sync_every: run.sync_every,
+            lease_ttl: run.lease_ttl,
+            selftest_digest,
+            local_token: LocalToken::draw()
+                .map_err(|error| anyhow!("no random numbers: {error}"))?,
+            largest_valid_share: facts.data.largest_class_share,
+            repeats,
+            local_joined: Arc::new(AtomicBool::new(false)),
+            local_workers: rpc::LocalWorkers::default(),
+        };
+        Ok(Self { driver, restored, sweep, mailbox })
+    }
+
+    /// Sets it to work with the workers that come over `incoming`.
+    pub fn start<C>(self, incoming: impl Stream<Item = io::Result<C>> + Send + 'static) -> Running
+    where
+        C: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
+    {
+        let Self { driver, restored, sweep, mailbox } = self;
+        let (stopping, finished) = (driver.stopping.clone(), driver.finished.clone());
+        let (local_joined, local_token) = (sweep.local_joined.clone(), sweep.local_token.clone());
+        let serving = CancellationToken::new();
+        let serve = rpc::serve(incoming, Arc::new(sweep), mailbox.clone(), serving.clone());
+        Running {
+            driver: AbortOnDropHandle::new(tokio::spawn(driver.run(restored))),
+            server: AbortOnDropHandle::new(tokio::spawn(serve)),
+            mailbox,
+            stopping,
+            serving,
+            finished,
+            local_joined,
+            local_token,
+        }
+    }
+}
+
+fn core_config(run: &cli::Run, facts: &Facts) -> anyhow::Result<Config> {
+    let seed = getrandom::u64().map_err(|error| anyhow!("no random numbers: {error}"))?;
+    Ok(Config {
+        term: facts.term,
+        lease_ttl_ms: u64::try_from(run.lease_ttl.as_millis()).unwrap_or(u64::MAX),
+        crash_limit: run.crash_limit.get(),
+        max_failed: run.max_failed.map(Into::into),
+        seed,
+    })
+}
+
+/// Tells the core what former runs have published; what is of no more use is removed.
+fn open_checkpoints(
+    state: &StateFolder,
+    roster: &Roster,
+    core: &mut Core,
+    now: Millis,
+    out: &mut Vec<Action>,
+) -> anyhow::Result<Arc<CheckpointFiles>> {
+    let context = || format!("cannot use the checkpoints in {}", state.path().display());
+    let files = CheckpointFiles::open(state.path()).with_context(context)?;
+    let found = files.found(|id| roster.place(id)).with_context(context)?;
+    for (trial, checkpoint) in found {
+        core.apply(now, Event::CheckpointFound { trial, checkpoint }, out);
+        if core.trial(trial).status.is_terminal()
+            && let Some(id) = files.ended(trial)
+        {
+            files.keep(id, &[]).with_context(context)?;
+        }
+    }
+    Ok(Arc::new(files))
+}

@@ -1,0 +1,104 @@
+//! Sweeps that a former build began, with what this one refuses.
+
+use std::fs;
+
+use clap::Parser;
+use coordinator_core::event::{Record, WorkerFacts};
+use coordinator_core::lease::{Lease, OpenLease, TrialIndex, WorkerId};
+use sweep::SweepFile;
+
+use super::*;
+use crate::run::prepare::{Missing, plan_recorded_file, plan_run};
+
+#[derive(Parser)]
+struct Line {
+    #[command(flatten)]
+    run: cli::Run,
+}
+
+/// A folder with four IDX files of two classes.
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    fs::create_dir(&data).unwrap();
+    for (part, n) in [("train", 50_u8), ("t10k", 10)] {
+        let images = [&[0, 0, 8, 3, 0, 0, 0, n, 0, 0, 0, 1, 0, 0, 0, 2][..]];
+        let pixels: Vec<u8> = (0..2 * n).map(|at| at.wrapping_mul(37)).collect();
+        let labels: Vec<u8> = (0..n).map(|row| row % 2).collect();
+        let images = [images[0], &pixels].concat();
+        let labels = [&[0, 0, 8, 1, 0, 0, 0, n][..], &labels].concat();
+        fs::write(data.join(format!("{part}-images-idx3-ubyte")), images).unwrap();
+        fs::write(data.join(format!("{part}-labels-idx1-ubyte")), labels).unwrap();
+    }
+    folder
+}
+
+/// No trial of three epochs can stop early by this patience, which is part of its id.
+const SWEEP: &str = "name = \"s\"\n[dataset]\nformat = \"idx\"\npath = \"data\"\n[train]\nepochs = 3\n\
+    patience = 5\n[[grid]]\noptimizer = [\"sgd\"]\nlearning_rate = [0.1, 0.2]\nbatch_size = [8]\n\
+    hidden = [[4]]\n";
+
+fn run_in(folder: &Path, text: &str, more: &[&str]) -> cli::Run {
+    let file = folder.join("s.toml");
+    fs::write(&file, text).unwrap();
+    let (file, out) = (file.display().to_string(), folder.join("reports").display().to_string());
+    let words = ["coordinator", "--sweep", &file, "--out", &out];
+    Line::parse_from(words.into_iter().chain(more.iter().copied())).run
+}
+
+/// Records a state as a build did which refused less: one trial of two was granted and failed.
+fn begin(folder: &Path) {
+    let run = run_in(folder, SWEEP, &[]);
+    let load = |file: &SweepFile, folder: &Path| {
+        dataset::load(&file.dataset, folder).map_err(|error| Missing::Error(error.into()))
+    };
+    let Ok(planned) = plan_recorded_file(&run.sweep, 10, load) else { panic!("it is recorded") };
+    let Ok(facts) = next_facts(None, &run, &planned) else { panic!("there are random numbers") };
+    let state = StateFolder::open(&state_of(&run, "s"), false).unwrap();
+    let mut store = Store::open(&state.database()).unwrap();
+    facts.begin(&mut store).unwrap();
+    let (trial, worker) = (TrialIndex(0), WorkerId([1; 16]));
+    let lease = Lease { trial, attempt: 1, term: 1, nonce: 1 };
+    let about = WorkerFacts {
+        name: "w".into(),
+        isa: "portable".into(),
+        cpu: "model".into(),
+        n_slots: 1,
+        local_index: None,
+    };
+    let records = [
+        Record::WorkerJoined { worker, facts: about },
+        Record::Granted(OpenLease { lease, worker, alone: false, local: false }),
+        Record::Failed { trial, cause: "no memory".into() },
+    ];
+    store.commit(&planned.plan, &records).unwrap();
+}
+
+/// What is told of a sweep that goes on; `None` if it is refused.
+fn news(run: &cli::Run) -> Option<Vec<String>> {
+    open(run, plan_run(run).ok()?).ok().map(|opened| opened.news)
+}
+
+#[test]
+fn a_sweep_that_was_begun_with_an_idle_key_goes_on_with_it() {
+    let folder = folder();
+    assert!(plan_run(&run_in(folder.path(), SWEEP, &[])).is_err(), "a new one is refused");
+    begin(folder.path());
+    let grown = SWEEP.replace("0.2]", "0.2, 0.3]");
+    for text in [SWEEP, &grown] {
+        let news = news(&run_in(folder.path(), text, &[])).expect("it goes on");
+        let has = |words: &str| news.iter().any(|line| line.contains(words));
+        assert!(has("warning: `patience` has no effect (") && has("begun with it"), "{news:?}");
+        assert!(has("resuming: 1 of "), "{news:?}");
+    }
+}
+
+#[test]
+fn what_the_begun_sweep_did_not_have_is_refused_in_it() {
+    let folder = folder();
+    begin(folder.path());
+    let more = SWEEP.replace("epochs = 3\n", "epochs = 3\nmomentum = 0.9\n");
+    assert!(news(&run_in(folder.path(), &more, &[])).is_none(), "a key that nothing uses");
+    assert!(news(&run_in(folder.path(), &SWEEP.replace("0.2]", "-1]"), &[])).is_none());
+    assert!(news(&run_in(folder.path(), SWEEP, &["--fresh", "--yes"])).is_none());
+}

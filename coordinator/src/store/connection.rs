@@ -1,0 +1,110 @@
+//! The connections to a state: the one that writes, and those that read.
+
+use std::path::Path;
+use std::time::Instant;
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, params};
+
+use crate::store::error::StoreError;
+use crate::store::numbers::Numbers;
+use crate::store::read;
+use crate::store::schema;
+use crate::store::schema::version::check_version;
+
+/// The first SQLite release without the WAL-reset race, which could lose commits.
+const SQLITE_VERSION_MIN: i32 = 3_051_003;
+
+const CACHE_KIB: i64 = 16 * 1024;
+
+/// Pages of 4 KiB in the log before they are copied into the database: the more, the fewer of them
+/// are copied twice.
+const CHECKPOINT_PAGES: i64 = 4 * 1024;
+
+/// The one connection that writes.
+#[derive(Debug)]
+pub struct Store {
+    pub(super) connection: Connection,
+    /// Once they are needed.
+    pub(super) numbers: Option<Numbers>,
+    /// Once a term has begun.
+    pub(super) running: Option<Running>,
+    pub(super) n_joins: u64,
+}
+
+impl Store {
+    /// Opens or creates the database.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        if rusqlite::version_number() < SQLITE_VERSION_MIN {
+            return Err(StoreError::OldLibrary(rusqlite::version()));
+        }
+        schema::migrate::make(path)?;
+        let open = |source| StoreError::open(path, source);
+        let mut connection = Connection::open(path).map_err(open)?;
+        configure(&connection).map_err(open)?;
+        read::sound::check(&connection, path)?;
+        schema::migrate::migrate(&mut connection, path)?;
+        Ok(Self { connection, numbers: None, running: None, n_joins: 0 })
+    }
+
+    pub fn meta(&self, key: &str) -> Result<Option<String>, StoreError> {
+        meta(&self.connection, key)
+    }
+}
+
+/// WAL with a sync at each commit: what was committed survives power loss.
+fn configure(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", "ON")?;
+    connection.pragma_update(None, "busy_timeout", 5_000)?;
+    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(())
+}
+
+/// A value of `meta` in a state of any schema, all of which have that table; `None` where there is
+/// no such state or value.
+pub fn meta_of_any_schema(database: &Path, key: &str) -> Option<String> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(database, flags).ok()?;
+    meta(&connection, key).ok()?
+}
+
+/// A connection that reads and takes no lock that a writer would wait for.
+pub fn open_read_only(path: &Path) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let open = |source| StoreError::open(path, source);
+    let connection = Connection::open_with_flags(path, flags).map_err(open)?;
+    connection.pragma_update(None, "busy_timeout", 5_000).map_err(open)?;
+    let found: i64 =
+        connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(open)?;
+    check_version(path, found)?;
+    Ok(connection)
+}
+
+pub fn meta(connection: &Connection, key: &str) -> Result<Option<String>, StoreError> {
+    connection
+        .query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0))
+        .optional()
+        .map_err(StoreError::read)
+}
+
+/// The start of a coordinator that this process is.
+#[derive(Debug)]
+pub struct Running {
+    pub term: u64,
+    pub started: Instant,
+}
+
+impl Running {
+    /// With each commit, so that the time is right after a kill. A clock that was set back does not
+    /// take it back.
+    pub fn stamp(&self, transaction: &Transaction<'_>, now_ms: i64) -> rusqlite::Result<()> {
+        let sql = "UPDATE terms SET seen_ms = max(seen_ms, ?2), ran_ms = ?3 WHERE term = ?1";
+        let ran_ms = i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX);
+        transaction.prepare_cached(sql)?.execute(params![self.term, now_ms, ran_ms]).map(drop)
+    }
+}

@@ -1,0 +1,275 @@
+//! A read-only view of a state, for reports and `status`; works while a coordinator runs.
+
+pub mod check;
+pub mod load;
+pub mod ranges;
+pub mod sound;
+pub mod trial;
+use std::collections::HashMap;
+use std::path::Path;
+
+use coordinator_core::event::Timing;
+use rusqlite::{Connection, Row};
+use sweep::{Outcome, Plan, Score, Trial};
+use trainer::{Backtracks, Ending, EpochRecord, StepSizes, TrialResult, Work};
+
+use crate::store::connection::meta;
+use crate::store::connection::open_read_only;
+use crate::store::error::StoreError;
+
+#[derive(Debug)]
+pub struct Reader {
+    pub(super) connection: Connection,
+}
+
+/// What is recorded of one trial.
+#[derive(Debug)]
+pub struct TrialRow {
+    pub n_attempts: u32,
+    pub state: TrialState,
+}
+
+#[derive(Debug)]
+pub enum TrialState {
+    Done { result: Box<TrialResult>, timings: Vec<Timing> },
+    Failed { cause: String },
+    Cancelled,
+    Open,
+}
+
+/// An attempt that a worker holds now, as far as the state knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenAttempt {
+    pub trial_id: [u8; 32],
+    pub attempt: u32,
+    pub worker_id: Vec<u8>,
+    pub worker: String,
+    /// Of the worker.
+    pub n_slots: u32,
+}
+
+/// Attempts by how they ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AttemptCounts {
+    pub n_attempts: u64,
+    pub n_lost: u64,
+    /// Closed because their coordinator ended.
+    pub n_ended: u64,
+    pub n_running: u64,
+    pub n_conflicts: u64,
+}
+
+impl Reader {
+    pub fn open(database: &Path) -> Result<Self, StoreError> {
+        let connection = open_read_only(database)?;
+        // One transaction for all reads: a report shows one moment.
+        connection.execute_batch("BEGIN").map_err(StoreError::read)?;
+        Ok(Self { connection })
+    }
+
+    pub fn meta(&self, key: &str) -> Result<Option<String>, StoreError> {
+        meta(&self.connection, key)
+    }
+
+    /// Everything recorded, by trial id.
+    pub fn trials(&self) -> Result<HashMap<[u8; 32], TrialRow>, StoreError> {
+        self.read_trials().map_err(StoreError::read)
+    }
+
+    fn read_trials(&self) -> rusqlite::Result<HashMap<[u8; 32], TrialRow>> {
+        let mut histories = self.grouped(
+            "SELECT trial_id, epoch, train_loss, train_accuracy, valid_loss, valid_accuracy,
+                    learning_rate, step_min, step_median, step_max, n_backtracks, gradient_norm,
+                    grad_samples, probe_samples
+             FROM epochs JOIN trials USING (trial) ORDER BY trial, epoch",
+            epoch_record,
+        )?;
+        let mut timings = self.grouped(
+            "SELECT trial_id, epoch, wall_s, cpu_s, worker, isa, attempt, n_slots_in_use
+             FROM timings JOIN trials USING (trial) ORDER BY trial, epoch",
+            timing,
+        )?;
+        let mut trials = HashMap::new();
+        let mut statement = self.connection.prepare(
+            "SELECT trial_id, max(attempt) FROM attempts JOIN trials USING (trial) GROUP BY trial",
+        )?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let trial = TrialRow { n_attempts: row.get(1)?, state: TrialState::Open };
+            trials.insert(row.get(0)?, trial);
+        }
+        let mut statement =
+            self.connection.prepare("SELECT * FROM outcomes JOIN trials USING (trial)")?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let id: [u8; 32] = row.get("trial_id")?;
+            let history = histories.remove(&id).unwrap_or_default();
+            let timings = timings.remove(&id).unwrap_or_default();
+            let entry = trials
+                .entry(id)
+                .or_insert_with(|| TrialRow { n_attempts: 0, state: TrialState::Open });
+            entry.state = trial_state(row, history, timings)?;
+        }
+        Ok(trials)
+    }
+
+    /// What each trial of the grid came to; `chance` is what a diverged one counts as.
+    pub fn outcomes(&self, plan: &Plan, chance: Score) -> Result<Vec<Outcome>, StoreError> {
+        let read = || {
+            let mut outcomes = HashMap::new();
+            let mut statement = self.connection.prepare(
+                "SELECT trial_id, outcome, valid_accuracy, valid_loss
+                 FROM outcomes JOIN trials USING (trial)
+                 LEFT JOIN epochs ON epochs.trial = outcomes.trial AND epoch = best_epoch",
+            )?;
+            let mut rows = statement.query([])?;
+            while let Some(row) = rows.next()? {
+                let id: [u8; 32] = row.get(0)?;
+                outcomes.insert(id, grid_outcome(row, chance)?);
+            }
+            Ok(outcomes)
+        };
+        let outcomes = read().map_err(StoreError::read)?;
+        let of = |trial: &Trial| outcomes.get(&trial.id.0).copied().unwrap_or(Outcome::Open);
+        Ok(plan.grid().iter().map(of).collect())
+    }
+
+    fn grouped<T>(
+        &self,
+        sql: &str,
+        read: fn(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<HashMap<[u8; 32], Vec<T>>> {
+        let mut groups: HashMap<[u8; 32], Vec<T>> = HashMap::new();
+        let mut statement = self.connection.prepare(sql)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            groups.entry(row.get(0)?).or_default().push(read(row)?);
+        }
+        Ok(groups)
+    }
+
+    pub fn open_attempts(&self) -> Result<Vec<OpenAttempt>, StoreError> {
+        let sql = "SELECT trial_id, attempt, worker_id, name, n_slots
+                   FROM attempts JOIN trials USING (trial) JOIN workers USING (worker_id)
+                   WHERE closed IS NULL ORDER BY name, trial, attempt";
+        let read = || {
+            let mut statement = self.connection.prepare(sql)?;
+            let rows = statement.query_map([], |row| {
+                Ok(OpenAttempt {
+                    trial_id: row.get(0)?,
+                    attempt: row.get(1)?,
+                    worker_id: row.get(2)?,
+                    worker: row.get(3)?,
+                    n_slots: row.get(4)?,
+                })
+            })?;
+            rows.collect::<rusqlite::Result<Vec<_>>>()
+        };
+        read().map_err(|source| StoreError::Read { source })
+    }
+
+    pub fn attempt_counts(&self) -> Result<AttemptCounts, StoreError> {
+        let count = |sql: &str| self.connection.query_row(sql, [], |row| row.get::<_, u64>(0));
+        let read = || {
+            Ok(AttemptCounts {
+                n_attempts: count("SELECT count(*) FROM attempts")?,
+                n_lost: count(
+                    "SELECT count(*) FROM attempts WHERE closed IN ('lost', 'lost_alone')",
+                )?,
+                n_ended: count("SELECT count(*) FROM attempts WHERE closed = 'coordinator_ended'")?,
+                n_running: count("SELECT count(*) FROM attempts WHERE closed IS NULL")?,
+                n_conflicts: count("SELECT count(*) FROM conflicts")?,
+            })
+        };
+        read().map_err(StoreError::read)
+    }
+}
+
+fn grid_outcome(row: &Row<'_>, chance: Score) -> rusqlite::Result<Outcome> {
+    let outcome: String = row.get(1)?;
+    Ok(match outcome.as_str() {
+        "cancelled" => Outcome::Open,
+        "failed" => Outcome::Failed,
+        "diverged" => Outcome::Diverged(chance),
+        _ => Outcome::Scored(Score { accuracy: row.get(2)?, loss: row.get(3)? }),
+    })
+}
+
+pub(super) fn trial_state(
+    row: &Row<'_>,
+    history: Vec<EpochRecord>,
+    timings: Vec<Timing>,
+) -> rusqlite::Result<TrialState> {
+    let outcome: String = row.get("outcome")?;
+    let ending = match outcome.as_str() {
+        "cancelled" => return Ok(TrialState::Cancelled),
+        "failed" => return Ok(TrialState::Failed { cause: row.get("cause")? }),
+        "diverged" => Ending::Diverged {
+            step: row.get("diverged_step")?,
+            last_finite_loss: row.get("last_finite_loss")?,
+        },
+        _ => Ending::Completed {
+            best_epoch: row.get("best_epoch")?,
+            test_accuracy: row.get("test_accuracy")?,
+            collapsed: row.get("collapsed")?,
+        },
+    };
+    let result = TrialResult { ending, history, work: work(row)?, digest: row.get("digest")? };
+    Ok(TrialState::Done { result: Box::new(result), timings })
+}
+
+fn work(row: &Row<'_>) -> rusqlite::Result<Work> {
+    let mean: Option<f64> = row.get("backtracks_mean")?;
+    let backtracks = match mean {
+        None => None,
+        Some(mean) => Some(Backtracks {
+            mean,
+            p95: row.get("backtracks_p95")?,
+            max: row.get("backtracks_max")?,
+        }),
+    };
+    Ok(Work {
+        n_steps: row.get("n_steps")?,
+        grad_samples: row.get("grad_samples")?,
+        probe_samples: row.get("probe_samples")?,
+        macs_textbook: row.get("macs_textbook")?,
+        macs_executed: row.get("macs_executed")?,
+        backtracks,
+        steps_without_step: row.get("steps_without_step")?,
+    })
+}
+
+pub(super) fn epoch_record(row: &Row<'_>) -> rusqlite::Result<EpochRecord> {
+    let min: Option<f64> = row.get("step_min")?;
+    let steps = match min {
+        None => None,
+        Some(min) => {
+            Some(StepSizes { min, median: row.get("step_median")?, max: row.get("step_max")? })
+        }
+    };
+    Ok(EpochRecord {
+        epoch: row.get("epoch")?,
+        train_loss: row.get("train_loss")?,
+        train_accuracy: row.get("train_accuracy")?,
+        valid_loss: row.get("valid_loss")?,
+        valid_accuracy: row.get("valid_accuracy")?,
+        learning_rate: row.get("learning_rate")?,
+        steps,
+        n_backtracks: row.get("n_backtracks")?,
+        gradient_norm: row.get("gradient_norm")?,
+        grad_samples: row.get("grad_samples")?,
+        probe_samples: row.get("probe_samples")?,
+    })
+}
+
+pub(super) fn timing(row: &Row<'_>) -> rusqlite::Result<Timing> {
+    Ok(Timing {
+        epoch: row.get("epoch")?,
+        wall_s: row.get("wall_s")?,
+        cpu_s: row.get("cpu_s")?,
+        worker: row.get("worker")?,
+        isa: row.get("isa")?,
+        attempt: row.get("attempt")?,
+        n_slots_in_use: row.get("n_slots_in_use")?,
+    })
+}

@@ -1,0 +1,328 @@
+//! Records to rows. A batch is one transaction: all of it is durable when `commit` returns, or none.
+
+pub mod times;
+pub mod workers;
+pub mod writer;
+use std::iter::successors;
+
+use coordinator_core::event::{CloseCause, Record, Timing};
+use coordinator_core::lease::{OpenLease, TrialIndex};
+use proto::text::{clean_line, clean_lines};
+use proto::{MAX_NAME_BYTES, MAX_TEXT_BYTES};
+use rusqlite::{Transaction, TransactionBehavior, params};
+use sweep::Plan;
+use trainer::{Ending, EpochRecord, TrialResult};
+use worker::faults;
+
+use super::numbers::Numbers;
+use crate::reporting::values::hyperparameters_json;
+use crate::store::connection::Store;
+use crate::store::error::StoreError;
+use times::time_of_day_ms;
+
+impl Store {
+    /// Makes a batch durable.
+    pub fn commit(&mut self, plan: &Plan, records: &[Record]) -> Result<(), StoreError> {
+        let mut numbers = match self.numbers.take() {
+            Some(numbers) => numbers,
+            None => Numbers::load(&self.connection, plan)?,
+        };
+        faults::point("coordinator.batch.before");
+        let (running, mut n_joins, now_ms) = (self.running.take(), self.n_joins, time_of_day_ms());
+        let term = running.as_ref().map_or(0, |running| running.term);
+        let committed = self.transact(|transaction| {
+            let numbers = &mut numbers;
+            let n_joins = &mut n_joins;
+            let mut batch = Batch { transaction, plan, numbers, n_joins, now_ms, term };
+            records.iter().try_for_each(|record| batch.write(record))?;
+            running.as_ref().map_or(Ok(()), |running| running.stamp(transaction, now_ms))?;
+            faults::point("coordinator.batch.written");
+            Ok(())
+        });
+        faults::point("coordinator.batch.committed");
+        (self.running, self.n_joins) = (running, n_joins);
+        numbers.settle(committed.is_ok());
+        self.numbers = Some(numbers);
+        committed
+    }
+
+    /// Closes the open attempts of trials that the sweep file no longer names.
+    pub fn close_attempts(&mut self, numbers: &[u32]) -> Result<(), StoreError> {
+        self.transact(|transaction| {
+            // What ended with its coordinator ended when that was last seen.
+            let mut statement = transaction.prepare_cached(
+                "UPDATE attempts SET closed = 'coordinator_ended', ended_ms =
+                     (SELECT max(began_ms, seen_ms) FROM terms WHERE terms.term = attempts.term)
+                 WHERE trial = ?1 AND closed IS NULL",
+            )?;
+            numbers.iter().try_for_each(|number| statement.execute([number]).map(drop))
+        })
+    }
+
+    pub(super) fn transact(
+        &mut self,
+        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()>,
+    ) -> Result<(), StoreError> {
+        let run = || {
+            let transaction =
+                self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            if faults::planted("bug.batch_in_parts") {
+                transaction.commit()?;
+                let each_row_alone = self.connection.unchecked_transaction()?;
+                each_row_alone.execute_batch("COMMIT")?;
+                return work(&each_row_alone);
+            }
+            work(&transaction)?;
+            transaction.commit()
+        };
+        run().map_err(StoreError::write)
+    }
+}
+
+/// What the records of one transaction need to become rows.
+struct Batch<'a> {
+    transaction: &'a Transaction<'a>,
+    plan: &'a Plan,
+    numbers: &'a mut Numbers,
+    n_joins: &'a mut u64,
+    now_ms: i64,
+    /// Of the coordinator that writes; 0 if none has begun.
+    term: u64,
+}
+
+impl Batch<'_> {
+    fn write(&mut self, record: &Record) -> rusqlite::Result<()> {
+        let transaction = self.transaction;
+        match record {
+            Record::WorkerJoined { worker, facts } => {
+                *self.n_joins += 1;
+                workers::write(transaction, worker, facts, *self.n_joins)
+            }
+            Record::Granted(open) => {
+                let number = self.number(open.lease.trial)?;
+                write_grant(transaction, number, open, self.now_ms)
+            }
+            Record::Closed { trial, attempt, cause } => {
+                let (word, detail) = close_words(cause);
+                let detail = detail.map(|text| clean_lines(text, MAX_TEXT_BYTES));
+                let number = self.number(*trial)?;
+                self.close_attempt(number, *attempt, word, detail.as_deref())
+            }
+            Record::Completed { trial, attempt, result, timings, .. } => {
+                let number = self.number(*trial)?;
+                self.close_attempt(number, *attempt, COMPLETED, None)?;
+                write_result(transaction, number, *attempt, result)?;
+                faults::point("coordinator.batch.outcome_row");
+                result.history.iter().try_for_each(|e| write_epoch(transaction, number, e))?;
+                timings.iter().try_for_each(|t| write_timing(transaction, number, t))
+            }
+            Record::Failed { trial, cause } => {
+                let cause = clean_lines(cause, MAX_TEXT_BYTES);
+                write_end(transaction, self.number(*trial)?, "failed", Some(&cause))
+            }
+            Record::Cancelled { trial } => {
+                write_end(transaction, self.number(*trial)?, "cancelled", None)
+            }
+            Record::Reopened { trial } => reopen(transaction, self.number(*trial)?),
+            Record::Conflict { trial, attempt, digest } => {
+                let row = params![self.number(*trial)?, attempt, digest];
+                let sql = "INSERT OR IGNORE INTO conflicts VALUES (?1, ?2, ?3)";
+                transaction.prepare_cached(sql)?.execute(row).map(drop)
+            }
+        }
+    }
+
+    /// It ends now, and no earlier than it began, wherever the clock was set to meanwhile; one that
+    /// ended with a former coordinator ended when that was last seen.
+    fn close_attempt(
+        &self,
+        number: u32,
+        attempt: u32,
+        word: &str,
+        detail: Option<&str>,
+    ) -> rusqlite::Result<()> {
+        let sql = "UPDATE attempts SET closed = ?3, detail = ?4, ended_ms = max(
+                       coalesce(began_ms, 0),
+                       coalesce((SELECT seen_ms FROM terms WHERE terms.term = attempts.term
+                                 AND ?3 = 'coordinator_ended' AND terms.term <> ?6), ?5))
+                   WHERE trial = ?1 AND attempt = ?2 AND closed IS NULL";
+        let row = params![number, attempt, word, detail, self.now_ms, self.term];
+        self.transaction.prepare_cached(sql)?.execute(row).map(drop)
+    }
+
+    /// The trial's number; its first record gives it one.
+    fn number(&mut self, trial: TrialIndex) -> rusqlite::Result<u32> {
+        let planned = &self.plan.trials[trial.at()];
+        if let Some(number) = self.numbers.of(trial, &planned.id) {
+            return Ok(number);
+        }
+        let number = self.numbers.give(trial);
+        let json = hyperparameters_json(&self.plan.config(trial.at()));
+        let sql = "INSERT INTO trials VALUES (?1, ?2, ?3, ?4, ?5)";
+        let row = params![number, planned.id.0, planned.phase.name(), planned.seed, json];
+        self.transaction.prepare_cached(sql)?.execute(row)?;
+        Ok(number)
+    }
+}
+
+fn write_grant(
+    transaction: &Transaction<'_>,
+    number: u32,
+    open: &OpenLease,
+    now_ms: i64,
+) -> rusqlite::Result<()> {
+    let lease = open.lease;
+    let sql = "INSERT INTO attempts
+               (trial, attempt, term, nonce, worker_id, is_alone, is_local, began_ms)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    let row = params![
+        number,
+        lease.attempt,
+        lease.term,
+        lease.nonce.cast_signed(),
+        open.worker.0,
+        open.alone,
+        open.local,
+        now_ms
+    ];
+    transaction.prepare_cached(sql)?.execute(row).map(drop)
+}
+
+/// The word of `attempts.closed` for an attempt that brought the outcome.
+const COMPLETED: &str = "completed";
+
+/// Every word that `attempts.closed` may be.
+pub(super) fn closed_words() -> Vec<&'static str> {
+    let causes = successors(Some(CloseCause::Lost), next_cause);
+    [COMPLETED].into_iter().chain(causes.map(|cause| close_words(&cause).0)).collect()
+}
+
+/// The causes in a row: one that is added does not compile until it has its place here.
+fn next_cause(cause: &CloseCause) -> Option<CloseCause> {
+    match cause {
+        CloseCause::Lost => Some(CloseCause::LostAlone),
+        CloseCause::LostAlone => Some(CloseCause::Released),
+        CloseCause::Released => Some(CloseCause::CoordinatorEnded),
+        CloseCause::CoordinatorEnded => Some(CloseCause::Superseded),
+        CloseCause::Superseded => Some(CloseCause::Stalled),
+        CloseCause::Stalled => Some(CloseCause::Checked),
+        CloseCause::Checked => Some(CloseCause::Failed(String::new())),
+        CloseCause::Failed(_) => None,
+    }
+}
+
+/// The word of `attempts.closed` for an attempt without an outcome, and what is told beside it.
+fn close_words(cause: &CloseCause) -> (&'static str, Option<&str>) {
+    match cause {
+        CloseCause::Lost => ("lost", None),
+        CloseCause::LostAlone => ("lost_alone", None),
+        CloseCause::Released => ("released", None),
+        CloseCause::CoordinatorEnded => ("coordinator_ended", None),
+        CloseCause::Superseded => ("superseded", None),
+        CloseCause::Stalled => ("stalled", None),
+        CloseCause::Checked => ("checked", None),
+        CloseCause::Failed(text) => ("failed", Some(text)),
+    }
+}
+
+fn write_end(
+    transaction: &Transaction<'_>,
+    number: u32,
+    outcome: &str,
+    cause: Option<&str>,
+) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO outcomes (trial, outcome, cause) VALUES (?1, ?2, ?3)";
+    transaction.prepare_cached(sql)?.execute(params![number, outcome, cause]).map(drop)
+}
+
+fn reopen(transaction: &Transaction<'_>, number: u32) -> rusqlite::Result<()> {
+    let forgive = "UPDATE attempts SET is_forgiven = 1 WHERE trial = ?1";
+    transaction.prepare_cached(forgive)?.execute(params![number])?;
+    let forget = "DELETE FROM outcomes WHERE trial = ?1";
+    transaction.prepare_cached(forget)?.execute(params![number]).map(drop)
+}
+
+fn write_result(
+    transaction: &Transaction<'_>,
+    number: u32,
+    attempt: u32,
+    result: &TrialResult,
+) -> rusqlite::Result<()> {
+    let (outcome, best_epoch, test_accuracy, collapsed, step, loss) = match result.ending {
+        Ending::Completed { best_epoch, test_accuracy, collapsed } => {
+            ("completed", Some(best_epoch), test_accuracy, Some(collapsed), None, None)
+        }
+        Ending::Diverged { step, last_finite_loss } => {
+            ("diverged", None, None, None, Some(step), last_finite_loss)
+        }
+    };
+    let work = &result.work;
+    let sql = "INSERT INTO outcomes VALUES
+        (?1, ?2, NULL, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)";
+    let row = params![
+        number,
+        outcome,
+        attempt,
+        result.digest,
+        best_epoch,
+        test_accuracy,
+        collapsed,
+        step,
+        loss,
+        work.n_steps,
+        work.grad_samples,
+        work.probe_samples,
+        work.macs_textbook,
+        work.macs_executed,
+        work.backtracks.map(|b| b.mean),
+        work.backtracks.map(|b| b.p95),
+        work.backtracks.map(|b| b.max),
+        work.steps_without_step
+    ];
+    transaction.prepare_cached(sql)?.execute(row).map(drop)
+}
+
+fn write_epoch(
+    transaction: &Transaction<'_>,
+    number: u32,
+    epoch: &EpochRecord,
+) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO epochs VALUES
+        (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
+    let row = params![
+        number,
+        epoch.epoch,
+        epoch.train_loss,
+        epoch.train_accuracy,
+        epoch.valid_loss,
+        epoch.valid_accuracy,
+        epoch.learning_rate,
+        epoch.steps.map(|s| s.min),
+        epoch.steps.map(|s| s.median),
+        epoch.steps.map(|s| s.max),
+        epoch.n_backtracks,
+        epoch.gradient_norm,
+        epoch.grad_samples,
+        epoch.probe_samples
+    ];
+    transaction.prepare_cached(sql)?.execute(row).map(drop)
+}
+
+fn write_timing(
+    transaction: &Transaction<'_>,
+    number: u32,
+    timing: &Timing,
+) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO timings VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    let row = params![
+        number,
+        timing.epoch,
+        timing.wall_s,
+        timing.cpu_s,
+        clean_line(&timing.worker, MAX_NAME_BYTES),
+        clean_line(&timing.isa, MAX_NAME_BYTES),
+        timing.attempt,
+        timing.n_slots_in_use
+    ];
+    transaction.prepare_cached(sql)?.execute(row).map(drop)
+}

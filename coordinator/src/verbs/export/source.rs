@@ -1,0 +1,115 @@
+//! Where an export's trials come from: the state, one trial at a time, or else the tables of a
+//! report.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, bail};
+use report::input::{State, Trial};
+use sweep::{Plan, Trial as Planned, TrialId};
+
+use crate::cli;
+use crate::reporting::committed::Committed;
+use crate::reporting::input as report_input;
+use crate::store::facts::Facts;
+use crate::store::{AttemptTimes, Reader, TrialReader, database_in};
+
+pub struct Source {
+    pub plan: Plan,
+    trials: Trials,
+}
+
+enum Trials {
+    /// Read when they are asked for: a state may hold more than fits in memory.
+    State(Reader),
+    /// In the order of the result tables.
+    Report(Vec<Trial>),
+}
+
+/// When a trial was trained, in seconds since 1970 (UTC). Where no time of day is known, as in the
+/// tables of a report, it starts then.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Times {
+    pub start_s: f64,
+    pub end_s: f64,
+}
+
+impl Times {
+    /// It ended with its attempt, and took what its epochs took: before, it may have waited for a
+    /// slot.
+    fn of(trial: &Trial, attempt: Option<AttemptTimes>) -> Self {
+        let timings = match &trial.state {
+            State::Done(done) => &done.timings[..],
+            _ => &[],
+        };
+        let Some(AttemptTimes { began_ms, ended_ms }) = attempt else {
+            return Self { start_s: 0.0, end_s: timings.iter().map(|timing| timing.wall_s).sum() };
+        };
+        let last = timings.iter().map(|timing| timing.attempt).max();
+        let own = timings.iter().filter(|timing| Some(timing.attempt) == last);
+        let took_s: f64 = own.map(|timing| timing.wall_s).sum();
+        let (began_s, end_s) = (began_ms as f64 / 1000.0, ended_ms as f64 / 1000.0);
+        let start_s = if took_s > 0.0 { began_s.max(end_s - took_s) } else { began_s };
+        Self { start_s, end_s }
+    }
+}
+
+impl Source {
+    /// Opens the state, or the report if there is none and none was asked for.
+    pub fn open(arguments: &cli::Export) -> anyhow::Result<Self> {
+        let (folder, state) = (&arguments.report.folder, &*state_of(arguments));
+        let wants_state = arguments.report.state.is_some();
+        let database = database_in(state);
+        if database.exists() {
+            let reader = Reader::open(&database)?;
+            let facts = Facts::needed(&reader, state)?;
+            return Ok(Self { plan: facts.plan(&reader)?, trials: Trials::State(reader) });
+        }
+        if wants_state {
+            bail!("{}: no recorded state; leave --state out to export the report", state.display());
+        }
+        let committed = Committed::open(folder).with_context(|| {
+            format!("{}: neither a recorded state nor a report", folder.display())
+        })?;
+        Ok(Self { plan: committed.plan, trials: Trials::Report(committed.trials) })
+    }
+
+    /// Hands over every trial that has an outcome and is wanted, in the order of the result tables,
+    /// with its place in the plan.
+    pub fn for_each(
+        &self,
+        is_wanted: impl Fn(TrialId) -> bool,
+        mut take: impl FnMut(&Planned, &Trial, Times) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let planned = self.plan.table_order();
+        match &self.trials {
+            Trials::State(reader) => {
+                let recorded = TrialReader::new(reader)?;
+                for planned in planned.into_iter().filter(|planned| is_wanted(planned.id)) {
+                    let row = recorded.trial(&planned.id.0)?;
+                    let trial = report_input::trial(&self.plan, planned, row);
+                    if !matches!(trial.state, State::Open) {
+                        let times = recorded.last_attempt_times(&planned.id.0)?;
+                        take(planned, &trial, Times::of(&trial, times))?;
+                    }
+                }
+            }
+            Trials::Report(trials) => {
+                let ids = planned.iter().map(|planned| planned.id.to_string());
+                if !trials.iter().map(|trial| &trial.id).eq(ids.collect::<Vec<_>>().iter()) {
+                    bail!("the results are not of the trials of sweep.toml; see `verify`");
+                }
+                for (planned, trial) in planned.into_iter().zip(trials) {
+                    if !matches!(trial.state, State::Open) && is_wanted(planned.id) {
+                        take(planned, trial, Times::of(trial, None))?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+pub fn state_of(arguments: &cli::Export) -> PathBuf {
+    let report = &arguments.report;
+    report.state.clone().unwrap_or_else(|| report.folder.join(".state"))
+}

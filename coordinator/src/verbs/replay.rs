@@ -1,0 +1,186 @@
+//! `replay`: trains a recorded trial again, here and now, and compares digests. It needs the
+//! committed files of a report alone, no state.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+use anyhow::{anyhow, bail};
+use report::Manifest;
+use report::input::{State, Trial as Recorded};
+use sweep::{Trial, TrialId};
+use trainer::hex;
+use trainer::{Ending, EpochEnd, LayerWeights, PreparedData, Scale, Trainer, TrialResult};
+
+use crate::cli;
+use crate::cli::refusal::Refusal;
+use crate::duration::rounded;
+use crate::reporting::committed::{check_numerics, read_manifest};
+use crate::reporting::values::label;
+use crate::reporting::{input as report_input, recorded_data};
+use crate::run::prepare::{self, Missing, Planned};
+use crate::verbs::weights;
+use crate::view::stdout::say;
+use crate::view::terminal::percent;
+
+/// Fails when the digests differ, which means that this machine, the one that trained it, or a
+/// build of either is broken.
+pub fn replay(arguments: &cli::Replay) -> Result<(), Refusal> {
+    if let Some(path) = arguments.save.as_ref().filter(|path| path.symlink_metadata().is_ok()) {
+        let text = format!("{}: exists already; choose another name for --save", path.display());
+        return Err(Refusal::Usage(text));
+    }
+    let isa = prepare::choose_isa()?;
+    let folder = &arguments.folder;
+    let manifest = read_manifest(folder)?;
+    check_numerics(folder, &manifest)?;
+    let rows = report::read_results(folder, &manifest, &report_input::columns())
+        .map_err(anyhow::Error::from)?;
+    let planned = prepare::plan_recorded_file(
+        &folder.join("sweep.toml"),
+        manifest.data.n_valid,
+        |file, _| recorded_data::find(&file.dataset, arguments, &manifest).map_err(Missing::Error),
+    )?;
+    let id = find(&arguments.trial, &rows, &manifest)?;
+    let plan = &planned.plan;
+    let of_grid = plan.grid().iter().find(|trial| trial.id == id).copied();
+    let trial = of_grid.or_else(|| plan.confirm_trial(id)).ok_or_else(|| {
+        anyhow!(
+            "trial {id} is recorded in {}, but is not among the trials of sweep.toml",
+            manifest.results_csv()
+        )
+    })?;
+    let digest = digest_of(id, &rows)?;
+    let trained = train(&planned, trial, isa)?;
+    compare(id, digest, &trained.result)?;
+    if let Some(path) = &arguments.save {
+        save(path, id, &planned, &trained)?;
+    }
+    Ok(())
+}
+
+struct Trained {
+    result: TrialResult,
+    /// Of the best epoch.
+    weights: Vec<LayerWeights>,
+}
+
+fn save(path: &Path, id: TrialId, planned: &Planned, trained: &Trained) -> anyhow::Result<()> {
+    let Ending::Completed { best_epoch, test_accuracy, .. } = trained.result.ending else {
+        bail!("trial {id} diverged, so it has no best weights to save");
+    };
+    let scale = match planned.plan.split.scale {
+        Scale::Unit => "unit",
+        Scale::Standard => "standard",
+    };
+    let (dataset, split) = (&planned.loaded.dataset, planned.plan.split);
+    let mut about = HashMap::from([
+        ("data_name".into(), planned.loaded.name.clone()),
+        ("data_sha256".into(), hex(&planned.loaded.digest)),
+        ("n_inputs".into(), dataset.n_inputs().to_string()),
+        ("n_classes".into(), dataset.n_classes().to_string()),
+        ("n_train".into(), split.n_train.to_string()),
+        ("layout".into(), "weight[in][out]; outputs = inputs @ weight + bias".into()),
+        ("trial_id".into(), id.to_string()),
+        ("digest".into(), hex(&trained.result.digest)),
+        ("best_epoch".into(), best_epoch.to_string()),
+        ("activation".into(), "relu".into()),
+        ("input_scale".into(), scale.into()),
+    ]);
+    if let Some(accuracy) = test_accuracy {
+        about.insert("test_accuracy".into(), accuracy.to_string());
+    }
+    weights::save(path, &trained.weights, about)?;
+    say(&format!("weights of epoch {best_epoch}: {}\n", path.display()))
+}
+
+fn find(wanted: &str, rows: &[Recorded], manifest: &Manifest) -> Result<TrialId, Refusal> {
+    let prefix = match (wanted, &manifest.best_trial_id) {
+        ("best", Some(best)) => best.as_str(),
+        ("best", None) => return Err(no_best(manifest)),
+        (prefix, _) => prefix,
+    };
+    let id = TrialId::find(prefix, rows.iter().filter_map(|row| row.id.parse().ok()))
+        .map_err(|error| Refusal::Usage(format!("trial {wanted}: {error}")))?;
+    // Reports of older builds name a trial even where every one diverged.
+    if wanted == "best" && manifest.counts.completed == 0 {
+        return Err(no_best(manifest));
+    }
+    Ok(id)
+}
+
+fn no_best(manifest: &Manifest) -> Refusal {
+    let counts = &manifest.counts;
+    let endings = [
+        (counts.diverged, "diverged"),
+        (counts.failed, "failed"),
+        (counts.cancelled, "cancelled"),
+        (counts.open, "still open"),
+    ];
+    let some: Vec<_> = endings.into_iter().filter(|(n, _)| *n > 0).collect();
+    let endings = match some.as_slice() {
+        [(1, word)] => format!("the only trial {word}"),
+        [(n, word)] => format!("all {n} {word}"),
+        _ => some.iter().map(|(n, word)| format!("{n} {word}")).collect::<Vec<_>>().join(", "),
+    };
+    Refusal::Usage(format!(
+        "there is no best trial: {endings}; name a trial by the first digits of its id in {}",
+        manifest.results_csv(),
+    ))
+}
+
+fn digest_of(id: TrialId, rows: &[Recorded]) -> anyhow::Result<&str> {
+    let row = rows.iter().find(|row| row.id == id.to_string());
+    match row.map(|row| &row.state) {
+        Some(State::Done(done)) => Ok(&done.digest),
+        _ => bail!("trial {id} has no result to compare with: it failed, was cancelled or is open"),
+    }
+}
+
+fn train(planned: &Planned, trial: Trial, isa: trainer::Isa) -> anyhow::Result<Trained> {
+    let config = planned.plan.point_config(trial.point as usize, trial.seed);
+    say(&format!(
+        "training {} seed {} on {}\n",
+        label(&planned.plan, &config),
+        config.seed,
+        isa.name()
+    ))?;
+    let data = Arc::new(PreparedData::new(&planned.loaded.dataset, planned.plan.split)?);
+    let mut trainer = Trainer::new(config, data, isa)?;
+    let never = AtomicBool::new(false);
+    loop {
+        let started = Instant::now();
+        let n_before = trainer.history().len();
+        let end = trainer.run_epoch(&never);
+        // An epoch in which the trial diverged is not in the history.
+        if let Some(epoch) = trainer.history().get(n_before) {
+            say(&format!(
+                "epoch {}: validation accuracy {} ({})\n",
+                epoch.epoch,
+                percent(epoch.valid_accuracy),
+                rounded(started.elapsed())
+            ))?;
+        }
+        match end {
+            EpochEnd::Continues => {}
+            EpochEnd::Ends => {
+                let weights = trainer.best_weights();
+                return Ok(Trained { result: trainer.into_result(), weights });
+            }
+            EpochEnd::Stopped => unreachable!("nobody asked it to stop"),
+        }
+    }
+}
+
+fn compare(id: TrialId, recorded: &str, result: &TrialResult) -> anyhow::Result<()> {
+    let trained = hex(&result.digest);
+    if trained == recorded {
+        return say(&format!("trial {id}\ndigest {trained}: equal to the recorded one\n"));
+    }
+    bail!(
+        "trial {id}: this machine gives digest {trained}, recorded is {recorded}; \
+         one of the two machines or builds is broken"
+    )
+}

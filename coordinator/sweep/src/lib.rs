@@ -1,0 +1,36 @@
+//! The sweep: from the file a person writes to the trials that run. `parse` reads the file,
+//! `plan` expands it against the data set's facts, `schema` describes it to editors.
+
+mod cost;
+mod file;
+mod hypothesis;
+mod identity;
+pub mod limits;
+mod order;
+mod phases;
+mod plan;
+mod planning;
+mod size;
+mod space;
+mod split;
+
+pub use file::parse::{Draft, draft, parse};
+pub use file::problem::{Problem, Span, Spanned, sort_by_place};
+pub use file::schema::schema;
+pub use file::spec::{Cell, Compare, DatasetSource, HeatmapSpec, Hypothesis, Metric, SweepFile};
+pub use hypothesis::Sides;
+pub use identity::{NoTrialId, PrefixError, TrialId};
+pub use phases::confirm::{FIRST_CONFIRM_SEED, Outcome, Score};
+pub use plan::{Axis, DatasetFacts, Phase, Plan, ReportSpec, Trial};
+pub use planning::{check_without_data, plan, plan_recorded};
+pub use space::domain::DEPTH;
+pub use space::expand::{Copies, CopyReason};
+pub use space::filter::{Condition, Filter};
+pub use space::points::Points;
+pub use space::text::{NO_LAYERS, display, number_text, read_widths_text, widths_text};
+pub use split::{MAX_DEFAULT_N_VALID, default_n_valid};
+pub use trainer::hex;
+pub use trainer::wording;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,3 @@
+//! The phases of a sweep that follow its grid.
+
+pub mod confirm;

@@ -1,0 +1,347 @@
+//! Expands grids into distinct points, and tells for each copy that was dropped why it was one.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use trainer::{KEYS, OptimizerKind, Value};
+
+use super::coverage::{Coverage, idle_values};
+use super::domain::DEPTH;
+use super::points::{Column, Points, column_of};
+use crate::file::problem::{Problem, Problems};
+use crate::file::spec::{Grid, GridAxis, SweepFile};
+
+/// Why combinations of axis values, or seeds, are the same as others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CopyReason {
+    /// The optimizer does not use the axis.
+    Unused { axis: &'static str, optimizer: OptimizerKind },
+    /// The axis lists a value twice, perhaps in two spellings.
+    ListedTwice { axis: &'static str },
+    /// Two grids name the same point.
+    TwoGrids,
+    /// `[seeds]` lists a seed twice.
+    SeedTwice,
+}
+
+/// Copies that were dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Copies {
+    pub reason: CopyReason,
+    /// Combinations (for `SeedTwice`: entries of the list).
+    pub n_copies: u64,
+}
+
+impl fmt::Display for Copies {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.reason {
+            CopyReason::Unused { axis, optimizer } => {
+                write!(f, "{axis} is not used by {}", optimizer.name())?;
+            }
+            CopyReason::ListedTwice { axis } => write!(f, "{axis} lists a value twice")?,
+            CopyReason::TwoGrids => write!(f, "named by two grids")?,
+            CopyReason::SeedTwice => write!(f, "a seed is listed twice")?,
+        }
+        let plural = if self.n_copies == 1 { "copy" } else { "copies" };
+        write!(f, ": {} {plural}", self.n_copies)
+    }
+}
+
+/// The first combination that named a point.
+#[derive(Clone, Copy)]
+pub(crate) struct Origin {
+    pub(crate) grid: usize,
+    combination: u32,
+}
+
+pub(crate) struct Expansion {
+    pub(crate) points: Points,
+    /// One for each point.
+    pub(crate) origins: Vec<Origin>,
+    pub(crate) copies: Vec<Copies>,
+    pub(crate) n_excluded: u64,
+    /// What the grids and their exclusions say to no effect.
+    pub(crate) unused: Vec<Problem>,
+}
+
+/// Combinations of a grid's axis values; `None` beyond u64.
+pub(crate) fn n_combinations(grid: &Grid) -> Option<u64> {
+    let sizes = grid.groups.iter().map(|group| grid.axes[group[0]].values.len() as u64);
+    sizes.into_iter().try_fold(1u64, |product, size| product.checked_mul(size))
+}
+
+/// Expands every grid of the file. The caller has checked that the combinations are few enough.
+pub(crate) fn expand(file: &SweepFile, problems: &mut Problems) -> Expansion {
+    let mut named = Points::new(columns(file));
+    let mut origins = Vec::new();
+    let mut n_excluded = 0;
+    let mut unused = Vec::new();
+    for i in 0..file.grids.len() {
+        n_excluded += expand_grid(file, i, &mut named, &mut origins, &mut unused, problems);
+    }
+    let mut order: Vec<u32> = (0..named.len() as u32).collect();
+    // Stable, so the first of several copies is the first that the file names.
+    order.sort_by(|&a, &b| named.row(a as usize).cmp(named.row(b as usize)));
+    let mut kept: Vec<u32> = Vec::with_capacity(order.len());
+    let mut copies: BTreeMap<CopyReason, u64> = BTreeMap::new();
+    if file.n_seed_copies > 0 {
+        copies.insert(CopyReason::SeedTwice, file.n_seed_copies);
+    }
+    for point in order {
+        match kept.last() {
+            Some(&first) if named.row(first as usize) == named.row(point as usize) => {
+                let (first, copy) = (origins[first as usize], origins[point as usize]);
+                *copies.entry(copy_reason(file, first, copy)).or_default() += 1;
+            }
+            _ => kept.push(point),
+        }
+    }
+    Expansion {
+        points: named.select(&kept),
+        origins: kept.iter().map(|&point| origins[point as usize]).collect(),
+        copies: copies.into_iter().map(|(reason, n_copies)| Copies { reason, n_copies }).collect(),
+        n_excluded,
+        unused,
+    }
+}
+
+/// Every value that a point of the file can have, key by key.
+fn columns(file: &SweepFile) -> Vec<Column> {
+    KEYS.iter()
+        .enumerate()
+        .map(|(column, key)| {
+            let mut values = Vec::new();
+            for grid in &file.grids {
+                let axis = grid.axes.iter().find(|axis| column_of(axis.name) == column);
+                for optimizer in optimizers(file, grid) {
+                    if !key.is_used_by(optimizer) {
+                        values.push(None);
+                    } else if let Some(axis) = axis {
+                        let value = |i| Some(axis_value(file, axis, i));
+                        values.extend((0..axis.values.len()).map(value));
+                    } else {
+                        let fixed = fixed(file, key.name).cloned();
+                        values.push(fixed.or_else(|| key.default_for(optimizer)));
+                    }
+                }
+            }
+            Column::new(key, values)
+        })
+        .collect()
+}
+
+fn fixed<'a>(file: &'a SweepFile, name: &str) -> Option<&'a Value> {
+    file.fixed.iter().find(|setting| setting.name == name).map(|setting| &setting.value)
+}
+
+/// The value of the key that an axis sweeps: `depth` means the first of the widths.
+fn axis_value(file: &SweepFile, axis: &GridAxis, i: usize) -> Value {
+    match &axis.values[i].value {
+        Value::Count(depth) if axis.name == DEPTH => {
+            Value::Widths(file.widths[..*depth as usize].to_vec())
+        }
+        value => value.clone(),
+    }
+}
+
+/// The optimizers of a grid, one for each value of its axis, or the fixed one.
+pub(crate) fn optimizers(file: &SweepFile, grid: &Grid) -> Vec<OptimizerKind> {
+    let axis = grid.axes.iter().find(|axis| axis.name == "optimizer");
+    let names: Vec<&Value> = match axis {
+        Some(axis) => axis.values.iter().map(|value| &value.value).collect(),
+        None => fixed(file, "optimizer").into_iter().collect(),
+    };
+    names.into_iter().filter_map(optimizer_of).collect()
+}
+
+fn optimizer_of(value: &Value) -> Option<OptimizerKind> {
+    match value {
+        Value::Text(name) => OptimizerKind::from_name(name),
+        _ => None,
+    }
+}
+
+/// Adds a grid's combinations to `named`; gives how many its exclusions left out.
+fn expand_grid(
+    file: &SweepFile,
+    i_grid: usize,
+    named: &mut Points,
+    origins: &mut Vec<Origin>,
+    unused: &mut Vec<Problem>,
+    problems: &mut Problems,
+) -> u64 {
+    let grid = &file.grids[i_grid];
+    let codes = GridCodes::new(file, grid, named.columns());
+    let mut excludes: Vec<Coverage> =
+        grid.excludes.iter().map(|it| Coverage::new(&it.value, named.columns())).collect();
+    let mut n_excluded = 0;
+    let mut positions = vec![0; grid.axes.len()];
+    let mut row = Vec::new();
+    let n_combinations = n_combinations(grid).expect("the caller checked the number of trials");
+    for combination in 0..n_combinations as u32 {
+        find_positions(grid, combination, &mut positions);
+        codes.write_row(&positions, &mut row);
+        let mut is_excluded = false;
+        for exclude in &mut excludes {
+            is_excluded |= exclude.look(|column| row[column]);
+        }
+        if is_excluded {
+            n_excluded += 1;
+        } else {
+            named.push(&row);
+            origins.push(Origin { grid: i_grid, combination });
+        }
+    }
+    check_excludes(grid, &excludes, named.columns(), unused, problems);
+    if n_excluded == n_combinations && file.grids.len() > 1 {
+        let label = "every combination is left out by its `[[grid.exclude]]`";
+        unused.push(Problem::at(grid.span.clone(), "this grid has no trials", label));
+    }
+    n_excluded
+}
+
+/// Notes exclusions that leave nothing out, and values of others that do not.
+fn check_excludes(
+    grid: &Grid,
+    excludes: &[Coverage],
+    columns: &[Column],
+    unused: &mut Vec<Problem>,
+    problems: &mut Problems,
+) {
+    for (i, (exclude, coverage)) in grid.excludes.iter().zip(excludes).enumerate() {
+        if grid.excludes[..i].iter().any(|former| former.value == exclude.value) {
+            let label = format!("the grid leaves out {} already", exclude.value);
+            let problem = Problem::at(exclude.span.clone(), "an exclusion is listed twice", label);
+            unused.push(problem.help("remove one of them, or correct its values"));
+        }
+        if coverage.n_matching() == 0 {
+            let message = "this exclusion leaves nothing out";
+            let label = format!("no point of this grid has {}", exclude.value);
+            let problem = Problem::at(exclude.span.clone(), message, label);
+            problems.push(problem.help("correct its values or remove it"));
+            continue;
+        }
+        for condition in coverage.idle(columns) {
+            unused.push(idle_values(&exclude.span, "this grid", &exclude.value, condition));
+        }
+    }
+}
+
+/// A combination's place on each axis; the last group of axes turns fastest.
+fn find_positions(grid: &Grid, combination: u32, positions: &mut [usize]) {
+    let mut rest = combination as usize;
+    for group in grid.groups.iter().rev() {
+        let size = grid.axes[group[0]].values.len();
+        for &axis in group {
+            positions[axis] = rest % size;
+        }
+        rest /= size;
+    }
+}
+
+/// What turns a grid's axis positions into codes of all columns.
+struct GridCodes {
+    /// The axis that names the optimizer.
+    optimizer_axis: Option<usize>,
+    /// Of each of the grid's optimizers: the codes of what no axis sweeps.
+    bases: Vec<Vec<u32>>,
+    axes: Vec<AxisCodes>,
+}
+
+struct AxisCodes {
+    column: usize,
+    /// Of each of the grid's optimizers.
+    is_used: Vec<bool>,
+    /// Of each value; empty if no optimizer uses the axis.
+    codes: Vec<u32>,
+}
+
+impl GridCodes {
+    fn new(file: &SweepFile, grid: &Grid, columns: &[Column]) -> Self {
+        let optimizers = optimizers(file, grid);
+        let axes: Vec<AxisCodes> =
+            grid.axes.iter().map(|axis| AxisCodes::new(file, axis, columns, &optimizers)).collect();
+        let base = |(i, &optimizer): (usize, &OptimizerKind)| {
+            let code = |(i_column, column): (usize, &Column)| {
+                if axes.iter().any(|axis| axis.column == i_column && axis.is_used[i]) {
+                    return 0;
+                }
+                let given = fixed(file, column.key.name).cloned();
+                let value = given.or_else(|| column.key.default_for(optimizer));
+                column.code(value.filter(|_| column.key.is_used_by(optimizer)).as_ref())
+            };
+            columns.iter().enumerate().map(code).collect()
+        };
+        let bases = optimizers.iter().enumerate().map(base).collect();
+        let optimizer_axis = grid.axes.iter().position(|axis| axis.name == "optimizer");
+        Self { optimizer_axis, bases, axes }
+    }
+
+    fn write_row(&self, positions: &[usize], row: &mut Vec<u32>) {
+        let optimizer = self.optimizer_axis.map_or(0, |axis| positions[axis]);
+        row.clone_from(&self.bases[optimizer]);
+        for (axis, &position) in self.axes.iter().zip(positions) {
+            if axis.is_used[optimizer] {
+                row[axis.column] = axis.codes[position];
+            }
+        }
+    }
+}
+
+impl AxisCodes {
+    fn new(
+        file: &SweepFile,
+        axis: &GridAxis,
+        columns: &[Column],
+        optimizers: &[OptimizerKind],
+    ) -> Self {
+        let column = column_of(axis.name);
+        let is_used: Vec<bool> =
+            optimizers.iter().map(|&optimizer| KEYS[column].is_used_by(optimizer)).collect();
+        let code = |i| columns[column].code(Some(&axis_value(file, axis, i)));
+        let n_codes = if is_used.contains(&true) { axis.values.len() } else { 0 };
+        Self { column, is_used, codes: (0..n_codes).map(code).collect() }
+    }
+}
+
+/// Why two combinations are the same point.
+fn copy_reason(file: &SweepFile, first: Origin, copy: Origin) -> CopyReason {
+    if first.grid != copy.grid {
+        return CopyReason::TwoGrids;
+    }
+    let grid = &file.grids[copy.grid];
+    let [mut a, mut b] = [(); 2].map(|()| vec![0; grid.axes.len()]);
+    find_positions(grid, first.combination, &mut a);
+    find_positions(grid, copy.combination, &mut b);
+    let optimizers = optimizers(file, grid);
+    let optimizer_axis = grid.axes.iter().position(|axis| axis.name == "optimizer");
+    let optimizer = optimizers[optimizer_axis.map_or(0, |axis| b[axis])];
+    let differing = || (0..a.len()).filter(|&i| a[i] != b[i]);
+    let is_unused = |&i: &usize| !KEYS[column_of(grid.axes[i].name)].is_used_by(optimizer);
+    match differing().find(is_unused) {
+        Some(i) => CopyReason::Unused { axis: grid.axes[i].name, optimizer },
+        None => {
+            let i = differing().next().expect("two combinations differ on some axis");
+            CopyReason::ListedTwice { axis: grid.axes[i].name }
+        }
+    }
+}
+
+impl Origin {
+    /// Where the file gives a point its value of a key, or else what made the point use it.
+    pub(crate) fn span(&self, file: &SweepFile, key: &str) -> crate::file::problem::Span {
+        let grid = &file.grids[self.grid];
+        let mut positions = vec![0; grid.axes.len()];
+        find_positions(grid, self.combination, &mut positions);
+        let on_axis = |key: &str| {
+            let axis = grid.axes.iter().position(|axis| axis.name == key)?;
+            Some(grid.axes[axis].values[positions[axis]].span.clone())
+        };
+        let in_train = || file.fixed.iter().find(|setting| setting.name == key);
+        on_axis(key)
+            .or_else(|| on_axis(DEPTH).filter(|_| key == "hidden"))
+            .or_else(|| in_train().map(|setting| setting.span.clone()))
+            .or_else(|| on_axis("optimizer"))
+            .unwrap_or_else(|| grid.span.clone())
+    }
+}

@@ -1,0 +1,183 @@
+//! What a sweep file says and nothing uses: keys, axes, values, questions. A sweep that drops them in
+//! silence is not the one that its author meant, so each is refused. An axis that some optimizer of
+//! its grid uses is in use, and so is a key that one grid uses.
+
+use trainer::{Key, OptimizerKind, Value};
+
+use super::coverage::{Coverage, idle_values};
+use super::domain::DEPTH;
+use super::expand::optimizers;
+use super::points::Points;
+use crate::file::problem::{Problem, Problems, Span};
+use crate::file::spec::SweepFile;
+
+/// Notes all that has no effect on the points, and on what the report says of them.
+pub(crate) fn check(file: &SweepFile, points: &Points, problems: &mut Problems) {
+    check_settings(file, problems);
+    check_axes(file, problems);
+    check_widths(file, problems);
+    check_heatmaps(file, problems);
+    check_hypotheses(file, points, problems);
+    check_dropout(file, points, problems);
+    check_patience(file, points, problems);
+}
+
+/// Keys of `[train]` that no optimizer of the file uses.
+fn check_settings(file: &SweepFile, problems: &mut Problems) {
+    let all: Vec<OptimizerKind> =
+        distinct(file.grids.iter().flat_map(|grid| optimizers(file, grid)));
+    for setting in &file.fixed {
+        let Some(key) = trainer::key(setting.name) else { continue };
+        if !all.iter().any(|&optimizer| key.is_used_by(optimizer)) {
+            problems.push(unused_key(key, setting.key_span.clone(), &all));
+        }
+    }
+}
+
+/// Axes that no optimizer of their grid uses, however many values they have.
+fn check_axes(file: &SweepFile, problems: &mut Problems) {
+    for grid in &file.grids {
+        let all = distinct(optimizers(file, grid).into_iter());
+        for axis in &grid.axes {
+            let Some(key) = trainer::key(axis.name) else { continue };
+            if !all.iter().any(|&optimizer| key.is_used_by(optimizer)) {
+                problems.push(unused_key(key, axis.span.clone(), &all));
+            }
+        }
+    }
+}
+
+fn distinct(optimizers: impl Iterator<Item = OptimizerKind>) -> Vec<OptimizerKind> {
+    let mut all: Vec<OptimizerKind> = optimizers.collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+fn unused_key(key: &Key, span: Span, optimizers: &[OptimizerKind]) -> Problem {
+    let names: Vec<&str> = optimizers.iter().map(|optimizer| optimizer.name()).collect();
+    let verb = if names.len() == 1 { "does" } else { "do" };
+    let label = format!("{} {verb} not use it", list(&names, "and"));
+    Problem::at(span, format!("`{}` has no effect", key.name), label).help(hint(key, optimizers))
+}
+
+/// What the author most likely meant: another optimizer, or the key that this one has instead.
+fn hint(key: &Key, optimizers: &[OptimizerKind]) -> String {
+    let users: Vec<String> = OptimizerKind::ALL
+        .into_iter()
+        .filter(|&optimizer| key.is_used_by(optimizer))
+        .map(|optimizer| format!("`{}`", optimizer.name()))
+        .collect();
+    let users: Vec<&str> = users.iter().map(String::as_str).collect();
+    let mut hint = format!("did you mean the optimizer {}?", list(&users, "or"));
+    for &optimizer in optimizers {
+        if let Some(instead) = counterpart(key.name, optimizer) {
+            hint += &format!(" {} has `{instead}` for it.", optimizer.name());
+        }
+    }
+    hint + " Otherwise remove the key"
+}
+
+/// The key by which an optimizer has what another one calls `key`.
+fn counterpart(key: &str, optimizer: OptimizerKind) -> Option<&'static str> {
+    use OptimizerKind::{Adam, AdamW, Lion, RmsProp};
+    match (key, optimizer) {
+        ("momentum", Adam | AdamW | Lion) => Some("beta1"),
+        ("alpha", Adam | AdamW) => Some("beta2"),
+        ("beta2", RmsProp) => Some("alpha"),
+        ("decoupled_decay", AdamW | Lion) => Some("weight_decay"),
+        _ => None,
+    }
+}
+
+/// `a, b and c`.
+fn list(words: &[&str], last: &str) -> String {
+    match words.split_last() {
+        Some((word, rest)) if !rest.is_empty() => format!("{} {last} {word}", rest.join(", ")),
+        _ => words.concat(),
+    }
+}
+
+fn check_widths(file: &SweepFile, problems: &mut Problems) {
+    let Some(span) = &file.widths_span else { return };
+    let mut axes = file.grids.iter().flat_map(|grid| &grid.axes);
+    if axes.any(|axis| axis.name == DEPTH) {
+        return;
+    }
+    let label = "expected a grid with `depth`, which takes the first of them";
+    let problem = Problem::at(span.clone(), "`widths` has no effect", label);
+    problems.push(problem.help("the layers come from `hidden`; remove one of the two"));
+}
+
+fn check_heatmaps(file: &SweepFile, problems: &mut Problems) {
+    let heatmaps = file.heatmaps.as_deref().unwrap_or_default();
+    for (i, heatmap) in heatmaps.iter().enumerate() {
+        if heatmaps[..i].iter().any(|former| former.value == heatmap.value) {
+            let message = "a heatmap is listed twice";
+            let label = "the report would show the same figure again";
+            problems.push(Problem::at(heatmap.span.clone(), message, label));
+        }
+    }
+}
+
+/// Values of a side that no point has, beside others that some have.
+fn check_hypotheses(file: &SweepFile, points: &Points, problems: &mut Problems) {
+    for declaration in &file.hypotheses {
+        let hypothesis = &declaration.hypothesis;
+        for (filter, span) in [
+            (&hypothesis.better, &declaration.better_span),
+            (&hypothesis.than, &declaration.than_span),
+        ] {
+            let mut coverage = Coverage::new(filter, points.columns());
+            for point in 0..points.len() {
+                coverage.look(|column| points.code(point, column));
+            }
+            if coverage.n_matching() == 0 {
+                continue;
+            }
+            for condition in coverage.idle(points.columns()) {
+                problems.push(idle_values(span, "the sweep", filter, condition));
+            }
+        }
+    }
+}
+
+/// The first place in the file that gives a key.
+fn place_of(file: &SweepFile, name: &str) -> Option<Span> {
+    let setting = file.fixed.iter().find(|setting| setting.name == name);
+    let mut axes = file.grids.iter().flat_map(|grid| &grid.axes);
+    setting
+        .map(|setting| setting.key_span.clone())
+        .or_else(|| axes.find(|axis| axis.name == name).map(|axis| axis.span.clone()))
+}
+
+/// Dropout drops hidden units, so that a network without them leaves it out.
+fn check_dropout(file: &SweepFile, points: &Points, problems: &mut Problems) {
+    let Some(span) = place_of(file, "dropout") else { return };
+    let drops = |&point: &usize| matches!(points.value(point, "dropout"), Some(Value::Number(share)) if *share > 0.0);
+    let mut dropping = (0..points.len()).filter(drops).peekable();
+    if dropping.peek().is_some() && dropping.all(|point| points.depth(point) == 0) {
+        let label = "no network of the sweep has hidden units to drop";
+        let problem = Problem::at(span, "`dropout` has no effect", label);
+        problems.push(problem.help("give `hidden` a layer, or remove the key"));
+    }
+}
+
+/// The first epoch is always better than none before it, so that a trial stops early only if its
+/// patience ends before its epochs do.
+fn check_patience(file: &SweepFile, points: &Points, problems: &mut Problems) {
+    let Some(span) = place_of(file, "patience") else { return };
+    let count = |point, key| match points.value(point, key) {
+        Some(Value::Count(n)) => Some(*n),
+        _ => None,
+    };
+    let can_stop = |point| {
+        let (patience, epochs) = (count(point, "patience"), count(point, "epochs"));
+        patience.zip(epochs).is_some_and(|(patience, epochs)| patience + 1 < epochs)
+    };
+    if !(0..points.len()).any(can_stop) {
+        let label = "no trial has more than patience + 1 epochs, so none can stop early";
+        let problem = Problem::at(span, "`patience` has no effect", label);
+        problems.push(problem.help("take fewer epochs of patience, or remove the key"));
+    }
+}

@@ -1,0 +1,400 @@
+//! What is refused of a file but for its grids, where, and in which words.
+
+use crate::tests::{
+    BASE, DatasetFacts, base_and, base_with, check, mnist, parse, plan, render, try_plan,
+};
+use crate::{check_without_data, draft};
+
+#[test]
+fn what_is_not_toml_is_refused_where_it_stops_being() {
+    check("not toml at all", &["1:5 this is not valid TOML | key with no value, expected `=`"]);
+    check(
+        "name = \"x\" oops\n[dataset\n",
+        &[
+            "1:12 this is not valid TOML | unexpected key or value, expected newline, `#`",
+            "2:9 this is not valid TOML | unclosed table, expected `]`",
+        ],
+    );
+    check(
+        "\u{0}\u{1}ELF",
+        &[
+            "1:1 this is not valid TOML | invalid unquoted key, expected letters, numbers, `-`, `_`",
+            "1:6 this is not valid TOML | key with no value, expected `=`",
+        ],
+    );
+    check(
+        &base_with(r#"name = "base""#, "name = \"a\"\nname = \"b\""),
+        &["2:1 this is not valid TOML | duplicate key"],
+    );
+}
+
+#[test]
+fn names_of_the_file_itself() {
+    check(
+        "",
+        &[
+            r#"file the sweep file has no `name` | `name` is missing | add `name = "my-sweep"` as the first line"#,
+            r#"file the sweep file has no `[dataset]` | `[dataset]` is missing | add `[dataset]` with `name = "mnist"`"#,
+            "file the sweep file has no `[[grid]]` | `[[grid]]` is missing | add `[[grid]]` with `optimizer`, `learning_rate`, `batch_size` and `depth`",
+        ],
+    );
+    check(
+        &base_with(r#"name = "base""#, r#"nam = "base""#),
+        &["1:1 unknown key `nam` | not a key of the sweep file | did you mean `name`?"],
+    );
+    check(
+        &base_with(r#"name = "base""#, r#"name = "Base Case""#),
+        &[
+            "1:8 `name` cannot name a folder everywhere | expected 1 to 64 of a-z, 0-9, _ and -, the first a letter or a digit | the report goes to reports/<name>/",
+        ],
+    );
+    check(
+        &base_with(r#"name = "base""#, "name = 3"),
+        &["1:8 `name` has the wrong type | expected a string, found a whole number"],
+    );
+    check(
+        &base_with(r#"name = "base""#, "name = \"a\"\ngrids = 1\nseed = 3"),
+        &[
+            "2:1 unknown key `grids` | not a key of the sweep file | did you mean `grid`?",
+            "3:1 unknown key `seed` | not a key of the sweep file | did you mean `seeds`?",
+        ],
+    );
+    check(
+        &base_and("[figures]\nn = 10"),
+        &[
+            "13:2 unknown key `figures` | not a key of the sweep file | known keys: name, description, dataset, model, train, grid, seeds, confirm, report, hypothesis",
+        ],
+    );
+    check(
+        &BASE.replace("[[grid]]", "[grid]"),
+        &[
+            "8:1 `grid` has the wrong type | expected a list of tables, found a table | write `[[grid]]` with two brackets",
+        ],
+    );
+    check(
+        "name = \"x\"\ngrid = []\n[dataset]\nname = \"mnist\"\n",
+        &["2:8 no grid | expected at least one `[[grid]]`"],
+    );
+    check(
+        "name = \"x\"\ndataset = 3\ngrid = [1]\n",
+        &[
+            "2:11 `[dataset]` has the wrong type | expected a table, found a whole number",
+            "3:9 `[[grid]]` has the wrong type | expected a table, found a whole number",
+        ],
+    );
+}
+
+#[test]
+fn the_data_set_and_its_split() {
+    check(
+        &base_with(r#"name = "mnist""#, ""),
+        &[
+            r#"2:1 `[dataset]` has no `name` | `name` is missing | add `name = "mnist"`, or `format = "idx"` and `path`"#,
+        ],
+    );
+    check(
+        &base_with(r#"name = "mnist""#, "name = \"mnist\"\nformat = \"idx\""),
+        &[
+            "4:10 two data sets | expected no `format` beside `name`, which names an embedded data set",
+        ],
+    );
+    check(
+        &base_with(r#"name = "mnist""#, "name = \"mnist\"\npath = \"idx\""),
+        &[r#"4:8 `path` without `format` | expected `format = "idx"` instead of `name`"#],
+    );
+    check(
+        &base_with(r#"name = "mnist""#, "format = \"csv\"\npath = \"x\""),
+        &[r#"3:10 `format` cannot be "csv" | expected "idx""#],
+    );
+    check(
+        &base_with(r#"name = "mnist""#, r#"format = "idx""#),
+        &[
+            r#"2:1 `[dataset]` has no `path` | `path` is missing | add `path = "folder"`: the folder of the four IDX files"#,
+        ],
+    );
+    check(
+        &base_with(r#"name = "mnist""#, "name = \"mnist\"\nlabel = \"y\""),
+        &[
+            "4:1 unknown key `label` | not a key of `[dataset]` | known keys: name, format, path, train, valid, scale",
+        ],
+    );
+    check(
+        &base_with(r#"name = "mnist""#, "name = \"mnist\"\nscale = \"log\""),
+        &[r#"4:9 `scale` cannot be "log" | expected "unit" or "standard""#],
+    );
+    check(
+        &base_with(r#"name = "mnist""#, "name = \"mnist\"\ntrain = 0\nvalid = \"x\""),
+        &[
+            "4:9 `train` is out of range | expected a whole number from 1 to 4294967295",
+            "5:9 `valid` has the wrong type | expected a whole number, found a string",
+        ],
+    );
+    check(
+        &base_with(r#"name = "mnist""#, "name = \"mnist\"\ntrain = 60_000"),
+        &[
+            "4:9 the split does not fit the training file | 60,000 to train and 0 to validate, of 60,000 rows | at least one row must train and one must validate",
+        ],
+    );
+    check(
+        &base_with(r#"name = "mnist""#, "name = \"mnist\"\ntrain = 50_000\nvalid = 10_001"),
+        &[
+            "5:9 the split does not fit the training file | 50,000 to train and 10,001 to validate, of 60,000 rows | at least one row must train and one must validate",
+        ],
+    );
+    check(
+        &base_with(r#"name = "mnist""#, "name = \"mnist\"\nvalid = 60_000"),
+        &[
+            "4:9 the split does not fit the training file | 0 to train and 60,000 to validate, of 60,000 rows | at least one row must train and one must validate",
+        ],
+    );
+    check(
+        &base_with(r#"name = "mnist""#, "name = \"mnist\"\ntrain = 31"),
+        &[
+            "12:15 `batch_size` is larger than the training set | expected at most 31, the rows that train",
+        ],
+    );
+}
+
+#[test]
+fn model_and_fixed_hyperparameters() {
+    check(
+        &base_with("widths", "width = [256]"),
+        &["5:1 unknown key `width` | not a key of `[model]` | did you mean `widths`?"],
+    );
+    check(
+        &base_with("widths", "widths = 256"),
+        &[
+            "5:10 `widths` has the wrong type | expected a list of whole numbers, found a whole number",
+        ],
+    );
+    check(
+        &base_with("widths", "widths = [256, 0]"),
+        &[
+            "5:10 `widths` are out of range | expected a list of up to 64 widths, each from 1 to 16384",
+        ],
+    );
+    check(
+        &base_with("widths", "widths = [256, 128]\nactivation = \"tanh\""),
+        &[r#"6:14 unknown activation "tanh" | expected "relu" | known: relu"#],
+    );
+    check(
+        &base_with("widths", "widths = [256]"),
+        &[
+            "12:13 `depth` is larger than the number of widths | expected a whole number from 1 to 1 | add widths to `[model] widths`, or leave this depth out",
+        ],
+    );
+    check(
+        &base_with("epochs", "epochs = 0"),
+        &["7:10 `epochs` cannot be 0 | expected a whole number from 1 to 10000"],
+    );
+    check(
+        &base_with("epochs", "epoch = 10"),
+        &["7:1 unknown key `epoch` | not a key of `[train]` | did you mean `epochs`?"],
+    );
+    check(
+        &base_with("epochs", "epochs = [5, 10]"),
+        &[
+            "7:10 `epochs` has the wrong type | expected a whole number, found a list | to try several values, move the key to [[grid]]",
+        ],
+    );
+    check(
+        &base_with("epochs", "epochs = 10.5"),
+        &["7:10 `epochs` has the wrong type | expected a whole number, found a decimal number"],
+    );
+    check(
+        &base_with("epochs", "epochs = 99999999999999999999999"),
+        &[
+            "7:10 `epochs` cannot be 99999999999999999999999 | expected a whole number from 1 to 10000",
+        ],
+    );
+    check(
+        &base_with("epochs", "weight_decay = 1e-4"),
+        &[
+            "7:16 `weight_decay` does not fit the rest | backtracking tests the decrease of the plain loss, so L2 decay would be left out of the test | use `decoupled_decay`, which acts after a step is accepted",
+        ],
+    );
+    check(
+        &base_with("epochs", "depth = 2"),
+        &[
+            "7:1 unknown key `depth` | not a key of `[train]` | known keys: optimizer, learning_rate, batch_size, hidden, activation, epochs, momentum, beta1, beta2, eps, alpha, armijo_c, shrink, max_probes, max_step, weight_decay, decoupled_decay, dropout, label_smoothing, schedule, patience",
+        ],
+    );
+}
+
+#[test]
+fn the_default_split_needs_two_rows() {
+    let source = BASE;
+    let facts = DatasetFacts { n_train_rows: 1, ..mnist() };
+    let problems = plan(&parse(source).unwrap(), &facts).unwrap_err();
+    assert_eq!(
+        render(source, &problems),
+        "3:8 the data set is too small to train and to validate | its training file has 1 row | at least one row must train and one must validate"
+    );
+}
+
+#[test]
+fn seeds() {
+    check(
+        &base_and("[seeds]\nn = 0"),
+        &["14:5 `n` is out of range | expected a whole number from 1 to 1000000"],
+    );
+    check(
+        &base_and("[seeds]"),
+        &[
+            "13:1 `[seeds]` needs `n` or `list` | expected one of them: `n = 3` means the seeds 1, 2 and 3",
+        ],
+    );
+    check(
+        &base_and("[seeds]\nn = 1\nlist = [1]"),
+        &[
+            "13:1 `[seeds]` needs `n` or `list` | expected one of them: `n = 3` means the seeds 1, 2 and 3",
+        ],
+    );
+    check(
+        &base_and("[seeds]\nlist = []"),
+        &["13:1 `list` has no values | expected at least one seed"],
+    );
+    check(
+        &base_and("[seeds]\nlist = [1, -1, 4294967296]"),
+        &[
+            "14:12 `list` is out of range | expected a whole number from 0 to 4294967295",
+            "14:16 `list` is out of range | expected a whole number from 0 to 4294967295",
+        ],
+    );
+    check(
+        &base_and("[seeds]\nn = 125_001"),
+        &[
+            "8:1 the sweep has too many trials | 1000008 trials up to here, the limit is 1000000 | give the axes fewer values or use fewer seeds; `zip` pairs axes instead of crossing them",
+        ],
+    );
+    check(
+        &base_and("[seeds]\nn = 2_000_000"),
+        &["14:5 `n` is out of range | expected a whole number from 1 to 1000000"],
+    );
+}
+
+#[test]
+fn report_and_hypotheses() {
+    check(
+        &base_and("[report]\nmetric = \"accuracy\""),
+        &[r#"14:10 `metric` cannot be "accuracy" | expected "valid_accuracy" or "valid_loss""#],
+    );
+    check(
+        &base_and("[report]\nheatmaps = [{ x = \"learning_rat\", y = \"momentum\" }]"),
+        &[
+            "14:19 a heatmap names `learning_rat`, which is no axis | expected an axis of a grid | did you mean `learning_rate`?",
+            "14:39 a heatmap names `momentum`, which is no axis | expected an axis of a grid | axes: batch_size, depth, learning_rate, optimizer",
+        ],
+    );
+    check(
+        &base_and(
+            "[report]\nheatmaps = [{ x = \"depth\", y = \"depth\" }, { x = \"depth\" }, { x = \"depth\", y = \"hidden\", cell = \"worst\" }]",
+        ),
+        &[
+            "14:13 a heatmap needs two axes | expected two axes, found `depth` twice",
+            r#"14:43 a heatmap has no `y` | `y` is missing | add `y = "learning_rate"`"#,
+            r#"14:96 `cell` cannot be "worst" | expected "best" or "mean""#,
+        ],
+    );
+    check(
+        &base_and("[[hypothesis]]"),
+        &[
+            r#"13:1 `[[hypothesis]]` has no `claim` | `claim` is missing | add `claim = "what you expect"`"#,
+            r#"13:1 `[[hypothesis]]` has no `better` | `better` is missing | add `better = { optimizer = "backtracking" }`"#,
+            r#"13:1 `[[hypothesis]]` has no `than` | `than` is missing | add `than = { optimizer = "sgd" }`"#,
+        ],
+    );
+    check(
+        &base_and("[[hypothesis]]\nclaim = \"c\"\nbetter = { depth = 3 }\nthan = { depth = 1 }"),
+        &[
+            "15:10 a hypothesis about no point | no point of the sweep has depth = 3 | `depth` takes the values 1, 2",
+        ],
+    );
+    check(
+        &base_and(
+            "[[hypothesis]]\nclaim = \"c\"\nbetter = { depth = 2, momentum = 0.5 }\nthan = { optimizer = \"lion\" }",
+        ),
+        &[
+            "15:10 a hypothesis about no point | no point of the sweep has depth = 2, momentum = 0.5 | no optimizer of the sweep uses `momentum`",
+            "16:8 a hypothesis about no point | no point of the sweep has optimizer = lion | `optimizer` takes the values \"backtracking\", \"sgd\"",
+        ],
+    );
+    check(
+        &base_and(
+            "[[hypothesis]]\nclaim = \"c\"\nbetter = { depth = [1, 2] }\nthan = { depth = 1 }",
+        ),
+        &[
+            "16:8 both sides of a hypothesis hold for the same point | expected sides without a common point",
+        ],
+    );
+    check(
+        &base_and(
+            "[[hypothesis]]\nclaim = \"c\"\nbetter = { deep = 2 }\nthan = { depth = 1 }\ncompare = \"worst\"\nmargin = -1",
+        ),
+        &[
+            "15:12 unknown key `deep` | not a key of `better` | known keys: optimizer, learning_rate, batch_size, hidden, depth, activation, epochs, momentum, beta1, beta2, eps, alpha, armijo_c, shrink, max_probes, max_step, weight_decay, decoupled_decay, dropout, label_smoothing, schedule, patience",
+            r#"17:11 `compare` cannot be "worst" | expected "best" or "matched""#,
+            "18:10 `margin` is out of range | expected a finite number from 0",
+        ],
+    );
+    let one_depth_each = |compare: &str| {
+        let other_grid = "[[grid]]\noptimizer = [\"sgd\"]\nlearning_rate = [0.5]\nbatch_size = [32]\ndepth = [3]";
+        let sides = "claim = \"c\"\nbetter = { depth = 3 }\nthan = { depth = 1 }";
+        base_and(&format!("{other_grid}\n[[hypothesis]]\n{sides}\ncompare = \"{compare}\""))
+    };
+    assert!(try_plan(&one_depth_each("best")).is_ok());
+    check(
+        &one_depth_each("matched"),
+        &[
+            r#"18:1 nothing to match | no two points are equal on all other axes | `compare = "best"` compares each side's best point"#,
+        ],
+    );
+}
+
+/// What is wrong elsewhere hides nothing that planning finds.
+#[test]
+fn questions_about_no_point_are_told_beside_all_else() {
+    let questions = "[report]\nmetric = \"accuracy\"\n\
+        [[hypothesis]]\nbetter = { depth = 1 }\nthan = { depth = 2 }\n\
+        [[hypothesis]]\nclaim = \"c\"\nbetter = { depth = 3 }\nthan = { depth = 1 }";
+    let source = base_and(questions).replace("\"base\"", "\"Base\"");
+    let draft = draft(&source);
+    let read = render(&source, &draft.problems);
+    let places =
+        ["1:8 `name` cannot", "14:10 `metric` cannot", "15:1 `[[hypothesis]]` has no `claim`"];
+    assert!(read.lines().zip(places).all(|(line, place)| line.starts_with(place)), "{read}");
+    assert_eq!(read.lines().count(), places.len(), "{read}");
+    let file = draft.file.expect("its points are sound");
+    let planned = render(&source, &plan(&file, &mnist()).unwrap_err());
+    assert!(planned.starts_with("20:10 a hypothesis about no point"), "{planned}");
+    assert_eq!(render(&source, &check_without_data(&file)), planned);
+}
+
+/// Without its points a file cannot be planned, and complaints of planning would be false.
+#[test]
+fn a_file_without_sound_points_is_not_planned() {
+    for source in [
+        base_and("[seeds]\nn = 0"),
+        base_with("epochs", "epochs = 0"),
+        base_with("[model]", "[modle]"),
+        base_with("batch_size", "batch_size = []"),
+        base_with("[dataset]", "[dataset]\ntrain = 0"),
+    ] {
+        let draft = draft(&source);
+        assert!(draft.file.is_none() && !draft.problems.is_empty(), "{source}");
+    }
+}
+
+#[test]
+fn a_split_that_does_not_fit_hides_no_hypothesis() {
+    let source =
+        base_and("[[hypothesis]]\nclaim = \"c\"\nbetter = { depth = 3 }\nthan = { depth = 1 }")
+            .replace("name = \"mnist\"", "name = \"mnist\"\ntrain = 60_000");
+    check(
+        &source,
+        &[
+            "4:9 the split does not fit the training file | 60,000 to train and 0 to validate, of 60,000 rows | at least one row must train and one must validate",
+            "16:10 a hypothesis about no point | no point of the sweep has depth = 3 | `depth` takes the values 1, 2",
+        ],
+    );
+}

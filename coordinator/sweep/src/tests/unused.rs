@@ -1,0 +1,165 @@
+//! What nothing uses is refused, wherever it stands; what something uses is not.
+
+use crate::tests::{BASE, base_and, base_with, check, mnist, parse, plan_recorded, planned};
+
+/// `BASE` with other optimizers and lines after its end.
+fn of(optimizers: &str, lines: &str) -> String {
+    base_with("optimizer", &format!("optimizer = [{optimizers}]")) + lines + "\n"
+}
+
+#[test]
+fn a_fixed_key_that_no_optimizer_uses() {
+    let fixed = |optimizers: &str, key: &str| {
+        of(optimizers, "").replace("epochs = 10", &format!("epochs = 10\n{key}"))
+    };
+    check(
+        &fixed("\"sgd\"", "momentum = 0.9"),
+        &[
+            "8:1 `momentum` has no effect | sgd does not use it | did you mean the optimizer `momentum` or `nesterov`? Otherwise remove the key",
+        ],
+    );
+    check(
+        &fixed("\"sgd\", \"adam\"", "momentum = 0.9\nalpha = 0.5"),
+        &[
+            "8:1 `momentum` has no effect | sgd and adam do not use it | did you mean the optimizer `momentum` or `nesterov`? adam has `beta1` for it. Otherwise remove the key",
+            "9:1 `alpha` has no effect | sgd and adam do not use it | did you mean the optimizer `rmsprop`? adam has `beta2` for it. Otherwise remove the key",
+        ],
+    );
+    check(
+        &fixed("\"adamw\"", "decoupled_decay = 0.01\narmijo_c = 0.1"),
+        &[
+            "8:1 `decoupled_decay` has no effect | adamw does not use it | did you mean the optimizer `sgd`, `momentum`, `nesterov`, `adam`, `rmsprop`, `backtracking` or `sls`? adamw has `weight_decay` for it. Otherwise remove the key",
+            "9:1 `armijo_c` has no effect | adamw does not use it | did you mean the optimizer `backtracking` or `sls`? Otherwise remove the key",
+        ],
+    );
+    planned(&fixed("\"sgd\", \"nesterov\"", "momentum = 0.9"));
+}
+
+#[test]
+fn a_fixed_key_that_one_of_two_grids_uses_is_used() {
+    let other = BASE[BASE.find("[[grid]]").unwrap()..].replace("\"sgd\"", "\"momentum\"");
+    planned(&base_and(&other).replace("epochs = 10", "epochs = 10\nmomentum = 0.5"));
+}
+
+#[test]
+fn an_axis_that_no_optimizer_of_its_grid_uses() {
+    let problem = "13:1 `momentum` has no effect | sgd does not use it | did you mean the optimizer `momentum` or `nesterov`? Otherwise remove the key";
+    for axis in ["[0.9]", "[0.5, 0.9]", "{ linear = [0.5, 0.9], n = 3 }"] {
+        check(&of("\"sgd\"", &format!("momentum = {axis}")), &[problem]);
+    }
+    check(
+        &of("\"sgd\"", "momentum = [0.5, 0.9]\nzip = [[\"learning_rate\", \"momentum\"]]"),
+        &[problem],
+    );
+    let other = "[[grid]]\noptimizer = [\"momentum\"]\nlearning_rate = [0.1]\nbatch_size = [8]\ndepth = [3]";
+    check(&of("\"sgd\"", &format!("momentum = [0.5]\n{other}")), &[problem]);
+    assert_eq!(planned(&of("\"sgd\", \"momentum\"", "momentum = [0.5, 0.9]")).points.len(), 12);
+}
+
+#[test]
+fn a_fixed_key_that_each_grid_of_its_users_overrides_is_told() {
+    let other = BASE[BASE.find("[[grid]]").unwrap()..].replace("\"sgd\"", "\"momentum\"");
+    let other = other + "\nmomentum = [0.5, 0.8]\n";
+    let plan = planned(&base_and(&other).replace("epochs = 10", "epochs = 10\nmomentum = 0.9"));
+    assert_eq!(plan.overridden, ["momentum"]);
+}
+
+#[test]
+fn widths_behind_the_deepest_are_told() {
+    let sentence = "64 of [model] widths: no depth of the sweep reaches them".to_owned();
+    let plan = planned(&base_with("depth", "depth = [1, 2]"));
+    assert!(plan.dropped().contains(&sentence), "{:?}", plan.dropped());
+    let plan = planned(&base_with("depth", "depth = [1, 3]"));
+    assert!(plan.idle_widths.is_empty());
+}
+
+#[test]
+fn an_exclusion_that_is_listed_twice() {
+    let one = "[[grid.exclude]]\ndepth = 1\n";
+    check(
+        &base_and(&format!("{one}{one}")),
+        &[
+            "15:1 an exclusion is listed twice | the grid leaves out depth = 1 already | remove one of them, or correct its values",
+        ],
+    );
+}
+
+#[test]
+fn widths_that_no_depth_takes() {
+    check(
+        &base_with("depth", "hidden = [[8]]"),
+        &[
+            "5:1 `widths` has no effect | expected a grid with `depth`, which takes the first of them | the layers come from `hidden`; remove one of the two",
+        ],
+    );
+}
+
+#[test]
+fn exclusions_and_sides_with_values_that_nothing_has() {
+    check(
+        &base_and("[[grid.exclude]]\noptimizer = \"sgd\"\ndepth = [2, 3, 4]"),
+        &[
+            "13:1 depth = 3 or 4 has no effect here | no point of this grid has depth = 3 or 4, optimizer = sgd | correct these values or remove them",
+        ],
+    );
+    check(
+        &base_and(
+            "[[hypothesis]]\nclaim = \"c\"\nbetter = { optimizer = [\"sgd\", \"adam\"] }\nthan = { optimizer = \"backtracking\" }",
+        ),
+        &[
+            "15:10 optimizer = adam has no effect here | no point of the sweep has optimizer = adam | correct these values or remove them",
+        ],
+    );
+    let other = BASE[BASE.find("[[grid]]").unwrap()..].replace("depth = [1, 2]", "depth = [3]");
+    check(
+        &base_and(&format!("{other}[[grid.exclude]]\ndepth = 3")),
+        &["13:1 this grid has no trials | every combination is left out by its `[[grid.exclude]]`"],
+    );
+}
+
+#[test]
+fn a_heatmap_that_is_there_twice() {
+    let heatmap = "{ x = \"depth\", y = \"learning_rate\" }";
+    check(
+        &base_and(&format!("[report]\nheatmaps = [{heatmap}, {heatmap}]")),
+        &["14:51 a heatmap is listed twice | the report would show the same figure again"],
+    );
+}
+
+#[test]
+fn keys_that_the_other_values_leave_without_effect() {
+    check(
+        &base_with("epochs", "epochs = 10\npatience = 9"),
+        &[
+            "8:1 `patience` has no effect | no trial has more than patience + 1 epochs, so none can stop early | take fewer epochs of patience, or remove the key",
+        ],
+    );
+    planned(&base_with("epochs", "epochs = 10\npatience = 8"));
+    let linear = base_with("depth", "hidden = [[]]").replace("widths = [256, 128, 64]\n", "");
+    check(
+        &format!("{linear}dropout = [0.0, 0.5]\n"),
+        &[
+            "12:1 `dropout` has no effect | no network of the sweep has hidden units to drop | give `hidden` a layer, or remove the key",
+        ],
+    );
+    planned(&format!("{}dropout = [0.5]\n", linear.replace("[[]]", "[[], [8]]")));
+}
+
+#[test]
+fn the_name_of_an_optimizer_is_no_key() {
+    check(
+        &base_with("epochs", "nesterov = true"),
+        &[
+            "7:1 unknown key `nesterov` | not a key of `[train]` | `nesterov` is an optimizer: write `optimizer = [\"nesterov\"]` in [[grid]]",
+        ],
+    );
+}
+
+/// A build that refused less recorded it.
+#[test]
+fn a_recorded_sweep_with_an_unused_key_has_the_same_trials() {
+    let source = of("\"sgd\"", "");
+    let recorded = of("\"sgd\"", "momentum = [0.9]");
+    let recorded = plan_recorded(&parse(&recorded).unwrap(), &mnist(), 10_000).unwrap();
+    assert_eq!(recorded.trials, planned(&source).trials);
+}

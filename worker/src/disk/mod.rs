@@ -1,0 +1,11 @@
+//! What a worker keeps on its disk: its folder, its spool, checkpoints and data sets.
+
+pub mod checkpoints;
+pub mod datasets;
+pub mod files;
+pub mod folder;
+pub mod locks;
+pub mod off_thread;
+pub mod size;
+pub mod spool;
+pub mod upkeep;

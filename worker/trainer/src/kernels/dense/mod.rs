@@ -1,0 +1,7 @@
+//! Kernels on dense arrays.
+
+pub mod elementwise;
+pub mod product;
+pub mod reduce;
+pub mod rounding;
+pub mod transpose;

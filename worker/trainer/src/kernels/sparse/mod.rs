@@ -1,0 +1,6 @@
+//! Kernels that leave out zeros.
+
+pub mod active;
+pub mod compressed;
+pub mod sparse_forward;
+pub mod sparse_gradient;

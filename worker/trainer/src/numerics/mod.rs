@@ -1,0 +1,7 @@
+//! The numerics that every path shares: sums, exponentials, random numbers, digests of bits.
+
+pub mod digest;
+pub mod exp;
+pub mod hex;
+pub mod rng;
+pub mod sum;

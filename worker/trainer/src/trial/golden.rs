@@ -1,0 +1,79 @@
+//! The checked-in digests of small trials: a change of any bit on any path shows here.
+
+use sha2::{Digest, Sha256};
+
+use crate::config::{NUMERICS_VERSION, OptimizerKind, TrainConfig, Value};
+use crate::data::Scale;
+use crate::isa::Isa;
+use crate::numerics::hex::hex;
+use crate::testing::{Generated, config, finish};
+use crate::trial::trainer::Trainer;
+
+const GOLDEN: &str = include_str!("golden.txt");
+/// The contract's versions and the SHA-256 of each one's digests: whoever changes `golden.txt` adds
+/// a line here, with the next version.
+const VERSIONS: &[(u32, &str)] = &[
+    (1, "92acdeef29237a2da698035ae8adbdcec57fde5ef142bc5cfe9d0160b2526c4f"),
+    (2, "f50a5d6d543a0dce23d34816070383aca5425c81cf38fca8b06b0b32a71e7d0c"),
+];
+
+const DATA: [(&str, Generated, Scale); 3] = [
+    ("sparse", Generated::SPARSE, Scale::Unit),
+    ("dense", Generated::DENSE, Scale::Unit),
+    ("standard", Generated::SPARSE, Scale::Standard),
+];
+
+fn cases(kind: OptimizerKind) -> Vec<(&'static str, TrainConfig)> {
+    let hidden = |widths: &[u32]| ("hidden", Value::Widths(widths.to_vec()));
+    let decay = if kind.is_line_search() { "decoupled_decay" } else { "weight_decay" };
+    let regularized = [
+        (decay, Value::Number(0.01)),
+        ("dropout", Value::Number(0.15)),
+        ("label_smoothing", Value::Number(0.1)),
+        ("batch_size", Value::Count(33)),
+        hidden(&[100, 17, 10]),
+    ];
+    let wide = [("batch_size", Value::Count(60)), hidden(&[257])];
+    vec![
+        ("plain", config(kind, &[])),
+        ("regularized", config(kind, &regularized)),
+        ("wide", config(kind, &wide)),
+        ("extreme", config(kind, &[("learning_rate", Value::Number(1e20))])),
+    ]
+}
+
+/// One line a trial, computed by the given path or, without one, by the reference.
+fn digests(isa: Option<Isa>) -> String {
+    let mut lines = String::new();
+    for (data_name, generated, scale) in DATA {
+        let data = generated.prepare(scale);
+        for kind in OptimizerKind::ALL {
+            for (case_name, config) in cases(kind) {
+                let trainer = match isa {
+                    Some(isa) => Trainer::new(config, data.clone(), isa),
+                    None => Trainer::reference(config, data.clone()),
+                };
+                let digest = hex(&finish(trainer.unwrap()).digest);
+                lines += &format!("{digest} {data_name} {} {case_name}\n", kind.name());
+            }
+        }
+    }
+    lines
+}
+
+#[test]
+fn every_path_gives_the_golden_digests() {
+    for isa in std::iter::once(None).chain(Isa::available().into_iter().map(Some)) {
+        let path = isa.map_or("reference", Isa::name);
+        let digests = digests(isa);
+        assert!(digests == GOLDEN, "golden.txt differs from what {path} gives:\n{digests}");
+    }
+}
+
+#[test]
+fn golden_digests_change_with_the_version_alone() {
+    let hash = hex(&Sha256::digest(GOLDEN));
+    let newest = VERSIONS.last().unwrap();
+    assert_eq!(*newest, (NUMERICS_VERSION, hash.as_str()), "raise NUMERICS_VERSION and add a line");
+    assert!(VERSIONS.windows(2).all(|pair| pair[0].0 < pair[1].0 && pair[0].1 != pair[1].1));
+}

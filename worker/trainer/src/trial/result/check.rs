@@ -1,0 +1,256 @@
+//! The rules of results: what a trial of a configuration can give on data of a shape. Whatever comes
+//! from another machine, a database or a file goes through here before it is believed.
+
+use std::fmt::{Debug, Display};
+
+use thiserror::Error;
+
+use super::standing::Standing;
+use crate::config::{Optimizer, TrainConfig};
+use crate::numerics::digest::diverged_digest;
+use crate::numerics::hex::hex;
+use crate::trial::result::{Ending, EpochRecord, TrialResult};
+
+/// What must be known of the data to tell what a trial on it can give.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct DataShape {
+    pub n_train: u32,
+    pub n_valid: u32,
+    pub n_test: u32,
+    pub n_inputs: u32,
+    pub n_classes: u32,
+    /// Share (0 to 1) of the most frequent class among the rows that validate; `None` if that is not
+    /// known, in which case `collapsed` is believed.
+    pub largest_valid_share: Option<f64>,
+}
+
+/// The first rule that a result breaks.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{field} is {found}, expected {expected}")]
+pub struct Breach {
+    /// As in the tables, with the epoch where it has one.
+    pub field: String,
+    pub found: String,
+    pub expected: String,
+}
+
+impl Breach {
+    pub(crate) fn new(field: impl Display, found: impl Debug, expected: impl Display) -> Self {
+        Self {
+            field: field.to_string(),
+            found: format!("{found:?}"),
+            expected: expected.to_string(),
+        }
+    }
+}
+
+/// `Err` unless the value is the only one that is possible.
+pub(crate) fn exactly<T: Debug + PartialEq>(
+    field: impl Display,
+    found: T,
+    expected: &T,
+) -> Result<(), Breach> {
+    if found == *expected {
+        return Ok(());
+    }
+    Err(Breach::new(field, found, format!("{expected:?}")))
+}
+
+/// `Err` unless the value lies between two others, both allowed.
+pub(crate) fn between<T: Debug + PartialOrd>(
+    field: impl Display,
+    found: T,
+    low: &T,
+    high: &T,
+) -> Result<(), Breach> {
+    if *low <= found && found <= *high {
+        return Ok(());
+    }
+    Err(Breach::new(field, found, format!("{low:?} to {high:?}")))
+}
+
+/// Losses and norms: finite, not below 0, and no -0, which no sum of theirs gives.
+pub(crate) fn finite_and_not_negative(field: impl Display, found: f64) -> Result<(), Breach> {
+    if found.is_finite() && found.is_sign_positive() {
+        return Ok(());
+    }
+    Err(Breach::new(field, found, "a finite number, 0 or above"))
+}
+
+/// An accuracy over `n` samples: that of a whole number of right answers. Over none it is 0.
+fn accuracy(field: impl Display, found: f64, n: u32) -> Result<(), Breach> {
+    if n == 0 {
+        return exactly(field, found, &0.0);
+    }
+    let is_share = (0.0..=1.0).contains(&found) && found.is_sign_positive();
+    let n_right = (found * f64::from(n)).round();
+    if is_share && n_right / f64::from(n) == found {
+        return Ok(());
+    }
+    Err(Breach::new(field, found, format!("k / {n} for a whole number k from 0 to {n}")))
+}
+
+impl TrialResult {
+    /// Whether a trial of this configuration on such data can give this result.
+    ///
+    /// # Errors
+    /// The first rule that it breaks, by the field's name.
+    pub fn check(&self, config: &TrainConfig, data: &DataShape) -> Result<(), Breach> {
+        let standing = check_history(&self.history, config, data)?;
+        self.check_ending(&standing, config, data)?;
+        self.work.check(&self.ending, &self.history, config, data)
+    }
+
+    fn check_ending(
+        &self,
+        standing: &Standing,
+        config: &TrainConfig,
+        data: &DataShape,
+    ) -> Result<(), Breach> {
+        let has_valid = data.n_valid > 0;
+        let has_ended = standing.has_ended(config, has_valid);
+        let n_epochs = self.history.len();
+        match self.ending {
+            Ending::Completed { best_epoch, test_accuracy, collapsed } => {
+                if !has_ended {
+                    let expected = n_epochs_expected(config);
+                    return Err(Breach::new("n_epochs", n_epochs, expected));
+                }
+                exactly("best_epoch", best_epoch, &standing.best_epoch())?;
+                check_test_accuracy(test_accuracy, data.n_test)?;
+                match data.largest_valid_share {
+                    Some(share) => {
+                        let expected = standing.is_collapsed(share, has_valid);
+                        exactly("collapsed", collapsed, &expected)
+                    }
+                    None => Ok(()),
+                }
+            }
+            Ending::Diverged { step, last_finite_loss } => {
+                if has_ended {
+                    let expected = "fewer epochs than end a trial, since it diverged in the next";
+                    return Err(Breach::new("n_epochs", n_epochs, expected));
+                }
+                let per_epoch = n_batches(config, data);
+                let n_before = n_epochs as u64 * per_epoch;
+                between("diverged_step", step, &(n_before + 1), &(n_before + per_epoch))?;
+                if let Some(loss) = last_finite_loss {
+                    finite_and_not_negative("last_finite_loss", loss)?;
+                }
+                let has_step = step > 1 || self.work.n_steps > 0;
+                if last_finite_loss.is_some() != has_step {
+                    let expected = "a loss if there was a step before it diverged, and only then";
+                    return Err(Breach::new("last_finite_loss", last_finite_loss, expected));
+                }
+                // Its weights are not part of this digest, so that it can be computed again.
+                let expected = diverged_digest(step, last_finite_loss, &self.history);
+                exactly("digest", hex(&self.digest), &hex(&expected))
+            }
+        }
+    }
+}
+
+/// The epochs of a trial that has ended or goes on, and what they amount to.
+pub(crate) fn check_history(
+    history: &[EpochRecord],
+    config: &TrainConfig,
+    data: &DataShape,
+) -> Result<Standing, Breach> {
+    // First of all, so that a history that is too long costs nothing.
+    between("n_epochs", history.len(), &0, &(config.epochs as usize))?;
+    let mut standing = Standing::default();
+    for (epoch, record) in (1..).zip(history) {
+        if standing.has_ended(config, data.n_valid > 0) {
+            let expected = n_epochs_expected(config);
+            return Err(Breach::new("n_epochs", history.len(), expected));
+        }
+        check_epoch(epoch, record, config, data)?;
+        standing.take(record, data.n_valid > 0);
+    }
+    Ok(standing)
+}
+
+fn n_epochs_expected(config: &TrainConfig) -> String {
+    match config.patience {
+        None => format!("{} for a completed trial", config.epochs),
+        Some(patience) => format!(
+            "{}, or {patience} after the first epoch with the highest valid_accuracy, for a completed trial",
+            config.epochs
+        ),
+    }
+}
+
+fn check_test_accuracy(found: Option<f64>, n_test: u32) -> Result<(), Breach> {
+    match found {
+        Some(found) if n_test > 0 => accuracy("test_accuracy", found, n_test),
+        None if n_test == 0 => Ok(()),
+        Some(_) => Err(Breach::new("test_accuracy", found, "none, since there is no test set")),
+        None => Err(Breach::new("test_accuracy", found, "the test set's of a completed trial")),
+    }
+}
+
+fn check_epoch(
+    epoch: u32,
+    record: &EpochRecord,
+    config: &TrainConfig,
+    data: &DataShape,
+) -> Result<(), Breach> {
+    let of = |field: &str| format!("{field} of epoch {epoch}");
+    exactly(of("epoch"), record.epoch, &epoch)?;
+    finite_and_not_negative(of("train_loss"), record.train_loss)?;
+    accuracy(of("train_accuracy"), record.train_accuracy, data.n_train)?;
+    if data.n_valid == 0 {
+        exactly(of("valid_loss"), record.valid_loss, &0.0)?;
+    }
+    finite_and_not_negative(of("valid_loss"), record.valid_loss)?;
+    accuracy(of("valid_accuracy"), record.valid_accuracy, data.n_valid)?;
+    // The schedule is constant.
+    exactly(of("learning_rate"), record.learning_rate, &config.learning_rate)?;
+    finite_and_not_negative(of("gradient_norm"), record.gradient_norm)?;
+    exactly(of("grad_samples"), record.grad_samples, &u64::from(data.n_train))?;
+    check_step_sizes(epoch, record, config)
+}
+
+/// Those of a line search, each an f32 that it can accept; how many were accepted is the work's.
+fn check_step_sizes(epoch: u32, record: &EpochRecord, config: &TrainConfig) -> Result<(), Breach> {
+    let of = |field: &str| format!("{field} of epoch {epoch}");
+    let Some(steps) = record.steps else { return Ok(()) };
+    let Some((low, high)) = step_range(config) else {
+        let expected =
+            format!("none, since {} is not a line search", config.optimizer.kind().name());
+        return Err(Breach::new(of("step_min"), steps.min, expected));
+    };
+    let sizes = [("step_min", steps.min), ("step_median", steps.median), ("step_max", steps.max)];
+    for (field, size) in sizes {
+        between(of(field), size, &low, &high)?;
+        if f64::from(size as f32) != size {
+            return Err(Breach::new(of(field), size, "a number of 32 bits"));
+        }
+    }
+    between(of("step_min"), steps.min, &low, &steps.median)?;
+    between(of("step_median"), steps.median, &steps.min, &steps.max)
+}
+
+/// The least and the largest step that a line search can accept; `None` for other optimizers.
+fn step_range(config: &TrainConfig) -> Option<(f64, f64)> {
+    // An infinite step is never accepted.
+    let rounded = |step: f64| {
+        let step = step as f32;
+        f64::from(if step.is_finite() { step } else { f32::MAX })
+    };
+    match config.optimizer {
+        Optimizer::Backtracking { shrink, max_probes, .. } => {
+            let mut least = config.learning_rate;
+            (1..max_probes).for_each(|_| least *= shrink);
+            Some((rounded(least), rounded(config.learning_rate)))
+        }
+        // It goes on from the step before, so that there is no least one.
+        Optimizer::Sls { max_step, .. } => Some((0.0, rounded(max_step))),
+        _ => None,
+    }
+}
+
+/// Steps of a whole epoch.
+pub(crate) fn n_batches(config: &TrainConfig, data: &DataShape) -> u64 {
+    u64::from(data.n_train).div_ceil(u64::from(config.batch_size.max(1)))
+}
