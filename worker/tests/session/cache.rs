@@ -77,7 +77,7 @@ fn a_data_set_that_another_worker_fetches_is_waited_for_with_a_word() {
     let mut child = worker(&server.url(), cache.path()).spawn().unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
     let line = lines.find(|line| line.contains("waiting for")).expect("a word");
-    assert!(line.contains(" s until another worker has fetched data set"), "{line}");
+    assert!(line.contains("s until another worker has fetched data set"), "{line}");
     assert!(line.contains(&path.with_extension("lock").display().to_string()), "{line}");
     assert_eq!(fake.state().dataset_offsets.len(), 0);
     drop(lock);
