@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use data::{DatasetError, LoadedDataset};
-use sweep::{DatasetFacts, DatasetSource, Problem};
+use sweep::{DatasetMeta, DatasetSource, Problem};
 
 /// Loads the data set; paths are relative to the sweep file's folder.
 ///
@@ -18,10 +18,10 @@ pub fn load(source: &DatasetSource, sweep_folder: &Path) -> Result<LoadedDataset
 }
 
 /// What planning needs to know of a data set.
-pub fn facts(loaded: &LoadedDataset) -> DatasetFacts {
+pub fn facts(loaded: &LoadedDataset) -> DatasetMeta {
     let count = |n: usize| u32::try_from(n).expect("IDX files count by 32 bits");
     let dataset = &loaded.dataset;
-    DatasetFacts {
+    DatasetMeta {
         digest: loaded.digest,
         n_train_rows: count(dataset.n_train()),
         n_test_rows: count(dataset.n_test()),

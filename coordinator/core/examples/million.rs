@@ -10,16 +10,16 @@ use std::fs;
 use std::time::Instant;
 
 use coordinator_core::event::{
-    Action, Call, Event, Finished, Join, Reply, Running, Sync, SyncReply, Timing, WorkerFacts,
+    Action, Call, Event, Finished, Join, Reply, Running, Sync, SyncReply, Timing, WorkerInfo,
 };
 use coordinator_core::grant_order::GrantOrder;
 use coordinator_core::lease::{Lease, SessionId, TrialIndex, WorkerId};
 use coordinator_core::ledger::Ledger;
-use coordinator_core::ledger::trial::TrialFacts;
+use coordinator_core::ledger::trial::TrialSpec;
 use coordinator_core::limits::MAX_PREFETCH;
 use coordinator_core::machine::{Config, Core};
 use coordinator_core::time::Millis;
-use sweep::{DatasetFacts, Plan, parse, plan};
+use sweep::{DatasetMeta, Plan, parse, plan};
 use trainer::{Ending, TrialResult, Work};
 
 const N_WORKERS: usize = 1_000;
@@ -52,7 +52,7 @@ fn million() -> Plan {
                 batch_size = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512]\n\
                 hidden = [[4], [8], [12], [16], [20], [24], [28], [32], [36], [40]]\n\
                 [seeds]\nn = 10\n";
-    let facts = DatasetFacts {
+    let facts = DatasetMeta {
         digest: [7; 32],
         n_train_rows: 60_000,
         n_test_rows: 10_000,
@@ -85,7 +85,7 @@ impl Dispatch {
         let mut out = Vec::new();
         let index =
             |trial: usize| TrialIndex(trial.try_into().expect("plans are below 2^32 trials"));
-        let facts = plan.trials.iter().map(|trial| TrialFacts {
+        let facts = plan.trials.iter().map(|trial| TrialSpec {
             cost_macs: plan.cost_macs(trial.point as usize) as f32,
             is_audited: false,
         });
@@ -104,7 +104,7 @@ impl Dispatch {
     fn join(&mut self, index: usize) {
         let mut id = [0; 16];
         id[..8].copy_from_slice(&(index as u64).to_be_bytes());
-        let facts = WorkerFacts {
+        let facts = WorkerInfo {
             name: format!("w{index}"),
             isa: "portable".into(),
             cpu: "model".into(),

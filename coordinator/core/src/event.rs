@@ -63,7 +63,7 @@ pub enum Event {
 #[derive(Clone, Debug)]
 pub struct Join {
     pub worker: WorkerId,
-    pub facts: WorkerFacts,
+    pub facts: WorkerInfo,
     /// Leases of a former session on this state that the worker trains, or has finished and not
     /// yet handed in.
     pub held: Vec<Lease>,
@@ -72,7 +72,7 @@ pub struct Join {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WorkerFacts {
+pub struct WorkerInfo {
     pub name: String,
     pub isa: String,
     pub cpu: String,
@@ -197,7 +197,7 @@ pub enum Verdict {
 pub enum Record {
     WorkerJoined {
         worker: WorkerId,
-        facts: WorkerFacts,
+        facts: WorkerInfo,
     },
     /// Opens an attempt.
     Granted(OpenLease),

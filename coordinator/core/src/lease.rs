@@ -13,7 +13,7 @@ pub struct SessionId(pub u64);
 pub struct TrialIndex(pub u32);
 
 impl TrialIndex {
-    pub fn at(self) -> usize {
+    pub fn index(self) -> usize {
         self.0 as usize
     }
 }

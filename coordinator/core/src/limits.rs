@@ -14,7 +14,7 @@ pub const SLOW_SHARE: f64 = 0.5;
 pub const SLOW_S: f64 = 15.0;
 /// Slots of all workers for each speculative attempt at a slow trial that may run at once; one may
 /// run in any case. Stalled slots are not counted: whatever runs elsewhere takes their place.
-pub const SLOTS_PER_COPY: usize = 10;
+pub const SLOTS_PER_SPECULATION: usize = 10;
 /// Of the attempts that do not get on, how many an idle slot looks at, the worst first.
 pub const MAX_TROUBLED_SEEN: usize = 1_024;
 

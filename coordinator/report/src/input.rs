@@ -8,7 +8,7 @@ pub struct Input {
     pub description: String,
     /// The sweep file as it ran, byte for byte.
     pub sweep_toml: String,
-    pub data: DataFacts,
+    pub data: DatasetMeta,
     /// Hyperparameter columns in the result tables' order: `optimizer`, `learning_rate`,
     /// `batch_size`, `hidden`, then every other one. `depth` is derived from `hidden`.
     pub columns: Vec<Column>,
@@ -28,7 +28,7 @@ pub struct Input {
 }
 
 #[derive(Clone, Debug)]
-pub struct DataFacts {
+pub struct DatasetMeta {
     /// Such as "mnist" or the folder of the files.
     pub name: String,
     /// 64 hex digits.
@@ -218,12 +218,12 @@ pub struct Provenance {
     pub n_lost: u64,
     /// Starts of a coordinator on this state.
     pub n_starts: u32,
-    pub workers: Vec<WorkerFacts>,
+    pub workers: Vec<WorkerInfo>,
     pub n_conflicts: u64,
 }
 
 #[derive(Clone, Debug)]
-pub struct WorkerFacts {
+pub struct WorkerInfo {
     pub name: String,
     pub isa: String,
     /// As the operating system names the processor.

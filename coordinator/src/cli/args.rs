@@ -132,13 +132,13 @@ pub enum Verb {
     /// Print the JSON Schema of sweep files, for editors that complete and check them
     Schema,
     /// Write the report of a recorded sweep again; of one that runs, its partial report
-    Report(ReportFolder),
+    Report(FolderArgs),
     /// Show where a sweep stands, running or not: trials, workers, time to go
-    Status(ReportFolder),
+    Status(FolderArgs),
     /// Train a recorded trial again and compare its digest with the recorded one
     Replay(Replay),
     /// Check a report's files against each other, and against the recorded state where there is one
-    Verify(ReportFolder),
+    Verify(FolderArgs),
     /// Write a sweep's results for SQLite, TensorBoard or Optuna
     Export(Export),
     /// Measure this machine
@@ -159,7 +159,7 @@ pub struct Plan {
 }
 
 #[derive(Args, Clone, Debug, PartialEq)]
-pub struct ReportFolder {
+pub struct FolderArgs {
     /// The report's folder, such as reports/full
     pub folder: PathBuf,
     /// Folder of the recorded state, or a copy of it that `export` wrote [default: <folder>/.state]
@@ -189,7 +189,7 @@ pub struct Replay {
 #[derive(Args, Clone, Debug, PartialEq)]
 pub struct Export {
     #[command(flatten)]
-    pub report: ReportFolder,
+    pub report: FolderArgs,
     /// What to write
     #[arg(long, value_enum, default_value_t = ExportFormat::Sqlite)]
     pub format: ExportFormat,

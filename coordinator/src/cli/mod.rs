@@ -20,7 +20,7 @@ use crate::view::{Event, Failure, say, stream};
 use args::RawCli;
 pub use args::{
     Bench, BenchDispatch, BenchTrain, BuildReport, Cli, Command, DEFAULT_OUT, Export, ExportFormat,
-    LocalWorker, MIN_SYNCS_PER_LEASE, Plan, Replay, ReportFolder, Run, Verb,
+    FolderArgs, LocalWorker, MIN_SYNCS_PER_LEASE, Plan, Replay, Run, Verb,
 };
 
 /// Reads this process's command line.

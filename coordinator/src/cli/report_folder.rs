@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use report::command;
 
-use crate::cli::args::{DEFAULT_OUT, ReportFolder, Verb};
+use crate::cli::args::{DEFAULT_OUT, FolderArgs, Verb};
 use crate::cli::refusal::Refusal;
 use crate::store::{StateFolder, database_in};
 
@@ -54,7 +54,7 @@ pub fn reports_in(folder: &Path) -> Vec<PathBuf> {
 impl<'a> Given<'a> {
     /// Nothing of a verb that takes no report.
     fn of(verb: &'a Verb) -> Option<Self> {
-        let of_report = |verb, it: &'a ReportFolder| {
+        let of_report = |verb, it: &'a FolderArgs| {
             let has_state = it.state.is_some();
             Some(Self { verb, folder: &it.folder, has_state, rest: Vec::new() })
         };

@@ -77,7 +77,7 @@ fn verbs_need_no_sweep_flag() {
     };
     assert_eq!(verb("plan a.toml"), Verb::Plan(Plan { file: "a.toml".into() }));
     assert_eq!(verb("schema"), Verb::Schema);
-    let folder = ReportFolder { folder: "reports/full".into(), state: Some("s".into()) };
+    let folder = FolderArgs { folder: "reports/full".into(), state: Some("s".into()) };
     assert_eq!(verb("report reports/full --state s"), Verb::Report(folder.clone()));
     assert_eq!(verb("status reports/full --state s"), Verb::Status(folder.clone()));
     assert_eq!(verb("verify reports/full --state s"), Verb::Verify(folder.clone()));

@@ -110,7 +110,7 @@ impl LocalWorkers {
         let hopeless = CancellationToken::new();
         let mut tasks = JoinSet::new();
         for (index, &n_slots) in (0..).zip(&spec.slots) {
-            let keeper = Keeper {
+            let supervisor = Supervisor {
                 index,
                 n_slots,
                 spec: spec.clone(),
@@ -122,7 +122,7 @@ impl LocalWorkers {
                 end: end.clone(),
                 hopeless: hopeless.clone(),
             };
-            tasks.spawn(keeper.keep());
+            tasks.spawn(supervisor.supervise());
         }
         Self { tasks, drain, end, hopeless }
     }
@@ -145,7 +145,7 @@ impl LocalWorkers {
 }
 
 /// Keeps one worker running.
-struct Keeper {
+struct Supervisor {
     index: u32,
     n_slots: NonZeroUsize,
     spec: Spec,
@@ -158,8 +158,8 @@ struct Keeper {
     hopeless: CancellationToken,
 }
 
-impl Keeper {
-    async fn keep(mut self) {
+impl Supervisor {
+    async fn supervise(mut self) {
         let mut backoff = BACKOFF_MIN;
         while !self.is_over() {
             let born = Instant::now();
@@ -327,7 +327,7 @@ mod tests {
         assert!(shares(0, None, 2).is_empty());
     }
 
-    fn keeper() -> Keeper {
+    fn supervisor() -> Supervisor {
         let spec = Spec {
             program: "/bin/sh".into(),
             url: String::new(),
@@ -336,7 +336,7 @@ mod tests {
             slots: vec![NonZeroUsize::MIN],
         };
         let token = CancellationToken::new;
-        Keeper {
+        Supervisor {
             index: 0,
             n_slots: NonZeroUsize::MIN,
             spec,
@@ -363,7 +363,7 @@ mod tests {
         let mut child = shell("exec 0<&-; echo closed; sleep 0.2; exit 4");
         let mut closed = [0; 6];
         child.stdout.take().unwrap().read_exact(&mut closed).await.unwrap();
-        assert_eq!(keeper().watch(child).await.unwrap().code(), Some(4));
+        assert_eq!(supervisor().watch(child).await.unwrap().code(), Some(4));
     }
 
     /// Whoever says that the lines above tell why must come after them.
@@ -371,7 +371,7 @@ mod tests {
     async fn a_worker_has_ended_once_its_last_words_are_said() {
         let began = Instant::now();
         let child = shell("(sleep 1; echo why >&2) & exit 4");
-        assert_eq!(keeper().watch(child).await.unwrap().code(), Some(4));
+        assert_eq!(supervisor().watch(child).await.unwrap().code(), Some(4));
         assert!(began.elapsed() >= Duration::from_secs(1), "its words were not waited for");
     }
 
@@ -379,7 +379,7 @@ mod tests {
     async fn words_that_never_end_are_not_waited_for() {
         let began = Instant::now();
         let child = shell("sleep 20 >&- & exit 4");
-        assert_eq!(keeper().watch(child).await.unwrap().code(), Some(4));
+        assert_eq!(supervisor().watch(child).await.unwrap().code(), Some(4));
         assert!(began.elapsed() < Duration::from_secs(15));
     }
 }

@@ -3,8 +3,8 @@
 use coordinator_core::event::Timing;
 use report::command;
 use report::input::{
-    Axis, Cell, Column, Compare, DataFacts, Done, Ending, Epoch, HeatmapSpec, Hypothesis, Input,
-    Metric, Phase, Provenance, State, Trial, Value, Work, WorkerFacts,
+    Axis, Cell, Column, Compare, DatasetMeta, Done, Ending, Epoch, HeatmapSpec, Hypothesis, Input,
+    Metric, Phase, Provenance, State, Trial, Value, Work, WorkerInfo,
 };
 use sweep::{self, Filter, Plan, TrialId};
 use trainer::hex;
@@ -12,11 +12,11 @@ use trainer::{Breach, EpochRecord, KEYS, Key, Scale, TrialResult};
 
 use crate::reporting::values::{column_kind, to_report};
 use crate::store::error::StoreError;
-use crate::store::facts::Facts;
+use crate::store::meta::SweepMeta;
 use crate::store::{Reader, TrialRow, TrialState};
 
 /// Everything that the state knows, at one moment.
-pub fn input(reader: &Reader, facts: &Facts) -> Result<Input, StoreError> {
+pub fn input(reader: &Reader, facts: &SweepMeta) -> Result<Input, StoreError> {
     let plan = facts.plan(reader)?;
     let mut rows = reader.trials()?;
     let planned = plan.table_order().into_iter();
@@ -51,9 +51,9 @@ pub fn metric(plan: &Plan) -> Metric {
     }
 }
 
-fn data(facts: &Facts, plan: &Plan) -> DataFacts {
+fn data(facts: &SweepMeta, plan: &Plan) -> DatasetMeta {
     let data = &facts.data;
-    DataFacts {
+    DatasetMeta {
         name: data.name.clone(),
         digest: hex(&data.digest),
         n_train: plan.split.n_train,
@@ -70,9 +70,9 @@ fn data(facts: &Facts, plan: &Plan) -> DataFacts {
     }
 }
 
-fn provenance(reader: &Reader, facts: &Facts) -> Result<Provenance, StoreError> {
+fn provenance(reader: &Reader, facts: &SweepMeta) -> Result<Provenance, StoreError> {
     let counts = reader.attempt_counts()?;
-    let workers = reader.workers()?.into_iter().map(|worker| WorkerFacts {
+    let workers = reader.workers()?.into_iter().map(|worker| WorkerInfo {
         name: worker.name,
         isa: worker.isa,
         cpu: worker.cpu,

@@ -1,8 +1,8 @@
 //! From state to report: what the report is told, where it is built, and how it is read back.
 
 pub mod building;
-pub mod committed;
 pub mod input;
 pub mod publish;
 pub mod recorded_data;
+pub mod report_folder;
 pub mod values;

@@ -16,7 +16,7 @@ use worker::parts::{make_folder, rename};
 use crate::reporting::building::Building;
 use crate::reporting::input as report_input;
 use crate::store::error::StoreError;
-use crate::store::facts::Facts;
+use crate::store::meta::SweepMeta;
 use crate::store::{Reader, StateFolder, database_in};
 
 /// What a build says to the process that asked for it, as JSON.
@@ -61,7 +61,7 @@ pub fn publish(state: &Path, out: &Path, partial_only: bool) -> anyhow::Result<P
         );
     }
     let reader = Reader::open(&database)?;
-    let facts = Facts::needed(&reader, state)?;
+    let facts = SweepMeta::needed(&reader, state)?;
     let input = report_input::input(&reader, &facts)?;
     let made = || format!("{}: cannot write the report", out.display());
     make_folder(out).with_context(made)?;

@@ -11,7 +11,7 @@ use sweep::DatasetSource;
 use worker::parts::default_cache_dir;
 
 use crate::cli;
-use crate::store::facts::Facts;
+use crate::store::meta::SweepMeta;
 use crate::store::{Reader, database_in};
 
 /// Where the data may be.
@@ -102,7 +102,7 @@ fn absolute(path: &Path) -> PathBuf {
 fn recorded_folder(state: &Path) -> Option<PathBuf> {
     let database = database_in(state);
     let reader = database.is_file().then(|| Reader::open(&database).ok())??;
-    Some(Facts::of_reader(&reader).ok()??.sweep_folder?.into())
+    Some(SweepMeta::of_reader(&reader).ok()??.sweep_folder?.into())
 }
 
 fn load(name: &str, place: &Place) -> Result<LoadedDataset, String> {

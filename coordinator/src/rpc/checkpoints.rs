@@ -43,7 +43,7 @@ pub(super) async fn offered(
     let Some(PutCheckpointRequest { part: Some(Part::Announcement(announcement)) }) = first else {
         return Err(RpcError::Malformed("a checkpoint begins with its announcement".into()).into());
     };
-    let (lease, checkpoint) = convert::announcement(&announcement, &sweep.roster())?;
+    let (lease, checkpoint) = convert::announcement(&announcement, &sweep.plan_index())?;
     let worker = mailbox.checkpoint_offered(lease).await.map_err(RpcError::from)?;
     let worker = worker.ok_or(RpcError::StaleLease)?;
     Ok(Offer { worker, lease, checkpoint, offset: announcement.offset })
@@ -105,7 +105,7 @@ pub(super) async fn get(
     mailbox: &Mailbox,
     request: GetCheckpointRequest,
 ) -> Result<Content, RpcError> {
-    let (trial, digest) = convert::wanted_checkpoint(&request, &sweep.roster())?;
+    let (trial, digest) = convert::wanted_checkpoint(&request, &sweep.plan_index())?;
     let (files, id) = (sweep.checkpoints.clone(), sweep.trial_id(trial));
     let Some(checkpoint) = off_thread(move || files.open_whole(id, digest)).await? else {
         mailbox.tell(Post::CheckpointBroken { trial, digest }).await;

@@ -12,14 +12,14 @@ use worker::parts::Repeats;
 
 use crate::placement::local::LocalToken;
 use crate::rpc::gate::local_workers::LocalWorkers;
-use crate::run::roster::Roster;
+use crate::run::plan_index::PlanIndex;
 use crate::store::CheckpointFiles;
 
-/// What every call needs to know of the sweep; but for the roster, fixed for its whole run.
+/// What every call needs to know of the sweep; but for the plan index, fixed for its whole run.
 #[derive(Debug)]
 pub struct Sweep {
     /// The latest one.
-    pub roster: watch::Receiver<Arc<Roster>>,
+    pub plan_index: watch::Receiver<Arc<PlanIndex>>,
     /// The data set's canonical bytes.
     pub blob: Bytes,
     pub checkpoints: Arc<CheckpointFiles>,
@@ -41,11 +41,11 @@ pub struct Sweep {
 }
 
 impl Sweep {
-    pub fn roster(&self) -> Arc<Roster> {
-        self.roster.borrow().clone()
+    pub fn plan_index(&self) -> Arc<PlanIndex> {
+        self.plan_index.borrow().clone()
     }
 
     pub fn trial_id(&self, trial: TrialIndex) -> TrialId {
-        self.roster.borrow().plan.trials[trial.at()].id
+        self.plan_index.borrow().plan.trials[trial.index()].id
     }
 }

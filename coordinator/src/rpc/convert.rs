@@ -9,7 +9,7 @@ mod tests;
 use std::time::Duration;
 
 use coordinator_core::event::{
-    self, Grant, Join, Order, Running, Sync, Trouble, Verdict, WorkerFacts,
+    self, Grant, Join, Order, Running, Sync, Trouble, Verdict, WorkerInfo,
 };
 use coordinator_core::lease::{Lease, SessionId, TrialIndex, WorkerId};
 use coordinator_core::ledger::checkpoints::Checkpoint;
@@ -24,7 +24,7 @@ use trainer::{Scale, Value};
 use super::status::RpcError;
 use crate::rpc::context::Sweep;
 use crate::rpc::convert::fields::{array, lease, missing};
-use crate::run::roster::Roster;
+use crate::run::plan_index::PlanIndex;
 
 /// Leases in one Sync: far above what a worker's slots can hold.
 const MAX_LEASES: usize = 8_192;
@@ -40,13 +40,13 @@ pub(super) fn join(request: proto::JoinRequest, sweep: &Sweep) -> Result<Join, R
     bounded(request.held.len())?;
     // Leases of another state mean nothing here; the worker learns that they are not kept.
     let is_ours = request.state_id == sweep.state_id;
-    let roster = sweep.roster();
-    let held = request.held.iter().filter(|_| is_ours).filter_map(|wire| lease(wire, &roster));
+    let plan_index = sweep.plan_index();
+    let held = request.held.iter().filter(|_| is_ours).filter_map(|wire| lease(wire, &plan_index));
     Ok(Join {
         worker,
         held: held.collect(),
         continues: is_ours && request.continues,
-        facts: WorkerFacts {
+        facts: WorkerInfo {
             name: clean_line(&request.name, MAX_NAME_BYTES),
             isa: clean_line(&request.isa, MAX_NAME_BYTES),
             cpu: clean_line(&request.cpu, MAX_NAME_BYTES),
@@ -62,8 +62,8 @@ pub(super) fn join_reply(
     finished: bool,
     sweep: &Sweep,
 ) -> proto::JoinReply {
-    let roster = sweep.roster();
-    let plan = &roster.plan;
+    let plan_index = sweep.plan_index();
+    let plan = &plan_index.plan;
     let data = proto::Data {
         digest: plan.dataset_digest.to_vec(),
         n_bytes: sweep.blob.len() as u64,
@@ -82,7 +82,7 @@ pub(super) fn join_reply(
         sync_every_ms: millis(sweep.sync_every),
         lease_ttl_ms: millis(sweep.lease_ttl),
         data: Some(data),
-        kept: kept.iter().map(|lease| lease_to_wire(lease, &roster)).collect(),
+        kept: kept.iter().map(|lease| lease_to_wire(lease, &plan_index)).collect(),
         finished,
     }
 }
@@ -94,8 +94,11 @@ pub(super) struct UnknownLeases {
     running: Vec<proto::Lease>,
 }
 
-pub(super) fn unknown_leases(request: &proto::SyncRequest, roster: &Roster) -> UnknownLeases {
-    let unknown = |l: &&proto::Lease| lease(l, roster).is_none();
+pub(super) fn unknown_leases(
+    request: &proto::SyncRequest,
+    plan_index: &PlanIndex,
+) -> UnknownLeases {
+    let unknown = |l: &&proto::Lease| lease(l, plan_index).is_none();
     UnknownLeases {
         finished: request
             .finished
@@ -117,20 +120,20 @@ pub(super) fn unknown_leases(request: &proto::SyncRequest, roster: &Roster) -> U
 /// `sweep` says what results are held against, and where what is wrong is told.
 pub(super) fn sync(
     request: proto::SyncRequest,
-    roster: &Roster,
+    plan_index: &PlanIndex,
     sweep: &Sweep,
 ) -> Result<Sync, RpcError> {
     bounded(request.running.len())?;
     bounded(request.finished.len())?;
     bounded(request.released.len())?;
     let running = request.running.iter().filter_map(|wire| {
-        let lease = lease(wire.lease.as_ref()?, roster)?;
+        let lease = lease(wire.lease.as_ref()?, plan_index)?;
         // For display: nonsense shows as the nearest sense.
         let is_share = (0.0..=1.0).contains(&wire.valid_accuracy);
         Some(Running {
             lease,
             started: wire.started,
-            n_epochs_done: wire.n_epochs_done.min(roster.plan.n_epochs(lease.trial.at())),
+            n_epochs_done: wire.n_epochs_done.min(plan_index.plan.n_epochs(lease.trial.index())),
             valid_accuracy: if is_share { wire.valid_accuracy } else { 0.0 },
             trained_ms: wire.trained_ms,
             silent_ms: wire.silent_ms,
@@ -145,8 +148,8 @@ pub(super) fn sync(
         n_queue_places: request.n_queue_places.min(proto::MAX_QUEUE_PLACES),
         draining: request.draining,
         running: running.collect(),
-        finished: finished.filter_map(|wire| results::finished(wire, roster, sweep)).collect(),
-        released: request.released.iter().filter_map(|wire| lease(wire, roster)).collect(),
+        finished: finished.filter_map(|wire| results::finished(wire, plan_index, sweep)).collect(),
+        released: request.released.iter().filter_map(|wire| lease(wire, plan_index)).collect(),
         troubles: request.troubles.iter().take(proto::MAX_TROUBLES).map(trouble).collect(),
     })
 }
@@ -161,11 +164,11 @@ pub(super) fn sync_reply(
     unknown: UnknownLeases,
     sweep: &Sweep,
 ) -> proto::SyncReply {
-    let roster = sweep.roster();
+    let plan_index = sweep.plan_index();
     // A worker of another session may speak of another sweep: nothing of it is judged here.
     let unknown = if reply.order == Order::Rejoin { UnknownLeases::default() } else { unknown };
     let known = reply.acks.iter().map(|(lease, verdict)| proto::Ack {
-        lease: Some(lease_to_wire(lease, &roster)),
+        lease: Some(lease_to_wire(lease, &plan_index)),
         verdict: verdict_to_wire(*verdict).into(),
     });
     if let Some(lease) = unknown.finished.first() {
@@ -184,11 +187,11 @@ pub(super) fn sync_reply(
         .finished
         .into_iter()
         .map(|lease| proto::Ack { lease: Some(lease), verdict: proto::Verdict::Rejected.into() });
-    let stop = reply.stop.iter().map(|lease| lease_to_wire(lease, &roster));
+    let stop = reply.stop.iter().map(|lease| lease_to_wire(lease, &plan_index));
     proto::SyncReply {
         seq: reply.seq,
         acks: known.chain(rejected).collect(),
-        grants: reply.grants.iter().map(|it| grant(it, &roster)).collect(),
+        grants: reply.grants.iter().map(|it| grant(it, &plan_index)).collect(),
         stop: stop.chain(unknown.running).collect(),
         order: match reply.order {
             Order::GoOn => proto::Order::GoOn,
@@ -198,13 +201,13 @@ pub(super) fn sync_reply(
         }
         .into(),
         sync_within_ms: millis(if reply.soon { SOON } else { sweep.sync_every }),
-        withdraw: reply.withdraw.iter().map(|lease| lease_to_wire(lease, &roster)).collect(),
+        withdraw: reply.withdraw.iter().map(|lease| lease_to_wire(lease, &plan_index)).collect(),
     }
 }
 
-fn grant(grant: &Grant, roster: &Roster) -> proto::Grant {
+fn grant(grant: &Grant, plan_index: &PlanIndex) -> proto::Grant {
     let Grant { lease, checkpoints } = grant;
-    let config = roster.plan.config(lease.trial.at());
+    let config = plan_index.plan.config(lease.trial.index());
     let hyperparameters = config.values().into_iter().map(|(key, value)| {
         use proto::hyperparameter::Value as Wire;
         let value = match value {
@@ -216,7 +219,7 @@ fn grant(grant: &Grant, roster: &Roster) -> proto::Grant {
         proto::Hyperparameter { key: key.into(), value: Some(value) }
     });
     proto::Grant {
-        lease: Some(lease_to_wire(lease, roster)),
+        lease: Some(lease_to_wire(lease, plan_index)),
         hyperparameters: hyperparameters.collect(),
         seed: config.seed,
         checkpoints: checkpoints.iter().map(checkpoint_to_wire).collect(),
@@ -240,18 +243,18 @@ fn verdict_to_wire(verdict: Verdict) -> proto::Verdict {
 /// What a worker announces before it sends a checkpoint, its offset apart.
 pub(super) fn announcement(
     wire: &proto::Announcement,
-    roster: &Roster,
+    plan_index: &PlanIndex,
 ) -> Result<(Lease, Checkpoint), RpcError> {
     let wire_lease = wire.lease.as_ref().ok_or_else(|| missing("announcement.lease"))?;
     let unknown = || RpcError::Malformed("the lease is of a trial that the plan lacks".into());
-    let lease = lease(wire_lease, roster).ok_or_else(unknown)?;
+    let lease = lease(wire_lease, plan_index).ok_or_else(unknown)?;
     let checkpoint = wire.checkpoint.as_ref().ok_or_else(|| missing("announcement.checkpoint"))?;
     let proto::Checkpoint { n_bytes, epoch, .. } = *checkpoint;
     if !(1..=proto::MAX_CHECKPOINT_BYTES).contains(&n_bytes) {
         let text = format!("{n_bytes} bytes, expected 1 to {}", proto::MAX_CHECKPOINT_BYTES);
         return Err(RpcError::Malformed(format!("a checkpoint of {text}")));
     }
-    let n_epochs = roster.plan.n_epochs(lease.trial.at());
+    let n_epochs = plan_index.plan.n_epochs(lease.trial.index());
     if !(1..=n_epochs).contains(&epoch) {
         let text = format!("a checkpoint at epoch {epoch} of a trial of {n_epochs}");
         return Err(RpcError::Malformed(text));
@@ -263,17 +266,17 @@ pub(super) fn announcement(
 /// The trial and the digest of a checkpoint that a worker wants.
 pub(super) fn wanted_checkpoint(
     wire: &proto::GetCheckpointRequest,
-    roster: &Roster,
+    plan_index: &PlanIndex,
 ) -> Result<(TrialIndex, [u8; 32]), RpcError> {
     let id = TrialId(array(&wire.trial_id, "trial_id")?);
-    let trial = roster.place(id).ok_or(RpcError::UnknownCheckpoint)?;
+    let trial = plan_index.place(id).ok_or(RpcError::UnknownCheckpoint)?;
     Ok((trial, array(&wire.digest, "digest")?))
 }
 
-fn lease_to_wire(lease: &Lease, roster: &Roster) -> proto::Lease {
+fn lease_to_wire(lease: &Lease, plan_index: &PlanIndex) -> proto::Lease {
     proto::Lease {
         term: lease.term,
-        trial_id: roster.plan.trials[lease.trial.at()].id.0.to_vec(),
+        trial_id: plan_index.plan.trials[lease.trial.index()].id.0.to_vec(),
         attempt: lease.attempt,
         nonce: lease.nonce,
     }

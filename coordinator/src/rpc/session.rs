@@ -50,9 +50,9 @@ impl Session {
     }
 
     async fn sync(&self, request: SyncRequest) -> Result<SyncReply, RpcError> {
-        let roster = self.sweep.roster();
-        let unknown = convert::unknown_leases(&request, &roster);
-        let sync = convert::sync(request, &roster, &self.sweep)?;
+        let plan_index = self.sweep.plan_index();
+        let unknown = convert::unknown_leases(&request, &plan_index);
+        let sync = convert::sync(request, &plan_index, &self.sweep)?;
         match self.mailbox.sync(sync).await? {
             Reply::Synced(reply) => Ok(convert::sync_reply(reply, unknown, &self.sweep)),
             _ => unreachable!("not a Sync's answer"),

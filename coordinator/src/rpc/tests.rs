@@ -22,7 +22,7 @@ use super::{Bounds, LocalWorkers, incoming, serve};
 use crate::placement::local::LocalToken;
 use crate::rpc::context::Sweep;
 use crate::run::mailbox::Mailbox;
-use crate::run::roster::Roster;
+use crate::run::plan_index::PlanIndex;
 use crate::store::CheckpointFiles;
 use crate::store::tests::plan;
 
@@ -36,9 +36,9 @@ const EMPTY_SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
 
 /// Eight trials, with their checkpoints in this folder.
 pub(super) fn sweep_in(state: &Path) -> Sweep {
-    let roster = Arc::new(Roster::new(Arc::new(plan(4))));
+    let plan_index = Arc::new(PlanIndex::new(Arc::new(plan(4))));
     Sweep {
-        roster: watch::channel(roster).1,
+        plan_index: watch::channel(plan_index).1,
         blob: Vec::new().into(),
         checkpoints: Arc::new(CheckpointFiles::open(state).unwrap()),
         term: 1,

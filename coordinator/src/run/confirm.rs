@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use coordinator_core::event::Action;
-use coordinator_core::ledger::trial::TrialFacts;
+use coordinator_core::ledger::trial::TrialSpec;
 use sweep::{Outcome, Plan, Score, TrialId};
 
+use crate::run::plan_index::grant_order;
 use crate::run::reopen::reopen;
-use crate::run::roster::grant_order;
 use crate::store::error::StoreError;
 use crate::store::{Reader, Recorded};
 
@@ -52,7 +52,7 @@ pub struct Grown {
     pub plan: Arc<Plan>,
     pub recorded: Recorded,
     /// One for each trial of the plan.
-    pub facts: Vec<TrialFacts>,
+    pub facts: Vec<TrialSpec>,
     /// Makes those of the new ones ready that an earlier run gave up.
     pub actions: Vec<Action>,
 }
@@ -98,14 +98,14 @@ mod tests {
     use super::*;
     use crate::reporting::input as report_input;
     use crate::store::connection::Store;
-    use crate::store::facts::{Data, Facts};
+    use crate::store::meta::{Data, SweepMeta};
 
     const FILE: &str = "name = \"t\"\n[dataset]\nname = \"mnist\"\ntrain = 100\nvalid = 50\n\
         [[grid]]\noptimizer = [\"sgd\", \"momentum\"]\nlearning_rate = [0.1, 0.2, 0.3]\n\
         batch_size = [10]\nhidden = [[4], [5]]\n[seeds]\nn = 3\n[confirm]\nseeds = 2\n";
 
-    fn facts() -> Facts {
-        Facts {
+    fn facts() -> SweepMeta {
+        SweepMeta {
             sweep_toml: FILE.into(),
             sweep_path: "t.toml".into(),
             state_id: [1; 16],

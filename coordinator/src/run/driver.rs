@@ -19,10 +19,10 @@ use worker::parts::off_thread;
 use crate::run::clock::Clock;
 use crate::run::confirm::{Confirm, Grown};
 use crate::run::mailbox::{CAPACITY, Post};
-use crate::run::roster::Roster;
+use crate::run::plan_index::PlanIndex;
 use crate::store::error::StoreError;
 use crate::store::{CheckpointFiles, Writer};
-use crate::view::monitor::Monitor;
+use crate::view::observer::Observer;
 
 /// A pause of the loop above this, or above a third of a lease, means that the machine stood still
 /// or the disk did, so silence proves nothing.
@@ -52,10 +52,10 @@ pub struct Driver {
     pub writer: Writer,
     pub mailbox: mpsc::Receiver<Post>,
     pub clock: Clock,
-    pub monitor: Monitor,
+    pub observer: Observer,
     pub confirm: Arc<Confirm>,
     /// Everyone who names trials reads it; the driver alone lets it grow.
-    pub roster: watch::Sender<Arc<Roster>>,
+    pub plan_index: watch::Sender<Arc<PlanIndex>>,
     pub checkpoints: Arc<CheckpointFiles>,
     pub lease_ttl: Duration,
     /// After the last outcome, remote workers get this long to hear of it.
@@ -105,12 +105,12 @@ impl Driver {
             let mut out = Vec::new();
             self.wake(&mut calls, &mut out);
             self.take_all(post, &mut calls, &mut out);
-            self.monitor.refresh(&self.core, self.clock.now());
+            self.observer.refresh(&self.core, self.clock.now());
             self.carry_out(out, &mut calls).await?;
             self.touch(&mut calls).await?;
         };
-        self.monitor.refresh(&self.core, self.clock.now());
-        self.monitor.finish();
+        self.observer.refresh(&self.core, self.clock.now());
+        self.observer.finish();
         faults::point("coordinator.end.before");
         unless_full(self.writer.end_term().await)?;
         faults::point("coordinator.end.saved");
@@ -136,15 +136,15 @@ impl Driver {
         };
         let Grown { plan, recorded, facts, actions } = grown;
         let n_before = self.core.trials().len();
-        self.monitor.grown(plan.clone(), &recorded);
-        self.roster.send_replace(Arc::new(Roster::new(plan)));
+        self.observer.grown(plan.clone(), &recorded);
+        self.plan_index.send_replace(Arc::new(PlanIndex::new(plan)));
         self.core.remember_closed(&recorded.ledger.closed);
         self.core.add_trials(&recorded.ledger.trials[n_before..], &facts[n_before..]);
         self.carry_out(actions, calls).await
     }
 
     fn plan(&self) -> Arc<Plan> {
-        self.roster.borrow().plan.clone()
+        self.plan_index.borrow().plan.clone()
     }
 
     fn deadline(&self, calls: &Calls) -> Instant {
@@ -215,12 +215,12 @@ impl Driver {
             let records: Arc<[Record]> = records.into();
             self.commit(&records).await?;
             calls.committed = Instant::now();
-            self.monitor.recorded(&records, &self.core);
+            self.observer.recorded(&records, &self.core);
             self.drop_checkpoints(&records);
         }
         calls.answer(replies);
         for notice in notices {
-            self.monitor.noticed(&notice);
+            self.observer.noticed(&notice);
         }
         Ok(())
     }
@@ -254,7 +254,7 @@ impl Driver {
                     if self.make_room().await {
                         continue;
                     }
-                    self.monitor.disk_full(&self.core, DISK_FULL_PAUSE);
+                    self.observer.disk_full(&self.core, DISK_FULL_PAUSE);
                     tokio::select! {
                         () = tokio::time::sleep(DISK_FULL_PAUSE) => {}
                         () = self.stopping.cancelled() => return Err(StoreError::Full { source }),

@@ -26,12 +26,12 @@ use crate::run::clock::Clock;
 use crate::run::driver::{Driver, Ended};
 use crate::run::mailbox::{Mailbox, Post};
 use crate::run::open::Opened;
-use crate::run::roster::{Roster, grant_order};
+use crate::run::plan_index::{PlanIndex, grant_order};
 use crate::store::error::StoreError;
-use crate::store::facts::Facts;
+use crate::store::meta::SweepMeta;
 use crate::store::{CheckpointFiles, StateFolder, Writer};
 use crate::view::Progress;
-use crate::view::monitor::Monitor;
+use crate::view::observer::Observer;
 
 /// What a worker may take to finish or checkpoint its trials and to say so.
 const DRAIN_TIME: Duration = Duration::from_secs(12);
@@ -90,22 +90,22 @@ impl Engine {
         if 0 < plan.n_confirm_seeds {
             core.expect_trials();
         }
-        let roster = Arc::new(Roster::new(plan.clone()));
+        let plan_index = Arc::new(PlanIndex::new(plan.clone()));
         let checkpoints =
-            open_checkpoints(&folder, &roster, &mut core, clock.now(), &mut restored)?;
+            open_checkpoints(&folder, &plan_index, &mut core, clock.now(), &mut restored)?;
         let state_path = folder.path().to_path_buf();
-        let monitor = Monitor::new(plan, &recorded, progress, state_path, worker_command);
-        let repeats = monitor.repeats();
+        let observer = Observer::new(plan, &recorded, progress, state_path, worker_command);
+        let repeats = observer.repeats();
         let (mailbox, posts) = Mailbox::new();
-        let (roster, roster_seen) = watch::channel(roster);
+        let (plan_index, plan_index_seen) = watch::channel(plan_index);
         let driver = Driver {
             core,
             writer: Writer::new(store),
             mailbox: posts,
             clock,
-            monitor,
+            observer,
             confirm: Arc::new(confirm),
-            roster,
+            plan_index,
             checkpoints: checkpoints.clone(),
             lease_ttl: run.lease_ttl,
             linger: run.sync_every * 3 / 2,
@@ -114,7 +114,7 @@ impl Engine {
             finished: CancellationToken::new(),
         };
         let sweep = Sweep {
-            roster: roster_seen,
+            plan_index: plan_index_seen,
             blob: Bytes::from_owner(blob),
             checkpoints,
             term: facts.term,
@@ -155,7 +155,7 @@ impl Engine {
     }
 }
 
-fn core_config(run: &cli::Run, facts: &Facts) -> anyhow::Result<Config> {
+fn core_config(run: &cli::Run, facts: &SweepMeta) -> anyhow::Result<Config> {
     let seed = getrandom::u64().map_err(|error| anyhow!("no random numbers: {error}"))?;
     Ok(Config {
         term: facts.term,
@@ -169,14 +169,14 @@ fn core_config(run: &cli::Run, facts: &Facts) -> anyhow::Result<Config> {
 /// Tells the core what former runs have published; what is of no more use is removed.
 fn open_checkpoints(
     state: &StateFolder,
-    roster: &Roster,
+    plan_index: &PlanIndex,
     core: &mut Core,
     now: Millis,
     out: &mut Vec<Action>,
 ) -> anyhow::Result<Arc<CheckpointFiles>> {
     let context = || format!("cannot use the checkpoints in {}", state.path().display());
     let files = CheckpointFiles::open(state.path()).with_context(context)?;
-    let found = files.found(|id| roster.place(id)).with_context(context)?;
+    let found = files.found(|id| plan_index.place(id)).with_context(context)?;
     for (trial, checkpoint) in found {
         core.apply(now, Event::CheckpointFound { trial, checkpoint }, out);
         if core.trial(trial).status.is_terminal()

@@ -16,7 +16,7 @@ use crate::cli::refusal::Refusal;
 use crate::run::confirm::Confirm;
 use crate::run::prepare::{Planned, state_of};
 use crate::store::connection::Store;
-use crate::store::facts::{Data, Facts};
+use crate::store::meta::{Data, SweepMeta};
 use crate::store::{Recorded, StateFolder};
 use crate::view::troubles;
 use crate::{cli, dataset};
@@ -28,7 +28,7 @@ pub struct Opened {
     pub blob: Arc<[u8]>,
     pub folder: StateFolder,
     pub store: Store,
-    pub facts: Facts,
+    pub facts: SweepMeta,
     pub confirm: Confirm,
     pub recorded: Recorded,
     /// Sentences on what the state holds, for people.
@@ -41,7 +41,7 @@ pub fn open(run: &cli::Run, mut planned: Planned) -> Result<Opened, Refusal> {
     let mut news = Vec::new();
     let folder = open_folder(run, &path, &mut news)?;
     let mut store = Store::open(&folder.database())?;
-    let former = Facts::of_store(&store)?;
+    let former = SweepMeta::of_store(&store)?;
     let facts = next_facts(former.as_ref(), run, &planned)?;
     news.extend(facts.data.classes.warnings().iter().map(|text| format!("warning: {text}")));
     news.extend(planned.kept.iter().map(|problem| {
@@ -105,7 +105,7 @@ fn confirm_fresh(run: &cli::Run, state: &Path) -> Result<(), Refusal> {
 
 /// A state of which not one trial fits is most likely another sweep of the same name.
 fn check_same_sweep(
-    former: Option<&Facts>,
+    former: Option<&SweepMeta>,
     recorded: &Recorded,
     planned: &Planned,
 ) -> Result<(), Refusal> {
@@ -128,7 +128,7 @@ fn check_same_sweep(
 
 /// What to write for the split of the recorded trials, where the file leaves it to a default that
 /// has changed.
-fn describe_split(former: &Facts, planned: &Planned) -> Option<String> {
+fn describe_split(former: &SweepMeta, planned: &Planned) -> Option<String> {
     let file = sweep::parse(&planned.text).ok()?;
     let facts = &dataset::facts(&planned.loaded);
     let (n_rows, n_valid) = (facts.n_train_rows, former.data.n_valid());
@@ -146,7 +146,7 @@ fn describe_split(former: &Facts, planned: &Planned) -> Option<String> {
 
 fn describe(
     run: &cli::Run,
-    former: Option<&Facts>,
+    former: Option<&SweepMeta>,
     recorded: &Recorded,
     plan: &Plan,
 ) -> Vec<String> {
@@ -206,12 +206,16 @@ fn n_recorded(ledger: &Ledger) -> usize {
     ledger.trials.iter().filter(|trial| trial.status.is_terminal()).count()
 }
 
-fn next_facts(former: Option<&Facts>, run: &cli::Run, planned: &Planned) -> Result<Facts, Refusal> {
+fn next_facts(
+    former: Option<&SweepMeta>,
+    run: &cli::Run,
+    planned: &Planned,
+) -> Result<SweepMeta, Refusal> {
     let mut fresh_id = [0; 16];
     getrandom::fill(&mut fresh_id).map_err(|error| anyhow!("no random numbers: {error}"))?;
     let (state_id, term, wall_s) =
         former.map_or((fresh_id, 0, 0.0), |former| (former.state_id, former.term, former.wall_s));
-    Ok(Facts {
+    Ok(SweepMeta {
         sweep_toml: planned.text.clone(),
         sweep_path: run.sweep.display().to_string(),
         sweep_folder: folder_of(&run.sweep),

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
 use data::LoadedDataset;
-use sweep::{self, DatasetFacts, Draft, Plan, SweepFile};
+use sweep::{self, DatasetMeta, Draft, Plan, SweepFile};
 use trainer::Isa;
 
 use crate::cli;
@@ -16,7 +16,7 @@ use crate::cli::problems::SweepText;
 use crate::cli::refusal::Refusal;
 use crate::dataset;
 use crate::store::database_in;
-use crate::store::facts::Facts;
+use crate::store::meta::SweepMeta;
 
 /// A sweep file that was read, with its data and its plan.
 pub struct Planned {
@@ -40,7 +40,7 @@ pub fn plan_file(path: &Path) -> Result<Planned, Refusal> {
 /// well is told and kept.
 pub fn plan_run(run: &cli::Run) -> Result<Planned, Refusal> {
     let kept = RefCell::new(Vec::new());
-    let plan = |file: &SweepFile, facts: &DatasetFacts| {
+    let plan = |file: &SweepFile, facts: &DatasetMeta| {
         sweep::plan(file, facts).or_else(|problems| {
             let plan = plan_as_begun(run, file, facts, &problems).ok_or(problems.clone())?;
             kept.replace(problems);
@@ -59,14 +59,14 @@ pub fn plan_run(run: &cli::Run) -> Result<Planned, Refusal> {
 fn plan_as_begun(
     run: &cli::Run,
     file: &SweepFile,
-    facts: &DatasetFacts,
+    facts: &DatasetMeta,
     problems: &[sweep::Problem],
 ) -> Option<Plan> {
     if run.fresh {
         return None;
     }
     let state = state_of(run, &file.name);
-    let former = Facts::of_any_schema(&database_in(&state))?;
+    let former = SweepMeta::of_any_schema(&database_in(&state))?;
     let begun = sweep::parse(&former.sweep_toml).ok()?;
     let had = sweep::plan(&begun, facts).err()?;
     let is_old = |problem: &sweep::Problem| {
@@ -89,13 +89,13 @@ pub fn plan_recorded_file(
     n_valid: u32,
     load: impl FnOnce(&SweepFile, &Path) -> Result<LoadedDataset, Missing>,
 ) -> Result<Planned, Refusal> {
-    let plan = |file: &SweepFile, facts: &DatasetFacts| sweep::plan_recorded(file, facts, n_valid);
+    let plan = |file: &SweepFile, facts: &DatasetMeta| sweep::plan_recorded(file, facts, n_valid);
     plan_file_by(path, plan, load)
 }
 
 fn plan_file_by(
     path: &Path,
-    plan: impl Fn(&SweepFile, &DatasetFacts) -> Result<Plan, Vec<sweep::Problem>>,
+    plan: impl Fn(&SweepFile, &DatasetMeta) -> Result<Plan, Vec<sweep::Problem>>,
     load: impl FnOnce(&SweepFile, &Path) -> Result<LoadedDataset, Missing>,
 ) -> Result<Planned, Refusal> {
     let source = SweepText::read(path).map_err(Refusal::Usage)?;

@@ -4,8 +4,8 @@
 mod checkpoints;
 pub mod connection;
 pub mod error;
-pub mod facts;
 mod folder;
+pub mod meta;
 mod numbers;
 mod read;
 mod schema;

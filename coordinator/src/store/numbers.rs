@@ -66,7 +66,7 @@ impl Numbers {
     }
 
     pub(super) fn of(&self, trial: TrialIndex, id: &TrialId) -> Option<u32> {
-        match self.planned.get(trial.at()) {
+        match self.planned.get(trial.index()) {
             Some(0) | None => self.others.get(&id.0).copied(),
             Some(&number) => Some(number),
         }
@@ -75,10 +75,10 @@ impl Numbers {
     /// The next number, for a trial that has none.
     pub(super) fn give(&mut self, trial: TrialIndex) -> u32 {
         self.last += 1;
-        if self.planned.len() <= trial.at() {
-            self.planned.resize(trial.at() + 1, 0);
+        if self.planned.len() <= trial.index() {
+            self.planned.resize(trial.index() + 1, 0);
         }
-        self.planned[trial.at()] = self.last;
+        self.planned[trial.index()] = self.last;
         self.fresh.push(trial);
         self.last
     }
@@ -87,7 +87,7 @@ impl Numbers {
     pub(super) fn settle(&mut self, is_committed: bool) {
         for trial in self.fresh.drain(..) {
             if !is_committed {
-                self.planned[trial.at()] = 0;
+                self.planned[trial.index()] = 0;
                 self.last -= 1;
             }
         }

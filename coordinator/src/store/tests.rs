@@ -5,10 +5,10 @@ mod limits;
 mod queries;
 use std::collections::BTreeSet;
 
-use coordinator_core::event::{CloseCause, Record, Timing, WorkerFacts};
+use coordinator_core::event::{CloseCause, Record, Timing, WorkerInfo};
 use coordinator_core::lease::{Lease, OpenLease, TrialIndex, WorkerId};
 use coordinator_core::ledger::Ledger;
-use sweep::{self, DatasetFacts, Plan};
+use sweep::{self, DatasetMeta, Plan};
 use trainer::{Backtracks, Ending, EpochRecord, StepSizes, TrialResult, Work};
 
 use super::write::closed_words;
@@ -26,7 +26,7 @@ pub fn plan(seeds: u32) -> Plan {
 
 /// The plan of a sweep file over a data set of 150 rows.
 pub fn planned(text: &str) -> Plan {
-    let facts = DatasetFacts {
+    let facts = DatasetMeta {
         digest: [7; 32],
         n_train_rows: 150,
         n_test_rows: 10,
@@ -93,8 +93,8 @@ fn completed(trial: u32, attempt: u32, ending: Ending) -> Record {
     Record::Completed { trial, attempt, worker, result, timings: vec![timing()] }
 }
 
-fn facts() -> WorkerFacts {
-    WorkerFacts {
+fn facts() -> WorkerInfo {
+    WorkerInfo {
         name: "w".into(),
         isa: "portable".into(),
         cpu: "model".into(),

@@ -23,7 +23,7 @@ use crate::reporting::publish::publish;
 use crate::reporting::values::label;
 use crate::run::{memory, prepare};
 use crate::store::error::StoreError;
-use crate::store::facts::Facts;
+use crate::store::meta::SweepMeta;
 use crate::store::{OpenAttempt, Reader, StateFolder, TrialState, database_in};
 use crate::view::Eta;
 use crate::view::stdout::say;
@@ -45,7 +45,7 @@ pub fn schema() -> anyhow::Result<()> {
 }
 
 /// Builds the report of a recorded sweep again; while a coordinator runs, only `partial/`.
-pub fn report(arguments: &cli::ReportFolder) -> anyhow::Result<()> {
+pub fn report(arguments: &cli::FolderArgs) -> anyhow::Result<()> {
     let state = state_of(arguments)?;
     let is_running = StateFolder::is_in_use(&state);
     let published = publish(&state, &arguments.folder, is_running)?;
@@ -104,10 +104,10 @@ fn troubles(state: &Path) -> Vec<String> {
     told_in(state).iter().map(Trouble::line).collect()
 }
 
-pub fn status(arguments: &cli::ReportFolder) -> anyhow::Result<()> {
+pub fn status(arguments: &cli::FolderArgs) -> anyhow::Result<()> {
     let state = state_of(arguments)?;
     let reader = Reader::open(&database_in(&state))?;
-    let facts = Facts::needed(&reader, &state)?;
+    let facts = SweepMeta::needed(&reader, &state)?;
     let plan = facts.plan(&reader)?;
     let mut rows = reader.trials()?;
     let counts = reader.attempt_counts()?;
@@ -208,7 +208,7 @@ fn workers_seen(reader: &Reader) -> anyhow::Result<Vec<WorkerSeen>> {
     Ok(seen.collect())
 }
 
-fn state_of(arguments: &cli::ReportFolder) -> anyhow::Result<PathBuf> {
+fn state_of(arguments: &cli::FolderArgs) -> anyhow::Result<PathBuf> {
     let state = arguments.state.clone().unwrap_or_else(|| arguments.folder.join(".state"));
     if !database_in(&state).exists() {
         if StateFolder::is_in_use(&state) {

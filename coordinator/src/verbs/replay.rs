@@ -17,7 +17,7 @@ use trainer::{Ending, EpochEnd, LayerWeights, PreparedData, Scale, Trainer, Tria
 use crate::cli;
 use crate::cli::refusal::Refusal;
 use crate::duration::rounded;
-use crate::reporting::committed::{check_numerics, read_manifest};
+use crate::reporting::report_folder::{check_numerics, read_manifest};
 use crate::reporting::values::label;
 use crate::reporting::{input as report_input, recorded_data};
 use crate::run::prepare::{self, Missing, Planned};

@@ -4,7 +4,7 @@
 mod eta;
 mod event;
 mod lines;
-pub mod monitor;
+pub mod observer;
 pub mod output;
 pub mod snapshot;
 pub mod stdout;

@@ -21,10 +21,10 @@ pub use file::spec::{Cell, Compare, DatasetSource, HeatmapSpec, Hypothesis, Metr
 pub use hypothesis::Sides;
 pub use identity::{NoTrialId, PrefixError, TrialId};
 pub use phases::confirm::{FIRST_CONFIRM_SEED, Outcome, Score};
-pub use plan::{Axis, DatasetFacts, Phase, Plan, ReportSpec, Trial};
+pub use plan::{Axis, DatasetMeta, Phase, Plan, ReportSpec, Trial};
 pub use planning::{check_without_data, plan, plan_recorded};
 pub use space::domain::DEPTH;
-pub use space::expand::{Copies, CopyReason};
+pub use space::expand::{DuplicateReason, Duplicates};
 pub use space::filter::{Condition, Filter};
 pub use space::points::Points;
 pub use space::text::{NO_LAYERS, display, number_text, read_widths_text, widths_text};

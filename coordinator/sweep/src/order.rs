@@ -27,7 +27,7 @@ impl Plan {
 mod tests {
     use super::*;
     use crate::parse;
-    use crate::{DatasetFacts, plan};
+    use crate::{DatasetMeta, plan};
 
     fn plan_of(seeds: u32) -> Plan {
         let text = format!(
@@ -35,7 +35,7 @@ mod tests {
              [[grid]]\noptimizer = [\"sgd\"]\nlearning_rate = [0.1]\nbatch_size = [10]\n\
              hidden = [[4], [9], [6]]\n[seeds]\nn = {seeds}\n"
         );
-        let facts = DatasetFacts {
+        let facts = DatasetMeta {
             digest: [7; 32],
             n_train_rows: 150,
             n_test_rows: 10,

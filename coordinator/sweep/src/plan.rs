@@ -5,13 +5,13 @@ use trainer::{DataShape, Split, TrainConfig, Value};
 use super::identity::TrialId;
 use crate::file::spec::{HeatmapSpec, Hypothesis, Metric};
 use crate::space::domain::DEPTH;
-use crate::space::expand::Copies;
+use crate::space::expand::Duplicates;
 use crate::space::points::{Configs, Points};
 use crate::space::text::widths_text;
 
 /// What planning must know of a data set.
 #[derive(Clone, Debug, PartialEq)]
-pub struct DatasetFacts {
+pub struct DatasetMeta {
     pub digest: [u8; 32],
     /// Rows of the training file, validation included.
     pub n_train_rows: u32,
@@ -35,7 +35,7 @@ pub struct Plan {
     /// The grid, points by seeds in the order of the result tables, and behind it the confirm
     /// trials that are known.
     pub trials: Vec<Trial>,
-    pub copies_dropped: Vec<Copies>,
+    pub duplicates_dropped: Vec<Duplicates>,
     /// Keys of `[train]` that every grid which uses them has an axis of, which overrides them.
     pub overridden: Vec<&'static str>,
     /// Of `[model] widths`, those behind what the largest depth takes.
@@ -50,7 +50,7 @@ pub struct Plan {
     pub n_confirm_seeds: u32,
     pub report: ReportSpec,
     pub hypotheses: Vec<Hypothesis>,
-    pub(crate) facts: DatasetFacts,
+    pub(crate) facts: DatasetMeta,
 }
 
 /// A point with a seed.
@@ -105,7 +105,12 @@ impl Plan {
         let idle = widths_text(&self.idle_widths);
         let idle = (!self.idle_widths.is_empty())
             .then(|| format!("{idle} of [model] widths: no depth of the sweep reaches them"));
-        self.copies_dropped.iter().map(ToString::to_string).chain(overridden).chain(idle).collect()
+        self.duplicates_dropped
+            .iter()
+            .map(ToString::to_string)
+            .chain(overridden)
+            .chain(idle)
+            .collect()
     }
 
     /// The trials of the grid.

@@ -8,14 +8,14 @@ use super::split::{default_n_valid, split};
 use crate::file::problem::{Problem, Problems};
 use crate::file::spec::{Cell, Grid, HeatmapSpec, SweepFile};
 use crate::limits::MAX_TRIALS;
-use crate::plan::{Axis, DatasetFacts, Phase, Plan, ReportSpec, Trial};
+use crate::plan::{Axis, DatasetMeta, Phase, Plan, ReportSpec, Trial};
 use crate::space::domain::DEPTH;
 use crate::space::expand::{Expansion, expand, n_combinations, optimizers};
 use crate::space::points::{Configs, column_of, order};
 use crate::space::unused;
 
 /// Expands a sweep file. On failure the problems come in the order of the file.
-pub fn plan(file: &SweepFile, facts: &DatasetFacts) -> Result<Plan, Vec<Problem>> {
+pub fn plan(file: &SweepFile, facts: &DatasetMeta) -> Result<Plan, Vec<Problem>> {
     let default_n_valid = default_n_valid(facts.n_train_rows);
     plan_by(&Rules { default_n_valid, is_strict: true }, file, facts)
 }
@@ -24,7 +24,7 @@ pub fn plan(file: &SweepFile, facts: &DatasetFacts) -> Result<Plan, Vec<Problem>
 /// recorded stays readable. `default_n_valid` rows validated if the file says nothing.
 pub fn plan_recorded(
     file: &SweepFile,
-    facts: &DatasetFacts,
+    facts: &DatasetMeta,
     default_n_valid: u32,
 ) -> Result<Plan, Vec<Problem>> {
     plan_by(&Rules { default_n_valid, is_strict: false }, file, facts)
@@ -33,7 +33,7 @@ pub fn plan_recorded(
 pub(crate) fn plan_by(
     rules: &Rules,
     file: &SweepFile,
-    facts: &DatasetFacts,
+    facts: &DatasetMeta,
 ) -> Result<Plan, Vec<Problem>> {
     let mut problems = Problems::default();
     let split = split(file, facts.n_train_rows, rules.default_n_valid, &mut problems);
@@ -59,7 +59,7 @@ pub(crate) fn plan_by(
         split,
         points: expansion.points,
         trials,
-        copies_dropped: expansion.copies,
+        duplicates_dropped: expansion.copies,
         overridden: overridden(file),
         idle_widths: idle_widths(file),
         n_excluded: expansion.n_excluded,
@@ -83,7 +83,7 @@ pub(crate) fn plan_by(
 
 /// What is wrong with a file whatever its data set holds, in the order of the file.
 pub fn check_without_data(file: &SweepFile) -> Vec<Problem> {
-    let anything = DatasetFacts {
+    let anything = DatasetMeta {
         digest: [0; 32],
         n_train_rows: u32::MAX,
         n_test_rows: u32::MAX,
@@ -134,7 +134,7 @@ pub(crate) fn check_size(file: &SweepFile, problems: &mut Problems) -> bool {
 pub(crate) fn trials(
     rules: &Rules,
     file: &SweepFile,
-    facts: &DatasetFacts,
+    facts: &DatasetMeta,
     split: Split,
     expansion: &Expansion,
     problems: &mut Problems,

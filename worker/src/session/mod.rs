@@ -7,7 +7,7 @@ pub mod pending;
 mod replies;
 pub mod state;
 pub mod supply;
-mod traffic;
+mod transfers;
 pub mod troubles;
 mod watch;
 
@@ -22,7 +22,7 @@ use crate::faults;
 use crate::link::backoff::Backoff;
 use crate::link::convert;
 use crate::session::state::{COLLECT_FOR, LONGEST_SYNC, SHORTEST_SYNC, SYNC_DEADLINE};
-use crate::session::state::{DROP_AFTER, Fresh, LEAVE_AFTER, Traffic};
+use crate::session::state::{DROP_AFTER, Fresh, LEAVE_AFTER, Transfers};
 use crate::session::state::{Parts, Reply, Session};
 use crate::signals::StopSignals;
 use crate::slots::task::{Message, Outcome, Task};
@@ -43,7 +43,7 @@ impl Session {
             spool: parts.spool,
             checkpoints: parts.checkpoints,
             supply: Supply::new(parts.datasets, troubles.clone()),
-            traffic: Traffic::default(),
+            transfers: Transfers::default(),
             link: parts.link,
             backoff: Backoff::new(),
             fresh: Fresh::default(),
@@ -89,7 +89,7 @@ impl Session {
             let wake_at = self.wake_at();
             tokio::select! {
                 signal = signals.next() => self.signalled(signal),
-                moved = self.traffic.moved() => self.moved(moved),
+                moved = self.transfers.moved() => self.moved(moved),
                 message = self.slots.message() => self.take_messages(message)?,
                 reply = completed(&mut self.call) => {
                     if let Some(ended) = self.take_reply(reply) {
@@ -195,7 +195,7 @@ impl Session {
             match message {
                 Message::EpochDone(job, progress) => self.agent.progressed(job, progress),
                 Message::Ended(job, outcome) => self.take_outcome(job, *outcome),
-                Message::Saved(job) => self.traffic.want(job),
+                Message::Saved(job) => self.transfers.want(job),
                 Message::Left(job) => self.slot_left(job),
                 Message::Died(text) => {
                     self.store();

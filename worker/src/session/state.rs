@@ -45,7 +45,7 @@ pub(crate) struct Session {
     pub(crate) spool: Spool,
     pub(crate) checkpoints: Checkpoints,
     pub(crate) supply: Supply,
-    pub(crate) traffic: Traffic,
+    pub(crate) transfers: Transfers,
     pub(crate) link: Link,
     pub(crate) backoff: Backoff,
     pub(crate) fresh: Fresh,
@@ -102,7 +102,7 @@ pub(crate) struct Fresh {
 }
 
 #[derive(Default)]
-pub(crate) struct Traffic {
+pub(crate) struct Transfers {
     /// Jobs with a new checkpoint; the first one's is on its way if `publishing` is there.
     pub(crate) to_publish: VecDeque<Job>,
     pub(crate) publishing: Option<Pending<()>>,

@@ -49,7 +49,7 @@ impl Session {
 
     /// A checkpoint takes its time; a disk that does not answer takes for ever.
     fn watch_fetches(&mut self) {
-        for (job, moved_at) in self.traffic.fetches() {
+        for (job, moved_at) in self.transfers.fetches() {
             let silent = moved_at.elapsed().saturating_sub(CHECKPOINT_WITHIN);
             self.agent.stands(job, Standing { trained: Duration::ZERO, silent });
         }

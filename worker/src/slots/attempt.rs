@@ -12,12 +12,12 @@ use crate::cpu::thread_cpu_time;
 use crate::disk::checkpoints::Checkpoint;
 use crate::faults;
 use crate::logging::short_id::short_id;
-use crate::slots::task::{Message, Shared, Task, Wishes};
+use crate::slots::task::{Message, Shared, StopFlags, Task};
 
 pub struct Attempt<'a> {
     pub shared: &'a Shared,
     pub task: &'a Task,
-    pub wishes: &'a Wishes,
+    pub stop_flags: &'a StopFlags,
     pub messages: &'a mpsc::Sender<Message>,
     /// Of every epoch done, those before a checkpoint included.
     pub timings: &'a mut Vec<Timing>,
@@ -34,13 +34,13 @@ impl Attempt<'_> {
     /// Trains to the end. `None` if it was asked to stop or leave before.
     pub fn train(&mut self) -> Result<Option<TrialResult>, trainer::TrainError> {
         let mut trainer = self.open()?;
-        trainer.set_pulse(self.wishes.pulse.clone());
-        self.wishes.beat();
+        trainer.set_pulse(self.stop_flags.pulse.clone());
+        self.stop_flags.beat();
         faults::hang("hang.worker.slot");
         let mut saved = Instant::now();
-        while !self.wishes.stop.load(Ordering::Relaxed) {
+        while !self.stop_flags.stop.load(Ordering::Relaxed) {
             let (began, cpu_before) = (Instant::now(), thread_cpu_time());
-            let end = trainer.run_epoch(&self.wishes.stop);
+            let end = trainer.run_epoch(&self.stop_flags.stop);
             let wall_s = began.elapsed().as_secs_f64();
             self.note_epoch(&trainer, wall_s, (thread_cpu_time() - cpu_before).as_secs_f64());
             match end {
@@ -48,10 +48,10 @@ impl Attempt<'_> {
                 EpochEnd::Ends => return Ok(Some(trainer.into_result())),
                 EpochEnd::Continues => {}
             }
-            let leaves = self.wishes.leave_at_epoch_end.load(Ordering::Relaxed);
+            let leaves = self.stop_flags.leave_at_epoch_end.load(Ordering::Relaxed);
             if leaves || saved.elapsed() >= self.shared.checkpoint_every {
                 self.save(&trainer);
-                self.wishes.beat();
+                self.stop_flags.beat();
                 saved = Instant::now();
             }
             if leaves {
@@ -99,7 +99,7 @@ impl Attempt<'_> {
 
     /// Notes an epoch's timing, unless it did not come to its end, and tells the session.
     fn note_epoch(&mut self, trainer: &Trainer, wall_s: f64, cpu_s: f64) {
-        self.wishes.beat();
+        self.stop_flags.beat();
         let Some(record) = trainer.history().get(self.timings.len()) else { return };
         self.timings.push(Timing {
             epoch: record.epoch,

@@ -18,7 +18,7 @@ use tracing::warn;
 
 use self::attempt::Attempt;
 use crate::agent::{Job, Standing};
-use crate::slots::task::{MAX_MESSAGES, Message, Outcome, Shared, Task, Wishes};
+use crate::slots::task::{MAX_MESSAGES, Message, Outcome, Shared, StopFlags, Task};
 use cores::Cores;
 
 /// Between two looks at a slot no more than this counts as silence: a process that was stopped and
@@ -45,7 +45,7 @@ struct Slot {
 /// What a slot is at.
 struct Current {
     job: Job,
-    wishes: Arc<Wishes>,
+    stop_flags: Arc<StopFlags>,
     began: Instant,
     /// The pulse at the last look, when that was, and for how long it has been the same.
     pulse: u64,
@@ -54,7 +54,7 @@ struct Current {
 }
 
 /// Sets to work on a task.
-type Begin = Box<dyn FnMut(Task, Arc<Wishes>) + Send>;
+type Begin = Box<dyn FnMut(Task, Arc<StopFlags>) + Send>;
 
 impl Slots {
     pub(crate) fn start(n_slots: usize, shared: Shared) -> std::io::Result<Self> {
@@ -62,8 +62,8 @@ impl Slots {
         let (sender, messages) = mpsc::channel(MAX_MESSAGES);
         let slots = (0..n_slots).map(|index| {
             let (shared, sender) = (shared.clone(), sender.clone());
-            start_slot(index, sender.clone(), move |task, wishes| {
-                run(&shared, task, wishes, &sender)
+            start_slot(index, sender.clone(), move |task, stop_flags| {
+                run(&shared, task, stop_flags, &sender)
             })
         });
         Ok(Self { slots: slots.collect::<std::io::Result<_>>()?, messages })
@@ -71,20 +71,20 @@ impl Slots {
 
     /// Gives the task to a slot that rests.
     pub(crate) fn begin(&mut self, task: Task) {
-        let wishes = Arc::new(Wishes::default());
+        let stop_flags = Arc::new(StopFlags::default());
         let slot = self.slots.iter_mut().find(|slot| slot.current.is_none());
         let slot = slot.expect("the agent starts no more jobs than there are slots");
         let now = Instant::now();
         slot.current = Some(Current {
             job: task.job,
-            wishes: wishes.clone(),
+            stop_flags: stop_flags.clone(),
             began: now,
             pulse: 0,
             looked: now,
             silent: Duration::ZERO,
         });
         let begin = slot.begin.as_mut().expect("taken by drop alone");
-        begin(task, wishes);
+        begin(task, stop_flags);
     }
 
     pub(crate) async fn message(&mut self) -> Message {
@@ -110,24 +110,24 @@ impl Slots {
 
     /// Ends the job within a few training steps; no checkpoint is written.
     pub(crate) fn stop(&self, job: Job) {
-        self.wish(job, |wishes| &wishes.stop);
+        self.wish(job, |stop_flags| &stop_flags.stop);
     }
 
     pub(crate) fn stop_all(&self) {
         for current in self.slots.iter().filter_map(|slot| slot.current.as_ref()) {
-            current.wishes.stop.store(true, Ordering::Relaxed);
+            current.stop_flags.stop.store(true, Ordering::Relaxed);
         }
     }
 
     /// Ends the job with a checkpoint at the end of its epoch.
     pub(crate) fn leave_at_epoch_end(&self, job: Job) {
-        self.wish(job, |wishes| &wishes.leave_at_epoch_end);
+        self.wish(job, |stop_flags| &stop_flags.leave_at_epoch_end);
     }
 
-    fn wish(&self, job: Job, which: impl Fn(&Wishes) -> &AtomicBool) {
+    fn wish(&self, job: Job, which: impl Fn(&StopFlags) -> &AtomicBool) {
         let current = self.slots.iter().filter_map(|slot| slot.current.as_ref());
         for current in current.filter(|current| current.job == job) {
-            which(&current.wishes).store(true, Ordering::Relaxed);
+            which(&current.stop_flags).store(true, Ordering::Relaxed);
         }
     }
 
@@ -136,7 +136,7 @@ impl Slots {
         let now = Instant::now();
         let busy = self.slots.iter_mut().filter_map(|slot| slot.current.as_mut());
         let standing = |current: &mut Current| {
-            let pulse = current.wishes.pulse.load(Ordering::Relaxed);
+            let pulse = current.stop_flags.pulse.load(Ordering::Relaxed);
             let unseen = now.duration_since(current.looked).min(LONGEST_UNSEEN);
             let has_moved = pulse != current.pulse;
             current.silent = if has_moved { Duration::ZERO } else { current.silent + unseen };
@@ -175,9 +175,9 @@ impl Drop for Slots {
 fn start_slot(
     index: usize,
     messages: mpsc::Sender<Message>,
-    run: impl Fn(&Task, &Wishes) -> Message + Send + 'static,
+    run: impl Fn(&Task, &StopFlags) -> Message + Send + 'static,
 ) -> std::io::Result<Slot> {
-    let (tasks, received) = blocking::channel::<(Task, Arc<Wishes>)>();
+    let (tasks, received) = blocking::channel::<(Task, Arc<StopFlags>)>();
     let work = move || {
         // The message leaves before the channel of tasks closes. It finds no receiver only when
         // the slots are being dropped.
@@ -186,33 +186,38 @@ fn start_slot(
         }
     };
     let thread = thread::Builder::new().name(format!("slot-{index}")).spawn(work)?;
-    let begin = move |task, wishes| {
+    let begin = move |task, stop_flags| {
         // Nobody receives from a dead thread's channel; `Died` has told so by then.
-        let _ = tasks.send((task, wishes));
+        let _ = tasks.send((task, stop_flags));
     };
     Ok(Slot { begin: Some(Box::new(begin)), current: None, thread: Some(thread) })
 }
 
 fn work(
-    tasks: &blocking::Receiver<(Task, Arc<Wishes>)>,
+    tasks: &blocking::Receiver<(Task, Arc<StopFlags>)>,
     messages: &mpsc::Sender<Message>,
-    run: impl Fn(&Task, &Wishes) -> Message,
+    run: impl Fn(&Task, &StopFlags) -> Message,
 ) {
-    while let Ok((task, wishes)) = tasks.recv() {
-        if messages.blocking_send(run(&task, &wishes)).is_err() {
+    while let Ok((task, stop_flags)) = tasks.recv() {
+        if messages.blocking_send(run(&task, &stop_flags)).is_err() {
             return;
         }
     }
 }
 
 /// Trains one task; a panic on the way is the trial's failure and not the worker's.
-fn run(shared: &Shared, task: &Task, wishes: &Wishes, messages: &mpsc::Sender<Message>) -> Message {
+fn run(
+    shared: &Shared,
+    task: &Task,
+    stop_flags: &StopFlags,
+    messages: &mpsc::Sender<Message>,
+) -> Message {
     let began = Instant::now();
     let mut timings = Vec::new();
     let ended = catch_unwind(AssertUnwindSafe(|| {
         let _busy = Busy::new(&shared.n_busy);
         let _core = shared.cores.as_ref().and_then(Cores::claim);
-        Attempt { shared, task, wishes, messages, timings: &mut timings }.train()
+        Attempt { shared, task, stop_flags, messages, timings: &mut timings }.train()
     }));
     let result = match ended {
         Ok(Ok(Some(result))) => Ok(result),

@@ -14,7 +14,7 @@ use trainer::TrialResult;
 use super::attempt::of_this_state;
 use crate::agent::Progress;
 use crate::disk::checkpoints::Checkpoint;
-use crate::slots::task::{MAX_MESSAGES, Message, Outcome, Shared, Task, Wishes};
+use crate::slots::task::{MAX_MESSAGES, Message, Outcome, Shared, StopFlags, Task};
 use crate::slots::{Slot, Slots};
 
 /// What becomes of an attempt (counts from 1) at the trial of this id.
@@ -42,12 +42,13 @@ impl Slots {
         let (sender, messages) = mpsc::channel(MAX_MESSAGES);
         let slot = |_| {
             let (shared, script, sender) = (shared.clone(), script.clone(), sender.clone());
-            let begin = move |task: Task, wishes| {
+            let begin = move |task: Task, stop_flags| {
                 let scripted = script(&task.trial_id, task.attempt);
                 let messages = sender.clone();
                 let shared = shared.clone();
                 tokio::spawn(async move {
-                    let play = Play { shared: &shared, task: &task, wishes, messages: &messages };
+                    let play =
+                        Play { shared: &shared, task: &task, stop_flags, messages: &messages };
                     let last = play.play(scripted).await;
                     // The session may be gone.
                     let _ = messages.send(last).await;
@@ -63,7 +64,7 @@ impl Slots {
 struct Play<'a> {
     shared: &'a Shared,
     task: &'a Task,
-    wishes: Arc<Wishes>,
+    stop_flags: Arc<StopFlags>,
     messages: &'a mpsc::Sender<Message>,
 }
 
@@ -83,8 +84,8 @@ impl Play<'_> {
                 if scripted.hangs.load(Ordering::Relaxed) {
                     future::pending::<()>().await;
                 }
-                self.wishes.beat();
-                if self.wishes.stop.load(Ordering::Relaxed) {
+                self.stop_flags.beat();
+                if self.stop_flags.stop.load(Ordering::Relaxed) {
                     return Message::Left(job);
                 }
             }
@@ -93,7 +94,7 @@ impl Play<'_> {
             if epoch == scripted.n_epochs {
                 break;
             }
-            let leaves = self.wishes.leave_at_epoch_end.load(Ordering::Relaxed);
+            let leaves = self.stop_flags.leave_at_epoch_end.load(Ordering::Relaxed);
             if leaves || saved.elapsed() >= self.shared.checkpoint_every {
                 self.save(&timings).await;
                 saved = Instant::now();

@@ -58,14 +58,14 @@ pub(crate) struct Shared {
 
 /// What the session wants of a running task.
 #[derive(Default)]
-pub(crate) struct Wishes {
+pub(crate) struct StopFlags {
     pub(crate) stop: AtomicBool,
     pub(crate) leave_at_epoch_end: AtomicBool,
     /// Grows with each step that the slot does.
     pub(crate) pulse: Arc<AtomicU64>,
 }
 
-impl Wishes {
+impl StopFlags {
     /// The slot has done something.
     pub(crate) fn beat(&self) {
         self.pulse.fetch_add(1, Ordering::Relaxed);

@@ -67,7 +67,7 @@ fn a_panic_before_training_begins_is_the_trials_failure() {
     let (sender, _messages) = mpsc::channel(MAX_MESSAGES);
     let log = tracing_subscriber::fmt().with_writer(|| -> io::Stderr { panic!("nobody reads") });
     let message = tracing::subscriber::with_default(log.finish(), || {
-        run(&shared, &task(), &Wishes::default(), &sender)
+        run(&shared, &task(), &StopFlags::default(), &sender)
     });
     assert_eq!(failure(message), Some("panic in training: nobody reads".into()));
     assert_eq!(shared.n_busy.into_inner(), 0);
@@ -112,11 +112,11 @@ fn times_of_another_state_are_of_no_attempt_that_is_still_to_come() {
     let folder = tempfile::tempdir().unwrap();
     let shared = shared(folder.path(), None);
     let (sender, _messages) = mpsc::channel(MAX_MESSAGES);
-    let leaves = Wishes::default();
+    let leaves = StopFlags::default();
     leaves.leave_at_epoch_end.store(true, Ordering::Relaxed);
     let before = run(&shared, &Task { attempt: 3, ..task() }, &leaves, &sender);
     assert!(matches!(before, Message::Left(_)), "after its first epoch");
-    match run(&shared, &task(), &Wishes::default(), &sender) {
+    match run(&shared, &task(), &StopFlags::default(), &sender) {
         Message::Ended(_, outcome) => {
             let attempts: Vec<u32> = outcome.timings.iter().map(|it| it.attempt).collect();
             assert_eq!(attempts, [1, 1]);

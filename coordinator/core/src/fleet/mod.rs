@@ -19,8 +19,8 @@ pub struct Fleet {
     sessions: BTreeMap<SessionId, WorkerId>,
     deadlines: BTreeSet<(Millis, WorkerId)>,
     holders: BTreeSet<(TrialIndex, WorkerId)>,
-    /// Trials with two open leases: the second is a copy of the first.
-    copied: BTreeSet<TrialIndex>,
+    /// Trials with two open leases: the second is a speculative attempt.
+    speculated: BTreeSet<TrialIndex>,
     /// What did not get on when its worker last spoke, the worst first and of these the longest.
     troubled: BTreeSet<(Hindrance, Millis, TrialIndex, WorkerId)>,
     /// Queued leases that were asked back and are still there.
@@ -116,7 +116,7 @@ impl Fleet {
         }
     }
 
-    /// Open leases of a trial: none, one, or two while a copy runs.
+    /// Open leases of a trial: none, one, or two while a speculative attempt runs.
     pub fn leases_of(&self, trial: TrialIndex) -> impl Iterator<Item = OpenLease> + '_ {
         let (first, last) = (WorkerId([0; 16]), WorkerId([255; 16]));
         let holders = self.holders.range((trial, first)..=(trial, last));
@@ -137,11 +137,11 @@ impl Fleet {
     }
 
     pub fn n_copies(&self) -> usize {
-        self.copied.len()
+        self.speculated.len()
     }
 
-    pub fn is_copied(&self, trial: TrialIndex) -> bool {
-        self.copied.contains(&trial)
+    pub fn has_speculation(&self, trial: TrialIndex) -> bool {
+        self.speculated.contains(&trial)
     }
 
     /// What did not get on when its worker last spoke: the worst first and of these the longest.
@@ -174,7 +174,7 @@ impl Fleet {
         assert!(former.is_none(), "trial {} is leased twice to a worker", trial.0);
         self.holders.insert((trial, id));
         if is_copy {
-            assert!(self.copied.insert(trial), "trial {} is leased to three", trial.0);
+            assert!(self.speculated.insert(trial), "trial {} is leased to three", trial.0);
         }
     }
 
@@ -184,7 +184,7 @@ impl Fleet {
         let held = self.change(id, |worker| worker.leases.remove(&trial));
         let held = held.expect("only an open lease is taken");
         self.holders.remove(&(trial, id));
-        self.copied.remove(&trial);
+        self.speculated.remove(&trial);
         self.withdrawn.remove(&(id, trial));
         self.unbegun.remove(&(held.granted, trial, id));
         if let (Some(hindrance), Some(started)) = (held.hindrance, held.started) {
@@ -257,7 +257,7 @@ impl Fleet {
         assert_eq!(self.deadlines.len(), self.workers.len());
         assert!(self.holders.iter().eq(&leases), "holders");
         let twins = leases.windows(2).filter(|pair| pair[0].0 == pair[1].0).map(|pair| pair[0].0);
-        assert!(twins.eq(self.copied.iter().copied()), "copies");
+        assert!(twins.eq(self.speculated.iter().copied()), "speculative attempts");
         let n_sessions = self.workers.values().filter(|w| w.session.is_some()).count();
         assert_eq!(n_sessions, self.sessions.len());
         let held = self.workers.values().flat_map(|w| w.leases.values());

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::event::{Running, Trouble, WorkerFacts};
+use crate::event::{Running, Trouble, WorkerInfo};
 use crate::fleet::health::Health;
 use crate::fleet::pace::Pace;
 use crate::lease::{Lease, OpenLease, SessionId, TrialIndex};
@@ -13,7 +13,7 @@ use crate::time::Millis;
 pub struct Worker {
     /// `None` after a restart of the coordinator until the worker joins again.
     pub session: Option<SessionId>,
-    pub facts: Option<WorkerFacts>,
+    pub facts: Option<WorkerInfo>,
     /// Without a Sync until then the worker is lost.
     pub deadline: Millis,
     pub leases: BTreeMap<TrialIndex, HeldLease>,

@@ -62,7 +62,7 @@ impl Ledger {
     }
 
     fn trial(&mut self, trial: TrialIndex) -> &mut Trial {
-        &mut self.trials[trial.at()]
+        &mut self.trials[trial.index()]
     }
 
     fn close(&mut self, trial: TrialIndex, attempt: u32) {

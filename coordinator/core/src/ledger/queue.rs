@@ -24,7 +24,7 @@ impl Queue {
     pub fn new(order: &[TrialIndex]) -> Self {
         let mut place = vec![0; order.len()];
         for (at, trial) in (0..).zip(order) {
-            place[trial.at()] = at;
+            place[trial.index()] = at;
         }
         Self {
             order: order.to_vec(),
@@ -54,7 +54,7 @@ impl Queue {
 
     /// Puts a trial at its place in the order.
     pub fn push(&mut self, trial: TrialIndex) {
-        let is_new = !self.contains(trial) && self.front.insert(self.place[trial.at()]);
+        let is_new = !self.contains(trial) && self.front.insert(self.place[trial.index()]);
         assert!(is_new, "trial {} waits twice", trial.0);
     }
 
@@ -69,13 +69,13 @@ impl Queue {
     pub fn remove(&mut self, trial: TrialIndex) {
         let was_there = match self.sent_back.remove(&trial) {
             Some(at) => self.back.remove(&at).is_some(),
-            None => self.front.remove(&self.place[trial.at()]),
+            None => self.front.remove(&self.place[trial.index()]),
         };
         assert!(was_there, "trial {} was not waiting", trial.0);
     }
 
     pub fn contains(&self, trial: TrialIndex) -> bool {
-        self.sent_back.contains_key(&trial) || self.front.contains(&self.place[trial.at()])
+        self.sent_back.contains_key(&trial) || self.front.contains(&self.place[trial.index()])
     }
 
     /// Panics unless both sides of the back say the same.

@@ -5,7 +5,7 @@ use crate::lease::WorkerId;
 
 /// What is known of a trial before it starts.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct TrialFacts {
+pub struct TrialSpec {
     /// Estimated multiply-adds; 0 if unknown.
     pub cost_macs: f32,
     /// Once it has its result it is trained again and compared.

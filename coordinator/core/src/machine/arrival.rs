@@ -55,7 +55,7 @@ impl Core {
     /// Whether a worker that holds these may bring the result of a trial that was given up.
     fn may_complete(&self, id: WorkerId, held: &[Lease]) -> bool {
         let is_given_up = |lease: &Lease| {
-            let status = self.trials[lease.trial.at()].status;
+            let status = self.trials[lease.trial.index()].status;
             matches!(status, Status::Failed | Status::Cancelled)
         };
         held.iter().any(|lease| self.was_granted_to(id, *lease) && is_given_up(lease))

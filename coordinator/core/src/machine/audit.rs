@@ -9,7 +9,7 @@ use crate::machine::Core;
 impl Core {
     /// Has a trial trained again, if it is to be.
     pub(super) fn await_audit(&mut self, trial: TrialIndex) {
-        if let Status::Completed { worker, .. } = self.trials[trial.at()].status
+        if let Status::Completed { worker, .. } = self.trials[trial.index()].status
             && self.is_audit_due(trial)
         {
             self.audits.push(trial, worker);
@@ -18,9 +18,9 @@ impl Core {
 
     /// Worth training again: not compared yet, and not known to take workers down or to fail.
     pub(super) fn is_audit_due(&self, trial: TrialIndex) -> bool {
-        let record = &self.trials[trial.at()];
+        let record = &self.trials[trial.index()];
         matches!(record.status, Status::Completed { .. })
-            && self.facts[trial.at()].is_audited
+            && self.facts[trial.index()].is_audited
             && !record.is_checked
             && !record.must_run_alone()
             && record.n_failures < FAILURE_LIMIT
@@ -35,7 +35,7 @@ impl Core {
         }
         let is_due = self.is_audit_due(trial) && self.n_stalls(trial) < MAX_STALLED_AUDITS;
         self.audits.close(trial, is_due);
-        let is_checked = self.trials[trial.at()].is_checked;
+        let is_checked = self.trials[trial.index()].is_checked;
         self.counts.n_checked += usize::from(is_checked);
         if !is_due && !is_checked {
             out.push(Action::Publish(Notice::AuditGivenUp { trial }));

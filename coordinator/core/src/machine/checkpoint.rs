@@ -9,7 +9,7 @@ use crate::machine::Core;
 impl Core {
     /// Nothing is to be kept for a stale lease or of a trial that has its outcome.
     pub(super) fn checkpoint_offered(&mut self, call: Call, lease: Lease, out: &mut Vec<Action>) {
-        let is_over = self.trials[lease.trial.at()].status.is_terminal();
+        let is_over = self.trials[lease.trial.index()].status.is_terminal();
         let worker = self.publisher(&lease).filter(|_| !is_over);
         out.push(Action::Reply(call, Reply::CheckpointWanted(worker)));
     }
@@ -36,7 +36,7 @@ impl Core {
     }
 
     pub(super) fn checkpoint_found(&mut self, trial: TrialIndex, checkpoint: Checkpoint) {
-        if !self.trials[trial.at()].status.is_terminal() {
+        if !self.trials[trial.index()].status.is_terminal() {
             self.checkpoints.add(trial, checkpoint);
         }
     }

@@ -24,10 +24,10 @@ impl Core {
         self.fleet.take(open);
         self.remember(open);
         if !self.has_bug(Bug::LossesUncounted) {
-            self.trials[trial.at()].book(&cause);
+            self.trials[trial.index()].book(&cause);
         }
         out.push(Action::Persist(Record::Closed { trial, attempt, cause }));
-        if self.trials[trial.at()].status != Status::Leased {
+        if self.trials[trial.index()].status != Status::Leased {
             self.close_audit(trial, out);
             self.forget_stalls_if_over(trial);
             return false;
@@ -58,7 +58,7 @@ impl Core {
         if !self.close(open, cause, out) {
             return;
         }
-        let n_losses = self.trials[trial.at()].n_losses_alone;
+        let n_losses = self.trials[trial.index()].n_losses_alone;
         if n_losses < self.config.crash_limit {
             self.queue.push_back(trial);
             return;
@@ -86,7 +86,7 @@ impl Core {
         if self.has_bug(Bug::FailureWithoutRequeue) {
             return;
         }
-        if self.trials[trial.at()].n_failures < FAILURE_LIMIT {
+        if self.trials[trial.index()].n_failures < FAILURE_LIMIT {
             self.queue.push_back(trial);
             out.push(Action::Publish(Notice::AttemptFailed { trial, cause }));
         } else {

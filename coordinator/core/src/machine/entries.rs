@@ -8,7 +8,7 @@ use crate::machine::Core;
 impl Core {
     /// It is trained again to be compared, now or later.
     pub(super) fn has_audit(&self, trial: TrialIndex) -> bool {
-        let is_due = match self.trials[trial.at()].status {
+        let is_due = match self.trials[trial.index()].status {
             Status::Completed { worker, .. } => self.audits.is_due(trial, worker),
             _ => false,
         };
@@ -17,7 +17,7 @@ impl Core {
 
     /// A trial that nobody will train any more.
     fn is_over(&self, trial: TrialIndex) -> bool {
-        self.trials[trial.at()].status.is_terminal() && !self.has_audit(trial)
+        self.trials[trial.index()].status.is_terminal() && !self.has_audit(trial)
     }
 
     /// Stalled attempts count until the trial's last attempt.

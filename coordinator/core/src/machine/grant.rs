@@ -91,11 +91,11 @@ impl Core {
         }
         // What failed or was lost on this worker is tried on another, if there is one.
         let failed_here = |trial: TrialIndex| {
-            let record = &self.trials[trial.at()];
+            let record = &self.trials[trial.index()];
             !record.is_unsuspected() && record.last_worker == Some(id) && has_other
         };
         let is_fit = |trial: TrialIndex| {
-            (is_idle || !self.trials[trial.at()].must_run_alone()) && !is_stopped(trial)
+            (is_idle || !self.trials[trial.index()].must_run_alone()) && !is_stopped(trial)
         };
         let trial = self.queue.iter().find(|&trial| is_fit(trial) && !failed_here(trial))?;
         self.queue.remove(trial);
@@ -112,11 +112,11 @@ impl Core {
         out: &mut Vec<Action>,
     ) -> Lease {
         let nonce = self.draw();
-        if self.trials[trial.at()].status == Status::Ready {
+        if self.trials[trial.index()].status == Status::Ready {
             self.set_status(trial, Status::Leased);
         }
         let is_reused = self.has_bug(Bug::AttemptReused);
-        let record = &mut self.trials[trial.at()];
+        let record = &mut self.trials[trial.index()];
         record.n_attempts += u32::from(!is_reused || record.n_attempts == 0);
         record.last_worker = Some(id);
         let (attempt, alone) = (record.n_attempts, record.must_run_alone());
@@ -157,7 +157,7 @@ impl Core {
             let Some(trial) = self.queue.iter().next() else { break };
             let is_stopped = stop.iter().any(|lease| lease.trial == trial);
             let expected_s = pace.expected_s(self.cost(trial)).unwrap_or(f64::INFINITY);
-            if left_s < expected_s || is_stopped || !self.trials[trial.at()].is_unsuspected() {
+            if left_s < expected_s || is_stopped || !self.trials[trial.index()].is_unsuspected() {
                 break;
             }
             left_s -= expected_s;
@@ -169,7 +169,7 @@ impl Core {
 
     /// Estimated multiply-adds of a whole trial.
     pub(super) fn cost(&self, trial: TrialIndex) -> f64 {
-        f64::from(self.facts[trial.at()].cost_macs)
+        f64::from(self.facts[trial.index()].cost_macs)
     }
 
     /// Queued trials of this worker that others could start at once, and all of them if it is not

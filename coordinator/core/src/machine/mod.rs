@@ -14,7 +14,7 @@ mod sync;
 pub use crate::machine::liveness::stalled::StalledAttempt;
 use std::collections::BTreeMap;
 
-use crate::event::{Action, CloseCause, Event, Record, Reply, WorkerFacts};
+use crate::event::{Action, CloseCause, Event, Record, Reply, WorkerInfo};
 use crate::faults::{Bug, wall_clock};
 use crate::fleet::Fleet;
 use crate::fleet::former::Former;
@@ -26,7 +26,7 @@ use crate::ledger::Ledger;
 use crate::ledger::audits::Audits;
 use crate::ledger::checkpoints::Checkpoints;
 use crate::ledger::queue::Queue;
-use crate::ledger::trial::{Status, Trial, TrialFacts};
+use crate::ledger::trial::{Status, Trial, TrialSpec};
 use crate::machine::liveness::stalls::Stalls;
 use crate::time::Millis;
 
@@ -59,7 +59,7 @@ pub struct Counts {
 pub struct Core {
     config: Config,
     trials: Vec<Trial>,
-    facts: Vec<TrialFacts>,
+    facts: Vec<TrialSpec>,
     counts: Counts,
     queue: Queue,
     fleet: Fleet,
@@ -141,7 +141,7 @@ impl Core {
             let place = if open.alone { Place::Slot } else { Place::Queue };
             self.fleet.hold(HeldLease::new(open, 0, place, now));
             let trial = open.lease.trial;
-            if let Status::Completed { worker, .. } = self.trials[trial.at()].status {
+            if let Status::Completed { worker, .. } = self.trials[trial.index()].status {
                 self.audits.resume(trial, worker);
             }
         }
@@ -149,7 +149,7 @@ impl Core {
             self.remember(&open);
             let Lease { trial, attempt, .. } = open.lease;
             let is_left = self.fleet.leases_of(trial).next().is_none();
-            let status = &mut self.trials[trial.at()].status;
+            let status = &mut self.trials[trial.index()].status;
             if *status == Status::Leased && is_left {
                 *status = Status::Ready;
             }
@@ -157,14 +157,14 @@ impl Core {
                 false => CloseCause::CoordinatorEnded,
                 true => CloseCause::Lost,
             };
-            self.trials[trial.at()].book(&cause);
+            self.trials[trial.index()].book(&cause);
             out.push(Action::Persist(Record::Closed { trial, attempt, cause }));
         }
     }
 
     /// What a former coordinator knew of the workers that still hold leases, so that they have their
     /// names until they join again.
-    pub fn recall_workers(&mut self, known: &BTreeMap<WorkerId, WorkerFacts>) {
+    pub fn recall_workers(&mut self, known: &BTreeMap<WorkerId, WorkerInfo>) {
         for (&id, facts) in known {
             let is_unknown = self.fleet.get(id).is_some_and(|worker| worker.facts.is_none());
             if is_unknown {
@@ -175,7 +175,7 @@ impl Core {
 
     /// Queues and counts a trial as it is recorded.
     fn take_in(&mut self, trial: TrialIndex) {
-        let record = self.trials[trial.at()];
+        let record = self.trials[trial.index()];
         *self.counts.of(record.status) += 1;
         self.counts.n_checked += usize::from(record.is_checked);
         self.n_failed_before += usize::from(record.status == Status::Failed);
@@ -249,7 +249,7 @@ impl Core {
 
     /// Takes in trials that follow, as they are recorded and without a lease, behind all others in
     /// the order of grants. None at all: the sweep is complete.
-    pub fn add_trials(&mut self, trials: &[Trial], facts: &[TrialFacts]) {
+    pub fn add_trials(&mut self, trials: &[Trial], facts: &[TrialSpec]) {
         assert_eq!(trials.len(), facts.len(), "facts of each trial");
         self.expects_trials = !trials.is_empty();
         for (&trial, &facts) in trials.iter().zip(facts) {
@@ -278,7 +278,7 @@ impl Core {
     }
 
     pub fn trial(&self, trial: TrialIndex) -> &Trial {
-        &self.trials[trial.at()]
+        &self.trials[trial.index()]
     }
 
     pub fn trials(&self) -> &[Trial] {
@@ -315,7 +315,7 @@ impl Core {
     }
 
     fn set_status(&mut self, trial: TrialIndex, status: Status) {
-        let place = &mut self.trials[trial.at()].status;
+        let place = &mut self.trials[trial.index()].status;
         *self.counts.of(*place) -= 1;
         *place = status;
         *self.counts.of(status) += 1;

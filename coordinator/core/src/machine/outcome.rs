@@ -32,7 +32,7 @@ impl Core {
         if self.has_bug(Bug::LateResultRefused) && open.is_none() {
             return Verdict::Rejected;
         }
-        match (self.trials[lease.trial.at()].status, outcome) {
+        match (self.trials[lease.trial.index()].status, outcome) {
             (Status::Completed { digest, .. }, Ok(result)) => {
                 self.compare(id, lease, digest, &result, out)
             }
@@ -67,7 +67,7 @@ impl Core {
         }
     }
 
-    /// A second result of a trial: an audit's, a copy's, or one that was sent before, which says nothing
+    /// A second result of a trial: an audit's, a speculative attempt's, or one that was sent before, which says nothing
     /// of its worker's health.
     fn compare(
         &mut self,
@@ -162,7 +162,7 @@ impl Core {
 
     fn reopen(&mut self, trial: TrialIndex, out: &mut Vec<Action>) {
         self.set_status(trial, Status::Ready);
-        self.trials[trial.at()].reopen();
+        self.trials[trial.index()].reopen();
         self.queue.push(trial);
         out.push(Action::Persist(Record::Reopened { trial }));
     }

@@ -144,12 +144,12 @@ impl Core {
         report.started
             && self.was_granted_to(id, report.lease)
             && !self.has_stalled(&report.lease)
-            && self.trials[trial.at()].status == Status::Ready
+            && self.trials[trial.index()].status == Status::Ready
             && !self.is_stopping
             && !self.is_given_up
             && worker.leases.len() < n_max
             && !worker.trains_alone()
-            && (worker.leases.is_empty() || !self.trials[trial.at()].must_run_alone())
+            && (worker.leases.is_empty() || !self.trials[trial.index()].must_run_alone())
     }
 
     fn order_for(&mut self, id: WorkerId) -> Order {

@@ -1,7 +1,7 @@
 //! Which trials a worker gets and when: in advance, back again, and as copies of stragglers.
 
 use coordinator_core::lease::TrialIndex;
-use coordinator_core::ledger::trial::{Status, TrialFacts};
+use coordinator_core::ledger::trial::{Status, TrialSpec};
 use coordinator_core::limits::MAX_PREFETCH;
 
 use crate::agent::{End, N_SLOTS, running};
@@ -14,7 +14,7 @@ pub fn world_of(wall_s: f32, n_queue_max: usize) -> World {
 }
 
 fn world_of_many(n_trials: usize, wall_s: f32, n_queue_max: usize) -> World {
-    let facts = vec![TrialFacts { cost_macs: wall_s, is_audited: false }; n_trials];
+    let facts = vec![TrialSpec { cost_macs: wall_s, is_audited: false }; n_trials];
     World::of(Rules { lease_ttl_ms: TTL_MS, crash_limit: 3, max_failed: None, n_queue_max, facts })
 }
 

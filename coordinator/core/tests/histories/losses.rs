@@ -27,7 +27,7 @@ pub fn check(before: &Ledger, out: &[Action]) {
     assert!(n_lost.values().all(|n_lost| *n_lost <= N_SLOTS), "{n_lost:?}");
     for action in out {
         if let Action::Persist(Record::Conflict { trial, digest, .. }) = action {
-            let status = before.trials[trial.at()].status;
+            let status = before.trials[trial.index()].status;
             let is_same = matches!(status, Status::Completed { digest: d, .. } if d == *digest);
             assert!(!is_same, "the same digest is no conflict");
         }

@@ -16,7 +16,7 @@ mod world;
 
 use coordinator_core::event::Event;
 use coordinator_core::lease::{Lease, TrialIndex};
-use coordinator_core::ledger::trial::{Status, Trial, TrialFacts};
+use coordinator_core::ledger::trial::{Status, Trial, TrialSpec};
 use proptest::prelude::*;
 
 use steps::{Step, step};
@@ -248,7 +248,7 @@ fn nobody_hears_of_the_end_before_the_trials_that_follow_are_done() {
     assert_eq!(world.core.counts().n_ready, N_FOLLOWING);
     world.sync(0, true);
     let granted: Vec<usize> =
-        world.agents[&0].running.iter().map(|lease| lease.trial.at()).collect();
+        world.agents[&0].running.iter().map(|lease| lease.trial.index()).collect();
     assert_eq!(granted, [N_TRIALS, N_TRIALS + 1]);
     world.drive_to_the_end();
     world.sync(0, true);
@@ -266,7 +266,7 @@ fn failures_among_the_trials_that_follow_are_as_recorded_and_do_not_count_agains
         world.finish(0, false);
     }
     let failed = Trial { status: Status::Failed, n_attempts: 2, ..Trial::default() };
-    world.core.add_trials(&[failed, Trial::default()], &[TrialFacts::default(); 2]);
+    world.core.add_trials(&[failed, Trial::default()], &[TrialSpec::default(); 2]);
     world.ledger.trials.extend([failed, Trial::default()]);
     world.sync(0, true);
     assert_eq!(world.agents[&0].running.len(), 1, "the other one is granted, nothing is given up");

@@ -1,9 +1,9 @@
 //! Slots that hang while their workers beat: with other slots idle a sweep ends, soon, whatever it is
 //! that hangs.
 
-use coordinator_core::event::{Event, Join, Reply, Running, Sync, WorkerFacts};
+use coordinator_core::event::{Event, Join, Reply, Running, Sync, WorkerInfo};
 use coordinator_core::lease::{Lease, TrialIndex, WorkerId};
-use coordinator_core::ledger::trial::TrialFacts;
+use coordinator_core::ledger::trial::TrialSpec;
 
 use crate::agent::{End, running};
 use crate::dispatch::warm_up;
@@ -23,7 +23,7 @@ pub fn world(
     n_queue_max: usize,
     max_failed: Option<u32>,
 ) -> World {
-    let fact = |index| TrialFacts { cost_macs: 0.3, is_audited: index < n_audited };
+    let fact = |index| TrialSpec { cost_macs: 0.3, is_audited: index < n_audited };
     let facts = (0..n_trials).map(fact).collect();
     let rules = Rules { lease_ttl_ms: TTL_MS, crash_limit: 3, max_failed, n_queue_max, facts };
     let mut world = World::of(rules);
@@ -277,7 +277,7 @@ fn a_slot_that_hangs_is_seen_among_many_that_run() {
     let mut world = world(N_MANY + 3, 0, 0, None);
     warm_up(&mut world);
     let call = world.call();
-    let facts = WorkerFacts {
+    let facts = WorkerInfo {
         name: "large".into(),
         isa: "portable".into(),
         cpu: "model".into(),

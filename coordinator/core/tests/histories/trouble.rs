@@ -5,7 +5,7 @@ use coordinator_core::event::{Event, Reply};
 use coordinator_core::grant_order::GrantOrder;
 use coordinator_core::lease::{Lease, OpenLease, TrialIndex, WorkerId};
 use coordinator_core::ledger::Ledger;
-use coordinator_core::ledger::trial::{Status, Trial, TrialFacts};
+use coordinator_core::ledger::trial::{Status, Trial, TrialSpec};
 use coordinator_core::machine::{Config, Core};
 use coordinator_core::time::Millis;
 
@@ -27,7 +27,7 @@ fn world_with_an_audit_begun() -> World {
 
 /// A world of which the first `n_audited` trials are trained twice.
 fn world_with_audits(n_audited: usize) -> World {
-    let fact = |index| TrialFacts { cost_macs: 1.0, is_audited: index < n_audited };
+    let fact = |index| TrialSpec { cost_macs: 1.0, is_audited: index < n_audited };
     let facts = (0..N_TRIALS).map(fact).collect();
     World::of(Rules {
         lease_ttl_ms: TTL_MS,
@@ -114,7 +114,7 @@ fn with_every_worker_in_quarantine_the_sweep_ends_after_a_minute() {
 
 #[test]
 fn a_sweep_that_was_given_up_waits_in_peace_for_what_still_runs() {
-    let fact = TrialFacts { cost_macs: 0.1, is_audited: false };
+    let fact = TrialSpec { cost_macs: 0.1, is_audited: false };
     let facts = vec![fact; N_TRIALS];
     let rules =
         Rules { lease_ttl_ms: TTL_MS, crash_limit: 3, max_failed: None, n_queue_max: 8, facts };
@@ -168,7 +168,7 @@ fn an_attempt_left_open_at_a_failed_trial_is_closed_and_no_more() {
     ledger.trials[0] = Trial { status: Status::Failed, n_attempts: 1, ..Trial::default() };
     let lease = Lease { trial: TrialIndex(0), attempt: 1, term: 1, nonce: 7 };
     ledger.open = vec![OpenLease { lease, worker: WorkerId([1; 16]), alone: false, local: false }];
-    let grant_order = GrantOrder { order: vec![TrialIndex(0)], facts: vec![TrialFacts::default()] };
+    let grant_order = GrantOrder { order: vec![TrialIndex(0)], facts: vec![TrialSpec::default()] };
     let config =
         Config { term: 2, lease_ttl_ms: TTL_MS, crash_limit: 3, max_failed: None, seed: 0 };
     let mut out = Vec::new();

@@ -1,7 +1,7 @@
 //! Workers that let go of trials which they asked for and did not train: they are held back, whichever way
 //! they do it, and whoever only lost its network is not.
 
-use coordinator_core::event::{Event, Finished, Join, Reply, Sync, WorkerFacts};
+use coordinator_core::event::{Event, Finished, Join, Reply, Sync, WorkerInfo};
 use coordinator_core::lease::{Lease, SessionId, WorkerId};
 
 use crate::agent::{Agent, End, N_SLOTS, running};
@@ -61,7 +61,7 @@ impl Caller {
 
 fn join(world: &mut World, continues: bool, held: Vec<Lease>) -> SessionId {
     let call = world.call();
-    let facts = WorkerFacts {
+    let facts = WorkerInfo {
         name: "caller".into(),
         isa: "portable".into(),
         cpu: "model".into(),

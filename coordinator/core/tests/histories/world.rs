@@ -5,13 +5,13 @@
 use std::collections::BTreeMap;
 
 use coordinator_core::event::{
-    Action, Call, Event, Join, Order, Record, Reply, Sync, SyncReply, Verdict, WorkerFacts,
+    Action, Call, Event, Join, Order, Record, Reply, Sync, SyncReply, Verdict, WorkerInfo,
 };
 use coordinator_core::grant_order::GrantOrder;
 use coordinator_core::lease::{Lease, OpenLease, TrialIndex, WorkerId};
 use coordinator_core::ledger::Ledger;
 use coordinator_core::ledger::checkpoints::Checkpoint;
-use coordinator_core::ledger::trial::{Status, Trial, TrialFacts};
+use coordinator_core::ledger::trial::{Status, Trial, TrialSpec};
 use coordinator_core::machine::{Config, Core};
 use coordinator_core::time::Millis;
 
@@ -33,7 +33,7 @@ pub struct Rules {
     /// Trials that a worker takes beyond its slots.
     pub n_queue_max: usize,
     /// Of the trials at the start.
-    pub facts: Vec<TrialFacts>,
+    pub facts: Vec<TrialSpec>,
 }
 
 pub struct World {
@@ -52,7 +52,7 @@ pub struct World {
 
 fn grant_order(rules: &Rules, n_trials: usize) -> GrantOrder {
     let mut facts = rules.facts.clone();
-    facts.resize(n_trials, TrialFacts::default());
+    facts.resize(n_trials, TrialSpec::default());
     GrantOrder { order: (0..).map(TrialIndex).take(n_trials).collect(), facts }
 }
 
@@ -64,7 +64,7 @@ fn config(rules: &Rules, term: u64) -> Config {
 impl World {
     /// Trials of unknown cost and no audits.
     pub fn new(crash_limit: u32) -> Self {
-        let facts = vec![TrialFacts::default(); N_TRIALS];
+        let facts = vec![TrialSpec::default(); N_TRIALS];
         Self::of(Rules {
             lease_ttl_ms: TTL_MS,
             crash_limit,
@@ -77,7 +77,7 @@ impl World {
     /// Trials of 0.3 s and of 40 s, of which some are audited; workers that take some in advance.
     /// Late means: the pace is known and few trials wait, so that copies and audits come about.
     pub fn rich(is_late: bool) -> Self {
-        let fact = |index: usize| TrialFacts {
+        let fact = |index: usize| TrialSpec {
             cost_macs: if index % 3 == 1 { 40.0 } else { 0.3 },
             is_audited: index.is_multiple_of(4),
         };
@@ -166,7 +166,7 @@ impl World {
     pub fn follow(&mut self) {
         while self.core.awaits_trials() {
             let n_missing = N_TRIALS + N_FOLLOWING - self.core.trials().len();
-            let facts = vec![TrialFacts::default(); n_missing];
+            let facts = vec![TrialSpec::default(); n_missing];
             self.core.add_trials(&vec![Trial::default(); n_missing], &facts);
             self.ledger.trials.resize(N_TRIALS + N_FOLLOWING, Trial::default());
             self.settle(Vec::new());
@@ -211,7 +211,7 @@ impl World {
 
     pub fn join(&mut self, id: u8) {
         let call = self.call();
-        let facts = WorkerFacts {
+        let facts = WorkerInfo {
             name: format!("w{id}"),
             isa: "portable".into(),
             cpu: "model".into(),
@@ -246,13 +246,14 @@ impl World {
     pub fn sync(&mut self, id: u8, reply_arrives: bool) {
         let n_queue_max = self.rules.n_queue_max;
         let facts = self.rules.facts.clone();
-        let wall_s = |trial: TrialIndex| facts.get(trial.at()).map_or(1.0, |f| f.cost_macs.into());
+        let wall_s =
+            |trial: TrialIndex| facts.get(trial.index()).map_or(1.0, |f| f.cost_macs.into());
         self.agent(id).now_ms = self.now.0;
         let Some(sync) = self.agent(id).speak(n_queue_max, wall_s) else { return };
         let seen_seq = sync.seen_seq;
         let reply = self.answer(sync);
         for grant in &reply.grants {
-            let highest = &mut self.highest_attempt[grant.lease.trial.at()];
+            let highest = &mut self.highest_attempt[grant.lease.trial.index()];
             let is_new = *highest < grant.lease.attempt;
             assert!(is_new || seen_seq < reply.seq, "only an unseen grant is sent again");
             *highest = grant.lease.attempt.max(*highest);

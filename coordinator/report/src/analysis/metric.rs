@@ -2,7 +2,7 @@
 
 use sweep::number_text;
 
-use crate::input::{DataFacts, Done, Ending, Epoch, Metric, State};
+use crate::input::{DatasetMeta, Done, Ending, Epoch, Metric, State};
 
 /// Validation figures of one trial at its best epoch.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -14,7 +14,7 @@ pub(crate) struct Score {
 
 impl Score {
     /// What counts for a trial; `None` while it has no result. Diverged trials count as chance.
-    pub(crate) fn of(state: &State, data: &DataFacts) -> Option<Self> {
+    pub(crate) fn of(state: &State, data: &DatasetMeta) -> Option<Self> {
         let State::Done(done) = state else { return None };
         match done.ending {
             Ending::Completed { .. } => best_epoch(done)

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use report::ReportError;
-use report::input::{Ending, Metric, State, Trial, WorkerFacts};
+use report::input::{Ending, Metric, State, Trial, WorkerInfo};
 
 use crate::built::{Files, build, text};
 use crate::sample::{Shape, input};
@@ -112,7 +112,7 @@ fn time_machines_and_attempts_reach_no_canonical_file() {
     let mut other = one.clone();
     other.provenance.wall_s = 5.0;
     other.provenance.n_attempts = 999;
-    other.provenance.workers.push(WorkerFacts {
+    other.provenance.workers.push(WorkerInfo {
         name: "elsewhere".into(),
         isa: "avx2".into(),
         cpu: "Another CPU".into(),

@@ -60,7 +60,7 @@ impl Served {
         let mut sweep = sweep_in(state.path());
         sweep.blob = bytes.clone().into();
         sweep.local_workers.joined(0, WorkerId([LOCAL_SESSION as u8; 16]));
-        let plan = sweep.roster().plan.clone();
+        let plan = sweep.plan_index().plan.clone();
         let trial_ids = plan.trials.iter().map(|trial| trial.id.0.to_vec()).collect();
         let dataset_digest = plan.dataset_digest.to_vec();
         let (mailbox, mut posts) = Mailbox::new();

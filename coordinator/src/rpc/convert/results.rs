@@ -10,23 +10,27 @@ use trainer::{Backtracks, Ending, EpochRecord, StepSizes, TrialResult, Work};
 use crate::rpc::context::Sweep;
 use crate::rpc::convert::fields::{array, lease, missing};
 use crate::rpc::status::RpcError;
-use crate::run::roster::Roster;
+use crate::run::plan_index::PlanIndex;
 
 /// `None` for a trial that the plan does not name.
-pub(super) fn finished(wire: proto::Finished, roster: &Roster, sweep: &Sweep) -> Option<Finished> {
+pub(super) fn finished(
+    wire: proto::Finished,
+    plan_index: &PlanIndex,
+    sweep: &Sweep,
+) -> Option<Finished> {
     use proto::finished::Outcome;
-    let lease = lease(wire.lease.as_ref()?, roster)?;
+    let lease = lease(wire.lease.as_ref()?, plan_index)?;
     let outcome = match wire.outcome {
         // Refusing the whole call would only bring it back with the next one.
         Some(Outcome::Result(result)) => {
-            let config = roster.plan.config(lease.trial.at());
-            let shape = roster.plan.data_shape(Some(sweep.largest_valid_share));
+            let config = plan_index.plan.config(lease.trial.index());
+            let shape = plan_index.plan.data_shape(Some(sweep.largest_valid_share));
             let result = trial_result(result).and_then(|result| {
                 result.check(&config, &shape).map_err(|it| RpcError::Malformed(it.to_string()))?;
                 Ok(Box::new(result))
             });
             result.map_err(|error| {
-                let (id, attempt) = (roster.plan.trials[lease.trial.at()].id, lease.attempt);
+                let (id, attempt) = (plan_index.plan.trials[lease.trial.index()].id, lease.attempt);
                 let line = format!("refused a result of trial {id}, attempt {attempt}: {error}");
                 sweep.repeats.warn("results that break a rule", line);
                 format!("the worker's result breaks a rule: {error}")
@@ -44,7 +48,7 @@ pub(super) fn finished(wire: proto::Finished, roster: &Roster, sweep: &Sweep) ->
     let timings = match timing::check(&timings, n_epochs, lease.attempt) {
         Ok(()) => timings,
         Err(breach) => {
-            let id = roster.plan.trials[lease.trial.at()].id;
+            let id = plan_index.plan.trials[lease.trial.index()].id;
             let worker = timings.first().map_or("a worker", |timing| timing.worker.as_str());
             let line = format!(
                 "the times of trial {id} are dropped, its result is kept: {breach}; the clock or the build of {worker} is broken"

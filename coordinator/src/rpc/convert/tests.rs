@@ -110,7 +110,7 @@ fn timing_of(epoch: u32) -> proto::Timing {
 /// The first trial's rate is 0.1.
 fn wire_lease(sweep: &Sweep, trial: u32) -> proto::Lease {
     let lease = Lease { trial: TrialIndex(trial), attempt: 1, term: 1, nonce: 77 };
-    lease_to_wire(&lease, &sweep.roster())
+    lease_to_wire(&lease, &sweep.plan_index())
 }
 
 fn finished_of(sweep: &Sweep, result: &TrialResult) -> proto::Finished {
@@ -123,11 +123,11 @@ fn finished_of(sweep: &Sweep, result: &TrialResult) -> proto::Finished {
 }
 
 fn taken(sweep: &Sweep, wire: proto::Finished) -> Finished {
-    results::finished(wire, &sweep.roster(), sweep).expect("a trial of the plan")
+    results::finished(wire, &sweep.plan_index(), sweep).expect("a trial of the plan")
 }
 
 fn shape(sweep: &Sweep) -> DataShape {
-    sweep.roster().plan.data_shape(Some(sweep.largest_valid_share))
+    sweep.plan_index().plan.data_shape(Some(sweep.largest_valid_share))
 }
 
 #[test]
@@ -239,12 +239,12 @@ fn changed(mut bytes: Vec<u8>, changes: Vec<Change>) -> Vec<u8> {
 
 fn check_sync(bytes: &[u8], sweep: &Sweep) -> Result<(), TestCaseError> {
     let Ok(request) = proto::SyncRequest::decode(bytes) else { return Ok(()) };
-    let roster = sweep.roster();
-    let unknown = unknown_leases(&request, &roster);
-    let Ok(sync) = sync(request, &roster, sweep) else { return Ok(()) };
+    let plan_index = sweep.plan_index();
+    let unknown = unknown_leases(&request, &plan_index);
+    let Ok(sync) = sync(request, &plan_index, sweep) else { return Ok(()) };
     prop_assert!(sync.n_free_slots <= MAX_SLOTS);
     prop_assert!(sync.n_queue_places <= proto::MAX_QUEUE_PLACES);
-    let is_known = |lease: &Lease| lease.trial.at() < roster.plan.trials.len();
+    let is_known = |lease: &Lease| lease.trial.index() < plan_index.plan.trials.len();
     prop_assert!(sync.released.iter().all(is_known));
     for running in &sync.running {
         prop_assert!((0.0..=1.0).contains(&running.valid_accuracy), "{running:?}");
@@ -254,7 +254,7 @@ fn check_sync(bytes: &[u8], sweep: &Sweep) -> Result<(), TestCaseError> {
         prop_assert!(is_known(&finished.lease));
         match &finished.outcome {
             Ok(result) => {
-                let config = roster.plan.config(finished.lease.trial.at());
+                let config = plan_index.plan.config(finished.lease.trial.index());
                 prop_assert_eq!(result.check(&config, &shape(sweep)), Ok(()));
                 let n_epochs = result.history.len();
                 let timings = timing::check(&finished.timings, n_epochs, finished.lease.attempt);
@@ -292,23 +292,25 @@ fn check_join(bytes: &[u8], sweep: &Sweep) -> Result<(), TestCaseError> {
     for name in [&facts.name, &facts.isa, &facts.cpu] {
         prop_assert!(name.len() <= MAX_NAME_BYTES && is_clean(name) && !name.contains('\n'));
     }
-    prop_assert!(join.held.iter().all(|it| it.trial.at() < sweep.roster().plan.trials.len()));
+    prop_assert!(
+        join.held.iter().all(|it| it.trial.index() < sweep.plan_index().plan.trials.len())
+    );
     Ok(())
 }
 
 fn check_transfers(bytes: &[u8], sweep: &Sweep) -> Result<(), TestCaseError> {
-    let roster = sweep.roster();
+    let plan_index = sweep.plan_index();
     if let Ok(request) = proto::Announcement::decode(bytes)
-        && let Ok((lease, checkpoint)) = announcement(&request, &roster)
+        && let Ok((lease, checkpoint)) = announcement(&request, &plan_index)
     {
-        prop_assert!(lease.trial.at() < roster.plan.trials.len());
+        prop_assert!(lease.trial.index() < plan_index.plan.trials.len());
         prop_assert!((1..=proto::MAX_CHECKPOINT_BYTES).contains(&checkpoint.n_bytes));
         prop_assert!((1..=10).contains(&checkpoint.epoch));
     }
     if let Ok(request) = proto::GetCheckpointRequest::decode(bytes)
-        && let Ok((trial, _)) = wanted_checkpoint(&request, &roster)
+        && let Ok((trial, _)) = wanted_checkpoint(&request, &plan_index)
     {
-        prop_assert!(trial.at() < roster.plan.trials.len());
+        prop_assert!(trial.index() < plan_index.plan.trials.len());
     }
     Ok(())
 }
@@ -386,14 +388,14 @@ fn random_bytes_never_become_values_out_of_range() {
 #[test]
 fn leases_survive_the_wire() {
     let (_folder, sweep) = sweep();
-    let roster = sweep.roster();
-    let n_trials = u32::try_from(roster.plan.trials.len()).unwrap();
+    let plan_index = sweep.plan_index();
+    let n_trials = u32::try_from(plan_index.plan.trials.len()).unwrap();
     let cases = (0..n_trials, any::<u32>(), any::<u64>(), any::<u64>());
     check(FAILED_BEFORE, 500, &cases, |(trial, attempt, term, nonce)| {
         let sent = Lease { trial: TrialIndex(trial), attempt, term, nonce };
-        let bytes = lease_to_wire(&sent, &roster).encode_to_vec();
+        let bytes = lease_to_wire(&sent, &plan_index).encode_to_vec();
         let received = proto::Lease::decode(&bytes[..]).unwrap();
-        prop_assert_eq!(lease(&received, &roster), Some(sent));
+        prop_assert_eq!(lease(&received, &plan_index), Some(sent));
         Ok(())
     });
 }

@@ -3,7 +3,7 @@
 use std::fs;
 
 use clap::Parser;
-use coordinator_core::event::{Record, WorkerFacts};
+use coordinator_core::event::{Record, WorkerInfo};
 use coordinator_core::lease::{Lease, OpenLease, TrialIndex, WorkerId};
 use sweep::SweepFile;
 
@@ -59,7 +59,7 @@ fn begin(folder: &Path) {
     facts.begin(&mut store).unwrap();
     let (trial, worker) = (TrialIndex(0), WorkerId([1; 16]));
     let lease = Lease { trial, attempt: 1, term: 1, nonce: 1 };
-    let about = WorkerFacts {
+    let about = WorkerInfo {
         name: "w".into(),
         isa: "portable".into(),
         cpu: "model".into(),

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use coordinator_core::event::WorkerFacts;
+use coordinator_core::event::WorkerInfo;
 use coordinator_core::lease::{Lease, OpenLease, TrialIndex, WorkerId};
 use coordinator_core::ledger::Ledger;
 use coordinator_core::ledger::trial::{Status, Trial};
@@ -22,7 +22,7 @@ pub struct Recorded {
     pub ledger: Ledger,
     pub outside: Outside,
     /// What is known of the workers of other machines that hold a lease.
-    pub workers: BTreeMap<WorkerId, WorkerFacts>,
+    pub workers: BTreeMap<WorkerId, WorkerInfo>,
     /// Of the plan's trials.
     pub n_diverged: usize,
     /// The best by the plan's metric.
@@ -85,7 +85,7 @@ fn load_attempts(
             (None, Some(_)) => {}
             (None, None) => recorded.outside.open.push(number),
             (Some(place), closed) => {
-                let trial = &mut recorded.ledger.trials[place.at()];
+                let trial = &mut recorded.ledger.trials[place.index()];
                 let attempt = row.get(1)?;
                 let granted = open_lease(row, place)?;
                 if closed.is_some() {
@@ -156,7 +156,7 @@ fn load_outcomes(
         };
         let outcome = row.get_ref(1)?.as_str()?;
         recorded.n_diverged += usize::from(outcome == "diverged");
-        recorded.ledger.trials[place.at()].status = match outcome {
+        recorded.ledger.trials[place.index()].status = match outcome {
             "failed" => Status::Failed,
             "cancelled" => Status::Cancelled,
             _ => Status::Completed { digest: row.get(2)?, worker: WorkerId(row.get(5)?) },

@@ -12,7 +12,7 @@ use crate::store::error::StoreError;
 const WAIT_IF_BUSY: Duration = Duration::from_millis(100);
 
 impl Reader {
-    /// Copies the moment that this reader sees into `to`, an empty or missing file.
+    /// Duplicates the moment that this reader sees into `to`, an empty or missing file.
     pub fn copy_to(&self, to: &Path) -> Result<(), StoreError> {
         let copied = copy(&self.connection, to);
         copied.map_err(|source| StoreError::Copy { path: to.into(), source })

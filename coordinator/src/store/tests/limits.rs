@@ -1,7 +1,7 @@
 //! What the store does not take: a state that is damaged, newer or against its own rules, and more than
 //! a worker may make it keep.
 
-use coordinator_core::event::{CloseCause, Record, Timing, WorkerFacts};
+use coordinator_core::event::{CloseCause, Record, Timing, WorkerInfo};
 use coordinator_core::lease::{TrialIndex, WorkerId};
 use coordinator_core::limits::MAX_WORKERS;
 use trainer::Ending;
@@ -48,7 +48,7 @@ fn what_workers_can_make_us_keep_is_bounded() {
     let join = |n: u32| {
         let mut id = [0; 16];
         id[..4].copy_from_slice(&n.to_le_bytes());
-        let facts = WorkerFacts {
+        let facts = WorkerInfo {
             name: "w".into(),
             isa: "portable".into(),
             cpu: "model".into(),

@@ -152,12 +152,12 @@ impl Batch<'_> {
 
     /// The trial's number; its first record gives it one.
     fn number(&mut self, trial: TrialIndex) -> rusqlite::Result<u32> {
-        let planned = &self.plan.trials[trial.at()];
+        let planned = &self.plan.trials[trial.index()];
         if let Some(number) = self.numbers.of(trial, &planned.id) {
             return Ok(number);
         }
         let number = self.numbers.give(trial);
-        let json = hyperparameters_json(&self.plan.config(trial.at()));
+        let json = hyperparameters_json(&self.plan.config(trial.index()));
         let sql = "INSERT INTO trials VALUES (?1, ?2, ?3, ?4, ?5)";
         let row = params![number, planned.id.0, planned.phase.name(), planned.seed, json];
         self.transaction.prepare_cached(sql)?.execute(row)?;

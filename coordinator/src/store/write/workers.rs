@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use coordinator_core::event::WorkerFacts;
+use coordinator_core::event::WorkerInfo;
 use coordinator_core::lease::{OpenLease, WorkerId};
 use coordinator_core::limits::MAX_WORKERS;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
@@ -40,7 +40,7 @@ struct Span {
 pub fn write(
     transaction: &Transaction<'_>,
     worker: &WorkerId,
-    facts: &WorkerFacts,
+    facts: &WorkerInfo,
     n_joins: u64,
 ) -> rusqlite::Result<()> {
     let sql = "INSERT INTO workers VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
@@ -67,13 +67,13 @@ fn forget_idle(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
 pub fn load(
     connection: &Connection,
     open: &[OpenLease],
-) -> rusqlite::Result<BTreeMap<WorkerId, WorkerFacts>> {
+) -> rusqlite::Result<BTreeMap<WorkerId, WorkerInfo>> {
     let sql = "SELECT name, isa, cpu, n_slots FROM workers WHERE worker_id = ?1";
     let mut statement = connection.prepare(sql)?;
     let mut known = BTreeMap::new();
     for worker in open.iter().filter(|lease| !lease.local).map(|lease| lease.worker) {
         let facts = statement.query_row([worker.0], |row| {
-            Ok(WorkerFacts {
+            Ok(WorkerInfo {
                 name: row.get(0)?,
                 isa: row.get(1)?,
                 cpu: row.get(2)?,

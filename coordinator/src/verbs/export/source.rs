@@ -8,9 +8,9 @@ use report::input::{State, Trial};
 use sweep::{Plan, Trial as Planned, TrialId};
 
 use crate::cli;
-use crate::reporting::committed::Committed;
 use crate::reporting::input as report_input;
-use crate::store::facts::Facts;
+use crate::reporting::report_folder::ReportFolder;
+use crate::store::meta::SweepMeta;
 use crate::store::{AttemptTimes, Reader, TrialReader, database_in};
 
 pub struct Source {
@@ -61,13 +61,13 @@ impl Source {
         let database = database_in(state);
         if database.exists() {
             let reader = Reader::open(&database)?;
-            let facts = Facts::needed(&reader, state)?;
+            let facts = SweepMeta::needed(&reader, state)?;
             return Ok(Self { plan: facts.plan(&reader)?, trials: Trials::State(reader) });
         }
         if wants_state {
             bail!("{}: no recorded state; leave --state out to export the report", state.display());
         }
-        let committed = Committed::open(folder).with_context(|| {
+        let committed = ReportFolder::open(folder).with_context(|| {
             format!("{}: neither a recorded state nor a report", folder.display())
         })?;
         Ok(Self { plan: committed.plan, trials: Trials::Report(committed.trials) })

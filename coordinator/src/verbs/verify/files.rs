@@ -10,15 +10,15 @@ use sweep::{self, Plan, TrialId};
 use trainer::TrainConfig;
 
 use super::{manifest, pages};
-use crate::reporting::committed::{Committed, plan_grid, read_manifest};
 use crate::reporting::input as report_input;
+use crate::reporting::report_folder::{ReportFolder, plan_grid, read_manifest};
 use crate::reporting::values::from_report;
 use crate::verbs::verify::findings::Findings;
 use crate::view::terminal::n_of;
 
 /// Gives what the files say if all of them are the manifest's and their rows are the sweep's, so
 /// that they can be relied on.
-pub fn check(folder: &Path, findings: &mut Findings) -> anyhow::Result<Option<Committed>> {
+pub fn check(folder: &Path, findings: &mut Findings) -> anyhow::Result<Option<ReportFolder>> {
     let manifest = read_manifest(folder)?;
     let is_intact = manifest::digests(folder, &manifest, findings);
     manifest::strangers(folder, &manifest, findings);
@@ -36,7 +36,7 @@ pub fn check(folder: &Path, findings: &mut Findings) -> anyhow::Result<Option<Co
         order(table, plan.grid().iter(), of_grid, findings);
         return Ok(None);
     }
-    let committed = Committed::read(folder, &manifest)?;
+    let committed = ReportFolder::read(folder, &manifest)?;
     let planned = committed.plan.table_order().into_iter();
     let are_planned = order(table, planned, rows.iter(), findings);
     tables(folder, &manifest, &committed, findings)?;
@@ -55,7 +55,7 @@ pub fn check(folder: &Path, findings: &mut Findings) -> anyhow::Result<Option<Co
 fn tables(
     folder: &Path,
     manifest: &Manifest,
-    committed: &Committed,
+    committed: &ReportFolder,
     findings: &mut Findings,
 ) -> anyhow::Result<()> {
     let (table, columns) = (manifest.results_csv(), report_input::columns());

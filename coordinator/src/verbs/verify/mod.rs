@@ -23,7 +23,7 @@ use crate::view::terminal::n_of;
 
 /// # Errors
 /// When anything is wrong, and when there is nothing to check.
-pub fn verify(arguments: &cli::ReportFolder) -> anyhow::Result<()> {
+pub fn verify(arguments: &cli::FolderArgs) -> anyhow::Result<()> {
     let folder = &arguments.folder;
     let state = arguments.state.clone().unwrap_or_else(|| folder.join(".state"));
     let has_report = folder.join("manifest.json").exists();

@@ -12,10 +12,10 @@ use sweep::{Plan, TrialId};
 use trainer::{DataShape, Split, TrainConfig};
 
 use super::checkpoints;
-use crate::reporting::committed::{Committed, read_manifest};
 use crate::reporting::input as report_input;
+use crate::reporting::report_folder::{ReportFolder, read_manifest};
 use crate::reporting::values::{config_of_json, hyperparameters_json};
-use crate::store::facts::Facts;
+use crate::store::meta::SweepMeta;
 use crate::store::{Reader, TrialReader, TrialRow, TrialState, database_in};
 use crate::verbs::verify::findings::Findings;
 use crate::view::terminal::n_of;
@@ -23,7 +23,7 @@ use crate::view::terminal::n_of;
 pub fn check(
     folder: &Path,
     state: &Path,
-    reported: Option<&Committed>,
+    reported: Option<&ReportFolder>,
     findings: &mut Findings,
 ) -> anyhow::Result<()> {
     let reader = Reader::open(&database_in(state))?;
@@ -33,7 +33,7 @@ pub fn check(
         findings.wrong(format!("state: {finding}"));
     }
     findings.checked("the state's integrity, its tables by their rules");
-    let facts = Facts::of_reader(&reader)?
+    let facts = SweepMeta::of_reader(&reader)?
         .with_context(|| format!("{}: no sweep was started on this state", state.display()))?;
     findings.wrong_alike(broken_facts(&facts, &reader)?);
     // The best points, which a sweep with [confirm] trains again, follow from the rows.
@@ -70,7 +70,7 @@ pub fn check(
 }
 
 /// What the state says of its sweep, as far as it can be told to be wrong.
-fn broken_facts(facts: &Facts, reader: &Reader) -> anyhow::Result<Vec<String>> {
+fn broken_facts(facts: &SweepMeta, reader: &Reader) -> anyhow::Result<Vec<String>> {
     let mut wrong = Vec::new();
     let data = &facts.data;
     if facts.numerics_version != trainer::NUMERICS_VERSION {
@@ -102,7 +102,7 @@ fn broken_facts(facts: &Facts, reader: &Reader) -> anyhow::Result<Vec<String>> {
 }
 
 /// Counts of rows that are not those of the split; older builds kept none.
-fn broken_rows(facts: &Facts, split: Split) -> Vec<String> {
+fn broken_rows(facts: &SweepMeta, split: Split) -> Vec<String> {
     let classes = &facts.data.classes;
     let parts = [
         ("train", &classes.train, split.n_train),
@@ -124,7 +124,7 @@ fn broken_rows(facts: &Facts, split: Split) -> Vec<String> {
 }
 
 /// What state and manifest both tell of the sweep.
-fn other_facts(facts: &Facts, manifest: &Manifest) -> Vec<String> {
+fn other_facts(facts: &SweepMeta, manifest: &Manifest) -> Vec<String> {
     let (data, told) = (&facts.data, &manifest.data);
     let digest = TrialId(data.digest).to_string();
     let pairs = [
@@ -151,7 +151,7 @@ fn other_facts(facts: &Facts, manifest: &Manifest) -> Vec<String> {
 fn recorded(
     reader: &TrialReader<'_>,
     plan: &Plan,
-    facts: &Facts,
+    facts: &SweepMeta,
     findings: &mut Findings,
 ) -> anyhow::Result<Vec<String>> {
     let shape = plan.data_shape(Some(facts.data.largest_class_share));
@@ -227,7 +227,7 @@ fn breach(id: &TrialId, row: &TrialRow, config: &TrainConfig, shape: &DataShape)
 
 fn compare(
     reader: &TrialReader<'_>,
-    reported: &Committed,
+    reported: &ReportFolder,
     findings: &mut Findings,
 ) -> anyhow::Result<()> {
     let mut wrong = Vec::new();

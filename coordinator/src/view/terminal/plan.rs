@@ -190,7 +190,7 @@ fn shortened(values: &[String]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use sweep::{self, DatasetFacts};
+    use sweep::{self, DatasetMeta};
 
     use super::*;
 
@@ -222,7 +222,7 @@ n = 14
 
     fn planned(source: &str) -> Plan {
         let file = sweep::parse(source).expect("a valid file");
-        let facts = DatasetFacts {
+        let facts = DatasetMeta {
             digest: [0; 32],
             n_train_rows: 60_000,
             n_test_rows: 10_000,

@@ -13,7 +13,7 @@ use crate::file::spec::{Grid, GridAxis, SweepFile};
 
 /// Why combinations of axis values, or seeds, are the same as others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum CopyReason {
+pub enum DuplicateReason {
     /// The optimizer does not use the axis.
     Unused { axis: &'static str, optimizer: OptimizerKind },
     /// The axis lists a value twice, perhaps in two spellings.
@@ -24,23 +24,23 @@ pub enum CopyReason {
     SeedTwice,
 }
 
-/// Copies that were dropped.
+/// Duplicates that were dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Copies {
-    pub reason: CopyReason,
+pub struct Duplicates {
+    pub reason: DuplicateReason,
     /// Combinations (for `SeedTwice`: entries of the list).
     pub n_copies: u64,
 }
 
-impl fmt::Display for Copies {
+impl fmt::Display for Duplicates {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.reason {
-            CopyReason::Unused { axis, optimizer } => {
+            DuplicateReason::Unused { axis, optimizer } => {
                 write!(f, "{axis} is not used by {}", optimizer.name())?;
             }
-            CopyReason::ListedTwice { axis } => write!(f, "{axis} lists a value twice")?,
-            CopyReason::TwoGrids => write!(f, "named by two grids")?,
-            CopyReason::SeedTwice => write!(f, "a seed is listed twice")?,
+            DuplicateReason::ListedTwice { axis } => write!(f, "{axis} lists a value twice")?,
+            DuplicateReason::TwoGrids => write!(f, "named by two grids")?,
+            DuplicateReason::SeedTwice => write!(f, "a seed is listed twice")?,
         }
         let plural = if self.n_copies == 1 { "copy" } else { "copies" };
         write!(f, ": {} {plural}", self.n_copies)
@@ -58,7 +58,7 @@ pub(crate) struct Expansion {
     pub(crate) points: Points,
     /// One for each point.
     pub(crate) origins: Vec<Origin>,
-    pub(crate) copies: Vec<Copies>,
+    pub(crate) copies: Vec<Duplicates>,
     pub(crate) n_excluded: u64,
     /// What the grids and their exclusions say to no effect.
     pub(crate) unused: Vec<Problem>,
@@ -83,9 +83,9 @@ pub(crate) fn expand(file: &SweepFile, problems: &mut Problems) -> Expansion {
     // Stable, so the first of several copies is the first that the file names.
     order.sort_by(|&a, &b| named.row(a as usize).cmp(named.row(b as usize)));
     let mut kept: Vec<u32> = Vec::with_capacity(order.len());
-    let mut copies: BTreeMap<CopyReason, u64> = BTreeMap::new();
+    let mut copies: BTreeMap<DuplicateReason, u64> = BTreeMap::new();
     if file.n_seed_copies > 0 {
-        copies.insert(CopyReason::SeedTwice, file.n_seed_copies);
+        copies.insert(DuplicateReason::SeedTwice, file.n_seed_copies);
     }
     for point in order {
         match kept.last() {
@@ -99,7 +99,10 @@ pub(crate) fn expand(file: &SweepFile, problems: &mut Problems) -> Expansion {
     Expansion {
         points: named.select(&kept),
         origins: kept.iter().map(|&point| origins[point as usize]).collect(),
-        copies: copies.into_iter().map(|(reason, n_copies)| Copies { reason, n_copies }).collect(),
+        copies: copies
+            .into_iter()
+            .map(|(reason, n_copies)| Duplicates { reason, n_copies })
+            .collect(),
         n_excluded,
         unused,
     }
@@ -305,9 +308,9 @@ impl AxisCodes {
 }
 
 /// Why two combinations are the same point.
-fn copy_reason(file: &SweepFile, first: Origin, copy: Origin) -> CopyReason {
+fn copy_reason(file: &SweepFile, first: Origin, copy: Origin) -> DuplicateReason {
     if first.grid != copy.grid {
-        return CopyReason::TwoGrids;
+        return DuplicateReason::TwoGrids;
     }
     let grid = &file.grids[copy.grid];
     let [mut a, mut b] = [(); 2].map(|()| vec![0; grid.axes.len()]);
@@ -319,10 +322,10 @@ fn copy_reason(file: &SweepFile, first: Origin, copy: Origin) -> CopyReason {
     let differing = || (0..a.len()).filter(|&i| a[i] != b[i]);
     let is_unused = |&i: &usize| !KEYS[column_of(grid.axes[i].name)].is_used_by(optimizer);
     match differing().find(is_unused) {
-        Some(i) => CopyReason::Unused { axis: grid.axes[i].name, optimizer },
+        Some(i) => DuplicateReason::Unused { axis: grid.axes[i].name, optimizer },
         None => {
             let i = differing().next().expect("two combinations differ on some axis");
-            CopyReason::ListedTwice { axis: grid.axes[i].name }
+            DuplicateReason::ListedTwice { axis: grid.axes[i].name }
         }
     }
 }

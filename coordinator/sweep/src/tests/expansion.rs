@@ -3,7 +3,9 @@
 use trainer::Value;
 
 use crate::tests::{BASE, base_and, base_with, mnist, parse, planned};
-use crate::{Cell, Compare, CopyReason, DatasetFacts, HeatmapSpec, Metric, Plan, TrialId, display};
+use crate::{
+    Cell, Compare, DatasetMeta, DuplicateReason, HeatmapSpec, Metric, Plan, TrialId, display,
+};
 
 /// The given columns of every point, such as `sgd 0.01 256-128`.
 fn rows(plan: &Plan, names: &[&str]) -> Vec<String> {
@@ -16,7 +18,7 @@ fn rows(plan: &Plan, names: &[&str]) -> Vec<String> {
 }
 
 fn copies(plan: &Plan) -> Vec<String> {
-    plan.copies_dropped.iter().map(ToString::to_string).collect()
+    plan.duplicates_dropped.iter().map(ToString::to_string).collect()
 }
 
 #[test]
@@ -37,7 +39,7 @@ fn axes_are_crossed_and_points_come_in_the_order_of_the_tables() {
     );
     assert_eq!(plan.seeds, [1]);
     assert_eq!((plan.split.n_train, plan.split.n_valid), (50_000, 10_000));
-    assert!(plan.copies_dropped.is_empty());
+    assert!(plan.duplicates_dropped.is_empty());
 }
 
 #[test]
@@ -194,7 +196,7 @@ fn a_split_fills_in_what_the_file_leaves_open() {
     assert_eq!(split("valid = 5_000"), (55_000, 5_000));
     assert_eq!(split("train = 100\nvalid = 50"), (100, 50));
     let of_rows = |n_train_rows| {
-        let facts = DatasetFacts { n_train_rows, ..mnist() };
+        let facts = DatasetMeta { n_train_rows, ..mnist() };
         let plan = crate::tests::plan(&parse(BASE).unwrap(), &facts).unwrap();
         (plan.split.n_train, plan.split.n_valid)
     };
@@ -247,7 +249,7 @@ fn deeper_wider_and_longer_trials_cost_more() {
     assert!(cost(0) > cost(4), "backtracking costs more than sgd");
     let longer = planned(&base_with("epochs", "epochs = 8"));
     assert!(longer.cost_macs(0) > 1.9 * cost(0));
-    let facts = DatasetFacts { nonzero_share: 1.0, ..mnist() };
+    let facts = DatasetMeta { nonzero_share: 1.0, ..mnist() };
     let dense = crate::tests::plan(&parse(BASE).unwrap(), &facts).unwrap();
     assert!(dense.cost_macs(0) > planned(BASE).cost_macs(0));
 }
@@ -257,7 +259,7 @@ fn the_sweeps_that_come_with_the_project_are_what_they_say() {
     let full = planned(include_str!("../../../../sweeps/full.toml"));
     assert_eq!((full.points.len(), full.trials.len()), (90, 270));
     assert_eq!((full.split.n_train, full.split.n_valid), (50_000, 10_000));
-    assert!(full.copies_dropped.is_empty());
+    assert!(full.duplicates_dropped.is_empty());
     assert_eq!((full.hypotheses.len(), full.report.heatmaps.len()), (4, 2));
     let matched: Vec<usize> =
         full.hypotheses.iter().map(|it| full.sides(it).matched.len()).collect();
@@ -283,6 +285,6 @@ fn a_million_trials_are_planned() {
 #[test]
 fn copies_name_the_axis_of_the_file() {
     let plan = planned(&base_with("depth", "depth = [2, 1, 2]"));
-    assert_eq!(plan.copies_dropped[0].reason, CopyReason::ListedTwice { axis: "depth" });
-    assert_eq!(plan.copies_dropped[0].n_copies, 4);
+    assert_eq!(plan.duplicates_dropped[0].reason, DuplicateReason::ListedTwice { axis: "depth" });
+    assert_eq!(plan.duplicates_dropped[0].n_copies, 4);
 }

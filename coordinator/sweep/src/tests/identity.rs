@@ -3,7 +3,7 @@
 use trainer::{Scale, Split};
 
 use super::super::identity::Identity;
-use crate::tests::{BASE, DatasetFacts, base_and, base_with, mnist, parse, plan, planned};
+use crate::tests::{BASE, DatasetMeta, base_and, base_with, mnist, parse, plan, planned};
 use crate::{PrefixError, TrialId};
 
 const SPLIT: Split = Split { n_train: 50_000, n_valid: 10_000, scale: Scale::Unit };
@@ -99,9 +99,9 @@ fn everything_that_decides_bits_changes_the_id() {
         assert_ne!(planned(&other).trials[0].id, reference, "{other}");
     }
     let file = parse(BASE).unwrap();
-    let other = plan(&file, &DatasetFacts { digest: [8; 32], ..mnist() }).unwrap();
+    let other = plan(&file, &DatasetMeta { digest: [8; 32], ..mnist() }).unwrap();
     assert_ne!(other.trials[0].id, reference);
-    let more_test_rows = plan(&file, &DatasetFacts { nonzero_share: 0.5, ..mnist() }).unwrap();
+    let more_test_rows = plan(&file, &DatasetMeta { nonzero_share: 0.5, ..mnist() }).unwrap();
     assert_eq!(more_test_rows.trials[0].id, reference);
 }
 

@@ -12,7 +12,7 @@ mod sizes;
 mod unused;
 
 use super::plan;
-use crate::{DatasetFacts, Plan, Problem, parse, plan_recorded};
+use crate::{DatasetMeta, Plan, Problem, parse, plan_recorded};
 
 /// A small sweep that tests change line by line: 2 x 2 x 1 x 2 points.
 const BASE: &str = r#"name = "base"
@@ -37,8 +37,8 @@ fn base_with(start: &str, replacement: &str) -> String {
     lines.map(|line| format!("{line}\n")).collect()
 }
 
-fn mnist() -> DatasetFacts {
-    DatasetFacts {
+fn mnist() -> DatasetMeta {
+    DatasetMeta {
         digest: [7; 32],
         n_train_rows: 60_000,
         n_test_rows: 10_000,

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 
 use crate::tests::{BASE, mnist, plan, plan_recorded};
-use crate::{DatasetFacts, check_without_data, draft};
+use crate::{DatasetMeta, check_without_data, draft};
 
 /// Of each property.
 const N_CASES: u32 = 1_000;
@@ -107,7 +107,7 @@ const SLIPS: [&str; 40] = [
 
 /// Reads and plans a text in every way that the programs do.
 fn is_answered(source: &str) -> Result<(), TestCaseError> {
-    let facts = DatasetFacts { n_train_rows: 7_000, ..mnist() };
+    let facts = DatasetMeta { n_train_rows: 7_000, ..mnist() };
     let draft = draft(source);
     let mut problems = draft.problems;
     match draft.file {

@@ -63,7 +63,7 @@ proptest! {
     fn every_trial_is_there_once_and_copies_account_for_the_rest(axes in axes()) {
         let plan = planned(&file(&axes, false));
         let n_combinations: usize = axes.iter().map(|(_, values)| values.len()).product();
-        let n_copies: u64 = plan.copies_dropped.iter().map(|copies| copies.n_copies).sum();
+        let n_copies: u64 = plan.duplicates_dropped.iter().map(|copies| copies.n_copies).sum();
         prop_assert_eq!(plan.points.len() as u64 + n_copies, n_combinations as u64);
         let distinct: BTreeSet<TrialId> = plan.trials.iter().map(|trial| trial.id).collect();
         prop_assert_eq!(distinct.len(), plan.trials.len());

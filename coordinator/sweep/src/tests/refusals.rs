@@ -1,7 +1,7 @@
 //! What is refused of a file but for its grids, where, and in which words.
 
 use crate::tests::{
-    BASE, DatasetFacts, base_and, base_with, check, mnist, parse, plan, render, try_plan,
+    BASE, DatasetMeta, base_and, base_with, check, mnist, parse, plan, render, try_plan,
 };
 use crate::{check_without_data, draft};
 
@@ -224,7 +224,7 @@ fn model_and_fixed_hyperparameters() {
 #[test]
 fn the_default_split_needs_two_rows() {
     let source = BASE;
-    let facts = DatasetFacts { n_train_rows: 1, ..mnist() };
+    let facts = DatasetMeta { n_train_rows: 1, ..mnist() };
     let problems = plan(&parse(source).unwrap(), &facts).unwrap_err();
     assert_eq!(
         render(source, &problems),

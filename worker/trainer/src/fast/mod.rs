@@ -3,9 +3,9 @@
 mod batch;
 mod gradient;
 mod layer;
-pub mod line;
 mod panels;
 mod search;
+pub mod search_direction;
 #[cfg(test)]
 mod tests;
 
@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use crate::config::TrainConfig;
 use crate::data::{Part, PreparedData};
-use crate::fast::line::Line;
+use crate::fast::search_direction::SearchDirection;
 use crate::isa::Isa;
 use crate::kernels::{Active, ActiveRows, ByInput, FindActive, Floats, Kernels, Source};
 use crate::model::dropout::Dropout;
@@ -42,7 +42,7 @@ pub(crate) struct FastNetwork {
     batch: Gathered,
     upcoming: Upcoming,
     scratch: Scratch,
-    line: Option<Line>,
+    line: Option<SearchDirection>,
 }
 
 /// Parts of a forward pass that the next rows' values are asked for in.
@@ -88,7 +88,7 @@ impl FastNetwork {
                 active: Active::new(trained, widest),
                 weights: Floats::zeros(widest * row_stride(TRANSPOSED_WIDTH)),
             },
-            line: is_searched.then(|| Line::new(batch_size, &data, layers[0].stride())),
+            line: is_searched.then(|| SearchDirection::new(batch_size, &data, layers[0].stride())),
             layers,
             data,
         }

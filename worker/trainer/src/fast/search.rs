@@ -3,9 +3,9 @@
 
 use super::panels::padded;
 use super::{FastNetwork, Weights};
-use crate::fast::line::{Gram, GramSource, Line, MIRRORED_ROWS};
+use crate::fast::search_direction::{Gram, GramSource, MIRRORED_ROWS, SearchDirection};
 use crate::kernels::{
-    Along, ColumnSums, Finish, Floats, PixelBlock, PixelGram, Product, Start, Transpose,
+    Axpy, ColumnSums, Finish, Floats, PixelBlock, PixelGram, Product, Start, Transpose,
 };
 use crate::model::network::Batch;
 use crate::numerics::sum::LaneSum;
@@ -69,12 +69,12 @@ impl FastNetwork {
     }
 
     /// The batch's loss at a step size, with the step's dropout masks.
-    fn probe(&mut self, line: &Line, eta: f32, step: u64) -> f64 {
+    fn probe(&mut self, line: &SearchDirection, eta: f32, step: u64) -> f64 {
         let n = self.batch.len();
         let used = n * self.layers[0].stride();
         let out = &mut self.outputs[0][..used];
         let (base, slope) = (&line.sums[..], &line.slopes[..]);
-        self.kernels.along(Along { base, slope, eta, out });
+        self.kernels.axpy(Axpy { base, slope, eta, out });
         self.activate(0, Some(step));
         for layer in &mut self.layers[1..] {
             let Some(probe) = &mut layer.probe else { continue };
@@ -82,7 +82,7 @@ impl FastNetwork {
                 (&layer.current.weights, &layer.gradient.weights, &mut probe.weights),
                 (&layer.current.bias, &layer.gradient.bias, &mut probe.bias),
             ] {
-                self.kernels.along(Along { base, slope, eta, out });
+                self.kernels.axpy(Axpy { base, slope, eta, out });
             }
         }
         self.forward_above(Weights::Probe, Some(step));

@@ -19,7 +19,7 @@ mod x86;
 
 pub(crate) use buffer::Floats;
 pub(crate) use bytes::pixels::{PixelBlock, PixelGram};
-pub(crate) use dense::elementwise::{Along, Elements, Mask};
+pub(crate) use dense::elementwise::{Axpy, Elements, Mask};
 pub(crate) use dense::product::{Finish, Product, Start};
 pub(crate) use dense::reduce::ColumnSums;
 pub(crate) use dense::rounding::assert_default_rounding;
@@ -42,7 +42,7 @@ pub(crate) struct Kernels {
     find_active: unsafe fn(&mut FindActive<'_>),
     turn: unsafe fn(&mut Active),
     update: unsafe fn(&mut Elements<'_>),
-    along: unsafe fn(&mut Along<'_>),
+    axpy: unsafe fn(&mut Axpy<'_>),
     mask: unsafe fn(&mut Mask<'_>),
     transpose: unsafe fn(&mut Transpose<'_>),
     relu: unsafe fn(&mut [f32]),
@@ -89,9 +89,9 @@ macro_rules! compile_kernels {
                 unsafe { dense::elementwise::update::<$lanes>(p) }
             }
             $(#[$features])*
-            unsafe fn along(p: &mut Along<'_>) {
+            unsafe fn axpy(p: &mut Axpy<'_>) {
                 // SAFETY: the caller checked the slices and has the instruction set.
-                unsafe { dense::elementwise::along::<$lanes>(p) }
+                unsafe { dense::elementwise::axpy::<$lanes>(p) }
             }
             $(#[$features])*
             unsafe fn mask(p: &mut Mask<'_>) {
@@ -137,7 +137,7 @@ macro_rules! compile_kernels {
                 find_active,
                 turn,
                 update,
-                along,
+                axpy,
                 mask,
                 transpose,
                 relu,
@@ -229,10 +229,10 @@ impl Kernels {
         unsafe { (self.update)(&mut p) }
     }
 
-    pub(crate) fn along(&self, mut p: Along<'_>) {
+    pub(crate) fn axpy(&self, mut p: Axpy<'_>) {
         p.check();
         // SAFETY: as in `product`.
-        unsafe { (self.along)(&mut p) }
+        unsafe { (self.axpy)(&mut p) }
     }
 
     pub(crate) fn mask(&self, mut p: Mask<'_>) {

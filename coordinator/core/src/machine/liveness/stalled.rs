@@ -7,9 +7,10 @@ use crate::fleet::worker::{HeldLease, Hindrance};
 use crate::lease::{Lease, OpenLease, TrialIndex, WorkerId};
 use crate::ledger::trial::Status;
 use crate::limits::{
-    MAX_TROUBLED_SEEN, OVERDUE_FACTOR, OVERDUE_S, OVERDUE_UNKNOWN_S, PATIENT_AFTER, SLOTS_PER_COPY,
-    SLOW_S, SLOW_SEEN_FACTOR, SLOW_SEEN_S, SLOW_SHARE, SLOW_UNKNOWN_S, STALLED_S, STALLED_SHARE,
-    STALLED_UNKNOWN_S, STALLED_UNTOLD_FACTOR, STALLED_UNTOLD_S, STALLED_UNTOLD_UNKNOWN_S,
+    MAX_TROUBLED_SEEN, OVERDUE_FACTOR, OVERDUE_S, OVERDUE_UNKNOWN_S, PATIENT_AFTER,
+    SLOTS_PER_SPECULATION, SLOW_S, SLOW_SEEN_FACTOR, SLOW_SEEN_S, SLOW_SHARE, SLOW_UNKNOWN_S,
+    STALLED_S, STALLED_SHARE, STALLED_UNKNOWN_S, STALLED_UNTOLD_FACTOR, STALLED_UNTOLD_S,
+    STALLED_UNTOLD_UNKNOWN_S,
 };
 use crate::machine::Core;
 use crate::machine::liveness::stalls::Stalls;
@@ -69,9 +70,9 @@ impl Core {
         id: WorkerId,
     ) -> Option<Remedy> {
         let trial = open.lease.trial;
-        let record = &self.trials[trial.at()];
+        let record = &self.trials[trial.index()];
         let take_back = (hindrance != Hindrance::Slow).then_some(Remedy::TakeBack);
-        if self.fleet.is_copied(trial) {
+        if self.fleet.has_speculation(trial) {
             // The earlier attempt has done more; the later one makes room for a third.
             let is_last = open.lease.attempt == record.n_attempts;
             return (is_last && self.is_all_stuck(now, trial)).then_some(Remedy::TakeBack);
@@ -91,8 +92,8 @@ impl Core {
 
     /// Nothing waits, and few slow trials have a second attempt.
     fn may_copy_slow(&self) -> bool {
-        let n_copies_max = (self.fleet.load().n_slots / SLOTS_PER_COPY).max(1);
-        self.queue.is_empty() && self.fleet.n_copies() < n_copies_max
+        let n_speculations_max = (self.fleet.load().n_slots / SLOTS_PER_SPECULATION).max(1);
+        self.queue.is_empty() && self.fleet.n_copies() < n_speculations_max
     }
 
     fn is_all_stuck(&self, now: Millis, trial: TrialIndex) -> bool {

@@ -3,8 +3,8 @@
 pub(crate) mod awkward;
 
 use report::input::{
-    Axis, Cell, Column, ColumnKind, Compare, DataFacts, Done, Ending, Epoch, HeatmapSpec,
-    Hypothesis, Input, Metric, Phase, Provenance, State, Timing, Trial, Value, Work, WorkerFacts,
+    Axis, Cell, Column, ColumnKind, Compare, DatasetMeta, Done, Ending, Epoch, HeatmapSpec,
+    Hypothesis, Input, Metric, Phase, Provenance, State, Timing, Trial, Value, Work, WorkerInfo,
 };
 
 /// What varies; everything crossed with everything.
@@ -67,8 +67,8 @@ pub(crate) fn input(shape: &Shape) -> Input {
     }
 }
 
-fn data() -> DataFacts {
-    DataFacts {
+fn data() -> DatasetMeta {
+    DatasetMeta {
         name: "mnist".into(),
         digest: "5f".repeat(32),
         n_train: N_TRAIN as u32,
@@ -142,7 +142,7 @@ fn provenance() -> Provenance {
         n_lost: 2,
         report_folder: None,
         n_starts: 1,
-        workers: vec![WorkerFacts {
+        workers: vec![WorkerInfo {
             name: "local-1".into(),
             isa: "avx512".into(),
             cpu: "Example CPU 9000".into(),

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use super::site::Site;
-use crate::reporting::committed::{Committed, read_manifest};
+use crate::reporting::report_folder::{ReportFolder, read_manifest};
 
 const FAILED_BEFORE: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/proptest-regressions/read_back.txt");
@@ -48,7 +48,7 @@ fn check(folder: &Path, signs: bool, name: &str) -> Result<(), TestCaseError> {
     if signs {
         sign(folder, name);
     }
-    match Committed::open(folder) {
+    match ReportFolder::open(folder) {
         Ok(committed) => {
             let manifest = read_manifest(folder).unwrap();
             prop_assert_eq!(committed.breaches(&manifest), Vec::<String>::new());

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::site::Site;
-use crate::reporting::committed::{Committed, read_manifest};
+use crate::reporting::report_folder::{ReportFolder, read_manifest};
 use crate::verbs::verify::findings::Findings;
 use crate::verbs::verify::state;
 
@@ -83,7 +83,7 @@ fn each_changed_field_of_a_report_is_found_beside_its_state() {
     let site = Site::new();
     let manifest = read_manifest(&site.report).unwrap();
     for (name, change) in FIELDS {
-        let mut committed = Committed::read(&site.report, &manifest).unwrap();
+        let mut committed = ReportFolder::read(&site.report, &manifest).unwrap();
         let is_search = |done: &Done| done.work.backtracks.is_some() && done.history.len() == 3;
         let done = committed.trials.iter_mut().find_map(|trial| match &mut trial.state {
             State::Done(done) if is_search(done) => Some(done),

@@ -6,16 +6,16 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
-use coordinator_core::event::{CloseCause, Record, WorkerFacts};
+use coordinator_core::event::{CloseCause, Record, WorkerInfo};
 use coordinator_core::lease::{Lease, OpenLease, TrialIndex, WorkerId};
 use coordinator_core::timing::Timing;
 use data::ClassCounts;
-use sweep::{self, DatasetFacts, Plan};
+use sweep::{self, DatasetMeta, Plan};
 use trainer::{Dataset, EpochEnd, Isa, PreparedData, Trainer, TrialResult};
 
 use crate::reporting::input as report_input;
 use crate::store::connection::Store;
-use crate::store::facts::{Data, Facts};
+use crate::store::meta::{Data, SweepMeta};
 use crate::store::{Reader, database_in};
 use crate::verbs::verify::look;
 
@@ -101,7 +101,7 @@ fn make() -> Site {
     let reader = Reader::open(&live).unwrap();
     // One file, without a log beside it.
     reader.copy_to(&database_in(&state)).unwrap();
-    let facts = Facts::of_reader(&reader).unwrap().unwrap();
+    let facts = SweepMeta::of_reader(&reader).unwrap().unwrap();
     report::build(&report_input::input(&reader, &facts).unwrap(), &report).unwrap();
     publish_checkpoint(&state, &plan);
     Site { _folder: folder, report }
@@ -130,8 +130,8 @@ fn dataset() -> Dataset {
     Dataset::from_idx(&images, &labels, &test_images, &test_labels).unwrap()
 }
 
-fn facts_of(dataset: &Dataset) -> DatasetFacts {
-    DatasetFacts {
+fn facts_of(dataset: &Dataset) -> DatasetMeta {
+    DatasetMeta {
         digest: dataset.digest(),
         n_train_rows: N_TRAIN,
         n_test_rows: N_TEST,
@@ -141,10 +141,10 @@ fn facts_of(dataset: &Dataset) -> DatasetFacts {
     }
 }
 
-fn facts(dataset: &Dataset, plan: &Plan) -> Facts {
+fn facts(dataset: &Dataset, plan: &Plan) -> SweepMeta {
     let facts = facts_of(dataset);
     let valid = plan.split.n_train as usize..N_TRAIN as usize;
-    Facts {
+    SweepMeta {
         sweep_toml: SWEEP.into(),
         sweep_path: "small.toml".into(),
         state_id: [5; 16],
@@ -172,7 +172,7 @@ fn facts(dataset: &Dataset, plan: &Plan) -> Facts {
 /// Every trial completes or diverges; the first one at its second attempt.
 fn records(plan: &Plan, dataset: &Dataset) -> Vec<Record> {
     let worker = WorkerId([3; 16]);
-    let facts = WorkerFacts {
+    let facts = WorkerInfo {
         name: "w".into(),
         isa: "portable".into(),
         cpu: "model".into(),

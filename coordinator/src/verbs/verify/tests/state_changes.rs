@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use rusqlite::types::Value;
 
 use super::site::Site;
-use crate::reporting::committed::{Committed, read_manifest};
+use crate::reporting::report_folder::{ReportFolder, read_manifest};
 use crate::verbs::verify::findings::Findings;
 use crate::verbs::verify::state;
 
@@ -116,7 +116,7 @@ fn passed(has_report: bool) -> (BTreeSet<(String, String)>, Vec<String>, usize) 
     let connection = Connection::open(&database).unwrap();
     let columns = columns(&connection);
     let manifest = read_manifest(&site.report).unwrap();
-    let committed = Committed::read(&site.report, &manifest).unwrap();
+    let committed = ReportFolder::read(&site.report, &manifest).unwrap();
     let reported = has_report.then_some(&committed);
     let mut passed = BTreeSet::new();
     let (mut lines, mut n_changes) = (Vec::new(), 0);

@@ -158,14 +158,14 @@ unsafe fn flushed<L: Lanes>(s: L) -> L {
 
 /// out = base - eta * slope.
 #[derive(Debug)]
-pub(crate) struct Along<'a> {
+pub(crate) struct Axpy<'a> {
     pub base: &'a [f32],
     pub slope: &'a [f32],
     pub eta: f32,
     pub out: &'a mut [f32],
 }
 
-impl Along<'_> {
+impl Axpy<'_> {
     /// Panics if an index would leave its slice.
     pub(crate) fn check(&self) {
         let n = self.out.len();
@@ -176,7 +176,7 @@ impl Along<'_> {
 /// # Safety
 /// `check` passed, and the caller enables the instruction set of `L`.
 #[inline(always)]
-pub(crate) unsafe fn along<L: Lanes>(p: &mut Along<'_>) {
+pub(crate) unsafe fn axpy<L: Lanes>(p: &mut Axpy<'_>) {
     // SAFETY: indices stay below the length of `out`, which `check` compared with the slices.
     unsafe {
         let rate = L::splat(-p.eta);

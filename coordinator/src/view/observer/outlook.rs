@@ -8,7 +8,7 @@ use coordinator_core::machine::Core;
 use coordinator_core::time::Millis;
 use sweep::Plan;
 
-use crate::view::monitor::load::worker_load;
+use crate::view::observer::load::worker_load;
 use crate::view::{Left, Meter};
 
 /// Less than this left is not worth a word.
@@ -27,7 +27,7 @@ pub(super) struct Outlook {
 }
 
 pub(super) fn cost(plan: &Plan, trial: TrialIndex) -> f64 {
-    plan.cost_macs(plan.trials[trial.at()].point as usize)
+    plan.cost_macs(plan.trials[trial.index()].point as usize)
 }
 
 impl Outlook {
@@ -85,7 +85,7 @@ fn left_of_running(core: &Core, plan: &Plan, now: Millis) -> BTreeMap<TrialIndex
             continue;
         }
         let ran_s = held.watched_ms(now) as f64 / 1_000.0;
-        let n_epochs = plan.n_epochs(trial.at());
+        let n_epochs = plan.n_epochs(trial.index());
         let left = Left::of(cost(plan, trial), held.n_epochs_done, n_epochs, ran_s);
         let furthest = lefts.entry(trial).or_insert(left);
         if left < *furthest {

@@ -8,19 +8,19 @@ use anyhow::{Context, anyhow, bail};
 use coordinator_core::timing;
 use report::input::{Done, Ending, State, Trial};
 use report::{Manifest, command};
-use sweep::{self, DatasetFacts, Outcome, Plan, Score, TrialId};
+use sweep::{self, DatasetMeta, Outcome, Plan, Score, TrialId};
 
 use crate::reporting::input as report_input;
 use crate::run::confirm;
 
 /// A report: the sweep that it tells of, and what it tells.
-pub struct Committed {
+pub struct ReportFolder {
     pub plan: Plan,
     /// In the order of the result tables.
     pub trials: Vec<Trial>,
 }
 
-impl Committed {
+impl ReportFolder {
     /// # Errors
     /// Also when a trial cannot have given what is told of it.
     pub fn open(folder: &Path) -> anyhow::Result<Self> {
@@ -137,7 +137,7 @@ fn plan(path: &Path, manifest: &Manifest) -> anyhow::Result<Plan> {
     let digest: TrialId = data.digest.parse().map_err(|_| {
         anyhow!("manifest.json: the data set's digest is {:?}, expected 64 hex digits", data.digest)
     })?;
-    let facts = DatasetFacts {
+    let facts = DatasetMeta {
         digest: digest.0,
         // Rows beyond the split decide nothing.
         n_train_rows: data.n_train.saturating_add(data.n_valid),

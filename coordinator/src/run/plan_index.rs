@@ -1,4 +1,4 @@
-//! The roster: the trials of a run, by place and by id. It grows while the sweep runs: confirm trials
+//! The plan index: the trials of a run, by place and by id. It grows while the sweep runs: confirm trials
 //! join it when the grid is done.
 
 use std::collections::HashMap;
@@ -6,16 +6,16 @@ use std::sync::Arc;
 
 use coordinator_core::grant_order::GrantOrder;
 use coordinator_core::lease::TrialIndex;
-use coordinator_core::ledger::trial::TrialFacts;
+use coordinator_core::ledger::trial::TrialSpec;
 use sweep::{Plan, TrialId};
 
 #[derive(Debug)]
-pub struct Roster {
+pub struct PlanIndex {
     pub plan: Arc<Plan>,
     places: HashMap<TrialId, TrialIndex>,
 }
 
-impl Roster {
+impl PlanIndex {
     pub fn new(plan: Arc<Plan>) -> Self {
         let indexed = (0..).map(TrialIndex).zip(&plan.trials);
         let places = indexed.map(|(index, trial)| (trial.id, index)).collect();
@@ -32,7 +32,7 @@ impl Roster {
 pub fn grant_order(plan: &Plan, audit_share: f64) -> GrantOrder {
     let index = |trial: usize| TrialIndex(trial.try_into().expect("plans are below 2^32 trials"));
     let order = plan.grant_order().into_iter().map(index).collect();
-    let facts = plan.trials.iter().enumerate().map(|(index, trial)| TrialFacts {
+    let facts = plan.trials.iter().enumerate().map(|(index, trial)| TrialSpec {
         cost_macs: plan.cost_macs(trial.point as usize) as f32,
         is_audited: plan.is_audited(index, audit_share),
     });

@@ -8,7 +8,7 @@ use crate::agent::Job;
 use crate::link::transfer;
 use crate::session::pending::completed;
 use crate::session::state::Session;
-use crate::session::state::{Fetch, Traffic};
+use crate::session::state::{Fetch, Transfers};
 use crate::slots::task::Task;
 
 pub(super) enum Moved {
@@ -18,7 +18,7 @@ pub(super) enum Moved {
     Fetched(Task),
 }
 
-impl Traffic {
+impl Transfers {
     /// Waits until something has come to its end; for ever if nothing is on its way.
     pub(super) async fn moved(&mut self) -> Moved {
         tokio::select! {
@@ -72,18 +72,18 @@ impl Session {
             return self.slots.begin(task);
         }
         let (job, artifacts) = (task.job, self.link.artifacts());
-        let (line, own) = (self.traffic.line.clone(), self.checkpoints.clone());
+        let (line, own) = (self.transfers.line.clone(), self.checkpoints.clone());
         let fetch = transfer::fetch(line, artifacts, own, task.trial_id, published);
-        let handle = self.traffic.fetching.spawn(async {
+        let handle = self.transfers.fetching.spawn(async {
             fetch.await;
             task
         });
-        self.traffic.fetches.push(Fetch { job, handle, began: Instant::now() });
+        self.transfers.fetches.push(Fetch { job, handle, began: Instant::now() });
     }
 
     /// True if the job waited for its checkpoint and is at rest now.
     pub(super) fn abandon_fetch(&mut self, job: Job) -> bool {
-        let is_abandoned = self.traffic.abandon(job);
+        let is_abandoned = self.transfers.abandon(job);
         if is_abandoned {
             self.agent.left(job);
         }
@@ -94,17 +94,17 @@ impl Session {
     /// done, or at once if there is nobody to publish it to.
     pub(super) fn slot_left(&mut self, job: Job) {
         let is_wanted = self.agent.lease_of(job).is_some();
-        if is_wanted && self.is_heard() && self.traffic.to_publish.contains(&job) {
-            self.traffic.leaving.push(job);
+        if is_wanted && self.is_heard() && self.transfers.to_publish.contains(&job) {
+            self.transfers.leaving.push(job);
         } else {
             self.agent.left(job);
         }
     }
 
     pub(super) fn publish_next(&mut self) {
-        while self.traffic.publishing.is_none()
+        while self.transfers.publishing.is_none()
             && self.is_heard()
-            && let Some(&job) = self.traffic.to_publish.front()
+            && let Some(&job) = self.transfers.to_publish.front()
         {
             let Some(lease) = self.agent.lease_of(job) else {
                 self.published();
@@ -112,7 +112,7 @@ impl Session {
             };
             let artifacts = self.link.artifacts();
             let publish = transfer::publish(artifacts, self.checkpoints.clone(), lease);
-            self.traffic.publishing = Some(Box::pin(publish));
+            self.transfers.publishing = Some(Box::pin(publish));
         }
     }
 
@@ -124,9 +124,9 @@ impl Session {
     }
 
     fn published(&mut self) {
-        let Some(job) = self.traffic.to_publish.pop_front() else { return };
-        if !self.traffic.to_publish.contains(&job) {
-            for job in self.traffic.leaving.extract_if(.., |leaving| *leaving == job) {
+        let Some(job) = self.transfers.to_publish.pop_front() else { return };
+        if !self.transfers.to_publish.contains(&job) {
+            for job in self.transfers.leaving.extract_if(.., |leaving| *leaving == job) {
                 self.agent.left(job);
             }
         }
@@ -134,9 +134,9 @@ impl Session {
 
     /// Hands back at once what waits for its checkpoint to be published.
     pub(super) fn stop_publishing(&mut self) {
-        self.traffic.publishing = None;
-        self.traffic.to_publish.clear();
-        for job in self.traffic.leaving.drain(..) {
+        self.transfers.publishing = None;
+        self.transfers.to_publish.clear();
+        for job in self.transfers.leaving.drain(..) {
             self.agent.left(job);
         }
     }
@@ -149,18 +149,18 @@ mod tests {
 
     #[tokio::test]
     async fn a_task_whose_fetch_was_abandoned_never_begins() {
-        let mut traffic = Traffic::default();
+        let mut transfers = Transfers::default();
         for job in [Job(1), Job(2)] {
             let task = Task { job, ..task() };
-            let handle = traffic.fetching.spawn(async { task });
-            traffic.fetches.push(Fetch { job, handle, began: Instant::now() });
+            let handle = transfers.fetching.spawn(async { task });
+            transfers.fetches.push(Fetch { job, handle, began: Instant::now() });
         }
-        while !traffic.fetches.iter().all(|fetch| fetch.handle.is_finished()) {
+        while !transfers.fetches.iter().all(|fetch| fetch.handle.is_finished()) {
             tokio::task::yield_now().await;
         }
-        assert!(traffic.abandon(Job(1)));
-        let Moved::Fetched(task) = traffic.moved().await else { panic!("nothing is published") };
+        assert!(transfers.abandon(Job(1)));
+        let Moved::Fetched(task) = transfers.moved().await else { panic!("nothing is published") };
         assert_eq!(task.job, Job(2));
-        assert!(traffic.fetches.is_empty());
+        assert!(transfers.fetches.is_empty());
     }
 }

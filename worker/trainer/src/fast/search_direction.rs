@@ -1,4 +1,4 @@
-//! A line: how the first layer's sums move along the step.
+//! The search direction: how the first layer's sums move along the step.
 
 use super::panels::padded;
 use crate::data::PreparedData;
@@ -11,14 +11,14 @@ pub(crate) const MIRRORED_ROWS: usize = 32;
 
 /// The first layer's sums as a function of the step size: sums - eta * slopes.
 #[derive(Debug)]
-pub(crate) struct Line {
+pub(crate) struct SearchDirection {
     /// Before ReLU.
     pub sums: Floats,
     pub(crate) slopes: Floats,
     pub(crate) gram: Option<Gram>,
 }
 
-impl Line {
+impl SearchDirection {
     pub(crate) fn new(batch_size: usize, data: &PreparedData, stride: usize) -> Self {
         let capacity = padded(batch_size);
         let n_inputs = data.n_inputs();

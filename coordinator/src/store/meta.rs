@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::bail;
 use data::{ClassCounts, LoadedDataset};
 use serde::{Deserialize, Serialize};
-use sweep::{self, DatasetFacts, Plan, Score};
+use sweep::{self, DatasetMeta, Plan, Score};
 
 use crate::dataset;
 use crate::run::confirm;
@@ -16,7 +16,7 @@ use crate::store::error::StoreError;
 use crate::store::{Reader, StateFolder, database_in};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Facts {
+pub struct SweepMeta {
     pub sweep_toml: String,
     /// As typed, for the command that repeats the sweep.
     pub sweep_path: String,
@@ -64,7 +64,7 @@ const FORMER_DEFAULT_N_VALID: u32 = 10_000;
 
 const KEY: &str = "sweep";
 
-impl Facts {
+impl SweepMeta {
     pub fn of_store(store: &Store) -> Result<Option<Self>, StoreError> {
         store.meta(KEY)?.as_deref().map(parse).transpose()
     }
@@ -137,8 +137,8 @@ impl Data {
         Score { accuracy: self.largest_class_share, loss: libm::log(f64::from(self.n_classes)) }
     }
 
-    pub fn to_core(&self) -> DatasetFacts {
-        DatasetFacts {
+    pub fn to_core(&self) -> DatasetMeta {
+        DatasetMeta {
             digest: self.digest,
             n_train_rows: self.n_train_rows,
             n_test_rows: self.n_test_rows,
@@ -149,7 +149,7 @@ impl Data {
     }
 }
 
-fn parse(json: &str) -> Result<Facts, StoreError> {
+fn parse(json: &str) -> Result<SweepMeta, StoreError> {
     serde_json::from_str(json)
         .map_err(|error| StoreError::Damaged(format!("its description cannot be read ({error})")))
 }

@@ -20,7 +20,7 @@ use worker::parts::Repeats;
 use crate::duration::rounded;
 use crate::reporting::values::{hyperparameters, label};
 use crate::store::Recorded;
-use crate::view::monitor::load::{in_slots, worker_load};
+use crate::view::observer::load::{in_slots, worker_load};
 use crate::view::snapshot::{Best, RunningTrial, Snapshot, StandingWarning, WorkerLoad};
 use crate::view::terminal::n_of;
 use crate::view::troubles::Troubles;
@@ -36,7 +36,7 @@ const MAX_RUNNING_SHOWN: usize = 64;
 /// Trials whose first conflict gets a line of its own.
 const MAX_CONFLICTS_TOLD: usize = 20;
 
-pub struct Monitor {
+pub struct Observer {
     plan: Arc<Plan>,
     progress: Progress,
     outlook: Outlook,
@@ -55,13 +55,13 @@ pub struct Monitor {
     attempts: BTreeMap<TrialIndex, (u32, Option<String>)>,
 }
 
-impl std::fmt::Debug for Monitor {
+impl std::fmt::Debug for Observer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Monitor").field("best", &self.best).finish_non_exhaustive()
+        f.debug_struct("Observer").field("best", &self.best).finish_non_exhaustive()
     }
 }
 
-impl Monitor {
+impl Observer {
     /// `state` is the folder to name when its disk is full, `worker_command` what starts a worker.
     pub fn new(
         plan: Arc<Plan>,
@@ -70,7 +70,7 @@ impl Monitor {
         state: PathBuf,
         worker_command: String,
     ) -> Self {
-        let mut monitor = Self {
+        let mut observer = Self {
             plan: plan.clone(),
             progress,
             outlook: Outlook::default(),
@@ -86,8 +86,8 @@ impl Monitor {
             disk_full_since: None,
             attempts: BTreeMap::new(),
         };
-        monitor.regard(plan, recorded);
-        monitor
+        observer.regard(plan, recorded);
+        observer
     }
 
     /// Takes in what is recorded of a plan.
@@ -198,7 +198,7 @@ impl Monitor {
         if !self.progress.tells(cause.is_some()) {
             return;
         }
-        let (planned, config) = (&self.plan.trials[trial.at()], self.plan.config(trial.at()));
+        let (planned, config) = (&self.plan.trials[trial.index()], self.plan.config(trial.index()));
         let ended = EndedTrial {
             trial_id: planned.id.to_string(),
             label: self.label(trial),
@@ -235,7 +235,7 @@ impl Monitor {
             }
             Notice::Conflict { trial } => self.conflict(*trial),
             Notice::Rejected { name, lease } => {
-                let id = self.plan.trials[lease.trial.at()].id;
+                let id = self.plan.trials[lease.trial.index()].id;
                 let (attempt, term) = (lease.attempt, lease.term);
                 self.repeats.warn(
                     "rejected outcomes",
@@ -411,12 +411,12 @@ impl Monitor {
     fn running_trial(&self, worker: &Worker, held: &HeldLease) -> RunningTrial {
         let (trial, epoch) = (held.open.lease.trial, held.n_epochs_done);
         RunningTrial {
-            trial_id: self.plan.trials[trial.at()].id.to_string(),
+            trial_id: self.plan.trials[trial.index()].id.to_string(),
             label: self.label(trial),
             worker: worker.name(),
             attempt: held.open.lease.attempt,
             epoch,
-            n_epochs: self.plan.n_epochs(trial.at()),
+            n_epochs: self.plan.n_epochs(trial.index()),
             valid_accuracy: (epoch > 0).then_some(held.valid_accuracy),
         }
     }
@@ -439,6 +439,6 @@ fn name_of(core: &Core, worker: WorkerId) -> Option<String> {
 }
 
 fn trial_label(plan: &Plan, trial: TrialIndex) -> String {
-    let config = plan.config(trial.at());
+    let config = plan.config(trial.index());
     format!("{} seed {}", label(plan, &config), config.seed)
 }
