@@ -44,6 +44,7 @@ pub struct Engine {
     restored: Vec<Action>,
     sweep: Sweep,
     mailbox: Mailbox,
+    folder: StateFolder,
 }
 
 /// A coordinator at work. Dropping it ends both of its tasks.
@@ -61,6 +62,8 @@ pub struct Running {
     pub local_joined: Arc<AtomicBool>,
     /// What this coordinator's own workers prove themselves with.
     pub local_token: LocalToken,
+    /// Keeps a second coordinator out for as long as this one is at work.
+    _folder: StateFolder,
 }
 
 impl Running {
@@ -129,7 +132,7 @@ impl Engine {
             local_joined: Arc::new(AtomicBool::new(false)),
             local_workers: rpc::LocalWorkers::default(),
         };
-        Ok(Self { driver, restored, sweep, mailbox })
+        Ok(Self { driver, restored, sweep, mailbox, folder })
     }
 
     /// Sets it to work with the workers that come over `incoming`.
@@ -137,7 +140,7 @@ impl Engine {
     where
         C: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
     {
-        let Self { driver, restored, sweep, mailbox } = self;
+        let Self { driver, restored, sweep, mailbox, folder } = self;
         let (stopping, finished) = (driver.stopping.clone(), driver.finished.clone());
         let (local_joined, local_token) = (sweep.local_joined.clone(), sweep.local_token.clone());
         let serving = CancellationToken::new();
@@ -151,6 +154,7 @@ impl Engine {
             finished,
             local_joined,
             local_token,
+            _folder: folder,
         }
     }
 }

@@ -55,6 +55,7 @@ fn a_state_that_came_while_the_question_was_open_is_not_set_aside() {
     });
     assert_eq!(status.code(), Some(1), "{screen}");
     assert!(!env.report(&Sweep::SHORT).join(".state-1").exists());
-    assert!(env.status(&Sweep::SHORT).text.contains(", running"));
+    let status = env.status(&Sweep::SHORT).text;
+    assert!(status.contains(", running"), "{status}");
     second.kill();
 }
