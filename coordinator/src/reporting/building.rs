@@ -16,7 +16,7 @@ const LOCK: &str = ".building-lock";
 /// after each `TELL_EVERY`, and given up after `PATIENCE`.
 const WAIT_UNTOLD: Duration = Duration::from_secs(2);
 const TELL_EVERY: Duration = Duration::from_secs(60);
-const PATIENCE: Duration = Duration::from_secs(10 * 60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10 * 60);
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// An empty folder to build in; it goes when this is dropped.

@@ -2,6 +2,7 @@
 
 pub mod building;
 pub mod input;
+pub mod limits;
 pub mod publish;
 pub mod recorded_data;
 pub mod report_folder;

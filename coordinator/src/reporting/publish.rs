@@ -6,6 +6,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,7 @@ use worker::parts::{make_folder, rename};
 
 use crate::reporting::building::Building;
 use crate::reporting::input as report_input;
+use crate::reporting::limits::Limits;
 use crate::store::error::StoreError;
 use crate::store::meta::SweepMeta;
 use crate::store::{Reader, StateFolder, database_in};
@@ -163,17 +165,85 @@ pub async fn publish_in_child(
     out: &Path,
     partial_only: bool,
 ) -> anyhow::Result<Published> {
+    // The child holds itself to its limits; that it does so in time is not relied on.
+    let limits = Limits::of(state);
+    let deadline = limits.wall + GRACE;
+    publish_within(deadline, program, state, out, partial_only)
+        .await
+        .with_context(|| format!("a former report in {} is kept", out.display()))
+}
+
+/// How long after its deadline a child is given to say what happened.
+const GRACE: Duration = Duration::from_secs(30);
+
+async fn publish_within(
+    deadline: Duration,
+    program: &Path,
+    state: &Path,
+    out: &Path,
+    partial_only: bool,
+) -> anyhow::Result<Published> {
     let mut command = Command::new(program);
     command.arg("build-report").arg(flag("--state=", state)).arg(flag("--out=", out));
     if partial_only {
         command.arg("--partial");
     }
     command.env("POLARS_MAX_THREADS", "1").stdin(Stdio::null()).kill_on_drop(true);
-    let output =
-        command.process_group(0).output().await.context("cannot start the report's process")?;
+    let ended = tokio::time::timeout(deadline, command.process_group(0).output()).await;
+    let advice = || Limits::of(state).advice();
+    let Ok(output) = ended else {
+        bail!("the report was given up after {:?}: {}", deadline, advice());
+    };
+    let output = output.context("cannot start the report's process")?;
     if !output.status.success() {
         let text = String::from_utf8_lossy(&output.stderr);
-        bail!("the report could not be built ({}): {}", output.status, text.trim());
+        let text = text.trim();
+        match output.status.code() {
+            Some(_) => bail!("the report could not be built ({}): {text}", output.status),
+            None => {
+                bail!("the report could not be built ({}): {text}; {}", output.status, advice())
+            }
+        }
     }
     serde_json::from_slice(&output.stdout).context("the report's process answered nonsense")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+    use std::time::Instant;
+
+    use super::*;
+
+    /// What the coordinator says where a script stands for the program that builds.
+    fn told(script: &str, deadline: Duration) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("program");
+        fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let (state, out) = (folder.path().join("state"), folder.path().join("out"));
+        let published = publish_within(deadline, &program, &state, &out, false);
+        format!("{:#}", runtime.block_on(published).unwrap_err())
+    }
+
+    #[test]
+    fn a_build_that_runs_on_is_given_up() {
+        let started = Instant::now();
+        let text = told("exec sleep 600", Duration::from_millis(300));
+        assert!(started.elapsed() < Duration::from_secs(60));
+        assert!(
+            text.starts_with("the report was given up after 300ms: it may take 8 GiB"),
+            "{text}"
+        );
+        assert!(text.contains("every result stays recorded"), "{text}");
+    }
+
+    #[test]
+    fn a_build_that_is_killed_says_what_to_do() {
+        let text = told("echo no memory >&2; kill -ABRT $$", Duration::from_secs(60));
+        assert!(text.contains("SIGABRT") && text.contains("no memory; it may take"), "{text}");
+        let text = told("echo broken >&2; exit 1", Duration::from_secs(60));
+        assert_eq!(text, "the report could not be built (exit status: 1): broken");
+    }
 }

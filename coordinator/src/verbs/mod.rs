@@ -19,6 +19,7 @@ use trainer::Ending;
 
 use crate::cli;
 use crate::cli::refusal::Refusal;
+use crate::reporting::limits::Limits;
 use crate::reporting::publish::publish;
 use crate::reporting::values::label;
 use crate::run::{memory, prepare};
@@ -48,6 +49,7 @@ pub fn schema() -> anyhow::Result<()> {
 pub fn report(arguments: &cli::FolderArgs) -> anyhow::Result<()> {
     let state = state_of(arguments)?;
     let is_running = StateFolder::is_in_use(&state);
+    Limits::of(&state).enforce()?;
     let published = publish(&state, &arguments.folder, is_running)?;
     let mut text = String::new();
     if !published.complete {
@@ -72,6 +74,7 @@ pub fn build_report(arguments: &cli::BuildReport) -> anyhow::Result<()> {
         // It is in no hurry, and the sweep is. Where that cannot be said, it is built all the same.
         let _ = rustix::process::nice(PARTIAL_NICENESS);
     }
+    Limits::of(&arguments.state).enforce()?;
     let published = publish(&arguments.state, &arguments.out, arguments.partial)?;
     say(&serde_json::to_string(&published)?)
 }

@@ -21,6 +21,12 @@ pub(crate) struct Scale {
     to: f64,
 }
 
+/// Values beyond it stand at it on a linear axis, so that differences and sums of two are finite.
+const LARGEST_LINEAR: f64 = 1e300;
+
+/// Differences below it are none on a linear axis: their parts would have too few digits for ticks.
+const SMALLEST_DIFFERENCE: f64 = 1e-290;
+
 impl Scale {
     /// A range that holds all `values` with a little room, on pixels `from` to `to`. `None` when no
     /// value can be placed.
@@ -39,17 +45,24 @@ impl Scale {
         if low > high {
             return None;
         }
+        let (least, most) = match spacing {
+            Spacing::Linear => (-LARGEST_LINEAR, LARGEST_LINEAR),
+            Spacing::Log => (f64::MIN_POSITIVE, f64::MAX),
+        };
+        let (low, high) = (low.clamp(least, most), high.clamp(least, most));
         // Sums in another order differ by less: a difference that says nothing.
         let is_one_value = high - low <= 1e-9 * high.abs().max(low.abs());
         let scale = match spacing {
             Spacing::Linear => {
+                let is_one_value = is_one_value || high - low < SMALLEST_DIFFERENCE;
                 let room =
                     if is_one_value { low.abs().max(1e-3) * 0.05 } else { (high - low) * 0.05 };
                 Self { spacing, low: low - room, high: high + room, from, to }
             }
             Spacing::Log => {
-                let factor = if is_one_value { 1.5 } else { libm::pow(high / low, 0.05) };
-                Self { spacing, low: low / factor, high: high * factor, from, to }
+                let factor = if is_one_value { 1.5 } else { power_of_ratio(high, low, 0.05) };
+                let (low, high) = ((low / factor).max(least), (high * factor).min(most));
+                Self { spacing, low, high, from, to }
             }
         };
         Some(scale)
@@ -57,16 +70,15 @@ impl Scale {
 
     /// Pixel of a value; outside of the range the nearest end.
     pub(crate) fn place(&self, value: f64) -> f64 {
+        let value = value.max(self.low).min(self.high);
         let share = match self.spacing {
             Spacing::Linear => (value - self.low) / (self.high - self.low),
-            Spacing::Log => {
-                libm::log(value.max(self.low) / self.low) / libm::log(self.high / self.low)
-            }
+            Spacing::Log => log_ratio(value, self.low) / log_ratio(self.high, self.low),
         };
         self.from + (self.to - self.from) * share.clamp(0.0, 1.0)
     }
 
-    /// About `n` round values inside the range, ascending.
+    /// About `n` round values inside the range, ascending; never more than `2 * n + 10`.
     pub(crate) fn ticks(&self, n: usize) -> Vec<f64> {
         match self.spacing {
             Spacing::Linear => self.linear_ticks(n),
@@ -88,6 +100,7 @@ impl Scale {
     }
 
     fn log_ticks(&self, n: usize) -> Vec<f64> {
+        // Both ends are finite and normal: at most 617 decades.
         let first = libm::floor(libm::log10(self.low)) as i32;
         let last = libm::ceil(libm::log10(self.high)) as i32;
         let within = |digits: &[f64]| -> Vec<f64> {
@@ -101,7 +114,8 @@ impl Scale {
         };
         let decades = within(&[1.0]);
         if decades.len() > n {
-            return decades.into_iter().step_by(2).collect();
+            let every = decades.len().div_ceil(n.max(1)).max(2);
+            return decades.into_iter().step_by(every).collect();
         }
         [&[1.0][..], &[1.0, 3.0], &[1.0, 2.0, 5.0], &[1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0]]
             .into_iter()
@@ -111,6 +125,18 @@ impl Scale {
     }
 }
 
+/// The logarithm of `a / b`, both positive and finite, also where the quotient is not.
+fn log_ratio(a: f64, b: f64) -> f64 {
+    let ratio = a / b;
+    if ratio.is_normal() { libm::log(ratio) } else { libm::log(a) - libm::log(b) }
+}
+
+/// `a / b` to a power, both positive and finite, also where the quotient is not.
+fn power_of_ratio(a: f64, b: f64, power: f64) -> f64 {
+    let ratio = a / b;
+    if ratio.is_normal() { libm::pow(ratio, power) } else { libm::exp(power * log_ratio(a, b)) }
+}
+
 /// Where a log axis should end so that a few far values do not squeeze the others: beyond the last
 /// value that makes the axis at most 60 % longer than nine tenths of the values need. Infinite when
 /// no value is farther than that, and for fewer than ten values.
@@ -118,13 +144,13 @@ pub(crate) fn usual_limit(mut values: Vec<f64>) -> f64 {
     const LONGER: f64 = 0.6;
     /// Room for what stands on the border, as a share of the axis.
     const ROOM: f64 = 0.1;
-    values.retain(|value| *value > 0.0);
+    values.retain(|value| *value > 0.0 && value.is_finite());
     values.sort_by(f64::total_cmp);
     if values.len() < 10 {
         return f64::INFINITY;
     }
     let usual = values[(values.len() - 1) * 9 / 10];
-    let length = libm::log(usual / values[0]);
+    let length = log_ratio(usual, values[0]);
     let fence = usual * libm::exp(LONGER * length);
     let n_inside = values.partition_point(|value| *value <= fence);
     if n_inside == values.len() {
@@ -196,17 +222,96 @@ impl Shades {
     }
 }
 
+/// Within a range where quotients of two distances are finite.
 fn distance(metric: Metric, value: f64) -> f64 {
     const PERFECT: f64 = 1e-5;
-    match metric {
-        Metric::ValidAccuracy => (1.0 - value).max(PERFECT),
-        Metric::ValidLoss => value.max(PERFECT),
-    }
+    const FARTHEST: f64 = 1e290;
+    let distance = match metric {
+        Metric::ValidAccuracy => 1.0 - value,
+        Metric::ValidLoss => value,
+    };
+    distance.clamp(PERFECT, FARTHEST)
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// Finite numbers of every size, the ends of their range and tiny differences among them.
+    fn finite() -> impl Strategy<Value = f64> {
+        let extremes = vec![
+            0.0,
+            -0.0,
+            5e-324,
+            -5e-324,
+            f64::MIN_POSITIVE,
+            f64::MAX,
+            f64::MIN,
+            1.7e308,
+            1e300,
+            -1e300,
+            1e150,
+            1e39,
+            1e-13,
+            0.5,
+            0.5 + f64::EPSILON,
+            97.0,
+        ];
+        prop_oneof![
+            prop::sample::select(extremes),
+            any::<f64>().prop_filter("finite", |x| x.is_finite()),
+            -100.0..100.0_f64,
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 3_000, failure_persistence: None, ..ProptestConfig::default() })]
+        #[test]
+        fn every_finite_value_has_its_place_and_few_ticks(
+            values in prop::collection::vec(finite(), 1..16),
+            spacing in prop::sample::select(vec![Spacing::Linear, Spacing::Log]),
+            n in 0..12_usize,
+        ) {
+            let limit = usual_limit(values.clone());
+            prop_assert!(limit > 0.0);
+            let scale = Scale::around(spacing, values.iter().map(|x| x.min(limit)), 10.0, 90.0);
+            let can_be_placed = |x: &f64| spacing == Spacing::Linear || *x > 0.0;
+            prop_assert_eq!(scale.is_some(), values.iter().any(can_be_placed));
+            let Some(scale) = scale else { return Ok(()) };
+            prop_assert!(scale.low.is_finite() && scale.high.is_finite() && scale.low < scale.high);
+            for value in &values {
+                prop_assert!((10.0..=90.0).contains(&scale.place(*value)), "{value}");
+            }
+            let ticks = scale.ticks(n);
+            prop_assert!(ticks.len() <= 2 * n + 10, "{ticks:?}");
+            prop_assert!(ticks.is_sorted() && ticks.iter().all(|tick| tick.is_finite()), "{ticks:?}");
+            prop_assert!(ticks.iter().all(|tick| tick_label(*tick).len() < 32));
+        }
+
+        #[test]
+        fn every_finite_value_has_its_shade(
+            values in prop::collection::vec(finite(), 1..16),
+            metric in prop::sample::select(vec![Metric::ValidAccuracy, Metric::ValidLoss]),
+        ) {
+            let shades = Shades::of(metric, values.iter().copied()).unwrap();
+            for value in &values {
+                let shade = shades.shade(*value);
+                prop_assert!(shades.is_flat() || (0.0..=1.0).contains(&shade), "{value}: {shade}");
+                prop_assert!(shades.is_flat() || shades.value(shade).is_finite());
+            }
+        }
+    }
+
+    #[test]
+    fn an_axis_over_all_decades_ends() {
+        let all = [f64::MIN_POSITIVE, 1.7e308].into_iter();
+        let scale = Scale::around(Spacing::Log, all, 0.0, 100.0).unwrap();
+        assert!((scale.place(1.0) - 50.0).abs() < 1.0, "{}", scale.place(1.0));
+        let ticks = scale.ticks(5);
+        assert!((3..=12).contains(&ticks.len()), "{ticks:?}");
+    }
 
     #[test]
     fn ticks_are_round_and_inside() {

@@ -1,7 +1,9 @@
 //! Whatever the texts from files, workers and data are, a report's pages and pictures have the very
 //! elements that plain words give, and its tables their rows and columns.
 
-use report::input::{Axis, Column, ColumnKind, Input, State, Value};
+use std::time::{Duration, Instant};
+
+use report::input::{Axis, Column, ColumnKind, Epoch, Input, Metric, State, Value};
 
 use crate::built::{Files, build, text};
 use crate::sample::input;
@@ -80,5 +82,52 @@ fn names_do_nothing() {
     }
     for long in ["long ".repeat(50), "x".repeat(250), "|<`\u{202e}".repeat(60)] {
         check(&long, &build(&named(&long)).1, &plain);
+    }
+}
+
+/// Numbers that a loss, a norm or a time may be, as far as the columns are concerned.
+const NUMBERS: [f64; 7] = [0.0, 5e-324, f64::MIN_POSITIVE, 1e-13, 7e38, 1e300, f64::MAX];
+
+type Set = fn(&mut Epoch, f64);
+
+/// A report is as large with any finite number as it is with ordinary ones, and done as soon.
+#[test]
+fn numbers_of_any_size_end_in_a_report() {
+    let ordinary = input(&small());
+    let start = Instant::now();
+    let n_bytes = |files: &Files| files.values().map(Vec::len).sum::<usize>();
+    let usual = n_bytes(&build(&ordinary).1);
+    let usual_time = start.elapsed();
+    let fields: [Set; 3] = [
+        |epoch, x| epoch.valid_loss = x,
+        |epoch, x| epoch.train_loss = x,
+        |epoch, x| epoch.gradient_norm = x,
+    ];
+    for metric in [Metric::ValidAccuracy, Metric::ValidLoss] {
+        for number in NUMBERS {
+            let mut input = Input { metric, ..input(&small()) };
+            for (index, trial) in input.trials.iter_mut().enumerate() {
+                let State::Done(done) = &mut trial.state else { continue };
+                // One trial has it in one field, another in the next, a third in its times.
+                match fields.get(index % 5) {
+                    Some(set) => set(&mut done.history[1], number),
+                    None if index % 5 == 3 => {
+                        done.timings.iter_mut().for_each(|timing| timing.cpu_s = number);
+                    }
+                    None => {}
+                }
+            }
+            let start = Instant::now();
+            let files = build(&input).1;
+            let (took, n) = (start.elapsed(), n_bytes(&files));
+            assert!(n < 3 * usual, "{number:e}: {n} bytes, {usual} with ordinary numbers");
+            let limit = 10 * usual_time + Duration::from_secs(5);
+            assert!(took < limit, "{number:e}: {took:?}, {usual_time:?} with ordinary numbers");
+            for name in files.keys().filter(|name| name.ends_with(".svg")) {
+                let wrong =
+                    ["NaN", "\"inf", "-inf"].iter().find(|it| text(&files, name).contains(**it));
+                assert_eq!(wrong, None, "{name} with {number:e}");
+            }
+        }
     }
 }

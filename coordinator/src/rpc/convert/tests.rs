@@ -26,9 +26,9 @@ fn sweep() -> (tempfile::TempDir, Sweep) {
 fn result(n_epochs: u32) -> TrialResult {
     let epoch = |epoch| EpochRecord {
         epoch,
-        train_loss: 1.0 / f64::from(epoch),
+        train_loss: 1.0 + 1.0 / f64::from(epoch),
         train_accuracy: 0.5,
-        valid_loss: 0.25,
+        valid_loss: 0.5,
         valid_accuracy: f64::from(30 + epoch) / 50.0,
         learning_rate: 0.1,
         steps: None,
@@ -153,9 +153,11 @@ fn a_result_that_no_trial_gives_is_a_failure_that_names_the_field() {
             .unwrap_err()
     };
     type Change = fn(&mut proto::TrialResult);
-    let changes: [(&str, Change); 10] = [
+    let changes: [(&str, Change); 12] = [
         ("valid_accuracy of epoch 3", |it| it.history[2].valid_accuracy = 1e308),
         ("train_loss of epoch 1", |it| it.history[0].train_loss = -1.0),
+        ("valid_loss of epoch 1", |it| it.history[0].valid_loss = 1.7e308),
+        ("valid_loss of epoch 1", |it| it.history[0].valid_loss = 0.0),
         ("gradient_norm of epoch 2", |it| it.history[1].gradient_norm = f64::NAN),
         ("n_epochs", |it| it.history.truncate(1)),
         ("n_steps", |it| it.work.as_mut().unwrap().n_steps = (1 << 63) - 1),

@@ -1,10 +1,10 @@
 //! The rules of results: what a trial of a configuration can give on data of a shape. Whatever comes
 //! from another machine, a database or a file goes through here before it is believed.
 
-use std::fmt::{Debug, Display};
+use std::fmt::Display;
 
-use thiserror::Error;
-
+use super::bounds;
+use super::breach::{Breach, between, exactly};
 use super::standing::Standing;
 use crate::config::{Optimizer, TrainConfig};
 use crate::numerics::digest::diverged_digest;
@@ -24,63 +24,18 @@ pub struct DataShape {
     pub largest_valid_share: Option<f64>,
 }
 
-/// The first rule that a result breaks.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("{field} is {found}, expected {expected}")]
-pub struct Breach {
-    /// As in the tables, with the epoch where it has one.
-    pub field: String,
-    pub found: String,
-    pub expected: String,
-}
-
-impl Breach {
-    pub(crate) fn new(field: impl Display, found: impl Debug, expected: impl Display) -> Self {
-        Self {
-            field: field.to_string(),
-            found: format!("{found:?}"),
-            expected: expected.to_string(),
-        }
-    }
-}
-
-/// `Err` unless the value is the only one that is possible.
-pub(crate) fn exactly<T: Debug + PartialEq>(
-    field: impl Display,
-    found: T,
-    expected: &T,
-) -> Result<(), Breach> {
-    if found == *expected {
+/// Nothing was measured: 0, and not -0.
+fn nothing(field: impl Display, found: f64) -> Result<(), Breach> {
+    if found.to_bits() == 0 {
         return Ok(());
     }
-    Err(Breach::new(field, found, format!("{expected:?}")))
-}
-
-/// `Err` unless the value lies between two others, both allowed.
-pub(crate) fn between<T: Debug + PartialOrd>(
-    field: impl Display,
-    found: T,
-    low: &T,
-    high: &T,
-) -> Result<(), Breach> {
-    if *low <= found && found <= *high {
-        return Ok(());
-    }
-    Err(Breach::new(field, found, format!("{low:?} to {high:?}")))
-}
-
-/// Losses and norms: finite, not below 0, and no -0, which no sum of theirs gives.
-pub(crate) fn finite_and_not_negative(field: impl Display, found: f64) -> Result<(), Breach> {
-    if found.is_finite() && found.is_sign_positive() {
-        return Ok(());
-    }
-    Err(Breach::new(field, found, "a finite number, 0 or above"))
+    Err(Breach::new(field, found, "0.0"))
 }
 
 /// An accuracy over `n` samples: that of a whole number of right answers. Over none it is 0.
 fn accuracy(field: impl Display, found: f64, n: u32) -> Result<(), Breach> {
     if n == 0 {
-        return exactly(field, found, &0.0);
+        return nothing(field, found);
     }
     let is_share = (0.0..=1.0).contains(&found) && found.is_sign_positive();
     let n_right = (found * f64::from(n)).round();
@@ -135,7 +90,7 @@ impl TrialResult {
                 let n_before = n_epochs as u64 * per_epoch;
                 between("diverged_step", step, &(n_before + 1), &(n_before + per_epoch))?;
                 if let Some(loss) = last_finite_loss {
-                    finite_and_not_negative("last_finite_loss", loss)?;
+                    bounds::lone_loss("last_finite_loss", loss)?;
                 }
                 let has_step = step > 1 || self.work.n_steps > 0;
                 if last_finite_loss.is_some() != has_step {
@@ -197,16 +152,17 @@ fn check_epoch(
 ) -> Result<(), Breach> {
     let of = |field: &str| format!("{field} of epoch {epoch}");
     exactly(of("epoch"), record.epoch, &epoch)?;
-    finite_and_not_negative(of("train_loss"), record.train_loss)?;
     accuracy(of("train_accuracy"), record.train_accuracy, data.n_train)?;
-    if data.n_valid == 0 {
-        exactly(of("valid_loss"), record.valid_loss, &0.0)?;
-    }
-    finite_and_not_negative(of("valid_loss"), record.valid_loss)?;
+    bounds::loss(of("train_loss"), record.train_loss, record.train_accuracy)?;
     accuracy(of("valid_accuracy"), record.valid_accuracy, data.n_valid)?;
+    if data.n_valid == 0 {
+        nothing(of("valid_loss"), record.valid_loss)?;
+    } else {
+        bounds::loss(of("valid_loss"), record.valid_loss, record.valid_accuracy)?;
+    }
     // The schedule is constant.
     exactly(of("learning_rate"), record.learning_rate, &config.learning_rate)?;
-    finite_and_not_negative(of("gradient_norm"), record.gradient_norm)?;
+    bounds::norm(of("gradient_norm"), record.gradient_norm)?;
     exactly(of("grad_samples"), record.grad_samples, &u64::from(data.n_train))?;
     check_step_sizes(epoch, record, config)
 }

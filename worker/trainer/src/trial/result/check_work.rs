@@ -1,7 +1,9 @@
 //! The rules of counted work: each number of a result follows from its steps, its probes and the
 //! shape of its network, exactly or within what they leave open.
 
-use super::check::{Breach, DataShape, between, exactly, finite_and_not_negative, n_batches};
+use super::breach::{between, exactly, finite_and_not_negative, Breach};
+use super::check::{n_batches, DataShape};
+use super::{Backtracks, Ending, EpochRecord, Work};
 use crate::config::{Optimizer, TrainConfig};
 use crate::reference::uses_gram_form;
 use crate::trial::result::{Backtracks, Ending, EpochRecord, Work};

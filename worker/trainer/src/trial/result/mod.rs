@@ -1,14 +1,17 @@
 //! What a trial gives: its history, its end, its counted work and the digest of all of it. Plain
 //! data, the same on every machine; how long it took is told elsewhere.
 
+mod bounds;
+mod breach;
 mod check;
 mod check_work;
 mod standing;
 #[cfg(test)]
 mod tests;
 
+pub use breach::Breach;
+pub use check::DataShape;
 pub(crate) use check::check_history;
-pub use check::{Breach, DataShape};
 pub(crate) use standing::Standing;
 
 /// One epoch, measured as `NUMERICS.md` says.

@@ -150,6 +150,20 @@ const FIELDS: &[(&str, Change)] = &[
         any_epoch(result, pick)?.gradient_norm = no_loss(pick);
         Some(())
     }),
+    ("train_loss", |result, pick| {
+        let record = any_epoch(result, pick)?;
+        record.train_loss = outside(record.train_accuracy, pick)?;
+        Some(())
+    }),
+    ("valid_loss", |result, pick| {
+        let record = any_epoch(result, pick)?;
+        record.valid_loss = outside(record.valid_accuracy, pick)?;
+        Some(())
+    }),
+    ("gradient_norm", |result, pick| {
+        any_epoch(result, pick)?.gradient_norm = [1e44, f64::MAX][pick % 2];
+        Some(())
+    }),
     ("train_accuracy", |result, pick| {
         any_epoch(result, pick)?.train_accuracy = no_accuracy(pick);
         Some(())
@@ -305,6 +319,17 @@ fn no_loss(pick: usize) -> f64 {
     values[pick % values.len()]
 }
 
+/// A finite loss that no trial gives beside this accuracy.
+fn outside(accuracy: f64, pick: usize) -> Option<f64> {
+    let too_small = 0.69 * (1.0 - accuracy);
+    match pick % 4 {
+        0 => Some(7.1e38),
+        1 => Some(f64::MAX),
+        2 => Some(0.0).filter(|_| accuracy < 1.0),
+        _ => Some(too_small).filter(|_| accuracy < 1.0),
+    }
+}
+
 fn no_accuracy(pick: usize) -> f64 {
     let values =
         [-0.0, -0.5, 1.0 + f64::EPSILON, 97.5, 1e308, f64::NAN, f64::INFINITY, 1e-9, 0.123];
@@ -384,6 +409,17 @@ fn forged_results_of_the_field_are_refused() {
     assert_eq!(
         told(|result| result.history[0].train_loss = -2.5),
         "train_loss of epoch 1 is -2.5, expected a finite number, 0 or above"
+    );
+    assert_eq!(
+        told(|result| result.history[1].valid_loss = 1.7e308),
+        "valid_loss of epoch 2 is 1.7e308, expected 7e38 at most, the largest that numbers of 32 bits give"
+    );
+    assert_eq!(
+        told(|result| {
+            result.history[1].valid_accuracy = 8.0 / 17.0;
+            result.history[1].valid_loss = 0.0;
+        }),
+        "valid_loss of epoch 2 is 0.0, expected 0.366957 or above, since each of the wrong answers loses at least ln 2"
     );
     assert_eq!(
         told(|result| result.history.truncate(1)),
