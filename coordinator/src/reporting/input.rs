@@ -21,21 +21,33 @@ pub fn input(reader: &Reader, facts: &SweepMeta) -> Result<Input, StoreError> {
     let mut rows = reader.trials()?;
     let planned = plan.table_order().into_iter();
     let trials = planned.map(|it| trial(&plan, it, rows.remove(&it.id.0))).collect();
-    Ok(Input {
+    let (sweep_toml, data) = (facts.sweep_toml.clone(), data(facts, &plan));
+    Ok(of_plan(&plan, sweep_toml, data, trials, provenance(reader, facts)?))
+}
+
+/// What a plan, its trials and what is known of its data and its run give.
+pub fn of_plan(
+    plan: &Plan,
+    sweep_toml: String,
+    data: DatasetMeta,
+    trials: Vec<Trial>,
+    provenance: Provenance,
+) -> Input {
+    Input {
         name: plan.name.clone(),
         description: plan.description.clone(),
-        sweep_toml: facts.sweep_toml.clone(),
-        data: data(facts, &plan),
+        sweep_toml,
+        data,
         columns: columns(),
         axes: plan.axes.iter().map(axis).collect(),
-        metric: metric(&plan),
+        metric: metric(plan),
         heatmaps: plan.report.heatmaps.iter().map(heatmap).collect(),
         hypotheses: plan.hypotheses.iter().map(hypothesis).collect(),
         confirm_seeds: plan.confirm_seeds().collect(),
         trials,
         notes_on_copies: plan.dropped(),
-        provenance: provenance(reader, facts)?,
-    })
+        provenance,
+    }
 }
 
 /// Every hyperparameter, in the order of the result tables.
@@ -70,7 +82,8 @@ fn data(facts: &SweepMeta, plan: &Plan) -> DatasetMeta {
     }
 }
 
-fn provenance(reader: &Reader, facts: &SweepMeta) -> Result<Provenance, StoreError> {
+/// What the state tells of its runs.
+pub fn provenance(reader: &Reader, facts: &SweepMeta) -> Result<Provenance, StoreError> {
     let counts = reader.attempt_counts()?;
     let workers = reader.workers()?.into_iter().map(|worker| WorkerInfo {
         name: worker.name,

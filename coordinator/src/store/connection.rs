@@ -60,7 +60,7 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "busy_timeout", 5_000)?;
     connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
     connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    only_tables(connection)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(())
 }
@@ -70,7 +70,20 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
 pub fn meta_of_any_schema(database: &Path, key: &str) -> Option<String> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(database, flags).ok()?;
+    only_tables(&connection).ok()?;
     meta(&connection, key).ok()?
+}
+
+/// Of what a file may define beside tables, nothing acts: no trigger, no view, no function of theirs.
+fn only_tables(connection: &Connection) -> rusqlite::Result<()> {
+    for config in [
+        DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA,
+        DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER,
+        DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW,
+    ] {
+        connection.set_db_config(config, false)?;
+    }
+    Ok(())
 }
 
 /// A connection that reads and takes no lock that a writer would wait for.
@@ -78,6 +91,7 @@ pub fn open_read_only(path: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let open = |source| StoreError::open(path, source);
     let connection = Connection::open_with_flags(path, flags).map_err(open)?;
+    only_tables(&connection).map_err(open)?;
     connection.pragma_update(None, "busy_timeout", 5_000).map_err(open)?;
     let found: i64 =
         connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(open)?;

@@ -29,6 +29,7 @@ pub(crate) use charts::chart::{AxisStyle, Chart, Mark, Panel, Series, chart};
 pub(crate) use charts::heatmap::{Labels, heatmap, shades};
 pub(crate) use charts::parallel::{Parallel, Path, Slots, parallel};
 pub(crate) use color::{Color, sequential};
+pub use png::is_same_picture;
 pub(crate) use png::png;
 pub(crate) use scale::{Shades, usual_limit};
 

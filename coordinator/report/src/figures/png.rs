@@ -33,6 +33,15 @@ pub(crate) fn png(figure: &Figure) -> Result<Vec<u8>, ReportError> {
     pixmap.encode_png().map_err(|error| fail(error.to_string()))
 }
 
+/// Whether two PNGs show the same: of one size, and no pixel further off than another processor's
+/// arithmetic may put it.
+pub fn is_same_picture(a: &[u8], b: &[u8]) -> bool {
+    const MAX_OFF: u8 = 3;
+    let [Ok(a), Ok(b)] = [a, b].map(tiny_skia::Pixmap::decode_png) else { return false };
+    let is_near = |(a, b): (&u8, &u8)| a.abs_diff(*b) <= MAX_OFF;
+    (a.width(), a.height()) == (b.width(), b.height()) && a.data().iter().zip(b.data()).all(is_near)
+}
+
 fn fonts() -> Arc<usvg::fontdb::Database> {
     static FONTS: OnceLock<Arc<usvg::fontdb::Database>> = OnceLock::new();
     let load = || {

@@ -2,6 +2,7 @@
 
 mod parquet;
 mod rows;
+mod told;
 
 use std::path::Path;
 
@@ -9,6 +10,7 @@ use crate::input::{Column, Done, Ending, Phase, State, Trial, Work};
 use crate::{Manifest, ReportError, tables};
 use parquet::{Table, histories, timings};
 use rows::{Row, Rows};
+pub use told::read_told;
 
 /// Reads the results, `history.parquet` and `timings.parquet` of the report with this manifest; the
 /// trials come in the order of the results. `columns` are the hyperparameters, as in

@@ -1,11 +1,13 @@
 //! `history.parquet` and `timings.parquet` read back, grouped by trial.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::ffi::OsStr;
-use std::fs;
 use std::io::Cursor;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
+use std::sync::Once;
+use std::{fs, thread};
 
 use polars::prelude::{Column, DataFrame, PolarsResult};
 use polars_io::SerReader;
@@ -58,13 +60,35 @@ pub(super) fn timings(table: &Table) -> Result<ByTrial<Timing>, ReportError> {
     })
 }
 
+thread_local! {
+    /// Whether a panic on this thread is caught and told in other words.
+    static IS_CAUGHT: Cell<bool> = const { Cell::new(false) };
+}
+
+/// What `read` gives; a panic of its own is an error and prints nothing.
+fn quietly<T>(read: impl FnOnce() -> T) -> thread::Result<T> {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let print = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if !IS_CAUGHT.get() {
+                print(info);
+            }
+        }));
+    });
+    IS_CAUGHT.set(true);
+    let result = panic::catch_unwind(AssertUnwindSafe(read));
+    IS_CAUGHT.set(false);
+    result
+}
+
 /// A file that was made to look right may still break the reader, which then panics.
 fn frame(path: &Path, bytes: Vec<u8>) -> Result<DataFrame, ReportError> {
     let read = || {
         let reader = ParquetReader::new(Cursor::new(bytes)).read_parallel(ParallelStrategy::None);
         reader.set_rechunk(true).finish()
     };
-    match catch_unwind(AssertUnwindSafe(read)) {
+    match quietly(read) {
         Ok(frame) => frame.map_err(|source| ReportError::Parquet { path: path.into(), source }),
         Err(panic) => {
             let text = panic.downcast_ref::<String>().map(String::as_str);

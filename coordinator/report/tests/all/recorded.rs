@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
-use report::input::{Ending, State};
+use report::input::{Ending, Provenance, State};
 use report::{Manifest, ReportError, read_trials, results_csv};
 
+use crate::built::{build, text};
 use crate::sample::{Shape, input};
+use crate::whole::small;
 
 fn shape() -> Shape {
     Shape { learning_rates: vec![0.1, 1.0], n_epochs: 2, n_seeds: 2, ..Shape::usual() }
@@ -72,4 +74,45 @@ fn damage_is_told_with_its_place() {
     std::fs::write(folder.path().join("history.parquet"), "no table").unwrap();
     let error = read_trials(folder.path(), &manifest, &input.columns).unwrap_err();
     assert!(matches!(error, ReportError::Changed { .. }), "{error}");
+}
+
+/// With the tables' trials and what the page tells, the same report comes out again.
+#[test]
+fn what_a_page_tells_completes_its_tables() {
+    let mut awkward = input(&small());
+    awkward.provenance.workers[0].name = "a|b, *c* <d> & \"e\"".into();
+    awkward.provenance.workers[0].cpu = "CPU @ 2.6 GHz www.x.y: 1.".into();
+    awkward.provenance.n_attempts = 12_345;
+    awkward.data.warnings = vec!["class 3 trains, but `never` validates: 2 < 3".into()];
+    awkward.trials[3].state =
+        State::Failed { cause: "it *broke* | at https://x.y".into(), n_attempts: 3 };
+    for (mut input, n_conflicts) in [(input(&small()), 0), (awkward, 2)] {
+        input.provenance.n_conflicts = n_conflicts;
+        let (_, files) = build(&input);
+        let mut again = input.clone();
+        again.data.warnings.clear();
+        again.provenance = Provenance {
+            version: input.provenance.version,
+            numerics_version: input.provenance.numerics_version,
+            command: String::new(),
+            report_folder: None,
+            wall_s: 0.0,
+            n_attempts: 0,
+            n_lost: 0,
+            n_starts: 0,
+            workers: Vec::new(),
+            n_conflicts: 0,
+        };
+        for trial in &mut again.trials {
+            if matches!(trial.state, State::Failed { .. }) {
+                trial.state = State::Failed { cause: String::new(), n_attempts: 0 };
+            }
+        }
+        report::read_told(text(&files, "report.md"), &mut again).expect("a page of this version");
+        let (_, built) = build(&again);
+        for (name, bytes) in &files {
+            assert!(built[name] == *bytes, "{name}");
+        }
+    }
+    assert!(report::read_told("# A page\n", &mut input(&small())).is_none());
 }

@@ -3,7 +3,7 @@
 use proto::text::clean_line;
 use rusqlite::types::Value;
 
-use super::ranges;
+use super::{ranges, shape};
 use crate::store::Reader;
 use crate::store::error::StoreError;
 
@@ -175,7 +175,10 @@ impl Reader {
                 findings.push(format!("integrity_check: {line}"));
             }
         }
-        // Queries on broken pages would only repeat it in other words.
+        // Queries on broken pages would only repeat it in other words, and on other tables fail.
+        if findings.is_empty() {
+            findings = shape::broken(&self.connection)?;
+        }
         if findings.is_empty() {
             findings = ranges::broken(&self.connection)?;
             for rule in &RULES {

@@ -3,6 +3,7 @@
 pub mod check;
 pub mod load;
 pub mod ranges;
+pub mod shape;
 pub mod sound;
 pub mod trial;
 use std::collections::HashMap;

@@ -20,7 +20,7 @@ const NUMBERS: [(&str, &str, i64, i64); 41] = [
     ("terms", "began_ms", 0, i64::MAX),
     ("terms", "seen_ms", 0, i64::MAX),
     ("terms", "ended_ms", 0, i64::MAX),
-    ("terms", "ran_ms", 0, i64::MAX),
+    ("terms", "ran_ms", 0, LONGEST_MS),
     ("trials", "trial", 1, U32),
     ("trials", "seed", 0, U32),
     ("attempts", "trial", 1, U32),
@@ -57,6 +57,9 @@ const NUMBERS: [(&str, &str, i64, i64); 41] = [
 ];
 
 const U32: i64 = u32::MAX as i64;
+
+/// A hundred years: no coordinator has run for longer.
+const LONGEST_MS: i64 = 100 * 366 * 24 * 3_600 * 1_000;
 
 /// Ids and digests by table and column, each with its bytes.
 const BLOBS: [(&str, &str, i64); 5] = [

@@ -15,7 +15,7 @@ use crate::store::schema::SCHEMA_VERSION;
 use crate::store::schema::rescue::{former, with_suffix};
 use crate::store::schema::version::check_version;
 
-const SCHEMA: &str = include_str!("schema.sql");
+pub const SCHEMA: &str = include_str!("schema.sql");
 const SCHEMA_2: &str = include_str!("migrations/schema_2.sql");
 
 /// Tables of schema 1, all of which the later ones have too.

@@ -1,7 +1,7 @@
 //! A report's files against its manifest, its sweep file and each other.
 
 use std::collections::{BTreeMap, HashSet};
-use std::fs::{self};
+use std::fs;
 use std::path::Path;
 
 use report::Manifest;
@@ -9,9 +9,10 @@ use report::input::{Column, Trial};
 use sweep::{self, Plan, TrialId};
 use trainer::TrainConfig;
 
-use super::{manifest, pages};
+use super::{manifest, pages, rebuilt};
 use crate::reporting::input as report_input;
-use crate::reporting::report_folder::{ReportFolder, plan_grid, read_manifest};
+use crate::reporting::report_folder::ReportFolder;
+use crate::reporting::report_folder::{plan_grid, read_manifest};
 use crate::reporting::values::from_report;
 use crate::verbs::verify::findings::Findings;
 use crate::view::terminal::n_of;
@@ -48,6 +49,10 @@ pub fn check(folder: &Path, findings: &mut Findings) -> anyhow::Result<Option<Re
     ));
     manifest::best(&manifest, &committed.plan, &committed.trials, findings);
     pages::check(folder, &manifest, findings)?;
+    // From tables that are wrong a report would only be wrong in more places.
+    if findings.wrong.is_empty() {
+        rebuilt::check(folder, &manifest, &committed, findings)?;
+    }
     Ok(are_planned.then_some(committed))
 }
 

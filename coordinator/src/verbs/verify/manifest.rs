@@ -2,6 +2,7 @@
 //! there.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
 
@@ -64,6 +65,32 @@ pub fn strangers(folder: &Path, manifest: &Manifest, findings: &mut Findings) {
             findings.wrong(format!("{name}: manifest.json does not list it: not of this report"));
         }
     }
+    let beside = beside(folder, manifest);
+    if !beside.is_empty() {
+        findings.checked(format!("(beside it lie files that are not of the report: {beside})"));
+    }
+}
+
+/// Files that look like a report's and may as well be the user's own, by name.
+fn beside(folder: &Path, manifest: &Manifest) -> String {
+    const MAX_SHOWN: usize = 10;
+    let looks_alike = |name: &String| {
+        let ending = Path::new(name).extension().and_then(OsStr::to_str).unwrap_or_default();
+        matches!(ending, "svg" | "png" | "csv" | "parquet" | "html" | "md")
+            && !manifest.files.contains_key(name)
+            && !name.starts_with("results-incomplete.")
+    };
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let mut names: Vec<String> = names.filter(looks_alike).collect();
+    names.sort();
+    let n_more = names.len().saturating_sub(MAX_SHOWN);
+    names.truncate(MAX_SHOWN);
+    let mut text = report::shown(&names.join(", "));
+    if n_more > 0 {
+        text += &format!(" and {n_more} more");
+    }
+    text
 }
 
 /// What it says of the sweep and its data, against the sweep file.

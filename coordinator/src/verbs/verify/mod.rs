@@ -7,6 +7,7 @@ mod files;
 pub mod findings;
 mod manifest;
 mod pages;
+mod rebuilt;
 mod state;
 #[cfg(test)]
 mod tests;

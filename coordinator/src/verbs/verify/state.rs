@@ -7,13 +7,14 @@ use std::path::Path;
 use anyhow::Context;
 use coordinator_core::timing;
 use report::Manifest;
-use report::input::{State, Trial};
-use sweep::{Plan, TrialId};
+use report::input::{Provenance, State, Trial};
+use sweep::{FIRST_CONFIRM_SEED, Phase, Plan, TrialId};
 use trainer::{DataShape, Split, TrainConfig};
 
-use super::checkpoints;
+use super::{checkpoints, rebuilt};
 use crate::reporting::input as report_input;
-use crate::reporting::report_folder::{ReportFolder, read_manifest};
+use crate::reporting::report_folder::ReportFolder;
+use crate::reporting::report_folder::read_manifest;
 use crate::reporting::values::{config_of_json, hyperparameters_json};
 use crate::store::meta::SweepMeta;
 use crate::store::{Reader, TrialReader, TrialRow, TrialState, database_in};
@@ -44,6 +45,7 @@ pub fn check(
     };
     findings.wrong_alike(broken_rows(&facts, plan.split));
     checkpoints::check(state, &plan, findings)?;
+    let known = report_input::provenance(&reader, &facts)?;
     let reader = TrialReader::new(&reader)?;
     let done = match recorded(&reader, &plan, &facts, findings) {
         Err(_) if !is_sound => return Ok(()),
@@ -52,6 +54,9 @@ pub fn check(
     let Some(reported) = reported else { return Ok(()) };
     let manifest = read_manifest(folder)?;
     findings.wrong_alike(other_facts(&facts, &manifest));
+    if let Some(told) = rebuilt::told(folder, &manifest, reported)? {
+        findings.wrong_alike(beyond(&told, &known));
+    }
     compare(&reader, reported, findings)?;
     let has_result = |trial: &&Trial| matches!(trial.state, State::Done(_));
     let of_report: HashSet<&str> =
@@ -162,6 +167,14 @@ fn recorded(
         let config = plan.config(index);
         let expected = (planned.seed, hyperparameters_json(&config));
         let form = reader.form(&planned.id.0)?;
+        // A seed of the user's own belongs to the grid; one that confirms may have been either.
+        let is_of_grid = planned.phase == Phase::Grid && planned.seed < FIRST_CONFIRM_SEED;
+        if is_of_grid && form.as_ref().is_some_and(|form| form.phase != "grid") {
+            wrong.push(format!(
+                "state: trial {}: its phase is confirm, its seed is the grid's",
+                planned.id
+            ));
+        }
         if form.is_some_and(|form| (form.seed, form.hyperparameters) != expected) {
             wrong.push(format!(
                 "state: trial {}: its seed and hyperparameters are not those of its id",
@@ -223,6 +236,21 @@ fn breach(id: &TrialId, row: &TrialRow, config: &TrainConfig, shape: &DataShape)
         .check(config, shape)
         .and_then(|()| timing::check(timings, result.history.len(), row.n_attempts));
     Some(format!("state: trial {id}: {}", checked.err()?))
+}
+
+/// What a page tells more of than the state knows. It may tell of less: the state goes on.
+fn beyond(told: &Provenance, known: &Provenance) -> Vec<String> {
+    let counts = [
+        ("starts", u64::from(told.n_starts), u64::from(known.n_starts)),
+        ("attempts", told.n_attempts, known.n_attempts),
+        ("lost attempts", told.n_lost, known.n_lost),
+        ("contradicted results", told.n_conflicts, known.n_conflicts),
+        // A page rounds.
+        ("s of running time", told.wall_s as u64, known.wall_s as u64 + 1),
+    ];
+    let more = counts.into_iter().filter(|(_, told, known)| told > known);
+    let line = |(what, told, known)| format!("report.md: {told} {what}, the state has {known}");
+    more.map(line).collect()
 }
 
 fn compare(

@@ -68,6 +68,11 @@ impl Site {
         database_in(&self.state())
     }
 
+    /// All that `verify` says of the report alone.
+    pub fn told(&self) -> String {
+        look(&self.report, true, None).to_string()
+    }
+
     /// What `verify` finds.
     pub fn wrong(&self, has_report: bool, has_state: bool) -> Vec<String> {
         let state = self.state();

@@ -1,12 +1,11 @@
 //! The rules of counted work: each number of a result follows from its steps, its probes and the
 //! shape of its network, exactly or within what they leave open.
 
-use super::breach::{between, exactly, finite_and_not_negative, Breach};
-use super::check::{n_batches, DataShape};
+use super::breach::{Breach, between, exactly, finite_and_not_negative};
+use super::check::{DataShape, n_batches};
 use super::{Backtracks, Ending, EpochRecord, Work};
 use crate::config::{Optimizer, TrainConfig};
 use crate::reference::uses_gram_form;
-use crate::trial::result::{Backtracks, Ending, EpochRecord, Work};
 
 /// What a trial's counts follow from.
 struct Forms {

@@ -1,0 +1,161 @@
+//! What a page tells of its run, read back: times, counts, workers, warnings and causes, which no
+//! table holds. With them and the tables a report can be built again and compared byte for byte.
+
+use std::collections::HashSet;
+
+use pulldown_cmark::{Event, Parser};
+
+use crate::input::{Input, Provenance, State, Trial, WorkerInfo};
+
+/// Completes an input whose trials and data are those of the tables and of the manifest with what the
+/// page tells beyond them. `None` where it does not tell it in the form that this version writes.
+pub fn read_told(page: &str, input: &mut Input) -> Option<()> {
+    let notes = &page[page.rfind("\n## 8. Experiment notes\n")?..];
+    let (before, run) = notes.split_once("\n### This run\n")?;
+    let (run, repeat) = run.split_once("\n### Repeat it\n")?;
+    input.data.warnings = before.lines().filter_map(warning).collect();
+    causes(before, &mut input.trials)?;
+    let provenance = &mut input.provenance;
+    times(run, provenance)?;
+    let rows: Vec<[&str; 5]> = rows(run).collect::<Option<_>>()?;
+    provenance.workers = rows.into_iter().map(workers).collect::<Option<Vec<_>>>()?.concat();
+    name_the_rest(&mut provenance.workers, &input.trials);
+    commands(repeat, provenance)
+}
+
+/// What a reader sees of escaped text.
+fn plain(markdown: &str) -> String {
+    let text = |event| match event {
+        Event::Text(part) | Event::Code(part) => Some(part.to_string()),
+        _ => None,
+    };
+    Parser::new(markdown).filter_map(text).collect()
+}
+
+fn warning(line: &str) -> Option<String> {
+    Some(plain(line.strip_prefix("- **Warning:** ")?.strip_suffix('.')?))
+}
+
+/// A count with its noun: `1,200 attempts`.
+fn count(text: &str) -> Option<u64> {
+    text.split(' ').next()?.replace(',', "").parse().ok()
+}
+
+/// The rows of the only table in a text, without its head.
+fn rows<const N: usize>(text: &str) -> impl Iterator<Item = Option<[&str; N]>> {
+    let is_row = |line: &&str| line.starts_with("| ");
+    text.lines().filter(is_row).skip(2).map(|line| {
+        let cells = line.strip_prefix("| ")?.strip_suffix(" |")?.split(" | ");
+        cells.collect::<Vec<_>>().try_into().ok()
+    })
+}
+
+/// The causes of failed trials, of which a page shows the first ones.
+fn causes(before: &str, trials: &mut [Trial]) -> Option<()> {
+    let failed = trials.iter_mut().filter(|trial| matches!(trial.state, State::Failed { .. }));
+    for (trial, row) in failed.zip(rows(before)) {
+        let [_, attempts, cause] = row?;
+        trial.state = State::Failed { cause: plain(cause), n_attempts: attempts.parse().ok()? };
+    }
+    Some(())
+}
+
+fn times(run: &str, provenance: &mut Provenance) -> Option<()> {
+    let line = run.lines().find(|line| line.contains(" of running time over "))?;
+    let (time, rest) = line.strip_prefix("- ")?.split_once(" of running time over ")?;
+    let (starts, rest) = rest.split_once("; ")?;
+    let (attempts, rest) = rest.split_once(" granted, ")?;
+    provenance.wall_s = seconds(time)?;
+    provenance.n_starts = count(starts)?.try_into().ok()?;
+    provenance.n_attempts = count(attempts)?;
+    provenance.n_lost = count(rest)?;
+    let conflicts = run.lines().find_map(|line| line.strip_prefix("- **"));
+    provenance.n_conflicts = conflicts.map_or(Some(0), count)?;
+    Some(())
+}
+
+/// Reads `3.2 s`, `4 min 05 s` and `1 h 12 min`.
+fn seconds(text: &str) -> Option<f64> {
+    let words: Vec<&str> = text.split(' ').collect();
+    let mut seconds = 0.0;
+    for pair in words.chunks(2) {
+        let &[number, unit] = pair else { return None };
+        let of_unit = match unit {
+            "s" => 1.0,
+            "min" => 60.0,
+            "h" => 3600.0,
+            _ => return None,
+        };
+        seconds += number.parse::<f64>().ok()? * of_unit;
+    }
+    Some(seconds)
+}
+
+/// The workers of a row: those on machines that are alike. At most three have their names there.
+fn workers([cpu, isa, n, slots, names]: [&str; 5]) -> Option<Vec<WorkerInfo>> {
+    let n: usize = n.parse().ok()?;
+    let n_named = n.min(3);
+    let names = if n > n_named { names.strip_suffix(", …")? } else { names };
+    // What a name has of commas goes to the last one: joined again they are the same text.
+    let mut names: Vec<String> = names.splitn(n_named, ", ").map(plain).collect();
+    if names.len() != n_named {
+        return None;
+    }
+    names.resize(n, String::new());
+    let worker = |name| WorkerInfo { name, isa: plain(isa), cpu: plain(cpu), n_slots: 0 };
+    let mut workers: Vec<WorkerInfo> = names.into_iter().map(worker).collect();
+    // Only their sum is told.
+    workers.first_mut()?.n_slots = slots.parse().ok()?;
+    Some(workers)
+}
+
+/// Names of the timings for workers that the page leaves unnamed, those of the same instruction set.
+fn name_the_rest(workers: &mut [WorkerInfo], trials: &[Trial]) {
+    let timings = trials.iter().filter_map(|trial| match &trial.state {
+        State::Done(done) => Some(&done.timings),
+        _ => None,
+    });
+    let mut known: HashSet<String> = workers.iter().map(|worker| worker.name.clone()).collect();
+    for timing in timings.flatten() {
+        if known.contains(&timing.worker) {
+            continue;
+        }
+        let is_it = |it: &&mut WorkerInfo| it.name.is_empty() && it.isa == timing.isa;
+        if let Some(worker) = workers.iter_mut().find(is_it) {
+            worker.name.clone_from(&timing.worker);
+            known.insert(timing.worker.clone());
+        }
+    }
+}
+
+fn commands(repeat: &str, provenance: &mut Provenance) -> Option<()> {
+    let code = |text: &str| Some(text.split_once('`')?.0.to_string());
+    provenance.command = code(repeat.split_once("The whole sweep: `")?.1)?;
+    provenance.report_folder = match repeat.split_once("`coordinator replay ") {
+        None => None,
+        Some((_, rest)) => Some(code(rest)?.rsplit_once(' ')?.0.to_string()),
+    };
+    Some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_as_they_are_written() {
+        for (text, expected) in [("3.2 s", 3.2), ("4 min 05 s", 245.0), ("1 h 12 min", 4320.0)] {
+            assert_eq!(seconds(text), Some(expected));
+        }
+        assert_eq!([seconds("4 days"), seconds("4"), seconds("")], [None; 3]);
+    }
+
+    #[test]
+    fn a_row_gives_its_workers() {
+        let names = |row| workers(row).unwrap().into_iter().map(|it| it.name).collect::<Vec<_>>();
+        assert_eq!(names(["c", "i", "1", "2", "a, b"]), ["a, b"]);
+        assert_eq!(names(["c", "i", "2", "2", "a, b&amp;c"]), ["a", "b&c"]);
+        assert_eq!(names(["c", "i", "5", "9", "a, b, c, …"]), ["a", "b", "c", "", ""]);
+        assert!(workers(["c", "i", "2", "2", "a"]).is_none());
+    }
+}
