@@ -1,4 +1,5 @@
-//! Where workers are started. So far on this machine alone.
+//! Where workers are started. So far on this machine alone, whose memory it tells.
 
 pub mod local;
+pub mod memory;
 pub mod worker_command;

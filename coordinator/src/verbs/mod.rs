@@ -19,10 +19,11 @@ use trainer::Ending;
 
 use crate::cli;
 use crate::cli::refusal::Refusal;
+use crate::placement::memory;
 use crate::reporting::limits::Limits;
 use crate::reporting::publish::publish;
 use crate::reporting::values::label;
-use crate::run::{memory, prepare};
+use crate::run::prepare;
 use crate::store::error::StoreError;
 use crate::store::meta::SweepMeta;
 use crate::store::{OpenAttempt, Reader, StateFolder, TrialState, database_in};

@@ -202,7 +202,7 @@ fn wrong_usage_of_exports() {
     }
     env.write("reports", "a file, not a folder");
     let line = ["export", "reports", "--format", "optuna"];
-    env.coordinator(&line).expect(1);
+    env.coordinator(&line).expect(2);
     assert_eq!(
         fs::read_to_string(env.path("reports")).expect("it is there"),
         "a file, not a folder"
