@@ -75,7 +75,7 @@ fn open_folder(
 ) -> Result<StateFolder, Refusal> {
     let folder = StateFolder::open(path, run.allow_network_state)?;
     troubles::forget(folder.path());
-    if !run.fresh || !folder.database().exists() {
+    if !run.fresh || !folder.is_used() {
         return Ok(folder);
     }
     confirm_fresh(run, folder.path())?;

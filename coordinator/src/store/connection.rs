@@ -1,16 +1,18 @@
 //! The connections to a state: the one that writes, and those that read.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, params};
 
 use crate::store::error::StoreError;
+use crate::store::mark::{Mark, Marker};
 use crate::store::numbers::Numbers;
 use crate::store::read;
-use crate::store::schema;
 use crate::store::schema::version::check_version;
+use crate::store::schema::{self, SCHEMA_VERSION};
+use crate::store::wal;
 
 /// The first SQLite release without the WAL-reset race, which could lose commits.
 const SQLITE_VERSION_MIN: i32 = 3_051_003;
@@ -24,6 +26,7 @@ const CHECKPOINT_PAGES: i64 = 4 * 1024;
 /// The one connection that writes.
 #[derive(Debug)]
 pub struct Store {
+    pub(super) path: PathBuf,
     pub(super) connection: Connection,
     /// Once they are needed.
     pub(super) numbers: Option<Numbers>,
@@ -39,12 +42,13 @@ impl Store {
             return Err(StoreError::OldLibrary(rusqlite::version()));
         }
         schema::migrate::make(path)?;
+        check_whole(path)?;
         let open = |source| StoreError::open(path, source);
         let mut connection = Connection::open(path).map_err(open)?;
         configure(&connection).map_err(open)?;
         read::sound::check(&connection, path)?;
         schema::migrate::migrate(&mut connection, path)?;
-        Ok(Self { connection, numbers: None, running: None, n_joins: 0 })
+        Ok(Self { path: path.into(), connection, numbers: None, running: None, n_joins: 0 })
     }
 
     pub fn meta(&self, key: &str) -> Result<Option<String>, StoreError> {
@@ -86,17 +90,43 @@ fn only_tables(connection: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// A connection that reads and takes no lock that a writer would wait for.
+/// Before anything is changed: what was committed is there.
+fn check_whole(path: &Path) -> Result<(), StoreError> {
+    let mark = Mark::of(path);
+    wal::check(path)?;
+    let connection = read_only(path).map_err(|source| StoreError::open(path, source))?;
+    let version = version_of(&connection).map_err(|source| StoreError::open(path, source))?;
+    match mark {
+        Some(mark) if version == SCHEMA_VERSION => mark.check(&connection, path),
+        _ => Ok(()),
+    }
+}
+
+/// A connection that reads and takes no lock that a writer would wait for. What was committed is
+/// there, or it is refused.
 pub fn open_read_only(path: &Path) -> Result<Connection, StoreError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    // Before the database is opened, because a coordinator may write on.
+    let mark = Mark::of(path);
+    wal::check(path)?;
     let open = |source| StoreError::open(path, source);
-    let connection = Connection::open_with_flags(path, flags).map_err(open)?;
-    only_tables(&connection).map_err(open)?;
-    connection.pragma_update(None, "busy_timeout", 5_000).map_err(open)?;
-    let found: i64 =
-        connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(open)?;
-    check_version(path, found)?;
+    let connection = read_only(path).map_err(open)?;
+    check_version(path, version_of(&connection).map_err(open)?)?;
+    mark.map_or(Ok(()), |mark| mark.check(&connection, path))?;
     Ok(connection)
+}
+
+fn read_only(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    only_tables(&connection)?;
+    connection.pragma_update(None, "busy_timeout", 5_000)?;
+    // Who only looks leaves the log as it is.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    Ok(connection)
+}
+
+fn version_of(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
 pub fn meta(connection: &Connection, key: &str) -> Result<Option<String>, StoreError> {
@@ -111,14 +141,21 @@ pub fn meta(connection: &Connection, key: &str) -> Result<Option<String>, StoreE
 pub struct Running {
     pub term: u64,
     pub started: Instant,
+    /// `None` in a state without an id.
+    pub marker: Option<Marker>,
 }
 
 impl Running {
+    /// By the clock that nobody sets.
+    pub fn ran_ms(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
     /// With each commit, so that the time is right after a kill. A clock that was set back does not
     /// take it back.
     pub fn stamp(&self, transaction: &Transaction<'_>, now_ms: i64) -> rusqlite::Result<()> {
         let sql = "UPDATE terms SET seen_ms = max(seen_ms, ?2), ran_ms = ?3 WHERE term = ?1";
-        let ran_ms = i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX);
+        let ran_ms = i64::try_from(self.ran_ms()).unwrap_or(i64::MAX);
         transaction.prepare_cached(sql)?.execute(params![self.term, now_ms, ran_ms]).map(drop)
     }
 }

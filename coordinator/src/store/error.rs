@@ -24,10 +24,16 @@ pub enum StoreError {
         "{path}: is no state yet: a coordinator is just making it, or was stopped while it did; try again in a moment"
     )]
     Unmade { path: PathBuf },
+    #[error(
+        "{path}: the database is gone, and {left}, which belongs to it, is there; put the database back if there is a copy of it, or start anew with --fresh, which sets aside what is left"
+    )]
+    Gone { path: PathBuf, left: PathBuf },
     #[error("{path}: cannot make the sweep's state")]
     Make { path: PathBuf, source: std::io::Error },
     #[error("{path}: the database is damaged ({found}); nothing was started or changed. {rescue}")]
     Broken { path: PathBuf, found: String, rescue: String },
+    #[error("{path}: cannot read the log of the sweep's state")]
+    Log { path: PathBuf, source: std::io::Error },
     #[error("SQLite {0} can lose commits; version 3.51.3 or newer is needed")]
     OldLibrary(&'static str),
     #[error("the disk that holds the sweep's state is full")]

@@ -10,6 +10,8 @@ use thiserror::Error;
 use worker::locks::{Lock, Mode, has_no_locks};
 use worker::parts::{make_folder, rename};
 
+use crate::store::schema::rescue::{mark_of, with_suffix};
+
 const LOCK: &str = "lock";
 
 /// `status` and `report` hold the lock for an instant to see whether it is free; so long a
@@ -83,6 +85,13 @@ impl StateFolder {
 
     pub fn database(&self) -> PathBuf {
         database_in(&self.path)
+    }
+
+    /// Whether a sweep was started here, even if its database is gone.
+    pub fn is_used(&self) -> bool {
+        let database = self.database();
+        let files = [with_suffix(&database, "-wal"), mark_of(&database), database];
+        files.iter().any(|file| file.exists())
     }
 
     /// Where local workers keep data sets, checkpoints and spools.

@@ -5,12 +5,14 @@ mod checkpoints;
 pub mod connection;
 pub mod error;
 mod folder;
+mod mark;
 pub mod meta;
 mod numbers;
 mod read;
 mod schema;
 #[cfg(test)]
 pub mod tests;
+mod wal;
 mod write;
 
 pub use checkpoints::{CheckpointFiles, Receiving, WholeCheckpoint};

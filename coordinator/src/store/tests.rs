@@ -3,7 +3,9 @@
 
 mod limits;
 mod queries;
+
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use coordinator_core::event::{CloseCause, Record, Timing, WorkerInfo};
 use coordinator_core::lease::{Lease, OpenLease, TrialIndex, WorkerId};
@@ -148,6 +150,23 @@ pub fn history() -> Vec<Record> {
         close(1, 3, CloseCause::Checked),
         grant(2, 2, false),
     ]
+}
+
+/// The database of a coordinator that was killed after these commits, which lie in its log.
+pub fn killed(folder: &Path, commits: &[Vec<Record>]) -> PathBuf {
+    let live = tempfile::tempdir().unwrap();
+    let mut store = Store::open(&live.path().join("sweep.db")).unwrap();
+    let description = serde_json::json!({ "state_id": vec![7_u8; 16] }).to_string();
+    store.begin_term(3, &[("sweep", &description)]).unwrap();
+    for commit in commits {
+        // So that no two of them are of the same millisecond.
+        std::thread::sleep(std::time::Duration::from_millis(2));
+        store.commit(&plan(2), commit).unwrap();
+    }
+    for name in ["sweep.db", "sweep.db-wal", "sweep.db.mark"] {
+        std::fs::copy(live.path().join(name), folder.join(name)).unwrap();
+    }
+    folder.join("sweep.db")
 }
 
 #[test]

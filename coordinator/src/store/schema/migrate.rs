@@ -12,7 +12,7 @@ use worker::parts::{rename, sync_folder_of};
 
 use crate::store::error::StoreError;
 use crate::store::schema::SCHEMA_VERSION;
-use crate::store::schema::rescue::{former, with_suffix};
+use crate::store::schema::rescue::{former, mark_of, with_suffix};
 use crate::store::schema::version::check_version;
 
 pub const SCHEMA: &str = include_str!("schema.sql");
@@ -29,6 +29,10 @@ type Change = fn(&Transaction<'_>) -> rusqlite::Result<()>;
 pub fn make(path: &Path) -> Result<(), StoreError> {
     if path.exists() {
         return Ok(());
+    }
+    let left = [mark_of(path), with_suffix(path, "-wal")];
+    if let Some(left) = left.into_iter().find(|left| left.exists()) {
+        return Err(StoreError::Gone { path: path.into(), left });
     }
     let beside = with_suffix(path, ".new");
     let failed = |source: io::Error| StoreError::Make { path: path.into(), source };

@@ -23,6 +23,30 @@ pub fn rescue(path: &Path) -> String {
     rescue
 }
 
+/// What can be done about a log that is damaged.
+pub fn rescue_log(path: &Path) -> String {
+    let pragma = "PRAGMA wal_checkpoint(TRUNCATE)".into();
+    let keep = command::line("sqlite3", [command::path(path), pragma]);
+    let remove = command::line("rm", [command::path(&mark_of(path))]);
+    format!(
+        "Put a copy of the log back if there is one; `{keep}` keeps what lies before the damage, and after `{remove}` a run goes on from there and repeats the rest; --fresh sets the state aside, loses nothing of it, and starts anew"
+    )
+}
+
+/// What can be done about a database that has less than it had.
+pub fn rescue_lost(path: &Path) -> String {
+    let remove = command::line("rm", [command::path(&mark_of(path))]);
+    format!(
+        "Put {} back if there is a copy of it; after `{remove}` a run goes on with what is left and repeats the rest; --fresh sets the state aside, loses nothing of it, and starts anew",
+        with_suffix(path, "-wal").display()
+    )
+}
+
+/// Where the mark of a database lies.
+pub fn mark_of(path: &Path) -> PathBuf {
+    with_suffix(path, ".mark")
+}
+
 /// Those that this program made: before it brought the state up to date, and by `export`.
 fn copies_of(path: &Path) -> Vec<PathBuf> {
     let exported = path.parent().and_then(Path::parent).map(|out| out.join("export/sweep.db"));

@@ -16,7 +16,7 @@ use worker::faults;
 
 use super::numbers::Numbers;
 use crate::reporting::values::hyperparameters_json;
-use crate::store::connection::Store;
+use crate::store::connection::{Running, Store};
 use crate::store::error::StoreError;
 use times::time_of_day_ms;
 
@@ -30,6 +30,7 @@ impl Store {
         faults::point("coordinator.batch.before");
         let (running, mut n_joins, now_ms) = (self.running.take(), self.n_joins, time_of_day_ms());
         let term = running.as_ref().map_or(0, |running| running.term);
+        let ran_ms = running.as_ref().map_or(0, Running::ran_ms);
         let committed = self.transact(|transaction| {
             let numbers = &mut numbers;
             let n_joins = &mut n_joins;
@@ -43,7 +44,11 @@ impl Store {
         (self.running, self.n_joins) = (running, n_joins);
         numbers.settle(committed.is_ok());
         self.numbers = Some(numbers);
-        committed
+        committed?;
+        if let Some(marker) = self.running.as_mut().and_then(|running| running.marker.as_mut()) {
+            marker.committed(records, ran_ms);
+        }
+        Ok(())
     }
 
     /// Closes the open attempts of trials that the sweep file no longer names.

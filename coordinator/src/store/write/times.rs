@@ -10,6 +10,7 @@ use crate::store::Reader;
 use crate::store::connection::Running;
 use crate::store::connection::Store;
 use crate::store::error::StoreError;
+use crate::store::mark::Marker;
 
 /// A start of a coordinator on the state. Times of day are milliseconds since 1970 (UTC), `None`
 /// where an older schema did not know them.
@@ -59,28 +60,36 @@ impl Store {
             faults::point("coordinator.meta.written");
             Ok(())
         })?;
-        self.running = Some(Running { term, started: Instant::now() });
+        let marker = Marker::begin(&self.connection, &self.path, term)?;
+        self.running = Some(Running { term, started: Instant::now(), marker });
         Ok(())
     }
 
     /// Records that this coordinator is still there.
     pub fn touch(&mut self) -> Result<(), StoreError> {
-        let Some(running) = self.running.take() else { return Ok(()) };
-        let now_ms = time_of_day_ms();
+        let Some(mut running) = self.running.take() else { return Ok(()) };
+        let (now_ms, ran_ms) = (time_of_day_ms(), running.ran_ms());
         let touched = self.transact(|transaction| running.stamp(transaction, now_ms));
+        if let (Ok(()), Some(marker)) = (&touched, &mut running.marker) {
+            marker.committed(&[], ran_ms);
+        }
         self.running = Some(running);
         touched
     }
 
     /// Records that this coordinator has ended in good order.
     pub fn end_term(&mut self) -> Result<(), StoreError> {
-        let Some(running) = self.running.take() else { return Ok(()) };
-        let now_ms = time_of_day_ms();
+        let Some(mut running) = self.running.take() else { return Ok(()) };
+        let (now_ms, ran_ms) = (time_of_day_ms(), running.ran_ms());
         self.transact(|transaction| {
             running.stamp(transaction, now_ms)?;
             let sql = "UPDATE terms SET ended_ms = seen_ms WHERE term = ?1";
             transaction.execute(sql, [running.term]).map(drop)
-        })
+        })?;
+        if let Some(marker) = &mut running.marker {
+            marker.end(ran_ms);
+        }
+        Ok(())
     }
 }
 
