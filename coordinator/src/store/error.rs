@@ -46,7 +46,9 @@ pub enum StoreError {
     Copy { path: PathBuf, source: rusqlite::Error },
     #[error("{path}: cannot keep a copy of the state before it is brought up to date")]
     SetAside { path: PathBuf, source: std::io::Error },
-    #[error("the sweep's state is damaged: {0}")]
+    #[error(
+        "the sweep's state is damaged: {0}; `verify` tells more, and --fresh sets the state aside, loses nothing of it, and starts anew"
+    )]
     Damaged(String),
 }
 
@@ -64,7 +66,7 @@ impl StoreError {
     }
 
     pub fn read(source: rusqlite::Error) -> Self {
-        match is_damage(&source) {
+        match is_damage(&source) || is_odd(&source) {
             true => Self::Damaged(source.to_string()),
             false => Self::Read { source },
         }
@@ -77,6 +79,15 @@ impl StoreError {
             _ => Self::Write { source },
         }
     }
+}
+
+/// A value that its column cannot have.
+fn is_odd(error: &rusqlite::Error) -> bool {
+    use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType};
+    matches!(
+        error,
+        FromSqlConversionFailure(..) | IntegralValueOutOfRange(..) | InvalidColumnType(..)
+    )
 }
 
 pub fn is_damage(error: &rusqlite::Error) -> bool {

@@ -150,8 +150,14 @@ impl Data {
 }
 
 fn parse(json: &str) -> Result<SweepMeta, StoreError> {
-    serde_json::from_str(json)
-        .map_err(|error| StoreError::Damaged(format!("its description cannot be read ({error})")))
+    let facts: SweepMeta = serde_json::from_str(json).map_err(|error| {
+        StoreError::Damaged(format!("its description cannot be read ({error})"))
+    })?;
+    // The next term follows it, and SQLite keeps nothing larger.
+    match facts.term < i64::MAX.cast_unsigned() {
+        true => Ok(facts),
+        false => Err(StoreError::Damaged(format!("it was started {} times", facts.term))),
+    }
 }
 
 #[cfg(test)]

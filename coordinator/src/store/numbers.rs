@@ -39,8 +39,15 @@ impl Numbers {
             .map_err(read)?;
         let mut rows = statement.query([]).map_err(read)?;
         while let Some(row) = rows.next().map_err(read)? {
-            let number = row.get(0).map_err(read)?;
+            let number: u32 = row.get(0).map_err(read)?;
             let id: [u8; 32] = row.get(1).map_err(read)?;
+            // They are given one after the other, and tables are made as long as the last one.
+            let expected = numbers.last + 1;
+            if number != expected {
+                let id = TrialId(id);
+                let text = format!("trial {id} has the number {number}, expected {expected}");
+                return Err(StoreError::Damaged(text));
+            }
             let former = match places.get(&id) {
                 Some(&place) => std::mem::replace(&mut numbers.planned[place], number),
                 None => numbers.others.insert(id, number).unwrap_or(0),

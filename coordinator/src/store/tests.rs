@@ -17,6 +17,8 @@ use super::write::closed_words;
 use super::{Reader, TrialReader, TrialState};
 use crate::store::connection::Store;
 
+mod odd_rows;
+
 pub fn plan(seeds: u32) -> Plan {
     let text = format!(
         "name = \"t\"\n[dataset]\nname = \"mnist\"\ntrain = 100\nvalid = 50\n\
@@ -152,17 +154,17 @@ pub fn history() -> Vec<Record> {
     ]
 }
 
-/// The database of a coordinator that was killed after these commits, which lie in its log.
+/// The database of a coordinator that was killed after these commits, which lie in its log; the last
+/// one is in the mark too.
 pub fn killed(folder: &Path, commits: &[Vec<Record>]) -> PathBuf {
     let live = tempfile::tempdir().unwrap();
     let mut store = Store::open(&live.path().join("sweep.db")).unwrap();
     let description = serde_json::json!({ "state_id": vec![7_u8; 16] }).to_string();
     store.begin_term(3, &[("sweep", &description)]).unwrap();
-    for commit in commits {
-        // So that no two of them are of the same millisecond.
-        std::thread::sleep(std::time::Duration::from_millis(2));
-        store.commit(&plan(2), commit).unwrap();
-    }
+    let (last, others) = commits.split_last().unwrap();
+    others.iter().for_each(|commit| store.commit(&plan(2), commit).unwrap());
+    std::thread::sleep(std::time::Duration::from_millis(120));
+    store.commit(&plan(2), last).unwrap();
     for name in ["sweep.db", "sweep.db-wal", "sweep.db.mark"] {
         std::fs::copy(live.path().join(name), folder.join(name)).unwrap();
     }

@@ -16,7 +16,23 @@ struct Rule {
     sql: &'static str,
 }
 
-const RULES: [Rule; 26] = [
+const RULES: [Rule; 29] = [
+    Rule {
+        broken: "has a number that is not among 1, 2, 3, ...; number",
+        sql: "SELECT trial, trial AS shown FROM trials WHERE trial > (SELECT count(*) FROM trials)",
+    },
+    Rule {
+        broken: "has more open attempts than it can have; their count",
+        sql: "SELECT trial, count(*) AS shown FROM attempts LEFT JOIN outcomes USING (trial)
+              WHERE closed IS NULL GROUP BY trial
+              HAVING count(*) > CASE WHEN outcome IS NULL THEN 2
+                                WHEN outcome IN ('completed', 'diverged') THEN 1 ELSE 0 END",
+    },
+    Rule {
+        broken: "has two open attempts of one worker; the later one",
+        sql: "SELECT trial, max(attempt) AS shown FROM attempts WHERE closed IS NULL
+              GROUP BY trial, worker_id HAVING count(*) > 1",
+    },
     Rule {
         broken: "is recorded under several numbers; their count",
         sql: "SELECT trial, count(*) AS shown FROM trials GROUP BY trial_id HAVING 1 < count(*)",
@@ -192,7 +208,7 @@ impl Reader {
     pub fn last_term(&self) -> Result<u64, StoreError> {
         let sql = "SELECT coalesce(max(term), 0) FROM terms WHERE term >= 0";
         let read = || self.connection.query_row(sql, [], |row| row.get(0));
-        read().map_err(|source| StoreError::Read { source })
+        read().map_err(StoreError::read)
     }
 
     fn apply(&self, rule: &Rule, findings: &mut Vec<String>) -> rusqlite::Result<()> {

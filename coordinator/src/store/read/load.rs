@@ -7,6 +7,7 @@ use coordinator_core::event::WorkerInfo;
 use coordinator_core::lease::{Lease, OpenLease, TrialIndex, WorkerId};
 use coordinator_core::ledger::Ledger;
 use coordinator_core::ledger::trial::{Status, Trial};
+use coordinator_core::timing::MAX_SLOTS;
 use rusqlite::{Connection, Row};
 use sweep::{Metric, Phase, Plan, Score};
 
@@ -61,18 +62,59 @@ fn load(connection: &Connection, plan: &Plan, places: &Places) -> Result<Recorde
         best: None,
     };
     let read = StoreError::read;
-    load_attempts(connection, places, &mut recorded).map_err(read)?;
+    let n_granted = load_attempts(connection, places, &mut recorded).map_err(read)?;
     load_outcomes(connection, places, plan.report.metric, &mut recorded).map_err(read)?;
     recorded.ledger.open.sort_by_key(|open| open.lease);
     recorded.workers = workers::load(connection, &recorded.ledger.open).map_err(read)?;
-    Ok(recorded)
+    match impossible(&recorded, plan, &n_granted) {
+        Some(found) => Err(StoreError::Damaged(found)),
+        None => Ok(recorded),
+    }
+}
+
+/// What no history leaves behind, and the core could not go on from. `n_granted` counts the attempts
+/// of each trial.
+fn impossible(recorded: &Recorded, plan: &Plan, n_granted: &[u32]) -> Option<String> {
+    let ledger = &recorded.ledger;
+    let id = |trial: TrialIndex| &plan.trials[trial.index()].id;
+    for ((trial, index), &n) in ledger.trials.iter().zip((0..).map(TrialIndex)).zip(n_granted) {
+        let last = trial.n_attempts;
+        if last != n {
+            return Some(format!(
+                "trial {} has {n} attempts, and its last has number {last}",
+                id(index)
+            ));
+        }
+    }
+    for open in ledger.open.chunk_by(|a, b| a.lease.trial == b.lease.trial) {
+        let trial = open[0].lease.trial;
+        let max = match ledger.trials[trial.index()].status {
+            Status::Ready | Status::Leased => 2,
+            // One that compares.
+            Status::Completed { .. } => 1,
+            Status::Failed | Status::Cancelled => 0,
+        };
+        let n = open.len();
+        if n > max {
+            return Some(format!(
+                "trial {} has {n} open attempts, expected at most {max}",
+                id(trial)
+            ));
+        }
+        if n == 2 && open[0].worker == open[1].worker {
+            return Some(format!("one worker has two open attempts at trial {}", id(trial)));
+        }
+    }
+    let facts = recorded.workers.values().find(|it| !(1..=MAX_SLOTS).contains(&it.n_slots))?;
+    Some(format!("worker {} has {} slots, expected 1 to {MAX_SLOTS}", facts.name, facts.n_slots))
 }
 
 fn load_attempts(
     connection: &Connection,
     places: &Places,
     recorded: &mut Recorded,
-) -> rusqlite::Result<()> {
+) -> rusqlite::Result<Vec<u32>> {
+    let mut n_granted = vec![0; recorded.ledger.trials.len()];
     let mut statement = connection.prepare(
         "SELECT trial, attempt, term, nonce, worker_id, is_alone, is_local, closed, is_forgiven
          FROM attempts",
@@ -87,6 +129,8 @@ fn load_attempts(
             (Some(place), closed) => {
                 let trial = &mut recorded.ledger.trials[place.index()];
                 let attempt = row.get(1)?;
+                // They are numbered from 1 on.
+                n_granted[place.index()] += u32::from(attempt > 0);
                 let granted = open_lease(row, place)?;
                 if closed.is_some() {
                     let seal = granted.lease.seal(granted.worker);
@@ -107,7 +151,7 @@ fn load_attempts(
             }
         }
     }
-    Ok(())
+    Ok(n_granted)
 }
 
 fn open_lease(row: &Row<'_>, trial: TrialIndex) -> rusqlite::Result<OpenLease> {

@@ -166,7 +166,7 @@ impl Reader {
             })?;
             rows.collect::<rusqlite::Result<Vec<_>>>()
         };
-        read().map_err(|source| StoreError::Read { source })
+        read().map_err(StoreError::read)
     }
 
     pub fn attempt_counts(&self) -> Result<AttemptCounts, StoreError> {

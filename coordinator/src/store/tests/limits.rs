@@ -154,6 +154,13 @@ fn each_broken_rule_is_found() {
         ("UPDATE attempts SET ended_ms = NULL WHERE attempt = 2", "closed without an end"),
         ("UPDATE terms SET ended_ms = seen_ms - 1", "times contradict each other"),
         ("INSERT INTO conflicts SELECT trial, 3, digest FROM outcomes", "two different digests"),
+        ("UPDATE trials SET trial = 4294967295 WHERE trial = 2", "not among 1, 2, 3"),
+        ("UPDATE attempts SET closed = NULL", "more open attempts"),
+        (
+            "INSERT INTO attempts SELECT trial, attempt + 1, term, nonce, worker_id, 0, 0, NULL,
+             NULL, 0, began_ms, NULL FROM attempts WHERE trial = 2",
+            "two open attempts of one worker",
+        ),
     ] {
         let broken = folder.path().join("broken.db");
         Reader::open(&path).unwrap().copy_to(&broken).unwrap();

@@ -61,7 +61,7 @@ fn a_changed_byte_is_refused_wherever_commits_lie_behind_it() {
         assert!(fs::read(&wal).unwrap() == bad && fs::read(&path).unwrap() == database);
     }
     fs::write(&wal, &log).unwrap();
-    assert_eq!(n_attempts(&path), 11);
+    assert_eq!(n_attempts(&path), 12);
     Store::open(&path).unwrap();
 }
 
@@ -164,7 +164,7 @@ fn a_log_that_is_gone_or_cut_short_is_noticed_by_the_mark() {
         }
         let _ = fs::remove_file(with_suffix(&path, "-shm"));
     }
-    assert_eq!(n_attempts(&path), 11);
+    assert_eq!(n_attempts(&path), 12);
     assert!(
         Reader::open(&path)
             .unwrap()

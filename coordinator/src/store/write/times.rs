@@ -115,7 +115,8 @@ impl Reader {
 
     /// Seconds that coordinators ran on this state, killed ones up to their last commit.
     pub fn ran_s(&self) -> Result<f64, StoreError> {
-        let sum: u64 = self.terms()?.iter().filter_map(|term| term.ran_ms).sum();
+        let terms = self.terms()?.into_iter();
+        let sum = terms.filter_map(|term| term.ran_ms).fold(0, u64::saturating_add);
         Ok(sum as f64 / 1000.0)
     }
 
