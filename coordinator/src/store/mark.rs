@@ -2,9 +2,9 @@
 //! or cut short leaves a sound database with less in it; the mark tells it from one that never had
 //! more.
 //!
-//! It is written after each commit, and so never says more than the disk had. After a program was
-//! killed it is exact. It is synced at most once a second, so that after a loss of power it may miss
-//! the last second. A copy of the database without its mark has nothing to be compared with.
+//! It is written after a commit, and so never says more than the disk had. It may say less: it is
+//! written at most every tenth of a second, and synced at most once a second, which a loss of power
+//! may take away. A copy of the database without its mark has nothing to be compared with.
 
 use std::fs::{self, File};
 use std::io;
@@ -19,6 +19,8 @@ use worker::parts::sync_folder_of;
 
 use crate::store::error::StoreError;
 use crate::store::schema::rescue::{mark_of, rescue_lost};
+
+const WRITE_EVERY: Duration = Duration::from_millis(100);
 
 const SYNC_EVERY: Duration = Duration::from_secs(1);
 
@@ -130,8 +132,10 @@ pub struct Marker {
     path: PathBuf,
     file: Option<File>,
     mark: Mark,
-    /// When it is to be synced again.
+    /// When it is to be written again.
     due: Instant,
+    /// When it is to be synced again.
+    sync_due: Instant,
     warned: Option<Instant>,
 }
 
@@ -147,8 +151,8 @@ impl Marker {
         };
         let n_outcomes = count_outcomes(connection).map_err(StoreError::read)?;
         let mark = Mark { state_id, term, ran_ms: 0, n_outcomes };
-        let (path, due) = (mark_of(database), Instant::now());
-        let mut marker = Self { path, file: None, mark, due, warned: None };
+        let (path, now) = (mark_of(database), Instant::now());
+        let mut marker = Self { path, file: None, mark, due: now, sync_due: now, warned: None };
         marker.write();
         Ok(Some(marker))
     }
@@ -166,18 +170,21 @@ impl Marker {
             }
         }
         self.mark.ran_ms = ran_ms;
-        self.write();
+        if self.due <= Instant::now() {
+            self.write();
+        }
     }
 
     /// The term has ended, and what it committed is durable.
     pub fn end(&mut self, ran_ms: u64) {
         self.mark.ran_ms = ran_ms;
-        self.due = Instant::now();
+        self.sync_due = Instant::now();
         self.write();
     }
 
     /// Results are safe without it, so a mark that cannot be written stops nothing.
     fn write(&mut self) {
+        self.due = Instant::now() + WRITE_EVERY;
         let Err(error) = self.try_write() else { return };
         if self.warned.is_none_or(|warned| warned.elapsed() > WARN_EVERY) {
             self.warned = Some(Instant::now());
@@ -196,9 +203,9 @@ impl Marker {
         };
         file.write_all_at(&self.mark.bytes(), 0)?;
         let started = Instant::now();
-        if self.due <= started {
+        if self.sync_due <= started {
             file.sync_data()?;
-            self.due = Instant::now() + (started.elapsed() * SYNC_REST).max(SYNC_EVERY);
+            self.sync_due = Instant::now() + (started.elapsed() * SYNC_REST).max(SYNC_EVERY);
         }
         if is_new {
             sync_folder_of(&self.path)?;
