@@ -19,6 +19,7 @@ use worker::parts::off_thread;
 use crate::run::clock::Clock;
 use crate::run::confirm::{Confirm, Grown};
 use crate::run::mailbox::{CAPACITY, Post};
+use crate::run::patience::Patience;
 use crate::run::plan_index::PlanIndex;
 use crate::store::error::StoreError;
 use crate::store::{CheckpointFiles, Writer};
@@ -78,13 +79,15 @@ struct Calls {
     finish_by: Option<Instant>,
     /// When the store was last written to.
     committed: Instant,
+    /// The driver's own.
+    stopping: CancellationToken,
 }
 
 impl Driver {
     /// Runs until every trial has its outcome or a stop is through. An error of the store ends the
     /// run at once: what is durable is durable, and nobody was told more.
     pub async fn run(mut self, restored: Vec<Action>) -> Result<Ended, StoreError> {
-        let mut calls = Calls::new();
+        let mut calls = Calls::new(self.stopping.clone());
         let mut refresh = interval(REFRESH);
         refresh.set_missed_tick_behavior(MissedTickBehavior::Skip);
         self.carry_out(restored, &mut calls).await?;
@@ -110,10 +113,11 @@ impl Driver {
             self.touch(&mut calls).await?;
         };
         self.observer.refresh(&self.core, self.clock.now());
-        self.observer.finish();
         faults::point("coordinator.end.before");
-        unless_full(self.writer.end_term().await)?;
+        let patience = patience(&mut self.observer, &self.core, &calls, self.stop_timeout);
+        unless_full(patience.wait(self.writer.end_term()).await?)?;
         faults::point("coordinator.end.saved");
+        self.observer.finish();
         Ok(ended)
     }
 
@@ -123,13 +127,15 @@ impl Driver {
             return Ok(());
         }
         calls.committed = Instant::now();
-        unless_full(self.writer.touch().await)
+        let patience = patience(&mut self.observer, &self.core, calls, self.stop_timeout);
+        unless_full(patience.wait(self.writer.touch()).await?)
     }
 
     /// Takes in the trials that follow what is recorded, or tells the core that there are none.
     async fn grow(&mut self, calls: &mut Calls) -> Result<(), StoreError> {
         let (confirm, plan) = (self.confirm.clone(), self.plan());
-        let grown = off_thread(move || confirm.grow(&plan)).await;
+        let patience = patience(&mut self.observer, &self.core, calls, self.stop_timeout);
+        let grown = patience.wait(off_thread(move || confirm.grow(&plan))).await?;
         let Some(grown) = grown.expect("reading the state does not panic")? else {
             self.core.add_trials(&[], &[]);
             return Ok(());
@@ -213,7 +219,7 @@ impl Driver {
         }
         if !records.is_empty() {
             let records: Arc<[Record]> = records.into();
-            self.commit(&records).await?;
+            self.commit(&records, calls).await?;
             calls.committed = Instant::now();
             self.observer.recorded(&records, &self.core);
             self.drop_checkpoints(&records);
@@ -246,12 +252,13 @@ impl Driver {
 
     /// A full disk rolls back, removes checkpoints and then waits for space; nobody is answered
     /// meanwhile, so nothing that is not durable is believed to be.
-    async fn commit(&mut self, records: &Arc<[Record]>) -> Result<(), StoreError> {
+    async fn commit(&mut self, records: &Arc<[Record]>, calls: &Calls) -> Result<(), StoreError> {
         loop {
             let plan = self.plan();
-            match self.writer.commit(plan, records.clone()).await {
+            let patience = patience(&mut self.observer, &self.core, calls, self.stop_timeout);
+            match patience.wait(self.writer.commit(plan, records.clone())).await? {
                 Err(StoreError::Full { source }) => {
-                    if self.make_room().await {
+                    if self.make_room(calls).await? {
                         continue;
                     }
                     self.observer.disk_full(&self.core, DISK_FULL_PAUSE);
@@ -266,10 +273,11 @@ impl Driver {
     }
 
     /// Checkpoints can be made again, so they go before a result waits. Whether any went.
-    async fn make_room(&mut self) -> bool {
+    async fn make_room(&mut self, calls: &Calls) -> Result<bool, StoreError> {
         let files = self.checkpoints.clone();
-        let removed = off_thread(move || files.make_room()).await;
-        match removed.map_err(io::Error::other).flatten() {
+        let patience = patience(&mut self.observer, &self.core, calls, self.stop_timeout);
+        let removed = patience.wait(off_thread(move || files.make_room())).await?;
+        Ok(match removed.map_err(io::Error::other).flatten() {
             Ok(0) => false,
             Ok(n_files) => {
                 tracing::warn!(
@@ -282,8 +290,18 @@ impl Driver {
                 tracing::warn!("the disk is full, and checkpoints cannot be removed: {error}");
                 false
             }
-        }
+        })
     }
+}
+
+/// For a wait for the disk.
+fn patience<'a>(
+    observer: &'a mut Observer,
+    core: &'a Core,
+    calls: &'a Calls,
+    stop_timeout: Duration,
+) -> Patience<'a> {
+    Patience { observer, core, stop_by: calls.stop_by, stop: (&calls.stopping, stop_timeout) }
 }
 
 /// Times are worth no wait for a full disk.
@@ -295,8 +313,9 @@ fn unless_full(written: Result<(), StoreError>) -> Result<(), StoreError> {
 }
 
 impl Calls {
-    fn new() -> Self {
+    fn new(stopping: CancellationToken) -> Self {
         Self {
+            stopping,
             woke: Instant::now(),
             n_calls: 0,
             waiting: BTreeMap::new(),

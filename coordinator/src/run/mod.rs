@@ -7,6 +7,7 @@ pub mod driver;
 pub mod engine;
 pub mod mailbox;
 pub mod open;
+pub mod patience;
 pub mod plan_index;
 pub mod prepare;
 pub mod reopen;

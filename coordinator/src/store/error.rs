@@ -38,6 +38,10 @@ pub enum StoreError {
     OldLibrary(&'static str),
     #[error("the disk that holds the sweep's state is full")]
     Full { source: rusqlite::Error },
+    #[error(
+        "{path}: the disk has not answered for {silent_s} s, and the stop waits no longer; what was acknowledged is recorded, and the same command goes on from there"
+    )]
+    Silent { path: PathBuf, silent_s: u64 },
     #[error("cannot write the sweep's state")]
     Write { source: rusqlite::Error },
     #[error("cannot read the sweep's state")]

@@ -4,7 +4,7 @@ pub mod load;
 mod outlook;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -23,7 +23,7 @@ use crate::store::Recorded;
 use crate::view::observer::load::{in_slots, worker_load};
 use crate::view::snapshot::{Best, RunningTrial, Snapshot, StandingWarning, WorkerLoad};
 use crate::view::terminal::n_of;
-use crate::view::troubles::Troubles;
+use crate::view::troubles::{SAID_EVERY, Trouble, Troubles};
 use crate::view::{EndedTrial, Measured, Progress, say, warn};
 use outlook::{Outlook, cost};
 
@@ -53,6 +53,14 @@ pub struct Observer {
     /// The last attempt of each trial that was granted in this run and has no outcome yet, with its
     /// worker's name.
     attempts: BTreeMap<TrialIndex, (u32, Option<String>)>,
+    disk_silent: Option<SilentDisk>,
+}
+
+/// A disk that does not answer.
+#[derive(Clone, Copy, Debug)]
+struct SilentDisk {
+    since: Instant,
+    told: Instant,
 }
 
 impl std::fmt::Debug for Observer {
@@ -84,6 +92,7 @@ impl Observer {
             repeats: Arc::default(),
             conflicts_told: BTreeSet::new(),
             disk_full_since: None,
+            disk_silent: None,
             attempts: BTreeMap::new(),
         };
         observer.regard(plan, recorded);
@@ -314,6 +323,46 @@ impl Observer {
         self.progress.update(&snapshot);
     }
 
+    /// Nothing else happens until the disk answers.
+    pub fn disk_silent(&mut self, core: &Core, silent: Duration) {
+        let now = Instant::now();
+        let (since, told) = match self.disk_silent {
+            Some(SilentDisk { since, told }) => (since, Some(told)),
+            None => (now.checked_sub(silent).unwrap_or(now), None),
+        };
+        let is_due = told.is_none_or(|told| now.duration_since(told) >= SAID_EVERY);
+        self.disk_silent =
+            Some(SilentDisk { since, told: if is_due { now } else { told.unwrap_or(now) } });
+        if is_due {
+            let for_ms = u64::try_from(silent.as_millis()).unwrap_or(u64::MAX);
+            warn(&format!(
+                "{}: the disk has not answered for {}; nothing is acknowledged until it does",
+                self.state.display(),
+                rounded(silent)
+            ));
+            self.troubles.keep_own(Trouble { worker: None, text: self.silent_disk_text(), for_ms });
+        }
+        let snapshot = self.snapshot(core, None);
+        self.progress.update(&snapshot);
+    }
+
+    /// The disk has done what it was asked for.
+    pub fn disk_answered(&mut self) {
+        if let Some(SilentDisk { since, .. }) = self.disk_silent.take() {
+            let silent = rounded(since.elapsed());
+            warn(&format!("{}: the disk answers again, after {silent}", self.state.display()));
+        }
+    }
+
+    fn silent_disk_text(&self) -> String {
+        format!("{}: the disk does not answer", self.state.display())
+    }
+
+    /// The folder of the state.
+    pub fn state(&self) -> &Path {
+        &self.state
+    }
+
     /// Paints, unless it was painted just now.
     pub fn refresh(&mut self, core: &Core, now: Millis) {
         if self.progress.is_due() {
@@ -356,13 +405,13 @@ impl Observer {
         let disk_full = self
             .disk_full_since
             .map(|since| (since, format!("{}: the disk is full", self.state.display())));
-        let own = lonely.into_iter().chain(disk_full).map(|(since, text)| StandingWarning {
-            worker: None,
-            text,
-            since: since.elapsed(),
-        });
+        let disk_silent = self.disk_silent.map(|disk| (disk.since, self.silent_disk_text()));
+        let own =
+            lonely.into_iter().chain(disk_full).chain(disk_silent).map(|(since, text)| {
+                StandingWarning { worker: None, text, since: since.elapsed() }
+            });
         let of_workers = self.troubles.seen().iter().map(|trouble| StandingWarning {
-            worker: Some(trouble.worker.clone()),
+            worker: trouble.worker.clone(),
             text: trouble.text.clone(),
             since: Duration::from_millis(trouble.for_ms),
         });

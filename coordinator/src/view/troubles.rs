@@ -4,8 +4,9 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use std::{fs, io};
+use std::{fs, io, thread};
 
 use coordinator_core::lease::{TrialIndex, WorkerId};
 use coordinator_core::machine::Core;
@@ -15,7 +16,7 @@ use worker::duration;
 
 /// Between two lines about the same trouble, which may come and go meanwhile. Nor are more lines than
 /// `MAX_SHOWN` said in this time.
-const SAID_EVERY: Duration = Duration::from_secs(60);
+pub const SAID_EVERY: Duration = Duration::from_secs(60);
 
 /// In the folder of the state, while a coordinator runs and there is something to tell.
 const FILE: &str = "troubles.json";
@@ -26,8 +27,8 @@ const MAX_SHOWN: usize = 20;
 /// One trouble, for people.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trouble {
-    /// Whose it is.
-    pub worker: String,
+    /// The worker whose it is; `None` of the coordinator's own.
+    pub worker: Option<String>,
     pub text: String,
     /// How long it has gone on.
     pub for_ms: u64,
@@ -36,7 +37,8 @@ pub struct Trouble {
 /// A trouble in the file, which is read at any later time: it says when the trouble began.
 #[derive(Serialize, Deserialize)]
 struct Kept {
-    worker: String,
+    #[serde(default)]
+    worker: Option<String>,
     text: String,
     /// By the time of day, since 1970.
     since_ms: u64,
@@ -58,11 +60,16 @@ pub struct Troubles {
     /// What is in the file.
     shown: BTreeSet<About>,
     seen: Vec<Trouble>,
+    /// Writes the file for a disk that does not answer, and may wait for it.
+    waiting: Option<JoinHandle<()>>,
 }
 
 impl Trouble {
     pub fn line(&self) -> String {
-        let what = format!("worker {}: {}", self.worker, self.text);
+        let what = match &self.worker {
+            Some(worker) => format!("worker {worker}: {}", self.text),
+            None => self.text.clone(),
+        };
         match self.for_ms {
             ..1_000 => what,
             for_ms => {
@@ -75,7 +82,8 @@ impl Trouble {
 impl Troubles {
     pub fn new(state: &Path) -> Self {
         let file = state.join(FILE);
-        Self { file, said: BTreeMap::new(), shown: BTreeSet::new(), seen: Vec::new() }
+        let (shown, seen) = (BTreeSet::new(), Vec::new());
+        Self { file, said: BTreeMap::new(), shown, seen, waiting: None }
     }
 
     /// Those that there are now.
@@ -108,15 +116,32 @@ impl Troubles {
         }
         let (shown, seen): (BTreeSet<About>, Vec<Trouble>) = troubles.into_iter().unzip();
         self.seen = seen;
-        if !due.is_empty() || shown != self.shown {
+        let is_stale = self.waiting.take_if(|writer| writer.is_finished()).is_some();
+        if is_stale || !due.is_empty() || shown != self.shown {
             self.keep(&self.seen);
         }
         self.shown = shown;
         due
     }
 
+    /// Keeps what the coordinator itself is in trouble with, which may be the disk of the file.
+    pub fn keep_own(&mut self, trouble: Trouble) {
+        if self.waiting.is_some() {
+            return;
+        }
+        let (file, all) = (self.file.clone(), [&[trouble], &self.seen[..]].concat());
+        self.waiting = Some(thread::spawn(move || {
+            if let Err(error) = write(&file, &all, time_of_day_ms()) {
+                tracing::debug!("{}: {error}", file.display());
+            }
+        }));
+    }
+
     /// For `status`; that it cannot be written is no reason to stop.
     fn keep(&self, troubles: &[Trouble]) {
+        if self.waiting.as_ref().is_some_and(|writer| !writer.is_finished()) {
+            return;
+        }
         if let Err(error) = write(&self.file, troubles, time_of_day_ms()) {
             tracing::debug!("{}: {error}", self.file.display());
         }
@@ -137,7 +162,7 @@ fn look(
     let mut troubles = Vec::new();
     let has_idle_slots = core.fleet().load().n_free_slots > 0;
     for stalled in core.stalled(now) {
-        let worker = core.fleet().worker(stalled.worker).name();
+        let worker = Some(core.fleet().worker(stalled.worker).name());
         let label = label(stalled.trial);
         let outlook = match has_idle_slots {
             true => "an idle slot takes it over".into(),
@@ -152,7 +177,7 @@ fn look(
     for (id, worker) in core.workers() {
         for (index, trouble) in worker.troubles_at(now).enumerate() {
             let (text, for_ms) = (trouble.text, trouble.for_ms);
-            let trouble = Trouble { worker: worker.name(), text, for_ms };
+            let trouble = Trouble { worker: Some(worker.name()), text, for_ms };
             troubles.push((About::Worker(*id, index), trouble));
         }
     }
@@ -227,18 +252,20 @@ mod tests {
     #[test]
     fn no_worker_hides_the_troubles_of_another() {
         let trouble = |id: u8, n: usize, for_ms| {
-            let trouble = Trouble { worker: format!("w{id}"), text: "it is ill".into(), for_ms };
+            let worker = Some(format!("w{id}"));
+            let trouble = Trouble { worker, text: "it is ill".into(), for_ms };
             (About::Worker(WorkerId([id; 16]), n), trouble)
         };
         let many = (0..MAX_SHOWN).map(|n| trouble(1, n, u64::MAX));
         let shown = fairly(many.chain([trouble(2, 0, 10), trouble(3, 0, 70)]).collect());
         assert_eq!(shown.len(), MAX_SHOWN);
-        let first: Vec<&str> = shown.iter().take(4).map(|(_, it)| it.worker.as_str()).collect();
+        let first: Vec<&str> =
+            shown.iter().take(4).map(|(_, it)| it.worker.as_deref().unwrap()).collect();
         assert_eq!(first, ["w1", "w3", "w2", "w1"]);
     }
 
     fn trouble(id: u8, for_ms: u64) -> (About, Trouble) {
-        let trouble = Trouble { worker: format!("w{id}"), text: "it is ill".into(), for_ms };
+        let trouble = Trouble { worker: Some(format!("w{id}")), text: "it is ill".into(), for_ms };
         (About::Worker(WorkerId([id; 16]), 0), trouble)
     }
 
@@ -270,7 +297,7 @@ mod tests {
     }
 
     fn ill(for_ms: u64) -> Trouble {
-        Trouble { worker: "w".into(), text: "its disk is full".into(), for_ms }
+        Trouble { worker: Some("w".into()), text: "its disk is full".into(), for_ms }
     }
 
     #[test]

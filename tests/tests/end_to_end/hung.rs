@@ -1,7 +1,7 @@
 //! Slots that hang while their worker beats, as with a file system that does not answer: the sweep
 //! ends with the same results, and people are told.
 
-use e2e::{Coordinator, Process, Sweep, finished_event, printed_commands};
+use e2e::{Coordinator, Process, Signal, Sweep, finished_event, printed_commands};
 
 use crate::{env, reference};
 
@@ -82,6 +82,30 @@ fn a_time_limit_ends_a_run_with_a_hung_slot() {
     let arguments = flags(&["--local-slots", "1", "--time-limit", "3s"]);
     let stopped: Coordinator = env.start_with(&Sweep::LONG, &arguments, &hang);
     stopped.wait().expect(130);
+    env.run(&Sweep::LONG, &flags(&["--local-slots", "1"]));
+    reference::assert_same(&env);
+}
+
+/// A disk that does not answer: people and programs are told, and a stop does not wait for it.
+#[test]
+fn a_state_whose_disk_hangs_is_told_and_can_be_stopped() {
+    let env = env();
+    let hang = [("SWEEP_FAULT", "hang.coordinator.commit:9")];
+    let arguments = flags(&["--local-slots", "1"]);
+    let coordinator: Coordinator = env.start_with(&Sweep::LONG, &arguments, &hang);
+    assert_told(&coordinator, "the disk has not answered for 5s");
+    coordinator.in_stdout("a warning that stays", |lines| {
+        let shown = r#"the disk does not answer","since_s":"#;
+        lines.iter().any(|line| line.contains(shown)).then_some(())
+    });
+    let status = env.status(&Sweep::LONG).text;
+    assert!(status.contains("the disk does not answer"), "{status}");
+    coordinator.signal(Signal::TERM);
+    let stopped = coordinator.wait().expect(130);
+    let told = stopped.stderr_text();
+    assert!(told.contains("the stop waits no longer"), "{told}");
+    let status = env.status(&Sweep::LONG).text;
+    assert!(!status.contains("does not answer"), "it is history: {status}");
     env.run(&Sweep::LONG, &flags(&["--local-slots", "1"]));
     reference::assert_same(&env);
 }

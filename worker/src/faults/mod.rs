@@ -58,7 +58,9 @@ pub const POINTS: [&str; 43] = [
 
 /// Every place where a thread can hang.
 #[cfg(feature = "faults")]
-pub const HANGS: [&str; 1] = [
+pub const HANGS: [&str; 2] = [
+    // A commit, as on a disk that does not answer.
+    "hang.coordinator.commit",
     // A slot that has begun a trial, as one whose disk does not answer.
     "hang.worker.slot",
 ];

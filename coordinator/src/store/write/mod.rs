@@ -28,6 +28,7 @@ impl Store {
             None => Numbers::load(&self.connection, plan)?,
         };
         faults::point("coordinator.batch.before");
+        faults::hang("hang.coordinator.commit");
         let (running, mut n_joins, now_ms) = (self.running.take(), self.n_joins, time_of_day_ms());
         let term = running.as_ref().map_or(0, |running| running.term);
         let ran_ms = running.as_ref().map_or(0, Running::ran_ms);
