@@ -249,3 +249,33 @@ fn a_worker_that_cannot_work() {
     let ended = env.worker(&nobody).expect(1);
     assert_words(&ended, &["http://127.0.0.1:9"]);
 }
+
+/// A database of something else in the place of a state is left as it is, whoever meets it.
+#[test]
+fn a_database_that_is_no_state() {
+    let env = env();
+    env.write("short.toml", Sweep::SHORT.to_toml());
+    std::fs::create_dir(env.path("fdb")).expect("a folder");
+    let database = env.path("fdb/sweep.db");
+    // An empty file, then a folder: SQLite itself would say "in a moment" or "disk I/O error".
+    env.write("fdb/sweep.db", "");
+    for verb in ["status", "report", "export", "verify"] {
+        let ended = env.coordinator(&[verb, "nowhere", "--state", "fdb"]).expect(1);
+        let text = ended.stderr_text() + &ended.stdout_text();
+        assert!(text.contains("is not the state of a sweep but empty"), "{verb}: {text}");
+    }
+    std::fs::remove_file(&database).expect("it is there");
+    std::fs::create_dir(&database).expect("a folder");
+    let run = [
+        "--sweep",
+        "short.toml",
+        "--state",
+        "fdb",
+        "--local-workers",
+        "0",
+        "--listen",
+        "127.0.0.1:0",
+    ];
+    let ended = env.coordinator(&run).expect(1);
+    assert_words(&ended, &["fdb/sweep.db: is not the state of a sweep but a folder", "--state"]);
+}

@@ -10,6 +10,8 @@ use crate::store::error::StoreError;
 use crate::store::mark::{Mark, Marker};
 use crate::store::numbers::Numbers;
 use crate::store::read;
+use crate::store::schema::kind;
+use crate::store::schema::rescue::rescue_lost;
 use crate::store::schema::version::check_version;
 use crate::store::schema::{self, SCHEMA_VERSION};
 use crate::store::wal;
@@ -93,11 +95,13 @@ fn only_tables(connection: &Connection) -> rusqlite::Result<()> {
 /// Before anything is changed: what was committed is there.
 fn check_whole(path: &Path) -> Result<(), StoreError> {
     let mark = Mark::of(path);
-    wal::check(path)?;
-    let connection = read_only(path).map_err(|source| StoreError::open(path, source))?;
-    let version = version_of(&connection).map_err(|source| StoreError::open(path, source))?;
+    let (connection, version) = look_at(path)?;
     match mark {
         Some(mark) if version == SCHEMA_VERSION => mark.check(&connection, path),
+        Some(_) if version == 0 => {
+            let (found, rescue) = ("it is empty, and was not".into(), rescue_lost(path));
+            Err(StoreError::Broken { path: path.into(), found, rescue })
+        }
         _ => Ok(()),
     }
 }
@@ -107,12 +111,21 @@ fn check_whole(path: &Path) -> Result<(), StoreError> {
 pub fn open_read_only(path: &Path) -> Result<Connection, StoreError> {
     // Before the database is opened, because a coordinator may write on.
     let mark = Mark::of(path);
+    let (connection, version) = look_at(path)?;
+    check_version(path, version)?;
+    mark.map_or(Ok(()), |mark| mark.check(&connection, path))?;
+    Ok(connection)
+}
+
+/// Opens what is a state with an intact log, or may become one, and gives its version.
+fn look_at(path: &Path) -> Result<(Connection, i64), StoreError> {
+    kind::check_file(path)?;
     wal::check(path)?;
     let open = |source| StoreError::open(path, source);
     let connection = read_only(path).map_err(open)?;
-    check_version(path, version_of(&connection).map_err(open)?)?;
-    mark.map_or(Ok(()), |mark| mark.check(&connection, path))?;
-    Ok(connection)
+    let version = version_of(&connection).map_err(open)?;
+    kind::check_tables(&connection, path, version)?;
+    Ok((connection, version))
 }
 
 fn read_only(path: &Path) -> rusqlite::Result<Connection> {

@@ -15,7 +15,7 @@ impl Reader {
     /// Duplicates the moment that this reader sees into `to`, an empty or missing file.
     pub fn copy_to(&self, to: &Path) -> Result<(), StoreError> {
         let copied = copy(&self.connection, to);
-        copied.map_err(|source| StoreError::Copy { path: to.into(), source })
+        copied.map_err(|source| StoreError::Copy { path: to.into(), source: source.into() })
     }
 }
 

@@ -12,15 +12,12 @@ use worker::parts::{rename, sync_folder_of};
 
 use crate::store::error::StoreError;
 use crate::store::schema::SCHEMA_VERSION;
+use crate::store::schema::kind::TABLES_1;
 use crate::store::schema::rescue::{former, mark_of, with_suffix};
 use crate::store::schema::version::check_version;
 
 pub const SCHEMA: &str = include_str!("schema.sql");
 const SCHEMA_2: &str = include_str!("migrations/schema_2.sql");
-
-/// Tables of schema 1, all of which the later ones have too.
-const TABLES_1: [&str; 8] =
-    ["meta", "workers", "trials", "attempts", "outcomes", "epochs", "timings", "conflicts"];
 
 type Change = fn(&Transaction<'_>) -> rusqlite::Result<()>;
 
@@ -88,7 +85,7 @@ fn set_aside(connection: &Connection, path: &Path, version: i64) -> Result<(), S
     // As bytes, because a path need not be UTF-8.
     connection
         .execute("VACUUM INTO CAST(?1 AS TEXT)", [to.as_os_str().as_bytes()])
-        .map_err(|source| StoreError::Copy { path: to.clone(), source })?;
+        .map_err(|source| StoreError::Copy { path: to.clone(), source: source.into() })?;
     let synced = File::open(&to).and_then(|file| file.sync_all());
     synced.and_then(|()| sync_folder_of(&to)).map_err(failed)
 }

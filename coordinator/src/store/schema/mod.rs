@@ -1,6 +1,7 @@
 //! The schema of the state file, and how a state of a former schema becomes one of this.
 
 pub mod copy;
+pub mod kind;
 pub mod migrate;
 pub mod rescue;
 pub mod version;
