@@ -10,7 +10,6 @@ use coordinator_core::ledger::trial::TrialSpec;
 use sweep::{Outcome, Plan, Score, TrialId};
 
 use crate::run::plan_index::grant_order;
-use crate::run::reopen::reopen;
 use crate::store::error::StoreError;
 use crate::store::{Reader, Recorded};
 
@@ -78,7 +77,7 @@ impl Confirm {
             return Ok(None);
         }
         let mut recorded = reader.load(&grown)?;
-        let actions = reopen(&mut recorded.ledger, plan.trials.len(), self.retry_failed);
+        let actions = recorded.ledger.reopen(plan.trials.len(), self.retry_failed);
         let facts = grant_order(&grown, self.audit_share).facts;
         Ok(Some(Grown { plan: Arc::new(grown), recorded, facts, actions }))
     }

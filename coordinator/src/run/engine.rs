@@ -85,7 +85,7 @@ impl Engine {
     ) -> anyhow::Result<Self> {
         let Opened { plan, blob, folder, store, facts, confirm, mut recorded, .. } = opened;
         let clock = Clock::start();
-        let mut restored = crate::run::reopen::reopen(&mut recorded.ledger, 0, run.retry_failed);
+        let mut restored = recorded.ledger.reopen(0, run.retry_failed);
         let order = grant_order(&plan, run.audit);
         let config = core_config(run, &facts)?;
         let mut core = Core::restore(config, &order, &recorded.ledger, clock.now(), &mut restored);

@@ -10,7 +10,6 @@ pub mod open;
 pub mod patience;
 pub mod plan_index;
 pub mod prepare;
-pub mod reopen;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;

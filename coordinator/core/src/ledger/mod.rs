@@ -8,7 +8,7 @@ pub mod trial;
 
 use std::collections::BTreeMap;
 
-use crate::event::Record;
+use crate::event::{Action, Record};
 use crate::lease::{OpenLease, TrialIndex};
 use trial::{Status, Trial};
 
@@ -25,6 +25,23 @@ pub struct Ledger {
 impl Ledger {
     pub fn empty(n_trials: usize) -> Self {
         Self { trials: vec![Trial::default(); n_trials], open: Vec::new(), closed: BTreeMap::new() }
+    }
+
+    /// Failed and cancelled trials from the place `first` on that are to run again, before the core
+    /// takes them up.
+    pub fn reopen(&mut self, first: usize, failed_too: bool) -> Vec<Action> {
+        let again =
+            |status| status == Status::Cancelled || (failed_too && status == Status::Failed);
+        let mut out = Vec::new();
+        for index in first..self.trials.len() {
+            if again(self.trials[index].status) {
+                let trial = TrialIndex(u32::try_from(index).expect("plans are below 2^32 trials"));
+                let record = Record::Reopened { trial };
+                self.book(&record);
+                out.push(Action::Persist(record));
+            }
+        }
+        out
     }
 
     pub fn book(&mut self, record: &Record) {

@@ -15,7 +15,6 @@ use sweep::Score;
 
 use super::{facts, history, plan};
 use crate::run::plan_index::grant_order;
-use crate::run::reopen::reopen;
 use crate::store::connection::Store;
 use crate::store::schema::rescue::with_suffix;
 use crate::store::{Reader, TrialReader};
@@ -116,7 +115,7 @@ fn go_on(path: &Path) {
     let plan = plan(2);
     let Ok(mut store) = Store::open(path) else { return };
     let Ok(mut recorded) = store.load(&plan) else { return };
-    let mut out = reopen(&mut recorded.ledger, 0, true);
+    let mut out = recorded.ledger.reopen(0, true);
     let config = Config { term: 4, lease_ttl_ms: 1_000, crash_limit: 3, max_failed: None, seed: 1 };
     let order = grant_order(&plan, 0.5);
     let mut core = Core::restore(config, &order, &recorded.ledger, Millis(0), &mut out);
