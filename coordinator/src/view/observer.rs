@@ -1,6 +1,8 @@
 //! What people see of a running sweep: learns from records and notices, and paints snapshots.
 
+mod disk;
 pub mod load;
+mod notices;
 mod outlook;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use coordinator_core::event::{Notice, Record, Remedy, Timing};
+use coordinator_core::event::{Record, Timing};
 use coordinator_core::fleet::worker::{HeldLease, Worker};
 use coordinator_core::lease::{TrialIndex, WorkerId};
 use coordinator_core::machine::Core;
@@ -17,13 +19,12 @@ use sweep::{Plan, Score, TrialId};
 use trainer::{Ending, TrialResult};
 use worker::parts::Repeats;
 
-use crate::duration::rounded;
 use crate::reporting::values::{hyperparameters, label};
 use crate::store::Recorded;
 use crate::view::observer::load::{in_slots, worker_load};
 use crate::view::snapshot::{Best, RunningTrial, Snapshot, StandingWarning, WorkerLoad};
 use crate::view::terminal::n_of;
-use crate::view::troubles::{SAID_EVERY, Trouble, Troubles};
+use crate::view::troubles::Troubles;
 use crate::view::{EndedTrial, Measured, Progress, say, warn};
 use outlook::{Outlook, cost};
 
@@ -32,9 +33,6 @@ const LONELY_AFTER: Duration = Duration::from_secs(10);
 
 /// Running trials that a snapshot names.
 const MAX_RUNNING_SHOWN: usize = 64;
-
-/// Trials whose first conflict gets a line of its own.
-const MAX_CONFLICTS_TOLD: usize = 20;
 
 pub struct Observer {
     plan: Arc<Plan>,
@@ -223,139 +221,9 @@ impl Observer {
         self.progress.trial_done(&ended);
     }
 
-    pub fn noticed(&mut self, notice: &Notice) {
-        match notice {
-            Notice::WorkerJoined { name } => tracing::info!(worker = name, "worker joined"),
-            Notice::WorkerLost { name, n_trials } => {
-                self.repeats.warn(
-                    "lost workers",
-                    format!(
-                        "worker lost; what it had goes to others: {name}, with {}",
-                        n_of(*n_trials, "trial")
-                    ),
-                );
-            }
-            Notice::AttemptFailed { trial, cause } => {
-                let label = self.label(*trial);
-                self.repeats.warn(
-                    "failed attempts",
-                    format!("a trial failed; trying it again: {label}: {cause}"),
-                );
-            }
-            Notice::Conflict { trial } => self.conflict(*trial),
-            Notice::Rejected { name, lease } => {
-                let id = self.plan.trials[lease.trial.index()].id;
-                let (attempt, term) = (lease.attempt, lease.term);
-                self.repeats.warn(
-                    "rejected outcomes",
-                    format!("rejected an outcome of worker {name}: attempt {attempt} at trial {id} was not granted in term {term} with this nonce"),
-                );
-            }
-            Notice::TakenOver { worker, trial, remedy, trained_ms, silent_ms } => {
-                let (kind, what) = match remedy {
-                    Remedy::Speculate => {
-                        ("second attempts", "a second attempt begins in an idle slot")
-                    }
-                    Remedy::TakeBack => ("taken back", "it is taken back for an idle slot"),
-                };
-                let [trained, silent] =
-                    [trained_ms, silent_ms].map(|ms| rounded(Duration::from_millis(*ms)));
-                let label = self.label(*trial);
-                self.repeats.warn(
-                    kind,
-                    format!("a trial does not get on; {what}: {label} on worker {worker}, trained for {trained}, silent for {silent}"),
-                );
-            }
-            Notice::WorkerHeldBack { name, ms } => {
-                let pause = rounded(Duration::from_millis(*ms));
-                self.repeats.warn(
-                    "workers held back",
-                    format!("trial after trial fails on worker {name}, is lost with it, handed back or not begun; it gets none for {pause}"),
-                );
-            }
-            Notice::WorkerQuarantined { name } => warn(&format!(
-                "worker {name} fails trial after trial, or is lost with them, and gets no more; its log says why, and it may come back once it was started anew"
-            )),
-            Notice::AllQuarantined => warn(
-                "giving up: every worker fails trial after trial; the rest is cancelled, and the same command runs it again",
-            ),
-            Notice::AuditGivenUp { trial } => tracing::warn!(
-                trial = self.label(*trial),
-                "the audit of a trial is given up; its result stands unchecked"
-            ),
-            Notice::GivenUp { n_failed } => warn(&format!(
-                "giving up: {} failed; running ones are finished, the rest is cancelled",
-                n_of(*n_failed, "trial")
-            )),
-        }
-    }
-
-    fn conflict(&mut self, trial: TrialIndex) {
-        let text = format!(
-            "conflict: two workers trained {} and got other bits; a machine or a build is broken (the first result stays)",
-            self.label(trial)
-        );
-        let is_told_apart = self.conflicts_told.len() < MAX_CONFLICTS_TOLD;
-        if is_told_apart && self.conflicts_told.insert(trial) {
-            warn(&text);
-        } else {
-            self.repeats.warn("conflicts", text);
-        }
-    }
-
     /// Where what a worker may repeat for ever is told.
     pub fn repeats(&self) -> Arc<Repeats> {
         self.repeats.clone()
-    }
-
-    /// Nothing else happens until there is space again.
-    pub fn disk_full(&mut self, core: &Core, pause: Duration) {
-        let free = worker::parts::n_free(&self.state)
-            .map(|n_bytes| format!(" ({} free)", n_of(n_bytes, "byte")))
-            .unwrap_or_default();
-        warn(&format!(
-            "{}: the disk is full{free}; nothing is lost, trying again in {}",
-            self.state.display(),
-            rounded(pause)
-        ));
-        self.disk_full_since.get_or_insert_with(Instant::now);
-        let snapshot = self.snapshot(core, None);
-        self.progress.update(&snapshot);
-    }
-
-    /// Nothing else happens until the disk answers.
-    pub fn disk_silent(&mut self, core: &Core, silent: Duration) {
-        let now = Instant::now();
-        let (since, told) = match self.disk_silent {
-            Some(SilentDisk { since, told }) => (since, Some(told)),
-            None => (now.checked_sub(silent).unwrap_or(now), None),
-        };
-        let is_due = told.is_none_or(|told| now.duration_since(told) >= SAID_EVERY);
-        self.disk_silent =
-            Some(SilentDisk { since, told: if is_due { now } else { told.unwrap_or(now) } });
-        if is_due {
-            let for_ms = u64::try_from(silent.as_millis()).unwrap_or(u64::MAX);
-            warn(&format!(
-                "{}: the disk has not answered for {}; nothing is acknowledged until it does",
-                self.state.display(),
-                rounded(silent)
-            ));
-            self.troubles.keep_own(Trouble { worker: None, text: self.silent_disk_text(), for_ms });
-        }
-        let snapshot = self.snapshot(core, None);
-        self.progress.update(&snapshot);
-    }
-
-    /// The disk has done what it was asked for.
-    pub fn disk_answered(&mut self) {
-        if let Some(SilentDisk { since, .. }) = self.disk_silent.take() {
-            let silent = rounded(since.elapsed());
-            warn(&format!("{}: the disk answers again, after {silent}", self.state.display()));
-        }
-    }
-
-    fn silent_disk_text(&self) -> String {
-        format!("{}: the disk does not answer", self.state.display())
     }
 
     /// The folder of the state.

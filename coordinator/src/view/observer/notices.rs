@@ -1,0 +1,96 @@
+//! The words of what the core notices.
+
+use std::time::Duration;
+
+use coordinator_core::event::{Notice, Remedy};
+use coordinator_core::lease::TrialIndex;
+
+use super::Observer;
+use crate::duration::rounded;
+use crate::view::terminal::n_of;
+use crate::view::warn;
+
+impl Observer {
+    pub fn noticed(&mut self, notice: &Notice) {
+        match notice {
+            Notice::WorkerJoined { name } => tracing::info!(worker = name, "worker joined"),
+            Notice::WorkerLost { name, n_trials } => {
+                self.repeats.warn(
+                    "lost workers",
+                    format!(
+                        "worker lost; what it had goes to others: {name}, with {}",
+                        n_of(*n_trials, "trial")
+                    ),
+                );
+            }
+            Notice::AttemptFailed { trial, cause } => {
+                let label = self.label(*trial);
+                self.repeats.warn(
+                    "failed attempts",
+                    format!("a trial failed; trying it again: {label}: {cause}"),
+                );
+            }
+            Notice::Conflict { trial } => self.conflict(*trial),
+            Notice::Rejected { name, lease } => {
+                let id = self.plan.trials[lease.trial.index()].id;
+                let (attempt, term) = (lease.attempt, lease.term);
+                self.repeats.warn(
+                    "rejected outcomes",
+                    format!("rejected an outcome of worker {name}: attempt {attempt} at trial {id} was not granted in term {term} with this nonce"),
+                );
+            }
+            Notice::TakenOver { worker, trial, remedy, trained_ms, silent_ms } => {
+                let (kind, what) = match remedy {
+                    Remedy::Speculate => {
+                        ("second attempts", "a second attempt begins in an idle slot")
+                    }
+                    Remedy::TakeBack => ("taken back", "it is taken back for an idle slot"),
+                };
+                let [trained, silent] =
+                    [trained_ms, silent_ms].map(|ms| rounded(Duration::from_millis(*ms)));
+                let label = self.label(*trial);
+                self.repeats.warn(
+                    kind,
+                    format!("a trial does not get on; {what}: {label} on worker {worker}, trained for {trained}, silent for {silent}"),
+                );
+            }
+            Notice::WorkerHeldBack { name, ms } => {
+                let pause = rounded(Duration::from_millis(*ms));
+                self.repeats.warn(
+                    "workers held back",
+                    format!("trial after trial fails on worker {name}, is lost with it, handed back or not begun; it gets none for {pause}"),
+                );
+            }
+            Notice::WorkerQuarantined { name } => warn(&format!(
+                "worker {name} fails trial after trial, or is lost with them, and gets no more; its log says why, and it may come back once it was started anew"
+            )),
+            Notice::AllQuarantined => warn(
+                "giving up: every worker fails trial after trial; the rest is cancelled, and the same command runs it again",
+            ),
+            Notice::AuditGivenUp { trial } => tracing::warn!(
+                trial = self.label(*trial),
+                "the audit of a trial is given up; its result stands unchecked"
+            ),
+            Notice::GivenUp { n_failed } => warn(&format!(
+                "giving up: {} failed; running ones are finished, the rest is cancelled",
+                n_of(*n_failed, "trial")
+            )),
+        }
+    }
+
+    fn conflict(&mut self, trial: TrialIndex) {
+        let text = format!(
+            "conflict: two workers trained {} and got other bits; a machine or a build is broken (the first result stays)",
+            self.label(trial)
+        );
+        let is_told_apart = self.conflicts_told.len() < MAX_CONFLICTS_TOLD;
+        if is_told_apart && self.conflicts_told.insert(trial) {
+            warn(&text);
+        } else {
+            self.repeats.warn("conflicts", text);
+        }
+    }
+}
+
+/// Trials whose first conflict gets a line of its own.
+const MAX_CONFLICTS_TOLD: usize = 20;
