@@ -6,7 +6,6 @@ pub mod confirm;
 pub mod driver;
 pub mod engine;
 pub mod mailbox;
-pub mod memory;
 pub mod open;
 pub mod plan_index;
 pub mod prepare;

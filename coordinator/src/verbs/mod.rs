@@ -19,9 +19,10 @@ use trainer::Ending;
 
 use crate::cli;
 use crate::cli::refusal::Refusal;
+use crate::memory;
 use crate::reporting::publish::publish;
 use crate::reporting::values::label;
-use crate::run::{memory, prepare};
+use crate::run::prepare;
 use crate::store::error::StoreError;
 use crate::store::meta::SweepMeta;
 use crate::store::{OpenAttempt, Reader, StateFolder, TrialState, database_in};
