@@ -324,6 +324,8 @@ fn tensorboard_and_optuna_show_what_the_results_say() {
         env.coordinator(&line).expect(0);
         readers.python(script, &[&env.path(format), &report]);
     }
+    let readme = repository().join("README.md");
+    readers.python("tests/readers/optuna_example.py", &[&readme, &env.path("optuna"), &report]);
 }
 
 #[test]
