@@ -3,6 +3,7 @@
 
 pub mod cli;
 mod dataset;
+mod memory;
 pub mod parts;
 mod placement;
 mod reporting;

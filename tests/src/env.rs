@@ -7,15 +7,10 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::process::Process;
-use crate::{Coordinator, Ended, RemoteWorker, Status, Sweep, Terminal, data, paste};
-
-/// Where the programs under test lie; only test files know, from `CARGO_BIN_EXE_...`.
-#[derive(Clone, Copy, Debug)]
-pub struct Programs {
-    pub coordinator: &'static str,
-    pub worker: &'static str,
-}
+use crate::files::data;
+use crate::programs::Programs;
+use crate::programs::process::Process;
+use crate::{Coordinator, Ended, RemoteWorker, Status, Sweep, Terminal, paste};
 
 #[derive(Debug)]
 pub struct Env {

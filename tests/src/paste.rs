@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::Programs;
+use crate::programs::Programs;
 
 /// What a command begins with. A text that means another program's is not understood here.
 const STARTS: [&str; 7] =

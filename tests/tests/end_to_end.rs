@@ -1,46 +1,46 @@
 //! Sweeps from file to report with the real programs, disturbed in every way that must not matter.
 
-#[path = "end_to_end/audit.rs"]
+#[path = "end_to_end/disturbed/audit.rs"]
 mod audit;
-#[path = "end_to_end/checkpoints.rs"]
+#[path = "end_to_end/disturbed/checkpoints.rs"]
 mod checkpoints;
-#[path = "end_to_end/confirm.rs"]
+#[path = "end_to_end/again/confirm.rs"]
 mod confirm;
-#[path = "end_to_end/examples.rs"]
+#[path = "end_to_end/shown/examples.rs"]
 mod examples;
-#[path = "end_to_end/exports.rs"]
+#[path = "end_to_end/shown/exports.rs"]
 mod exports;
-#[path = "end_to_end/failures.rs"]
+#[path = "end_to_end/disturbed/failures.rs"]
 mod failures;
-#[path = "end_to_end/fresh.rs"]
+#[path = "end_to_end/again/fresh.rs"]
 mod fresh;
-#[path = "end_to_end/full_disk.rs"]
+#[path = "end_to_end/disturbed/full_disk.rs"]
 mod full_disk;
-#[path = "end_to_end/hung.rs"]
+#[path = "end_to_end/disturbed/hung.rs"]
 mod hung;
-#[path = "end_to_end/kills.rs"]
+#[path = "end_to_end/disturbed/kills.rs"]
 mod kills;
-#[path = "end_to_end/live.rs"]
+#[path = "end_to_end/disturbed/live.rs"]
 mod live;
-#[path = "end_to_end/live_view.rs"]
+#[path = "end_to_end/shown/live_view.rs"]
 mod live_view;
-#[path = "end_to_end/pasted.rs"]
+#[path = "end_to_end/shown/pasted.rs"]
 mod pasted;
 #[path = "end_to_end/reference.rs"]
 mod reference;
 #[path = "end_to_end/results.rs"]
 mod results;
-#[path = "end_to_end/resume.rs"]
+#[path = "end_to_end/again/resume.rs"]
 mod resume;
 #[path = "end_to_end/same_bits.rs"]
 mod same_bits;
-#[path = "end_to_end/stops.rs"]
+#[path = "end_to_end/disturbed/stops.rs"]
 mod stops;
-#[path = "end_to_end/stream.rs"]
+#[path = "end_to_end/shown/stream.rs"]
 mod stream;
-#[path = "end_to_end/verbs.rs"]
+#[path = "end_to_end/shown/verbs.rs"]
 mod verbs;
-#[path = "end_to_end/verify.rs"]
+#[path = "end_to_end/shown/verify.rs"]
 mod verify;
 
 use e2e::{Env, Programs};

@@ -3,29 +3,29 @@
 //!
 //! `SWEEP_HOSTILE_SECONDS` makes the flood longer.
 
-#[path = "hostile_peer/attacker.rs"]
+#[path = "hostile_peer/workers/attacker.rs"]
 mod attacker;
-#[path = "hostile_peer/connections.rs"]
+#[path = "hostile_peer/workers/connections.rs"]
 mod connections;
-#[path = "hostile_peer/fake.rs"]
+#[path = "hostile_peer/coordinators/fake.rs"]
 mod fake;
-#[path = "hostile_peer/flood.rs"]
+#[path = "hostile_peer/workers/flood.rs"]
 mod flood;
-#[path = "hostile_peer/forgery.rs"]
+#[path = "hostile_peer/workers/forgery.rs"]
 mod forgery;
-#[path = "hostile_peer/grants.rs"]
+#[path = "hostile_peer/workers/grants.rs"]
 mod grants;
-#[path = "hostile_peer/hoarders.rs"]
+#[path = "hostile_peer/workers/hoarders.rs"]
 mod hoarders;
 #[path = "hostile_peer/meter.rs"]
 mod meter;
-#[path = "hostile_peer/nonsense.rs"]
+#[path = "hostile_peer/coordinators/nonsense.rs"]
 mod nonsense;
-#[path = "hostile_peer/raw.rs"]
+#[path = "hostile_peer/workers/raw.rs"]
 mod raw;
-#[path = "hostile_peer/refusals.rs"]
+#[path = "hostile_peer/coordinators/refusals.rs"]
 mod refusals;
-#[path = "hostile_peer/waves.rs"]
+#[path = "hostile_peer/workers/waves.rs"]
 mod waves;
 
 use e2e::{Env, Programs};

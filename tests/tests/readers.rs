@@ -1,11 +1,13 @@
 //! What we write is read by the tools it is for: TensorBoard, Optuna, safetensors, a notebook. Needs
 //! `SWEEP_PYTHON`, a Python with `tests/readers/requirements.txt`; `tests/readers.sh` makes one.
 
-use std::fs;
+#[path = "readers/weights.rs"]
+mod weights;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use e2e::{Env, Programs, ctrl_c, results};
+use e2e::{Env, Programs, ctrl_c};
 
 /// Two seeds a point, so that there is something to aggregate; the step of 1e30 diverges.
 const SWEEP: &str = r#"
@@ -322,6 +324,8 @@ fn tensorboard_and_optuna_show_what_the_results_say() {
         env.coordinator(&line).expect(0);
         readers.python(script, &[&env.path(format), &report]);
     }
+    let readme = repository().join("README.md");
+    readers.python("tests/readers/optuna_example.py", &[&readme, &env.path("optuna"), &report]);
 }
 
 #[test]
@@ -340,76 +344,4 @@ fn the_example_of_the_readme_ranks_points_as_the_report_does() {
     for report in readers.reports() {
         readers.python("tests/readers/readme_example.py", &[&readme, &report]);
     }
-}
-
-/// A safetensors file without metadata or tensors that are a network's.
-fn foreign_weights() -> Vec<u8> {
-    let header = br#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#;
-    [&(header.len() as u64).to_le_bytes(), &header[..], &[0; 4]].concat()
-}
-
-#[test]
-fn what_are_no_weights_or_no_data_is_told_in_a_sentence() {
-    let Some(readers) = Readers::new() else { return };
-    let weights = |name: &str, bytes: &[u8]| {
-        fs::write(readers.env.path(name), bytes).expect("it is written");
-        name.to_owned()
-    };
-    let rows = results(&readers.report());
-    let row = rows.iter().find(|row| row["depth"] == "1").expect("a row");
-    let replay = ["replay", "reports/readers", &row["trial_id"], "--save", "sound.safetensors"];
-    readers.env.coordinator(&replay).expect(0);
-    let images = readers.env.path("odd/train-images-idx3-ubyte");
-    fs::create_dir_all(images.parent().expect("a folder")).expect("a folder");
-    fs::write(images, [0, 0, 0x0d, 3, 0, 0]).expect("it is written");
-    let cases = [
-        (weights("foreign.safetensors", &foreign_weights()), "trial_id, best_epoch, input_scale"),
-        (weights("junk.safetensors", b"junk"), "not a safetensors file"),
-        ("none.safetensors".into(), "no such file"),
-        ("sound.safetensors".into(), "cannot read it as an IDX file"),
-    ];
-    for (file, expected) in cases {
-        let mut command = Command::new(&readers.python);
-        command.arg(repository().join("reports/weights.py")).arg(readers.env.path(&file));
-        let told = command.arg("--data").arg(readers.env.path("odd")).output().expect("it runs");
-        let text = String::from_utf8_lossy(&told.stderr);
-        assert_eq!(told.status.code(), Some(1), "{text}");
-        assert!(text.contains(expected) && text.lines().count() == 1, "{text}");
-    }
-}
-
-#[test]
-fn saved_weights_give_the_recorded_test_accuracy() {
-    let Some(readers) = Readers::new() else { return };
-    let rows = results(&readers.report());
-    for depth in ["1", "2"] {
-        let row = rows.iter().find(|row| row["depth"] == depth).expect("a row");
-        let file = format!("{depth}.safetensors");
-        let line = ["replay", "reports/readers", &row["trial_id"], "--save", &file];
-        readers.env.coordinator(&line).expect(0);
-        let told = readers.python("reports/weights.py", &[&readers.env.path(&file)]);
-        let accuracy: f64 = told.lines().last().expect("a line").parse().expect("a number");
-        assert_eq!(accuracy.to_string(), row["test_accuracy"], "{told}");
-    }
-    // Standardized inputs and a network without hidden layers, and one that was trained with dropout.
-    for (name, sweep) in [("no-layers", NO_LAYERS), ("regularized", REGULARIZED)] {
-        let report = readers.run(name, sweep);
-        let (folder, file) = (format!("reports/{name}"), format!("{name}.safetensors"));
-        readers.env.coordinator(&["replay", &folder, "best", "--save", &file]).expect(0);
-        let told = readers.python("reports/weights.py", &[&readers.env.path(&file)]);
-        let [.., about, accuracy] = &told.lines().collect::<Vec<_>>()[..] else { panic!("{told}") };
-        let id = about.split([' ', ',']).nth(1).expect("an id");
-        let rows = results(&report);
-        let row = rows.iter().find(|row| row["trial_id"] == id).expect("its row");
-        let accuracy: f64 = accuracy.parse().expect("a number");
-        assert_eq!(accuracy.to_string(), row["test_accuracy"], "{told}");
-        let n_layers = if row["hidden"] == "none" { "1 layer" } else { "2 layers" };
-        assert!(about.ends_with(n_layers), "{told}");
-    }
-    // Other data than they were trained on are refused.
-    let mut command = Command::new(&readers.python);
-    command.arg(repository().join("reports/weights.py")).arg(readers.env.path("1.safetensors"));
-    let refused = command.arg("--data").arg(readers.env.path("data")).output().expect("it runs");
-    let text = String::from_utf8_lossy(&refused.stderr);
-    assert!(!refused.status.success() && text.contains("other data than"), "{text}");
 }

@@ -7,10 +7,10 @@ use coordinator_core::lease::{Lease, TrialIndex, WorkerId};
 use coordinator_core::ledger::Ledger;
 use coordinator_core::ledger::trial::Status;
 
-use crate::agent::{End, N_SLOTS};
 use crate::dispatch::{warm_up, world_of};
-use crate::steps::Step;
-use crate::world::{TTL_MS, World};
+use crate::model::agent::{End, N_SLOTS};
+use crate::model::steps::Step;
+use crate::model::world::{TTL_MS, World};
 
 /// No more is closed as lost in a batch than a worker has slots, and only other bits are a conflict.
 pub fn check(before: &Ledger, out: &[Action]) {

@@ -2,25 +2,23 @@
 //! happens to a single trial here, which trials a worker gets in `dispatch`, and what becomes of
 //! broken workers and differing results in `trouble`.
 
-mod agent;
 mod dispatch;
 mod liars;
 mod losses;
+mod model;
 mod planted;
 mod seals;
 mod stalled;
-mod steps;
 mod trouble;
 mod untrained;
-mod world;
 
 use coordinator_core::event::Event;
 use coordinator_core::lease::{Lease, TrialIndex};
 use coordinator_core::ledger::trial::{Status, Trial, TrialSpec};
 use proptest::prelude::*;
 
-use steps::{Step, step};
-use world::{N_FOLLOWING, N_TRIALS, TTL_MS, World};
+use model::steps::{Step, step};
+use model::world::{N_FOLLOWING, N_TRIALS, TTL_MS, World};
 
 /// Random histories to run; `SWEEP_HISTORIES=1000000` for a long look.
 fn n_histories() -> u32 {

@@ -7,8 +7,8 @@ use coordinator_core::faults::{Bug, plant};
 use proptest::prelude::*;
 use proptest::test_runner::{TestError, TestRng, TestRunner};
 
-use crate::steps::{Step, step};
-use crate::world::TTL_MS;
+use crate::model::steps::{Step, step};
+use crate::model::world::TTL_MS;
 use crate::{dispatch, trouble};
 
 /// Random histories in which a bug must show.

@@ -5,10 +5,10 @@ use coordinator_core::lease::Lease;
 use coordinator_core::ledger::trial::Status;
 use trainer::{Ending, TrialResult, Work};
 
-use crate::agent::{End, digest_of};
 use crate::dispatch::world_of;
-use crate::steps::Step;
-use crate::world::{TTL_MS, World};
+use crate::model::agent::{End, digest_of};
+use crate::model::steps::Step;
+use crate::model::world::{TTL_MS, World};
 
 fn completion(lease: Lease, end: End) -> Finished {
     let ending = Ending::Completed { best_epoch: 1, test_accuracy: Some(0.5), collapsed: false };

@@ -5,10 +5,10 @@ use coordinator_core::event::{Event, Join, Reply, Running, Sync, WorkerInfo};
 use coordinator_core::lease::{Lease, TrialIndex, WorkerId};
 use coordinator_core::ledger::trial::TrialSpec;
 
-use crate::agent::{End, running};
 use crate::dispatch::warm_up;
-use crate::steps::Step;
-use crate::world::{N_TRIALS, Rules, TTL_MS, World};
+use crate::model::agent::{End, running};
+use crate::model::steps::Step;
+use crate::model::world::{N_TRIALS, Rules, TTL_MS, World};
 
 /// Ten times what the trials of these worlds take, and half a minute.
 pub const BOUND_S: u64 = 33;

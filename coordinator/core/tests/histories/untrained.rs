@@ -4,11 +4,11 @@
 use coordinator_core::event::{Event, Finished, Join, Reply, Sync, WorkerInfo};
 use coordinator_core::lease::{Lease, SessionId, WorkerId};
 
-use crate::agent::{Agent, End, N_SLOTS, running};
 use crate::dispatch::{warm_up, world_of};
+use crate::model::agent::{Agent, End, N_SLOTS, running};
+use crate::model::steps::Step;
+use crate::model::world::{N_TRIALS, TTL_MS, World};
 use crate::stalled::world;
-use crate::steps::Step;
-use crate::world::{N_TRIALS, TTL_MS, World};
 
 /// Ten minutes.
 const LONG_S: u64 = 600;

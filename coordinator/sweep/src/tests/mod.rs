@@ -2,14 +2,11 @@
 
 mod confirm;
 mod expansion;
-mod grid_refusals;
 mod identity;
 mod mutations;
 mod properties;
 mod refusals;
 mod schema;
-mod sizes;
-mod unused;
 
 use super::plan;
 use crate::{DatasetMeta, Plan, Problem, parse, plan_recorded};

@@ -11,8 +11,9 @@ use crate::env;
 /// Four trials.
 const SMALL: Sweep = Sweep { learning_rates: "[0.1]", batch_sizes: "[50]", ..Sweep::SHORT };
 
-/// Tests of the tests, and runs of many minutes.
-const NOT_RUN: [&str; 5] = [
+/// Builds, tests of the tests, and runs of many minutes.
+const NOT_RUN: [&str; 6] = [
+    "cargo build --release --bin coordinator --bin worker",
     "cargo test --workspace",
     "tests/chaos.sh --seed 1 --kills 60 --minutes 10",
     "SWEEP_SIM_SEEDS=5000 cargo test -p e2e --test simulation",

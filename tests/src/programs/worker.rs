@@ -3,7 +3,7 @@
 use std::ops::{Deref, DerefMut};
 use std::process::Command;
 
-use crate::process::{Ended, Process};
+use crate::programs::process::{Ended, Process};
 
 #[derive(Debug)]
 pub struct RemoteWorker(Process);

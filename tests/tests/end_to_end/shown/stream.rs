@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::env;
 
-const PAGE: &str = include_str!("../../../coordinator/STREAM.md");
+const PAGE: &str = include_str!("../../../../coordinator/STREAM.md");
 
 /// The fields that the page gives for an event.
 fn documented(event: &str) -> BTreeSet<String> {

@@ -3,8 +3,8 @@
 use coordinator_core::event::Event;
 use proptest::prelude::*;
 
-use crate::agent::End;
-use crate::world::{N_WORKERS, World};
+use crate::model::agent::End;
+use crate::model::world::{N_WORKERS, World};
 
 /// One thing that happens.
 #[derive(Clone, Debug)]

@@ -15,8 +15,8 @@ use coordinator_core::ledger::trial::{Status, Trial, TrialSpec};
 use coordinator_core::machine::{Config, Core};
 use coordinator_core::time::Millis;
 
-use crate::agent::{Agent, End, N_SLOTS, digest_of};
 use crate::losses;
+use crate::model::agent::{Agent, End, N_SLOTS, digest_of};
 
 pub const TTL_MS: u64 = 30_000;
 /// Trials at the start, and those that follow once these have their outcome.

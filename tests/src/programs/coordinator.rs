@@ -3,7 +3,7 @@
 use std::ops::{Deref, DerefMut};
 use std::process::Command;
 
-use crate::process::{Ended, Process, children_of};
+use crate::programs::process::{Ended, Process, children_of};
 
 /// A coordinator that was started with `--output json`, so that each recorded trial is a line.
 #[derive(Debug)]

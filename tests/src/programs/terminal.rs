@@ -10,7 +10,7 @@ use std::thread;
 use rustix::process::Signal;
 use rustix::termios::{Winsize, tcsetwinsize};
 
-use crate::process::{children_of_any_name, send, send_if_there};
+use crate::programs::process::{children_of_any_name, send, send_if_there};
 use crate::wait::eventually;
 
 /// Ended when dropped, with the program on its terminal.
