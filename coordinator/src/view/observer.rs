@@ -261,7 +261,7 @@ impl Observer {
                 let pause = rounded(Duration::from_millis(*ms));
                 self.repeats.warn(
                     "workers held back",
-                    format!("trial after trial fails on worker {name}, is lost with it, handed back or not begun; it gets none for {pause}"),
+                    format!("trial after trial fails on worker {name}, is lost with it, handed back, not begun or does not get on; it gets none for {pause}"),
                 );
             }
             Notice::WorkerQuarantined { name } => warn(&format!(

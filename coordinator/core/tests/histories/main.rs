@@ -9,6 +9,7 @@ mod losses;
 mod planted;
 mod seals;
 mod stalled;
+mod stallers;
 mod steps;
 mod trouble;
 mod untrained;
