@@ -1,7 +1,7 @@
 //! Everything that can reach the core (`Event`), everything that leaves it (`Action`), and what of
 //! it is made durable (`Record`).
 
-use trainer::TrialResult;
+use trainer::{Breach, TrialResult};
 
 use crate::lease::{Lease, OpenLease, SessionId, TrialIndex, WorkerId};
 use crate::ledger::checkpoints::Checkpoint;
@@ -283,6 +283,12 @@ pub enum Notice {
     },
     Conflict {
         trial: TrialIndex,
+    },
+    /// A result came with times that its attempt cannot have taken, which are not recorded.
+    TimesDropped {
+        name: String,
+        trial: TrialIndex,
+        breach: Breach,
     },
     /// A worker handed in what it was never granted.
     Rejected {

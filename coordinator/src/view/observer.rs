@@ -242,6 +242,10 @@ impl Observer {
                     format!("rejected an outcome of worker {name}: attempt {attempt} at trial {id} was not granted in term {term} with this nonce"),
                 );
             }
+            Notice::TimesDropped { name, trial, breach } => self.repeats.warn(
+                "times that are dropped",
+                format!("the times of {} are dropped, its result is kept: {breach}; the clock or the build of worker {name} is broken", self.label(*trial)),
+            ),
             Notice::TakenOver { worker, trial, remedy, trained_ms, silent_ms } => {
                 let (kind, what) = match remedy {
                     Remedy::Speculate => {

@@ -14,6 +14,8 @@ pub struct Worker {
     /// `None` after a restart of the coordinator until the worker joins again.
     pub session: Option<SessionId>,
     pub facts: Option<WorkerInfo>,
+    /// The most that any of its processes has had.
+    pub n_slots_most: u32,
     /// Without a Sync until then the worker is lost.
     pub deadline: Millis,
     pub leases: BTreeMap<TrialIndex, HeldLease>,
@@ -180,6 +182,7 @@ impl Worker {
         Self {
             session: None,
             facts: None,
+            n_slots_most: 0,
             deadline,
             leases: BTreeMap::new(),
             n_free_slots: 0,

@@ -127,6 +127,7 @@ impl Worker {
     fn take_in(&mut self, join: &Join, deadline: Millis) {
         self.deadline = deadline;
         self.n_free_slots = join.facts.n_slots as usize;
+        self.n_slots_most = self.n_slots_most.max(self.n_slots() as u32).max(join.facts.n_slots);
         self.facts = Some(join.facts.clone());
         self.is_draining = false;
         (self.last_seq, self.is_repeating) = (0, false);

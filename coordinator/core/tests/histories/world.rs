@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use coordinator_core::event::{
-    Action, Call, Event, Join, Order, Record, Reply, Sync, SyncReply, Verdict, WorkerInfo,
+    Action, Call, Event, Join, Order, Record, Reply, Sync, SyncReply, Timing, Verdict, WorkerInfo,
 };
 use coordinator_core::grant_order::GrantOrder;
 use coordinator_core::lease::{Lease, OpenLease, TrialIndex, WorkerId};
@@ -48,6 +48,8 @@ pub struct World {
     pub acked: BTreeMap<TrialIndex, [u8; 32]>,
     pub highest_attempt: Vec<u32>,
     pub heard_of_the_end: bool,
+    /// Of each recorded result.
+    pub timings: BTreeMap<TrialIndex, Vec<Timing>>,
 }
 
 fn grant_order(rules: &Rules, n_trials: usize) -> GrantOrder {
@@ -117,6 +119,7 @@ impl World {
             acked: BTreeMap::new(),
             highest_attempt: vec![0; n_trials + N_FOLLOWING],
             heard_of_the_end: false,
+            timings: BTreeMap::new(),
         }
     }
 
@@ -176,6 +179,11 @@ impl World {
     pub fn settle(&mut self, out: Vec<Action>) -> Option<Reply> {
         let has_records = out.iter().any(|action| matches!(action, Action::Persist(_)));
         losses::check(&self.ledger, &out);
+        for action in &out {
+            if let Action::Persist(Record::Completed { trial, timings, .. }) = action {
+                self.timings.insert(*trial, timings.clone());
+            }
+        }
         let answer = book(&mut self.ledger, out);
         self.core.check();
         assert_matches(&self.core, &self.ledger);
