@@ -281,8 +281,11 @@ pub enum Notice {
         trial: TrialIndex,
         cause: String,
     },
+    /// Of the worker that gave the recorded result, or of another one.
     Conflict {
+        name: String,
         trial: TrialIndex,
+        is_its_own: bool,
     },
     /// A result came with times that its attempt cannot have taken, which are not recorded.
     TimesDropped {

@@ -233,7 +233,9 @@ impl Observer {
                     format!("a trial failed; trying it again: {label}: {cause}"),
                 );
             }
-            Notice::Conflict { trial } => self.conflict(*trial),
+            Notice::Conflict { name, trial, is_its_own } => {
+                self.conflict(name, *trial, *is_its_own);
+            }
             Notice::Rejected { name, lease } => {
                 let id = self.plan.trials[lease.trial.index()].id;
                 let (attempt, term) = (lease.attempt, lease.term);
@@ -285,11 +287,16 @@ impl Observer {
         }
     }
 
-    fn conflict(&mut self, trial: TrialIndex) {
-        let text = format!(
-            "conflict: two workers trained {} and got other bits; a machine or a build is broken (the first result stays)",
-            self.label(trial)
-        );
+    fn conflict(&mut self, name: &str, trial: TrialIndex, is_its_own: bool) {
+        let label = self.label(trial);
+        let text = match is_its_own {
+            true => format!(
+                "conflict: worker {name} handed in two results of {label} with other bits; its machine or its build is broken (the first result stays)"
+            ),
+            false => format!(
+                "conflict: two workers trained {label} and got other bits; a machine or a build is broken, the second one is {name} (the first result stays)"
+            ),
+        };
         let is_told_apart = self.conflicts_told.len() < MAX_CONFLICTS_TOLD;
         if is_told_apart && self.conflicts_told.insert(trial) {
             warn(&text);

@@ -33,8 +33,8 @@ impl Core {
             return Verdict::Rejected;
         }
         match (self.trials[lease.trial.index()].status, outcome) {
-            (Status::Completed { digest, .. }, Ok(result)) => {
-                self.compare(id, lease, digest, &result, out)
+            (Status::Completed { digest, worker }, Ok(result)) => {
+                self.compare(id, lease, (digest, worker), &result, out)
             }
             (Status::Ready | Status::Leased, Ok(result)) => {
                 self.complete(now, id, lease, result, timings, out);
@@ -73,7 +73,7 @@ impl Core {
         &mut self,
         id: WorkerId,
         lease: Lease,
-        recorded: [u8; 32],
+        (recorded, by): ([u8; 32], WorkerId),
         result: &TrialResult,
         out: &mut Vec<Action>,
     ) -> Verdict {
@@ -90,7 +90,8 @@ impl Core {
             out.push(Action::Persist(record));
         } else {
             out.push(Action::Persist(Record::Conflict { trial, attempt, digest }));
-            out.push(Action::Publish(Notice::Conflict { trial }));
+            let (name, is_its_own) = (self.fleet.worker(id).name(), id == by);
+            out.push(Action::Publish(Notice::Conflict { name, trial, is_its_own }));
         }
         if let Some(open) = self.fleet.open_lease(&lease) {
             self.give_back(&open, CloseCause::Checked, out);

@@ -5,7 +5,8 @@
 use std::collections::BTreeMap;
 
 use coordinator_core::event::{
-    Action, Call, Event, Join, Order, Record, Reply, Sync, SyncReply, Timing, Verdict, WorkerInfo,
+    Action, Call, Event, Join, Notice, Order, Record, Reply, Sync, SyncReply, Timing, Verdict,
+    WorkerInfo,
 };
 use coordinator_core::grant_order::GrantOrder;
 use coordinator_core::lease::{Lease, OpenLease, TrialIndex, WorkerId};
@@ -50,6 +51,8 @@ pub struct World {
     pub heard_of_the_end: bool,
     /// Of each recorded result.
     pub timings: BTreeMap<TrialIndex, Vec<Timing>>,
+    /// Of each conflict: whether the worker contradicts itself.
+    pub conflicts: Vec<bool>,
 }
 
 fn grant_order(rules: &Rules, n_trials: usize) -> GrantOrder {
@@ -120,6 +123,7 @@ impl World {
             highest_attempt: vec![0; n_trials + N_FOLLOWING],
             heard_of_the_end: false,
             timings: BTreeMap::new(),
+            conflicts: Vec::new(),
         }
     }
 
@@ -180,8 +184,14 @@ impl World {
         let has_records = out.iter().any(|action| matches!(action, Action::Persist(_)));
         losses::check(&self.ledger, &out);
         for action in &out {
-            if let Action::Persist(Record::Completed { trial, timings, .. }) = action {
-                self.timings.insert(*trial, timings.clone());
+            match action {
+                Action::Persist(Record::Completed { trial, timings, .. }) => {
+                    self.timings.insert(*trial, timings.clone());
+                }
+                Action::Publish(Notice::Conflict { is_its_own, .. }) => {
+                    self.conflicts.push(*is_its_own);
+                }
+                _ => {}
             }
         }
         let answer = book(&mut self.ledger, out);
