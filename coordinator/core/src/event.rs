@@ -47,10 +47,12 @@ pub enum Event {
         trial: TrialIndex,
         digest: [u8; 32],
     },
-    /// A worker process that this coordinator started has ended; `expected` if it was told to.
+    /// A worker process that this coordinator started has ended; `expected` if it was told to. `how`
+    /// is for people.
     LocalEnded {
         local_index: u32,
         expected: bool,
+        how: String,
     },
     /// Grant nothing more and ask every worker to hand back what it has.
     Stop,
