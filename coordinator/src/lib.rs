@@ -3,7 +3,6 @@
 
 pub mod cli;
 mod dataset;
-mod memory;
 pub mod parts;
 mod placement;
 mod reporting;

@@ -1,7 +1,7 @@
 //! Everything that can reach the core (`Event`), everything that leaves it (`Action`), and what of
 //! it is made durable (`Record`).
 
-use trainer::TrialResult;
+use trainer::{Breach, TrialResult};
 
 use crate::lease::{Lease, OpenLease, SessionId, TrialIndex, WorkerId};
 use crate::ledger::checkpoints::Checkpoint;
@@ -47,10 +47,12 @@ pub enum Event {
         trial: TrialIndex,
         digest: [u8; 32],
     },
-    /// A worker process that this coordinator started has ended; `expected` if it was told to.
+    /// A worker process that this coordinator started has ended; `expected` if it was told to. `how`
+    /// is for people.
     LocalEnded {
         local_index: u32,
         expected: bool,
+        how: String,
     },
     /// Grant nothing more and ask every worker to hand back what it has.
     Stop,
@@ -281,8 +283,17 @@ pub enum Notice {
         trial: TrialIndex,
         cause: String,
     },
+    /// Of the worker that gave the recorded result, or of another one.
     Conflict {
+        name: String,
         trial: TrialIndex,
+        is_its_own: bool,
+    },
+    /// A result came with times that its attempt cannot have taken, which are not recorded.
+    TimesDropped {
+        name: String,
+        trial: TrialIndex,
+        breach: Breach,
     },
     /// A worker handed in what it was never granted.
     Rejected {

@@ -41,9 +41,16 @@ pub const SLOW_UNKNOWN_S: f64 = 120.0;
 pub const OVERDUE_FACTOR: f64 = 10.0;
 pub const OVERDUE_S: f64 = 300.0;
 pub const OVERDUE_UNKNOWN_S: f64 = 3_600.0;
-/// The first of a trial's attempts may stall without a consequence; each later one gets twice the
-/// time of the one before, so that a trial of very long steps comes to its end.
+/// Attempts at a trial by this many workers may stall without a consequence, and as many of one
+/// worker. Each further worker doubles the time that its attempts get, this often at the most, and
+/// each further one of a worker the time that its own get while no other could have the trial: so
+/// a trial of very long steps comes to its end, and workers that stall make nobody wait for long.
 pub const PATIENT_AFTER: u32 = 2;
+pub const MAX_DOUBLINGS: u32 = 4;
+/// Workers that are remembered to have stalled at a trial.
+pub const MAX_STALLERS: usize = 64;
+/// A worker that lives speaks this often within the time of a lease, and more often.
+pub const SYNCS_IN_A_LEASE: u64 = 3;
 /// An audit that stalls this often is given up.
 pub const MAX_STALLED_AUDITS: u32 = 2;
 /// A trial that was asked back from a worker's queue is taken back after this long.

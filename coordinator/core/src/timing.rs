@@ -60,6 +60,33 @@ pub fn check(timings: &[Timing], n_epochs: usize, attempt: u32) -> Result<(), Br
     Ok(())
 }
 
+/// Whether an attempt can have taken these times that was granted this long ago, on a worker of
+/// this many slots. What was trained before a checkpoint is another attempt's.
+///
+/// # Errors
+/// The first rule that is broken, by the field's name.
+pub fn check_attempt(
+    timings: &[Timing],
+    attempt: u32,
+    granted_s: Option<f64>,
+    n_slots: u32,
+) -> Result<(), Breach> {
+    let own = || timings.iter().filter(|timing| timing.attempt == attempt);
+    if let Some(timing) = own().find(|timing| timing.n_slots_in_use > n_slots) {
+        let field = format!("slots_in_use of epoch {}", timing.epoch);
+        let expected = format!("1 to {n_slots}, the slots of its worker");
+        return Err(breach(field, timing.n_slots_in_use, expected));
+    }
+    let wall_s: f64 = own().map(|timing| timing.wall_s).sum();
+    match granted_s.map(|granted_s| CLOCKS_APART * granted_s + CLOCKS_APART_S) {
+        Some(most_s) if wall_s > most_s => {
+            let expected = format!("at most {most_s:.1} s, since it was granted");
+            Err(breach("wall_s of all epochs", wall_s, expected))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn breach(field: impl Into<String>, found: impl Debug, expected: impl Into<String>) -> Breach {
     Breach { field: field.into(), found: format!("{found:?}"), expected: expected.into() }
 }
@@ -87,6 +114,22 @@ mod tests {
         check(&timings(), 4, 9).unwrap();
         check(&timings()[1..], 3, 2).unwrap();
         check(&[], 3, 1).unwrap();
+    }
+
+    #[test]
+    fn an_attempt_takes_no_longer_than_since_it_was_granted_and_no_more_slots_than_there_are() {
+        // Epochs 2 and 3 are of attempt 2, each of half a second.
+        check_attempt(&timings(), 2, Some(0.0), 2).unwrap();
+        check_attempt(&timings(), 2, None, 2).unwrap();
+        let breach = check_attempt(&timings(), 2, Some(9.0), 1).unwrap_err();
+        assert_eq!(breach.field, "slots_in_use of epoch 2");
+        let mut long = timings();
+        long[2].wall_s = 3e7;
+        let breach = check_attempt(&long, 2, Some(9.0), 2).unwrap_err();
+        assert_eq!(breach.field, "wall_s of all epochs");
+        // What a former attempt took is not this one's.
+        long[2].attempt = 1;
+        check_attempt(&long, 2, Some(9.0), 2).unwrap();
     }
 
     #[test]

@@ -105,7 +105,8 @@ pub struct Run {
     /// How often workers report at least; a third of --lease-ttl or less
     #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration::parse)]
     pub sync_every: Duration,
-    /// A trial that took its worker down this many times counts as failed
+    /// A trial that took its worker down this many times with no other trial there counts as failed; a
+    /// loss beside others, or of a worker that only fell silent, makes it run alone and counts after that
     #[arg(long, value_name = "N", default_value = "3")]
     pub crash_limit: NonZeroU32,
     /// Run trials again that failed before

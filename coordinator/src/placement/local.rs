@@ -4,6 +4,7 @@
 use std::fmt::{self, Debug, Formatter};
 use std::io;
 use std::num::NonZeroUsize;
+use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
@@ -168,7 +169,8 @@ impl Supervisor {
                 Err(error) => Err(error),
             };
             let expected = self.is_over();
-            self.mailbox.tell(Post::LocalEnded { local_index: self.index, expected }).await;
+            let ended = Post::LocalEnded { local_index: self.index, expected, how: in_words(&how) };
+            self.mailbox.tell(ended).await;
             if expected {
                 return;
             }
@@ -273,6 +275,23 @@ impl Supervisor {
                 gone.unwrap_or_else(|_| Err(io::Error::other("it hangs and cannot be killed")))
             }
         }
+    }
+}
+
+/// How a process ended, and what that usually means: a program that gets no memory aborts, and a
+/// system that has none left kills.
+fn in_words(how: &io::Result<ExitStatus>) -> String {
+    let status = match how {
+        Ok(status) => status,
+        Err(error) => return error.to_string(),
+    };
+    let is_by = |signal: Signal| status.signal() == Some(signal.as_raw());
+    if is_by(Signal::ABORT) {
+        format!("{status}, as when it gets no more memory; the log has its last words")
+    } else if is_by(Signal::KILL) {
+        format!("{status}, as when the system is out of memory and ends it")
+    } else {
+        status.to_string()
     }
 }
 

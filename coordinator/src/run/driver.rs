@@ -339,8 +339,8 @@ impl Calls {
                 Event::CheckpointPublished { call: self.ticket(reply), lease, checkpoint }
             }
             Post::CheckpointBroken { trial, digest } => Event::CheckpointBroken { trial, digest },
-            Post::LocalEnded { local_index, expected } => {
-                Event::LocalEnded { local_index, expected }
+            Post::LocalEnded { local_index, expected, how } => {
+                Event::LocalEnded { local_index, expected, how }
             }
             Post::Stop => {
                 self.stop_by.get_or_insert(Instant::now() + stop_timeout);

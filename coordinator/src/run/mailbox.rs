@@ -17,7 +17,7 @@ pub enum Post {
     TransferOffered(SessionId, oneshot::Sender<Reply>),
     CheckpointPublished(Lease, Checkpoint, oneshot::Sender<Reply>),
     CheckpointBroken { trial: TrialIndex, digest: [u8; 32] },
-    LocalEnded { local_index: u32, expected: bool },
+    LocalEnded { local_index: u32, expected: bool, how: String },
     Stop,
 }
 

@@ -19,7 +19,7 @@ use trainer::Ending;
 
 use crate::cli;
 use crate::cli::refusal::Refusal;
-use crate::memory;
+use crate::placement::memory;
 use crate::reporting::limits::Limits;
 use crate::reporting::publish::publish;
 use crate::reporting::values::label;

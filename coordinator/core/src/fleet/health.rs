@@ -17,6 +17,9 @@ const LOST_IN_A_ROW: u32 = 6;
 /// Times in a row that a worker lets go of what it was not asked for.
 const SHIRKED_IN_A_ROW: u32 = 3;
 
+/// Attempts in a row that stall.
+const STALLED_IN_A_ROW: u32 = 2;
+
 #[derive(Clone, Debug, Default)]
 pub struct Health {
     /// Different trials that failed since the last one that did not.
@@ -27,6 +30,10 @@ pub struct Health {
     n_lost: u32,
     /// Times that it let go of trials unasked since the last one that ended well.
     n_shirked: u32,
+    /// Attempts that stalled since the last trial that ended well.
+    n_stalled: u32,
+    /// A trial has ended well.
+    has_succeeded: bool,
 }
 
 /// What a failure led to.
@@ -39,13 +46,13 @@ pub enum Diagnosis {
 
 impl Health {
     pub fn succeeded(&mut self) {
-        *self = Self::default();
+        *self = Self { has_succeeded: true, ..Self::default() };
     }
 
     /// Another process may be well again, unless the processes themselves are the trouble.
     pub fn started_anew(&mut self) {
-        if self.n_lost < LOST_IN_A_ROW && self.n_shirked < SHIRKED_IN_A_ROW {
-            *self = Self { n_lost: self.n_lost, n_shirked: self.n_shirked, ..Self::default() };
+        if self.n_lost < LOST_IN_A_ROW && !self.is_shirking() {
+            *self = Self { failed: Vec::new(), n_holds: 0, held_until: None, ..*self };
         }
     }
 
@@ -73,6 +80,17 @@ impl Health {
     pub fn ignored(&mut self, now: Millis) -> Diagnosis {
         self.n_shirked = self.n_shirked.max(SHIRKED_IN_A_ROW);
         self.shirked(now)
+    }
+
+    /// An attempt does not get on. Its slot may hang and a step may take as long, which does no harm to
+    /// a trial either. The next trial that ends well clears it.
+    pub fn stalled(&mut self, now: Millis) -> Diagnosis {
+        self.n_stalled = self.n_stalled.saturating_add(1);
+        if self.n_stalled < STALLED_IN_A_ROW || self.n_leases_max() == 0 {
+            return Diagnosis::Healthy;
+        }
+        self.n_holds = self.n_holds.min(HOLDS_MS.len() - 1);
+        self.hold(now)
     }
 
     fn hold(&mut self, now: Millis) -> Diagnosis {
@@ -110,12 +128,23 @@ impl Health {
 
     /// It takes trials and does not train them.
     pub fn is_shirking(&self) -> bool {
-        SHIRKED_IN_A_ROW <= self.n_shirked
+        SHIRKED_IN_A_ROW <= self.n_shirked || STALLED_IN_A_ROW <= self.n_stalled
+    }
+
+    /// None of its attempts has stalled since the last trial that ended well.
+    pub fn is_steady(&self) -> bool {
+        self.n_stalled == 0
+    }
+
+    /// It has brought a result, and is steady.
+    pub fn is_proven(&self) -> bool {
+        self.has_succeeded && self.is_steady()
     }
 
     /// Nothing is held against it.
     pub fn is_clean(&self) -> bool {
-        self.is_unblemished() && self.n_holds == 0 && self.n_lost == 0 && self.n_shirked == 0
+        let n_held_against = self.n_lost + self.n_shirked + self.n_stalled;
+        self.is_unblemished() && self.n_holds == 0 && n_held_against == 0
     }
 
     /// Trials that it may hold at most: none while it is held back, one to show that it is well
@@ -176,6 +205,27 @@ mod tests {
         }
         health.succeeded();
         assert_eq!(health.n_leases_max(), usize::MAX);
+    }
+
+    #[test]
+    fn two_attempts_in_a_row_that_stall_hold_a_worker_back_and_do_not_put_it_in_quarantine() {
+        let mut health = Health::default();
+        health.succeeded();
+        assert!(health.is_proven());
+        assert_eq!(health.stalled(Millis(0)), Diagnosis::Healthy);
+        assert!(!health.is_proven() && !health.is_shirking());
+        let mut now = Millis(0);
+        for n in 0..10 {
+            let ms = HOLDS_MS[n.min(1)];
+            assert_eq!(health.stalled(now), Diagnosis::HeldBack { ms });
+            health.started_anew();
+            assert!(health.is_shirking(), "another process changes nothing");
+            now = now + ms;
+            health.spoke(now);
+            assert_eq!(health.n_leases_max(), 1);
+        }
+        health.succeeded();
+        assert!(health.is_proven() && health.is_clean());
     }
 
     #[test]

@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::event::Running;
 use crate::lease::{Lease, OpenLease, SessionId, TrialIndex, WorkerId};
 use crate::time::Millis;
+use health::Diagnosis;
 use worker::{HeldLease, Hindrance, Load, Place, Worker};
 
 #[derive(Clone, Debug, Default)]
@@ -150,10 +151,17 @@ impl Fleet {
     }
 
     /// Notes whether a lease that its worker trains gets on.
-    pub fn note_hindrance(&mut self, id: WorkerId, trial: TrialIndex, now: Option<Hindrance>) {
+    pub fn note_hindrance(
+        &mut self,
+        at: Millis,
+        id: WorkerId,
+        trial: TrialIndex,
+        now: Option<Hindrance>,
+    ) {
         let worker = self.workers.get_mut(&id).expect("the caller found it");
         let held = worker.leases.get_mut(&trial).expect("the caller found it");
         let former = std::mem::replace(&mut held.hindrance, now);
+        held.hindered = now.map(|_| held.hindered.unwrap_or(at));
         let Some(started) = held.started.filter(|_| former != now) else { return };
         if let Some(former) = former {
             self.troubled.remove(&(former, started, trial, id));
@@ -161,6 +169,16 @@ impl Fleet {
         if let Some(now) = now {
             self.troubled.insert((now, started, trial, id));
         }
+    }
+
+    /// A trial of the worker does not get on, which it is charged for this once.
+    pub fn charge_stalled(&mut self, now: Millis, id: WorkerId, trial: TrialIndex) -> Diagnosis {
+        self.change(id, |worker| {
+            if let Some(held) = worker.leases.get_mut(&trial) {
+                held.is_charged = true;
+            }
+            worker.health.stalled(now)
+        })
     }
 
     /// Gives a worker a lease on a trial that it does not hold.
@@ -270,6 +288,8 @@ impl Fleet {
 impl Load {
     fn add(&mut self, other: Self) {
         self.n_able += other.n_able;
+        self.n_steady += other.n_steady;
+        self.n_proven += other.n_proven;
         self.n_slots += other.n_slots;
         self.n_free_slots += other.n_free_slots;
         self.n_queued += other.n_queued;
@@ -279,6 +299,8 @@ impl Load {
 
     fn subtract(&mut self, other: Self) {
         self.n_able -= other.n_able;
+        self.n_steady -= other.n_steady;
+        self.n_proven -= other.n_proven;
         self.n_slots -= other.n_slots;
         self.n_free_slots -= other.n_free_slots;
         self.n_queued -= other.n_queued;

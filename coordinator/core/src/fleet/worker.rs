@@ -14,6 +14,8 @@ pub struct Worker {
     /// `None` after a restart of the coordinator until the worker joins again.
     pub session: Option<SessionId>,
     pub facts: Option<WorkerInfo>,
+    /// The most that any of its processes has had.
+    pub n_slots_most: u32,
     /// Without a Sync until then the worker is lost.
     pub deadline: Millis,
     pub leases: BTreeMap<TrialIndex, HeldLease>,
@@ -49,6 +51,10 @@ pub struct HeldLease {
     pub valid_accuracy: f64,
     /// Why it did not get on when its worker last spoke.
     pub hindrance: Option<Hindrance>,
+    /// Since when it does not get on.
+    pub(crate) hindered: Option<Millis>,
+    /// Its worker was charged for it.
+    pub(crate) is_charged: bool,
     /// As its worker last said; `None` if it does not tell.
     trained_ms: Option<u64>,
     silent_ms: u64,
@@ -83,6 +89,9 @@ pub enum Place {
 pub struct Load {
     /// Workers that take trials, now or once they are done with what they have.
     pub n_able: usize,
+    /// Those of them at which no attempt stalls, and those that have brought a result as well.
+    pub n_steady: usize,
+    pub n_proven: usize,
     pub n_slots: usize,
     pub n_free_slots: usize,
     /// Leases beyond the slots.
@@ -103,6 +112,8 @@ impl HeldLease {
             n_epochs_done: 0,
             valid_accuracy: 0.0,
             hindrance: None,
+            hindered: None,
+            is_charged: false,
             trained_ms: None,
             silent_ms: 0,
             progressed: granted,
@@ -171,6 +182,7 @@ impl Worker {
         Self {
             session: None,
             facts: None,
+            n_slots_most: 0,
             deadline,
             leases: BTreeMap::new(),
             n_free_slots: 0,
@@ -249,7 +261,10 @@ impl Worker {
         };
         if is_able {
             // Nobody waits for one that takes trials and does not train them.
-            load.n_able = usize::from(!self.health.is_shirking());
+            let is_trusted = !self.health.is_shirking();
+            load.n_able = usize::from(is_trusted);
+            load.n_steady = usize::from(is_trusted && self.health.is_steady());
+            load.n_proven = usize::from(is_trusted && self.health.is_proven());
             load.n_slots = self.n_usable_slots();
             let n_unused = load.n_slots.saturating_sub(self.leases.len());
             load.n_free_slots = n_unused.min(self.n_free_slots);

@@ -45,7 +45,7 @@ impl Core {
                 // The same process never learned of these grants.
                 self.give_back(&open, CloseCause::Released, out);
             } else {
-                self.lose_lease(&open, out);
+                self.lose_lease(&open, None, out);
             }
         }
         let kept = kept.into_iter().map(|open| open.lease).collect();
@@ -66,6 +66,7 @@ impl Core {
         now: Millis,
         local_index: u32,
         expected: bool,
+        how: &str,
         out: &mut Vec<Action>,
     ) {
         let is_this = |worker: &Worker| {
@@ -81,7 +82,7 @@ impl Core {
                 }
                 self.fleet.forget(id);
             } else {
-                self.lose_worker(now, id, out);
+                self.lose_worker(now, id, Some(how), out);
             }
         }
     }
@@ -100,19 +101,24 @@ impl Core {
 
     pub(super) fn expire(&mut self, now: Millis, out: &mut Vec<Action>) {
         for id in self.fleet.overdue(now) {
-            self.lose_worker(now, id, out);
+            self.lose_worker(now, id, None, out);
         }
     }
 
-    fn lose_worker(&mut self, now: Millis, id: WorkerId, out: &mut Vec<Action>) {
+    /// `how` its process ended, if that was seen.
+    fn lose_worker(&mut self, now: Millis, id: WorkerId, how: Option<&str>, out: &mut Vec<Action>) {
         let leases = self.leases_held_by(id);
         let had_not_begun = self.has_not_begun_any(id);
         if !leases.is_empty() {
             let name = self.fleet.worker(id).name();
             out.push(Action::Publish(Notice::WorkerLost { name, n_trials: leases.len() }));
         }
+        // A process that ended with one trial and nothing else was taken down by that one. One that only
+        // fell silent may have lost its network.
+        let is_only = leases.len() == 1;
         for open in leases {
-            self.lose_lease(&open, out);
+            let alone = open.alone || (is_only && how.is_some());
+            self.lose_lease(&OpenLease { alone, ..open }, how, out);
         }
         self.part_with(now, id, had_not_begun);
     }
@@ -127,6 +133,7 @@ impl Worker {
     fn take_in(&mut self, join: &Join, deadline: Millis) {
         self.deadline = deadline;
         self.n_free_slots = join.facts.n_slots as usize;
+        self.n_slots_most = self.n_slots_most.max(self.n_slots() as u32).max(join.facts.n_slots);
         self.facts = Some(join.facts.clone());
         self.is_draining = false;
         (self.last_seq, self.is_repeating) = (0, false);

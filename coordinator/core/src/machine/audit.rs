@@ -33,7 +33,7 @@ impl Core {
         if !self.audits.is_open(trial) {
             return;
         }
-        let is_due = self.is_audit_due(trial) && self.n_stalls(trial) < MAX_STALLED_AUDITS;
+        let is_due = self.is_audit_due(trial) && self.n_taken_back(trial) < MAX_STALLED_AUDITS;
         self.audits.close(trial, is_due);
         let is_checked = self.trials[trial.index()].is_checked;
         self.counts.n_checked += usize::from(is_checked);

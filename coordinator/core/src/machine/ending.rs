@@ -49,7 +49,12 @@ impl Core {
     /// A lost worker's trial is not a failed one: it goes to the back of the queue, and fails only
     /// after it took down too many workers that ran nothing else. One that waited there for a slot
     /// had no part in the loss.
-    pub(super) fn lose_lease(&mut self, open: &OpenLease, out: &mut Vec<Action>) {
+    pub(super) fn lose_lease(
+        &mut self,
+        open: &OpenLease,
+        how: Option<&str>,
+        out: &mut Vec<Action>,
+    ) {
         if self.fleet.place_of(open) == Place::Queue {
             return self.give_back(open, CloseCause::Released, out);
         }
@@ -63,10 +68,13 @@ impl Core {
             self.queue.push_back(trial);
             return;
         }
-        let cause = match n_losses {
+        let mut cause = match n_losses {
             1 => "1 worker was lost while it trained this trial alone".into(),
             n => format!("{n} workers were lost while they trained this trial alone"),
         };
+        if let Some(how) = how {
+            cause += &format!("; the last one ended: {how}");
+        }
         self.fail(trial, cause, out);
     }
 

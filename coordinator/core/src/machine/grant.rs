@@ -33,7 +33,7 @@ impl Core {
         let n_places = (sync.n_queue_places as usize).saturating_sub(grants.len());
         let mut n_unused = n_free;
         while 0 < n_unused
-            && let Some(trial) = self.next_for(id, stop)
+            && let Some(trial) = self.next_for(now, id, stop)
         {
             grants.push(self.lease(now, id, trial, Place::Slot, sync.seq, out));
             n_unused -= 1;
@@ -44,16 +44,18 @@ impl Core {
             }
         }
         while 0 < n_unused
+            && 0 < self.fleet.worker(id).health.n_leases_max()
             && let Some((remedy, open)) = self.stuck_for(now, id, stop)
         {
             self.tell_taken_over(now, remedy, &open, out);
+            self.charge_stalled(now, remedy, &open, out);
             match remedy {
                 Remedy::Speculate => {
                     let trial = open.lease.trial;
                     grants.push(self.lease(now, id, trial, Place::Slot, sync.seq, out));
                 }
                 Remedy::TakeBack => {
-                    self.take_back(&open, out);
+                    self.take_back(now, &open, out);
                     took_back = true;
                     if open.worker == id {
                         stop.push(open.lease);
@@ -76,7 +78,7 @@ impl Core {
 
     /// Takes the trial that the worker's next free slot is for. A suspect of lost workers goes to a
     /// worker that holds nothing else, and nothing is granted beside it.
-    fn next_for(&mut self, id: WorkerId, stop: &[Lease]) -> Option<TrialIndex> {
+    fn next_for(&mut self, now: Millis, id: WorkerId, stop: &[Lease]) -> Option<TrialIndex> {
         let worker = self.fleet.worker(id);
         if worker.trains_alone() {
             return None;
@@ -89,15 +91,11 @@ impl Core {
             Some(trial) => return Some(trial),
             None => {}
         }
-        // What failed or was lost on this worker is tried on another, if there is one.
-        let failed_here = |trial: TrialIndex| {
-            let record = &self.trials[trial.index()];
-            !record.is_unsuspected() && record.last_worker == Some(id) && has_other
-        };
         let is_fit = |trial: TrialIndex| {
             (is_idle || !self.trials[trial.index()].must_run_alone()) && !is_stopped(trial)
         };
-        let trial = self.queue.iter().find(|&trial| is_fit(trial) && !failed_here(trial))?;
+        let is_for_it = |&trial: &TrialIndex| is_fit(trial) && !self.is_for_others(now, id, trial);
+        let trial = self.queue.iter().find(is_for_it)?;
         self.queue.remove(trial);
         Some(trial)
     }
@@ -157,7 +155,9 @@ impl Core {
             let Some(trial) = self.queue.iter().next() else { break };
             let is_stopped = stop.iter().any(|lease| lease.trial == trial);
             let expected_s = pace.expected_s(self.cost(trial)).unwrap_or(f64::INFINITY);
-            if left_s < expected_s || is_stopped || !self.trials[trial.index()].is_unsuspected() {
+            let is_suspected = !self.trials[trial.index()].is_unsuspected();
+            let is_for_others = self.is_for_others(now, id, trial);
+            if left_s < expected_s || is_stopped || is_suspected || is_for_others {
                 break;
             }
             left_s -= expected_s;

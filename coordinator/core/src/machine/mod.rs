@@ -203,8 +203,8 @@ impl Core {
                 self.checkpoint_found(trial, checkpoint);
             }
             Event::CheckpointBroken { trial, digest } => self.checkpoints.forget(trial, digest),
-            Event::LocalEnded { local_index, expected } => {
-                self.local_ended(now, local_index, expected, out);
+            Event::LocalEnded { local_index, expected, how } => {
+                self.local_ended(now, local_index, expected, &how, out);
             }
             Event::Stop => self.is_stopping = true,
             Event::Overslept if self.has_bug(Bug::SleepIsSilence) => {}

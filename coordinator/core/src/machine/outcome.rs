@@ -9,7 +9,7 @@ use crate::lease::{Lease, OpenLease, TrialIndex, WorkerId};
 use crate::ledger::trial::Status;
 use crate::machine::Core;
 use crate::time::Millis;
-use crate::timing::{CLOCKS_APART, CLOCKS_APART_S};
+use crate::timing::{self, CLOCKS_APART, CLOCKS_APART_S};
 
 impl Core {
     pub(super) fn finish(
@@ -33,8 +33,8 @@ impl Core {
             return Verdict::Rejected;
         }
         match (self.trials[lease.trial.index()].status, outcome) {
-            (Status::Completed { digest, .. }, Ok(result)) => {
-                self.compare(id, lease, digest, &result, out)
+            (Status::Completed { digest, worker }, Ok(result)) => {
+                self.compare(id, lease, (digest, worker), &result, out)
             }
             (Status::Ready | Status::Leased, Ok(result)) => {
                 self.complete(now, id, lease, result, timings, out);
@@ -73,7 +73,7 @@ impl Core {
         &mut self,
         id: WorkerId,
         lease: Lease,
-        recorded: [u8; 32],
+        (recorded, by): ([u8; 32], WorkerId),
         result: &TrialResult,
         out: &mut Vec<Action>,
     ) -> Verdict {
@@ -90,7 +90,8 @@ impl Core {
             out.push(Action::Persist(record));
         } else {
             out.push(Action::Persist(Record::Conflict { trial, attempt, digest }));
-            out.push(Action::Publish(Notice::Conflict { trial }));
+            let (name, is_its_own) = (self.fleet.worker(id).name(), id == by);
+            out.push(Action::Publish(Notice::Conflict { name, trial, is_its_own }));
         }
         if let Some(open) = self.fleet.open_lease(&lease) {
             self.give_back(&open, CloseCause::Checked, out);
@@ -108,6 +109,7 @@ impl Core {
         out: &mut Vec<Action>,
     ) {
         let Lease { trial, attempt, .. } = lease;
+        let timings = self.sound_timings(now, id, lease, timings, out);
         self.learn(now, id, lease, &result, &timings);
         let holders: Vec<OpenLease> = self.fleet.leases_of(trial).collect();
         if holders.is_empty() {
@@ -125,6 +127,37 @@ impl Core {
         let record = Record::Completed { trial, attempt, worker: id, result, timings };
         out.push(Action::Persist(record));
         self.await_audit(trial);
+    }
+
+    /// The times of a result, with the name and the instruction set that its worker joined with; none if
+    /// the attempt cannot have taken them. When a former coordinator granted it is not known here.
+    fn sound_timings(
+        &self,
+        now: Millis,
+        id: WorkerId,
+        lease: Lease,
+        mut timings: Vec<Timing>,
+        out: &mut Vec<Action>,
+    ) -> Vec<Timing> {
+        let Lease { trial, attempt, term, .. } = lease;
+        let worker = self.fleet.worker(id);
+        let held = worker.leases.get(&trial).filter(|held| held.open.lease == lease);
+        let granted = held.map_or(Millis::default(), |held| held.granted);
+        let is_of_this_term = term == self.config.term;
+        let granted_s = is_of_this_term.then(|| now.since(granted) as f64 / 1e3);
+        let n_slots = worker.n_slots_most;
+        if let Err(breach) = timing::check_attempt(&timings, attempt, granted_s, n_slots) {
+            let name = worker.name();
+            out.push(Action::Publish(Notice::TimesDropped { name, trial, breach }));
+            return Vec::new();
+        }
+        let facts = worker.facts.as_ref();
+        for timing in timings.iter_mut().filter(|timing| timing.attempt == attempt) {
+            if let Some(facts) = facts {
+                (timing.worker, timing.isa) = (facts.name.clone(), facts.isa.clone());
+            }
+        }
+        timings
     }
 
     /// The worker is well, and how long it took tells how long the next ones may take: unless the

@@ -74,7 +74,7 @@ impl Core {
         let Some(open) = open else { return false };
         let is_asked = self.fleet.is_withdrawn(&open);
         if self.has_bug(Bug::DrainIsLoss) {
-            self.lose_lease(&open, out);
+            self.lose_lease(&open, None, out);
         } else {
             self.give_back(&open, CloseCause::Released, out);
         }

@@ -1,7 +1,8 @@
 //! Workers that say of their trials what is not so: it delays a sweep and does not keep it from its end.
 
 use crate::model::agent::End;
-use crate::model::world::{N_TRIALS, World};
+use crate::model::steps::Step;
+use crate::model::world::{N_TRIALS, TTL_MS, World};
 use crate::stalled::{BOUND_S, hang_all, world};
 
 /// Seconds until another worker has brought this sweep to its end, though a worker says of all that
@@ -79,6 +80,52 @@ fn times_that_were_never_granted_teach_nothing() {
         world.agent(1).listen(&reply);
     }
     assert_eq!(world.core.counts().n_completed, N_TRIALS);
+    assert!(world.timings.values().all(Vec::is_empty), "nor are they recorded");
+}
+
+/// The name and the instruction set are the ones that the worker joined with, and it has two slots.
+#[test]
+fn times_of_another_machine_are_not_recorded() {
+    let mut world = world(2, 0, 0, None);
+    world.join(1);
+    world.sync(1, true);
+    world.now = world.now + 1_000;
+    world.agent(1).finish(End::Well);
+    world.agent(1).finish(End::Well);
+    let mut sync = world.agent(1).speak(0, |_| 0.3).unwrap();
+    let slots = [2, 3];
+    for (finished, n_slots_in_use) in sync.finished.iter_mut().zip(slots) {
+        let timing = &mut finished.timings[0];
+        timing.n_slots_in_use = n_slots_in_use;
+        (timing.worker, timing.isa) = ("another".into(), "=cmd()".into());
+    }
+    let trials: Vec<_> = sync.finished.iter().map(|finished| finished.lease.trial).collect();
+    world.answer(sync);
+    assert_eq!(world.core.counts().n_completed, 2);
+    let [timing] = &world.timings[&trials[0]][..] else { panic!("one epoch") };
+    assert_eq!((timing.worker.as_str(), timing.isa.as_str()), ("w1", "portable"));
+    assert!(world.timings[&trials[1]].is_empty());
+}
+
+/// A result of a lease that was lost may not have taken longer than the coordinator has run; what a
+/// former one granted may have.
+#[test]
+fn times_of_a_lost_lease_are_no_longer_than_the_coordinator_has_run() {
+    for (is_restarted, wall_s, n_timings) in [(false, 30.0, 1), (false, 60.0, 0), (true, 60.0, 1)] {
+        let mut world = world(2, 0, 0, None);
+        world.join(1);
+        world.sync(1, true);
+        if is_restarted {
+            world.restart();
+        }
+        world.run(&Step::Wait(TTL_MS));
+        world.join(1);
+        world.agent(1).finish(End::Well);
+        let sync = world.agent(1).speak(0, |_| wall_s).unwrap();
+        let trial = sync.finished[0].lease.trial;
+        world.answer(sync);
+        assert_eq!(world.timings[&trial].len(), n_timings, "{wall_s} s");
+    }
 }
 
 /// More than an age of the world.

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use coordinator_core::event::{Action, CloseCause, Record};
 use coordinator_core::lease::{Lease, TrialIndex, WorkerId};
 use coordinator_core::ledger::Ledger;
-use coordinator_core::ledger::trial::Status;
+use coordinator_core::ledger::trial::{Status, TrialSpec};
 
 use crate::dispatch::{warm_up, world_of};
 use crate::model::agent::{End, N_SLOTS};
 use crate::model::steps::Step;
-use crate::model::world::{TTL_MS, World};
+use crate::model::world::{Rules, TTL_MS, World};
 
 /// No more is closed as lost in a batch than a worker has slots, and only other bits are a conflict.
 pub fn check(before: &Ledger, out: &[Action]) {
@@ -97,4 +97,29 @@ fn of_what_a_former_coordinator_granted_nothing_is_known_to_have_run() {
     world.run(&Step::Wait(TTL_MS));
     assert_suspected(&world, &running, 1);
     assert_suspected(&world, &queued, 0);
+}
+
+/// The coordinator's own worker is seen to end, so that its only trial is known to have done it.
+#[test]
+fn a_trial_that_takes_a_local_worker_down_with_nothing_beside_it_is_charged_at_once() {
+    let ended = Step::LocalEnded { expected: false };
+    for n_trials in [1, 2] {
+        let mut world = world_of_few(n_trials, 1);
+        world.join(0);
+        world.sync(0, true);
+        world.run(&ended);
+        let n_failed = if n_trials == 1 { 1 } else { 0 };
+        assert_eq!(world.core.counts().n_failed, n_failed, "{n_trials} trials");
+    }
+    // A remote one may only have lost its network.
+    let mut world = world_of_few(1, 1);
+    world.join(1);
+    world.sync(1, true);
+    world.run(&Step::Wait(TTL_MS));
+    assert_eq!(world.core.counts().n_failed, 0);
+}
+
+fn world_of_few(n_trials: usize, crash_limit: u32) -> World {
+    let facts = vec![TrialSpec::default(); n_trials];
+    World::of(Rules { lease_ttl_ms: TTL_MS, crash_limit, max_failed: None, n_queue_max: 0, facts })
 }

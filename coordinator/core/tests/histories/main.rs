@@ -9,6 +9,7 @@ mod model;
 mod planted;
 mod seals;
 mod stalled;
+mod stallers;
 mod trouble;
 mod untrained;
 

@@ -58,3 +58,23 @@ fn nobody_else_hands_in_an_outcome_of_a_closed_attempt() {
     assert_eq!(hand_in(&mut world, 1, won, End::Well), Verdict::AlreadyRecorded);
     assert_eq!(hand_in(&mut world, 1, lost, End::Well), Verdict::Recorded, "late and right");
 }
+
+#[test]
+fn a_worker_that_contradicts_itself_is_told_from_two_that_contradict_each_other() {
+    let mut world = world_of(0.3, 0);
+    world.join(1);
+    world.sync(1, true);
+    let first = world.agents[&1].running[0];
+    world.run(&Step::Wait(TTL_MS));
+    world.join(2);
+    while !world.running(2).contains(&first.trial) {
+        world.agent(2).finish(End::Well);
+        world.sync(2, true);
+    }
+    let second = *world.agents[&2].running.iter().find(|it| it.trial == first.trial).unwrap();
+    assert_eq!(hand_in(&mut world, 2, second, End::Well), Verdict::Recorded);
+    assert_eq!(hand_in(&mut world, 2, second, End::OtherBits), Verdict::Conflict);
+    world.join(1);
+    assert_eq!(hand_in(&mut world, 1, first, End::OtherBits), Verdict::Conflict);
+    assert_eq!(world.conflicts, [true, false]);
+}

@@ -10,6 +10,9 @@ use crate::duration::rounded;
 use crate::view::terminal::n_of;
 use crate::view::warn;
 
+/// Trials whose first conflict gets a line of its own.
+const MAX_CONFLICTS_TOLD: usize = 20;
+
 impl Observer {
     pub fn noticed(&mut self, notice: &Notice) {
         match notice {
@@ -30,7 +33,9 @@ impl Observer {
                     format!("a trial failed; trying it again: {label}: {cause}"),
                 );
             }
-            Notice::Conflict { trial } => self.conflict(*trial),
+            Notice::Conflict { name, trial, is_its_own } => {
+                self.conflict(name, *trial, *is_its_own);
+            }
             Notice::Rejected { name, lease } => {
                 let id = self.plan.trials[lease.trial.index()].id;
                 let (attempt, term) = (lease.attempt, lease.term);
@@ -39,6 +44,10 @@ impl Observer {
                     format!("rejected an outcome of worker {name}: attempt {attempt} at trial {id} was not granted in term {term} with this nonce"),
                 );
             }
+            Notice::TimesDropped { name, trial, breach } => self.repeats.warn(
+                "times that are dropped",
+                format!("the times of {} are dropped, its result is kept: {breach}; the clock or the build of worker {name} is broken", self.label(*trial)),
+            ),
             Notice::TakenOver { worker, trial, remedy, trained_ms, silent_ms } => {
                 let (kind, what) = match remedy {
                     Remedy::Speculate => {
@@ -58,7 +67,7 @@ impl Observer {
                 let pause = rounded(Duration::from_millis(*ms));
                 self.repeats.warn(
                     "workers held back",
-                    format!("trial after trial fails on worker {name}, is lost with it, handed back or not begun; it gets none for {pause}"),
+                    format!("trial after trial fails on worker {name}, is lost with it, handed back, not begun or does not get on; it gets none for {pause}"),
                 );
             }
             Notice::WorkerQuarantined { name } => warn(&format!(
@@ -78,11 +87,16 @@ impl Observer {
         }
     }
 
-    fn conflict(&mut self, trial: TrialIndex) {
-        let text = format!(
-            "conflict: two workers trained {} and got other bits; a machine or a build is broken (the first result stays)",
-            self.label(trial)
-        );
+    fn conflict(&mut self, name: &str, trial: TrialIndex, is_its_own: bool) {
+        let label = self.label(trial);
+        let text = match is_its_own {
+            true => format!(
+                "conflict: worker {name} handed in two results of {label} with other bits; its machine or its build is broken (the first result stays)"
+            ),
+            false => format!(
+                "conflict: two workers trained {label} and got other bits; a machine or a build is broken, the second one is {name} (the first result stays)"
+            ),
+        };
         let is_told_apart = self.conflicts_told.len() < MAX_CONFLICTS_TOLD;
         if is_told_apart && self.conflicts_told.insert(trial) {
             warn(&text);
@@ -91,6 +105,3 @@ impl Observer {
         }
     }
 }
-
-/// Trials whose first conflict gets a line of its own.
-const MAX_CONFLICTS_TOLD: usize = 20;

@@ -2,4 +2,5 @@
 
 pub mod stalled;
 pub mod stalls;
+pub mod takers;
 pub mod untrained;

@@ -7,13 +7,12 @@ use crate::fleet::worker::{HeldLease, Hindrance};
 use crate::lease::{Lease, OpenLease, TrialIndex, WorkerId};
 use crate::ledger::trial::Status;
 use crate::limits::{
-    MAX_TROUBLED_SEEN, OVERDUE_FACTOR, OVERDUE_S, OVERDUE_UNKNOWN_S, PATIENT_AFTER,
+    MAX_DOUBLINGS, MAX_TROUBLED_SEEN, OVERDUE_FACTOR, OVERDUE_S, OVERDUE_UNKNOWN_S,
     SLOTS_PER_SPECULATION, SLOW_S, SLOW_SEEN_FACTOR, SLOW_SEEN_S, SLOW_SHARE, SLOW_UNKNOWN_S,
     STALLED_S, STALLED_SHARE, STALLED_UNKNOWN_S, STALLED_UNTOLD_FACTOR, STALLED_UNTOLD_S,
     STALLED_UNTOLD_UNKNOWN_S,
 };
 use crate::machine::Core;
-use crate::machine::liveness::stalls::Stalls;
 use crate::time::Millis;
 
 /// An attempt whose slot does nothing, for people.
@@ -39,7 +38,7 @@ impl Core {
     /// Notes whether a trial gets on, of which its worker has just told: what idle slots look at.
     pub(crate) fn note_hindrance(&mut self, now: Millis, id: WorkerId, trial: TrialIndex) {
         let hindrance = self.hindrance(now, &self.fleet.worker(id).leases[&trial]);
-        self.fleet.note_hindrance(id, trial, hindrance);
+        self.fleet.note_hindrance(now, id, trial, hindrance);
     }
 
     /// What an idle slot of this worker can do about an attempt that does not get on.
@@ -50,12 +49,13 @@ impl Core {
         stop: &[Lease],
     ) -> Option<(Remedy, OpenLease)> {
         let troubled = self.fleet.troubled().take(MAX_TROUBLED_SEEN);
-        let mut stuck = troubled.filter_map(|held| Some((self.hindrance(now, held)?, held.open)));
-        stuck.find_map(|(hindrance, open)| {
-            let remedy = self.remedy(now, hindrance, &open, id)?;
+        let mut stuck = troubled.filter_map(|held| Some((self.hindrance(now, held)?, held)));
+        let nothing_waits = self.nothing_waits_for(now, id);
+        stuck.find_map(|(hindrance, held)| {
+            let remedy = self.remedy(now, hindrance, held, id, nothing_waits)?;
             // What it was just told to stop would go on under a new lease.
-            let is_stopped = stop.iter().any(|lease| lease.trial == open.lease.trial);
-            (!is_stopped).then_some((remedy, open))
+            let is_stopped = stop.iter().any(|lease| lease.trial == held.open.lease.trial);
+            (!is_stopped).then_some((remedy, held.open))
         })
     }
 
@@ -66,9 +66,11 @@ impl Core {
         &self,
         now: Millis,
         hindrance: Hindrance,
-        open: &OpenLease,
+        held: &HeldLease,
         id: WorkerId,
+        nothing_waits: bool,
     ) -> Option<Remedy> {
+        let open = &held.open;
         let trial = open.lease.trial;
         let record = &self.trials[trial.index()];
         let take_back = (hindrance != Hindrance::Slow).then_some(Remedy::TakeBack);
@@ -81,19 +83,24 @@ impl Core {
             && record.is_unsuspected()
             && open.worker != id
             && !self.fleet.worker(id).trains_alone();
+        if may_speculate && self.yields(now, id, trial, held.hindered.unwrap_or(now)) {
+            return None;
+        }
         match hindrance {
             Hindrance::Stalled if may_speculate => Some(Remedy::Speculate),
-            Hindrance::Slow if may_speculate && self.may_copy_slow() => Some(Remedy::Speculate),
-            Hindrance::Overdue if may_speculate && self.queue.is_empty() => Some(Remedy::Speculate),
+            Hindrance::Slow if may_speculate && nothing_waits && self.may_copy_slow() => {
+                Some(Remedy::Speculate)
+            }
+            Hindrance::Overdue if may_speculate && nothing_waits => Some(Remedy::Speculate),
             Hindrance::Overdue if may_speculate => None,
             _ => take_back,
         }
     }
 
-    /// Nothing waits, and few slow trials have a second attempt.
+    /// Few slow trials have a second attempt.
     fn may_copy_slow(&self) -> bool {
         let n_speculations_max = (self.fleet.load().n_slots / SLOTS_PER_SPECULATION).max(1);
-        self.queue.is_empty() && self.fleet.n_copies() < n_speculations_max
+        self.fleet.n_copies() < n_speculations_max
     }
 
     fn is_all_stuck(&self, now: Millis, trial: TrialIndex) -> bool {
@@ -117,7 +124,7 @@ impl Core {
             bounds.unwrap_or((f64::INFINITY, SLOW_UNKNOWN_S, OVERDUE_UNKNOWN_S));
         let trained_s = held.trained_ms(now) as f64 / 1e3;
         let watched_s = held.watched_ms(now) as f64 / 1e3;
-        let patience = self.patience(trial);
+        let patience = self.patience(&held.open);
         if overdue_s * patience <= watched_s {
             return Some(Hindrance::Overdue);
         }
@@ -137,17 +144,21 @@ impl Core {
             (Some(s), false) => longer(STALLED_UNTOLD_FACTOR * s, STALLED_UNTOLD_S),
             (None, false) => STALLED_UNTOLD_UNKNOWN_S,
         };
-        stalled_s * self.patience(trial) <= held.silent_ms(now) as f64 / 1e3
+        stalled_s * self.patience(&held.open) <= held.silent_ms(now) as f64 / 1e3
     }
 
-    /// By how much longer a trial is waited for than at first.
-    fn patience(&self, trial: TrialIndex) -> f64 {
-        let n_doublings = self.n_stalls(trial).saturating_sub(PATIENT_AFTER);
-        f64::from(1_u32 << n_doublings.min(30))
+    /// By how much longer an attempt is waited for than at first.
+    fn patience(&self, open: &OpenLease) -> f64 {
+        let (trial, id) = (open.lease.trial, open.worker);
+        let Some(stalls) = self.stalls.get(&trial) else { return 1.0 };
+        let by_workers = stalls.n_workers_beyond().min(MAX_DOUBLINGS);
+        let by_itself = if self.has_other_for(id, trial) { 0 } else { stalls.n_beyond(id) };
+        f64::from(1_u32 << by_workers.max(by_itself).min(30))
     }
 
-    pub(crate) fn n_stalls(&self, trial: TrialIndex) -> u32 {
-        self.stalls.get(&trial).map_or(0, |stalls| stalls.n)
+    /// Attempts at the trial that were taken back.
+    pub(crate) fn n_taken_back(&self, trial: TrialIndex) -> u32 {
+        self.stalls.get(&trial).map_or(0, |stalls| stalls.n_taken_back)
     }
 
     /// The attempt, or a later one, was taken back because it stalled.
@@ -156,13 +167,35 @@ impl Core {
     }
 
     /// Ends a stalled attempt. If it was the trial's only one the trial waits behind all others.
-    pub(crate) fn take_back(&mut self, open: &OpenLease, out: &mut Vec<Action>) {
+    pub(crate) fn take_back(&mut self, now: Millis, open: &OpenLease, out: &mut Vec<Action>) {
         let Lease { trial, attempt, .. } = open.lease;
         let stalls = self.stalls.entry(trial).or_default();
-        *stalls = Stalls { n: stalls.n + 1, last_attempt: attempt.max(stalls.last_attempt) };
+        stalls.taken_back = now;
+        stalls.n_taken_back = stalls.n_taken_back.saturating_add(1);
+        stalls.last_attempt = stalls.last_attempt.max(attempt);
         if self.close(open, CloseCause::Stalled, out) {
             self.queue.push_back(trial);
         }
+    }
+
+    /// An attempt that stalls counts once against its worker. One that is merely slow does not, unless
+    /// it makes room for another.
+    pub(crate) fn charge_stalled(
+        &mut self,
+        now: Millis,
+        remedy: Remedy,
+        open: &OpenLease,
+        out: &mut Vec<Action>,
+    ) {
+        let (id, trial) = (open.worker, open.lease.trial);
+        let held = &self.fleet.worker(id).leases[&trial];
+        let is_slow = self.hindrance(now, held) == Some(Hindrance::Slow);
+        if held.is_charged || (is_slow && remedy == Remedy::Speculate) {
+            return;
+        }
+        self.stalls.entry(trial).or_default().note(id);
+        let diagnosis = self.fleet.charge_stalled(now, id, trial);
+        self.tell_diagnosis(id, diagnosis, out);
     }
 
     pub(crate) fn tell_taken_over(
@@ -186,7 +219,7 @@ impl Core {
         for StalledAttempt { worker, trial, .. } in stalled {
             let open = self.fleet.worker(worker).leases[&trial].open;
             self.tell_taken_over(now, Remedy::TakeBack, &open, out);
-            self.take_back(&open, out);
+            self.take_back(now, &open, out);
         }
         self.take_back_ignored(now, out);
     }

@@ -75,7 +75,8 @@ impl World {
             Step::Hang(id) => self.agent(id).hang(),
             Step::LocalEnded { expected } => {
                 self.agent(0).crash();
-                self.apply(Event::LocalEnded { local_index: 0, expected });
+                let how = "signal: 9".into();
+                self.apply(Event::LocalEnded { local_index: 0, expected, how });
             }
             Step::RestartCoordinator => self.restart(),
             Step::Oversleep(ms) => {

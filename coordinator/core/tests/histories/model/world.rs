@@ -5,7 +5,8 @@
 use std::collections::BTreeMap;
 
 use coordinator_core::event::{
-    Action, Call, Event, Join, Order, Record, Reply, Sync, SyncReply, Verdict, WorkerInfo,
+    Action, Call, Event, Join, Notice, Order, Record, Reply, Sync, SyncReply, Timing, Verdict,
+    WorkerInfo,
 };
 use coordinator_core::grant_order::GrantOrder;
 use coordinator_core::lease::{Lease, OpenLease, TrialIndex, WorkerId};
@@ -48,6 +49,10 @@ pub struct World {
     pub acked: BTreeMap<TrialIndex, [u8; 32]>,
     pub highest_attempt: Vec<u32>,
     pub heard_of_the_end: bool,
+    /// Of each recorded result.
+    pub timings: BTreeMap<TrialIndex, Vec<Timing>>,
+    /// Of each conflict: whether the worker contradicts itself.
+    pub conflicts: Vec<bool>,
 }
 
 fn grant_order(rules: &Rules, n_trials: usize) -> GrantOrder {
@@ -117,6 +122,8 @@ impl World {
             acked: BTreeMap::new(),
             highest_attempt: vec![0; n_trials + N_FOLLOWING],
             heard_of_the_end: false,
+            timings: BTreeMap::new(),
+            conflicts: Vec::new(),
         }
     }
 
@@ -176,6 +183,17 @@ impl World {
     pub fn settle(&mut self, out: Vec<Action>) -> Option<Reply> {
         let has_records = out.iter().any(|action| matches!(action, Action::Persist(_)));
         losses::check(&self.ledger, &out);
+        for action in &out {
+            match action {
+                Action::Persist(Record::Completed { trial, timings, .. }) => {
+                    self.timings.insert(*trial, timings.clone());
+                }
+                Action::Publish(Notice::Conflict { is_its_own, .. }) => {
+                    self.conflicts.push(*is_its_own);
+                }
+                _ => {}
+            }
+        }
         let answer = book(&mut self.ledger, out);
         self.core.check();
         assert_matches(&self.core, &self.ledger);
