@@ -1,7 +1,7 @@
 //! Slots that hang while their worker beats, as with a file system that does not answer: the sweep
 //! ends with the same results, and people are told.
 
-use e2e::{Coordinator, Process, Sweep, finished_event, printed_commands};
+use e2e::{Coordinator, Process, Signal, Sweep, finished_event, printed_commands};
 
 use crate::{env, reference};
 
@@ -84,4 +84,26 @@ fn a_time_limit_ends_a_run_with_a_hung_slot() {
     stopped.wait().expect(130);
     env.run(&Sweep::LONG, &flags(&["--local-slots", "1"]));
     reference::assert_same(&env);
+}
+
+/// The disk of a worker's spool does not answer: the worker keeps its lease, says so, hands in what it
+/// has from memory, and stops when it is asked to.
+#[test]
+fn a_worker_whose_spool_hangs_is_heard_and_hears() {
+    let env = env();
+    let coordinator = env.start(&Sweep::LONG, &flags(&["--local-workers", "0"]));
+    let url = coordinator.url();
+    let hung = env.start_worker_in(&url, "hung", &[], &[("SWEEP_FAULT", "hang.worker.spool:3")]);
+    assert_told(&coordinator, "worker hung: the disk of");
+    let status = env.status(&Sweep::LONG);
+    assert!(status.text.contains("does not answer"), "{}", status.text);
+    hung.signal(Signal::TERM);
+    let log = hung.wait().expect(0).stderr_text();
+    assert!(log.contains("does not answer; outcomes stay in memory"), "{log}");
+    assert!(log.contains("drained"), "{log}");
+    let sound = env.start_worker(&url, "sound");
+    coordinator.wait().expect(0);
+    sound.wait().expect(0);
+    reference::assert_same(&env);
+    assert_eq!(env.status(&Sweep::LONG).n_lost, 0, "its lease lived");
 }

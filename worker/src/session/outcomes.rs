@@ -1,17 +1,16 @@
-//! Outcomes on their way from the slots into the spool.
+//! Outcomes as the slots tell them, and what is said of them.
 
 use proto::{Finished, Lease, finished};
 use tokio::time::Instant;
 use tracing::info;
-use trainer::wording::span_s;
+use trainer::wording::{n_of, span_s};
 use trainer::{Ending, TrialResult};
 
-use crate::agent::{Job, Urgency};
+use crate::agent::Job;
 use crate::faults;
 use crate::link::convert;
 use crate::logging::short_id::short_id;
-use crate::session::state::{COLLECT_FOR, Session};
-use crate::session::troubles::Kind;
+use crate::session::state::Session;
 use crate::slots::task::Outcome;
 
 impl Session {
@@ -25,61 +24,25 @@ impl Session {
             Err(text) => finished::Outcome::Failure(text),
         };
         faults::point("worker.outcome.fresh");
-        self.fresh.outcomes.push(Finished { lease: Some(lease), outcome: Some(outcome), timings });
-        self.fresh.since.get_or_insert_with(Instant::now);
-    }
-
-    /// Fresh outcomes are written whether or not a call is under way, since a kill would lose them.
-    pub(super) fn store_if_due(&mut self) {
-        if self.store_at().is_some_and(|at| at <= Instant::now()) {
-            self.store();
-        }
-    }
-
-    /// At once, unless more are about to end that can share the write.
-    pub(super) fn store_at(&self) -> Option<Instant> {
-        let is_collecting = self.is_heard() && self.agent.urgency() == Urgency::Soon;
-        self.fresh.since.map(|since| if is_collecting { since + COLLECT_FOR } else { since })
-    }
-
-    /// Puts fresh outcomes into the spool, all with one write, and what the disk refused before.
-    pub(super) fn store(&mut self) {
-        let was_full = self.spool.is_full();
-        let written = match self.agent.state_id() {
-            Some(state_id) if self.fresh.since.is_some() => {
-                self.spool.append(state_id, std::mem::take(&mut self.fresh).outcomes)
-            }
-            _ => self.spool.save(),
-        };
-        match written {
-            Err(error) => {
-                let path = self.spool.path().display();
-                let text = format!(
-                    "cannot write {path}: {error}; outcomes stay in memory and no work is asked for until it can"
-                );
-                self.troubles.note(Kind::Spool, &text);
-            }
-            Ok(()) if self.spool.is_full() => {
-                let text = format!(
-                    "as many outcomes as may wait in {}: {}; no work is asked for until some are acknowledged",
-                    self.spool.path().display(),
-                    self.spool.len()
-                );
-                self.troubles.note(Kind::Spool, &text);
-            }
-            Ok(()) => {
-                if was_full {
-                    info!("the spool can be written again");
-                }
-                self.troubles.is_over(Kind::Spool);
-            }
-        }
+        // A lease is one of a state.
+        let Some(state_id) = self.agent.state_id() else { return };
+        let finished = Finished { lease: Some(lease), outcome: Some(outcome), timings };
+        self.spool.take_in(state_id, vec![finished]);
+        self.storing.fresh_since.get_or_insert_with(Instant::now);
     }
 
     /// What a worker without a coordinator leaves behind.
     pub(super) fn left(&self) -> String {
         if self.spool.len() == 0 {
             return "every outcome was handed in".into();
+        }
+        if self.spool.has_unsaved() {
+            return format!(
+                "{} of {} could not be written to {} and is lost; the trials are trained again",
+                self.spool.n_unsaved(),
+                n_of(self.spool.len(), "outcome"),
+                self.spool.path().display(),
+            );
         }
         format!(
             "outcomes waiting in {}: {}; a worker with the same cache folder hands them in",

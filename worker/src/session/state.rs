@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use proto::{Finished, JoinReply, JoinRequest, SyncReply};
+use proto::{JoinReply, JoinRequest, SyncReply};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
 
@@ -17,6 +17,7 @@ use crate::link::transfer::FetchLine;
 use crate::link::{CallError, Link};
 use crate::logging::repeats::Repeats;
 use crate::session::pending::Pending;
+use crate::session::storing::Storing;
 use crate::session::supply::Supply;
 use crate::session::troubles::Troubles;
 use crate::slots::Slots;
@@ -48,7 +49,7 @@ pub(crate) struct Session {
     pub(crate) transfers: Transfers,
     pub(crate) link: Link,
     pub(crate) backoff: Backoff,
-    pub(crate) fresh: Fresh,
+    pub(crate) storing: Storing,
     pub(crate) call: Option<Pending<Reply>>,
     pub(crate) next_call_at: Instant,
     /// A trial was trained to its end since the last Sync.
@@ -91,14 +92,6 @@ pub(crate) struct Drain {
     pub(crate) by_signal: bool,
     /// The coordinator has answered a Sync that left nothing to say.
     pub(crate) is_told: bool,
-}
-
-/// Outcomes that are not in the spool yet.
-#[derive(Default)]
-pub(crate) struct Fresh {
-    pub(crate) outcomes: Vec<Finished>,
-    /// When the first of them came.
-    pub(crate) since: Option<Instant>,
 }
 
 #[derive(Default)]
