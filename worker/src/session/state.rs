@@ -5,19 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proto::{JoinReply, JoinRequest, SyncReply};
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::{AbortHandle, JoinError, JoinSet};
 use tokio::time::Instant;
 
-use crate::agent::{Agent, Job, StateId};
+use crate::agent::{Agent, Job, StateId, TrialId};
 use crate::disk::checkpoints::Checkpoints;
 use crate::disk::datasets::Datasets;
-use crate::disk::spool::Spool;
+use crate::disk::spool::{Done, Spool};
 use crate::link::backoff::Backoff;
 use crate::link::transfer::FetchLine;
 use crate::link::{CallError, Link};
 use crate::logging::repeats::Repeats;
 use crate::session::pending::Pending;
-use crate::session::storing::Storing;
 use crate::session::supply::Supply;
 use crate::session::troubles::Troubles;
 use crate::slots::Slots;
@@ -92,6 +91,22 @@ pub(crate) struct Drain {
     pub(crate) by_signal: bool,
     /// The coordinator has answered a Sync that left nothing to say.
     pub(crate) is_told: bool,
+}
+
+/// Outcomes on their way from memory to the disk.
+#[derive(Default)]
+pub(crate) struct Storing {
+    /// When the first outcome came that no write has begun for.
+    pub(crate) fresh_since: Option<Instant>,
+    /// Work at the file, and when it began.
+    pub(crate) work: Option<Pending<Result<Done, JoinError>>>,
+    pub(crate) began: Option<Instant>,
+    /// The call that is due has waited for a write already, so that it goes before the next one.
+    pub(crate) is_done_for_call: bool,
+    /// The last call named outcomes that were not on the disk yet.
+    pub(crate) is_awaited: bool,
+    /// Trials whose checkpoints are of no use any more.
+    pub(crate) useless: Vec<TrialId>,
 }
 
 #[derive(Default)]

@@ -9,10 +9,10 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{info, warn};
 use trainer::wording::n_of;
 
-use crate::agent::{TrialId, Urgency};
+use crate::agent::Urgency;
 use crate::disk::off_thread::off_thread;
 use crate::disk::spool::Done;
-use crate::session::pending::{Pending, completed};
+use crate::session::pending::completed;
 use crate::session::state::{COLLECT_FOR, Session};
 use crate::session::troubles::Kind;
 
@@ -20,33 +20,18 @@ use crate::session::troubles::Kind;
 const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 
 /// At its end a worker waits no longer for its disk.
-pub(super) const END_WITHIN: Duration = Duration::from_secs(5);
-
-#[derive(Default)]
-pub(crate) struct Storing {
-    /// When the first outcome came that no write has begun for.
-    pub(super) fresh_since: Option<Instant>,
-    /// Work at the file, and when it began.
-    pub(super) work: Option<Pending<Result<Done, JoinError>>>,
-    began: Option<Instant>,
-    /// The call that is due has waited for a write already, so that it goes before the next one.
-    is_done_for_call: bool,
-    /// The last call named outcomes that were not on the disk yet.
-    is_awaited: bool,
-    /// Trials whose checkpoints are of no use any more.
-    pub(super) useless: Vec<TrialId>,
-}
+pub(in crate::session) const END_WITHIN: Duration = Duration::from_secs(5);
 
 impl Session {
     /// Fresh outcomes are written whether or not a call is under way, since a kill would lose them.
-    pub(super) fn store_if_due(&mut self) {
+    pub(in crate::session) fn store_if_due(&mut self) {
         if self.store_at().is_some_and(|at| at <= Instant::now()) {
             self.store();
         }
     }
 
     /// At once, unless more are about to end that can share the write.
-    pub(super) fn store_at(&self) -> Option<Instant> {
+    pub(in crate::session) fn store_at(&self) -> Option<Instant> {
         let is_collecting = self.is_heard() && self.agent.urgency() == Urgency::Soon;
         let since = self.storing.fresh_since.filter(|_| self.storing.work.is_none());
         since.map(|since| if is_collecting { since + COLLECT_FOR } else { since })
@@ -54,7 +39,7 @@ impl Session {
 
     /// Begins to write what is in memory alone, all with one write, and to drop what was acknowledged;
     /// not before the work under way is done.
-    pub(super) fn store(&mut self) {
+    pub(in crate::session) fn store(&mut self) {
         if self.storing.work.is_some() {
             return;
         }
@@ -74,7 +59,7 @@ impl Session {
     }
 
     /// Takes in what became of the work at the file; true if all went well.
-    pub(super) fn stored(&mut self, done: Result<Done, JoinError>) -> bool {
+    pub(in crate::session) fn stored(&mut self, done: Result<Done, JoinError>) -> bool {
         self.storing.began = None;
         let done = done.unwrap_or_else(|error| resume_unwind(error.into_panic()));
         let was_refused = self.spool.is_refused();
@@ -113,7 +98,7 @@ impl Session {
     }
 
     /// A disk that does not answer is a trouble, and what it has not taken is handed in from memory.
-    pub(super) fn watch_storing(&mut self) {
+    pub(in crate::session) fn watch_storing(&mut self) {
         let Some(since) = self.storing.began else { return };
         if since.elapsed() >= self.wait_for_disk() {
             self.spool.disk_stalls();
@@ -133,12 +118,12 @@ impl Session {
     }
 
     /// When a call that waits for a write waits no longer.
-    pub(super) fn call_without_disk_at(&self) -> Option<Instant> {
+    pub(in crate::session) fn call_without_disk_at(&self) -> Option<Instant> {
         self.storing.began.map(|began| began + self.wait_for_disk())
     }
 
     /// Begins a write for the call that is due; true once the call need not wait for the disk.
-    pub(super) fn is_stored_for_call(&mut self) -> bool {
+    pub(in crate::session) fn is_stored_for_call(&mut self) -> bool {
         let is_writing =
             |it: &Self| it.call_without_disk_at().is_some_and(|at| at > Instant::now());
         if is_writing(self) {
@@ -156,7 +141,7 @@ impl Session {
     }
 
     /// Waits until all that is in memory is on the disk, or it can be seen that it will not be.
-    pub(super) async fn store_all(&mut self, within: Duration) {
+    pub(in crate::session) async fn store_all(&mut self, within: Duration) {
         let by = Instant::now() + within;
         self.store();
         while self.storing.work.is_some() {

@@ -1,5 +1,7 @@
 //! Outcomes as the slots tell them, and what is said of them.
 
+pub(super) mod storing;
+
 use proto::{Finished, Lease, finished};
 use tokio::time::Instant;
 use tracing::info;
@@ -14,7 +16,7 @@ use crate::session::state::Session;
 use crate::slots::task::Outcome;
 
 impl Session {
-    pub(super) fn take_outcome(&mut self, job: Job, outcome: Outcome) {
+    pub(in crate::session) fn take_outcome(&mut self, job: Job, outcome: Outcome) {
         let Some(lease) = self.agent.ended(job) else { return };
         self.tell_outcome(&lease, &outcome);
         let Outcome { result, timings, .. } = outcome;
@@ -32,7 +34,7 @@ impl Session {
     }
 
     /// What a worker without a coordinator leaves behind.
-    pub(super) fn left(&self) -> String {
+    pub(in crate::session) fn left(&self) -> String {
         if self.spool.len() == 0 {
             return "every outcome was handed in".into();
         }
