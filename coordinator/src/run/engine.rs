@@ -44,10 +44,13 @@ pub struct Engine {
     restored: Vec<Action>,
     sweep: Sweep,
     mailbox: Mailbox,
+    folder: StateFolder,
 }
 
 /// A coordinator at work. Dropping it ends both of its tasks.
 pub struct Running {
+    /// Keeps other coordinators out of the state.
+    pub folder: StateFolder,
     pub driver: AbortOnDropHandle<Result<Ended, StoreError>>,
     pub server: AbortOnDropHandle<Result<(), tonic::transport::Error>>,
     pub mailbox: Mailbox,
@@ -129,7 +132,7 @@ impl Engine {
             local_joined: Arc::new(AtomicBool::new(false)),
             local_workers: rpc::LocalWorkers::default(),
         };
-        Ok(Self { driver, restored, sweep, mailbox })
+        Ok(Self { driver, restored, sweep, mailbox, folder })
     }
 
     /// Sets it to work with the workers that come over `incoming`.
@@ -137,12 +140,13 @@ impl Engine {
     where
         C: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
     {
-        let Self { driver, restored, sweep, mailbox } = self;
+        let Self { driver, restored, sweep, mailbox, folder } = self;
         let (stopping, finished) = (driver.stopping.clone(), driver.finished.clone());
         let (local_joined, local_token) = (sweep.local_joined.clone(), sweep.local_token.clone());
         let serving = CancellationToken::new();
         let serve = rpc::serve(incoming, Arc::new(sweep), mailbox.clone(), serving.clone());
         Running {
+            folder,
             driver: AbortOnDropHandle::new(tokio::spawn(driver.run(restored))),
             server: AbortOnDropHandle::new(tokio::spawn(serve)),
             mailbox,

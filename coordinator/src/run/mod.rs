@@ -100,7 +100,7 @@ impl Session {
             listening(run, address, &opened);
         }
         greet(run, address, &opened.news);
-        let (state, name) = (opened.folder.path().to_path_buf(), opened.plan.name.clone());
+        let name = opened.plan.name.clone();
         let cache_dir = opened.folder.worker_cache();
         let progress = Progress::new(run.output, can_be_live());
         let command = worker_command(address);
@@ -115,6 +115,7 @@ impl Session {
         };
         let Running { mailbox, local_joined, finished, .. } = &running;
         let local = LocalWorkers::start(&spec, mailbox, local_joined, finished);
+        let state = running.folder.path().to_path_buf();
         let (out, started) = (run.out.join(&name), Instant::now());
         Ok(Self { running, signals, local, partial: None, program, state, out, name, started })
     }
