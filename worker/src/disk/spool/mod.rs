@@ -84,6 +84,9 @@ impl Spool {
         for damaged in &contents.damaged {
             spool.tell_damage(damaged.start, damaged.end, n_bytes);
         }
+        if contents.is_cut_short {
+            keep_copy(upkeep.cache_dir(), path, &bytes)?;
+        }
         spool.drop_old();
         // What cannot be mended now is read around the next time as well.
         let is_whole = contents.damaged.is_empty() && !spool.has_unsaved();
@@ -340,6 +343,20 @@ fn give_up(cache_dir: &Path, record: &Record<Finished>) -> Fitted {
         Err(error) => error!("trial {trial} failed: {text}; it could not be kept: {error}"),
     }
     Fitted::failure(finished.lease.clone(), &text)
+}
+
+/// Keeps what a spool's file held: too much of it looks like records for all to be looked at.
+fn keep_copy(cache_dir: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = cache_dir.join("set-aside");
+    files::make_folder(&folder)?;
+    let copy = files::beside(&folder.join("spool"), "damaged")?;
+    files::replace(&copy, &[bytes])?;
+    warn!(
+        "{}: most of it is no outcome although it looks like some, so not all was searched; the file is kept as {}",
+        path.display(),
+        copy.display()
+    );
+    Ok(())
 }
 
 /// Keeps a record in a file of its own, which later workers leave alone.

@@ -264,3 +264,27 @@ fn while_work_is_under_way_the_spool_takes_more_and_says_what_is_safe() {
     spool.save().unwrap();
     assert_eq!(offered(&open(&path).unwrap(), &STATE), [3]);
 }
+
+/// Each 44 bytes begin what claims to be a record of all the rest, whose checksum would take half a
+/// minute a megabyte.
+#[test]
+fn a_file_full_of_false_records_is_read_in_time_and_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("spool");
+    let (unit, n_units) = (44, 50_000);
+    let mut bytes = Vec::new();
+    for index in 1..=n_units {
+        bytes.extend(record::MARK);
+        bytes.extend(u32::try_from((n_units - index) * unit).unwrap().to_le_bytes());
+        bytes.extend([0; 32]);
+    }
+    let honest = Record { state_id: STATE, written_at_s: 90_000_000_000, finished: outcome(1) };
+    bytes.extend(honest.encode());
+    std::fs::write(&path, &bytes).unwrap();
+    let contents = record::read(&bytes);
+    assert!(contents.is_cut_short);
+    assert!(contents.n_vain_bytes < (64 << 20) + 4 * bytes.len(), "{}", contents.n_vain_bytes);
+    assert_eq!(offered(&open(&path).unwrap(), &STATE), [1], "what is whole is found");
+    let mut kept = std::fs::read_dir(folder.path().join("set-aside")).unwrap().flatten();
+    assert_eq!(std::fs::read(kept.next().unwrap().path()).unwrap(), bytes, "nothing is lost");
+}
