@@ -62,6 +62,8 @@ pub struct Running {
     pub finished: CancellationToken,
     /// Turns true once one of this coordinator's own workers has joined.
     pub local_joined: Arc<AtomicBool>,
+    /// Its own workers, as they are heard.
+    pub local_workers: Arc<rpc::LocalWorkers>,
     /// What this coordinator's own workers prove themselves with.
     pub local_token: LocalToken,
 }
@@ -130,7 +132,7 @@ impl Engine {
             largest_valid_share: facts.data.largest_class_share,
             repeats,
             local_joined: Arc::new(AtomicBool::new(false)),
-            local_workers: rpc::LocalWorkers::default(),
+            local_workers: Arc::default(),
         };
         Ok(Self { driver, restored, sweep, mailbox, folder })
     }
@@ -143,6 +145,7 @@ impl Engine {
         let Self { driver, restored, sweep, mailbox, folder } = self;
         let (stopping, finished) = (driver.stopping.clone(), driver.finished.clone());
         let (local_joined, local_token) = (sweep.local_joined.clone(), sweep.local_token.clone());
+        let local_workers = sweep.local_workers.clone();
         let serving = CancellationToken::new();
         let serve = rpc::serve(incoming, Arc::new(sweep), mailbox.clone(), serving.clone());
         Running {
@@ -154,6 +157,7 @@ impl Engine {
             serving,
             finished,
             local_joined,
+            local_workers,
             local_token,
         }
     }
