@@ -31,6 +31,7 @@ use crate::disk::spool::Spool;
 use crate::disk::upkeep::Upkeep;
 use crate::link::{Dial, Link};
 use crate::logging::repeats::Repeats;
+use crate::memory::Memory;
 use crate::session::state::{Parts, Session};
 use crate::signals::StopSignals;
 use crate::slots::Slots;
@@ -166,6 +167,7 @@ pub async fn work(config: Config, isa: Isa, outside: Outside) -> anyhow::Result<
         checkpoint_every: config.checkpoint_every,
         cores: if config.pin { Cores::find() } else { None },
         n_busy: AtomicU32::new(0),
+        memory: Memory::of_this_process(),
     };
     let introduction = JoinRequest {
         protocol_min: proto::PROTOCOL_VERSION,
