@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use proto::JoinRequest;
-use proto::text::{clean_line, clean_lines};
+use proto::text::{clean_line, clean_lines, clean_name};
 use tokio::time::{Instant, sleep_until, timeout};
 use tonic::transport::Endpoint;
 use tracing::{info, warn};
@@ -152,8 +152,8 @@ pub struct Outside {
 /// As those of `run`.
 pub async fn work(config: Config, isa: Isa, outside: Outside) -> anyhow::Result<Ended> {
     let n_slots = config.n_slots.map_or_else(usable_cores, NonZeroUsize::get);
-    let name = config.name.clone().unwrap_or_else(|| default_name(config.local_index));
-    let name = clean_line(&name, proto::MAX_NAME_BYTES);
+    let given = config.name.as_deref().and_then(|name| clean_name(name, proto::MAX_NAME_BYTES));
+    let name = given.unwrap_or_else(|| default_name(config.local_index));
     let repeats = Arc::new(Repeats::default());
     let mut signals = outside.signals;
     let Some(opened) = opened(&config, &repeats, &mut signals).await else {
@@ -259,7 +259,7 @@ fn open(config: &Config, repeats: Arc<Repeats>) -> anyhow::Result<Cache> {
 fn default_name(local_index: Option<u32>) -> String {
     match local_index {
         Some(index) => format!("local-{index}"),
-        None => host_name(),
+        None => clean_name(&host_name(), proto::MAX_NAME_BYTES).unwrap_or_else(|| "worker".into()),
     }
 }
 

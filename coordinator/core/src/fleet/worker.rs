@@ -14,6 +14,8 @@ pub struct Worker {
     /// `None` after a restart of the coordinator until the worker joins again.
     pub session: Option<SessionId>,
     pub facts: Option<WorkerInfo>,
+    /// When its process first joined, so that nothing it tells of is older.
+    pub joined: Millis,
     /// Without a Sync until then the worker is lost.
     pub deadline: Millis,
     pub leases: BTreeMap<TrialIndex, HeldLease>,
@@ -171,6 +173,7 @@ impl Worker {
         Self {
             session: None,
             facts: None,
+            joined: Millis::default(),
             deadline,
             leases: BTreeMap::new(),
             n_free_slots: 0,
@@ -186,12 +189,14 @@ impl Worker {
         }
     }
 
-    /// What keeps it from working, as old as it is now.
+    /// What keeps it from working, as old as it is now: in its words, but no older than its process is
+    /// known to be.
     pub fn troubles_at(&self, now: Millis) -> impl Iterator<Item = Trouble> {
         let since_told_ms = now.since(self.troubles_told);
+        let known_ms = now.since(self.joined);
         self.troubles.iter().map(move |trouble| Trouble {
             text: trouble.text.clone(),
-            for_ms: trouble.for_ms.saturating_add(since_told_ms),
+            for_ms: trouble.for_ms.saturating_add(since_told_ms).min(known_ms),
         })
     }
 
@@ -269,8 +274,10 @@ mod tests {
         let trouble = |for_ms| Trouble { text: "its disk is full".into(), for_ms };
         worker.troubles = vec![trouble(2_000), trouble(u64::MAX)];
         worker.troubles_told = Millis(10_000);
-        let at = |ms| worker.troubles_at(Millis(ms)).collect::<Vec<_>>();
-        assert_eq!(at(10_000), [trouble(2_000), trouble(u64::MAX)]);
-        assert_eq!(at(14_500), [trouble(6_500), trouble(u64::MAX)]);
+        let at = |worker: &Worker, ms| worker.troubles_at(Millis(ms)).collect::<Vec<_>>();
+        // What is older than its worker is not believed.
+        worker.joined = Millis(7_000);
+        assert_eq!(at(&worker, 10_000), [trouble(2_000), trouble(3_000)]);
+        assert_eq!(at(&worker, 14_500), [trouble(6_500), trouble(7_500)]);
     }
 }
