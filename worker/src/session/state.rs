@@ -133,3 +133,6 @@ pub(crate) const DROP_AFTER: Duration = Duration::from_secs(10);
 
 /// and the coordinator is told until then at the most.
 pub(crate) const LEAVE_AFTER: Duration = Duration::from_secs(20);
+
+/// At its end a worker waits no longer for its disk.
+pub(crate) const END_WITHIN: Duration = Duration::from_secs(5);

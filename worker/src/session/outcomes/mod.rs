@@ -1,6 +1,6 @@
 //! Outcomes as the slots tell them, and what is said of them.
 
-pub(super) mod storing;
+mod storing;
 
 use proto::{Finished, Lease, finished};
 use tokio::time::Instant;

@@ -13,14 +13,11 @@ use crate::agent::Urgency;
 use crate::disk::off_thread::off_thread;
 use crate::disk::spool::Done;
 use crate::session::pending::completed;
-use crate::session::state::{COLLECT_FOR, Session};
+use crate::session::state::{COLLECT_FOR, END_WITHIN, Session};
 use crate::session::troubles::Kind;
 
 /// A disk that takes longer for one write does not answer.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
-
-/// At its end a worker waits no longer for its disk.
-pub(in crate::session) const END_WITHIN: Duration = Duration::from_secs(5);
 
 impl Session {
     /// Fresh outcomes are written whether or not a call is under way, since a kill would lose them.
