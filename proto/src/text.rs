@@ -23,15 +23,43 @@ fn clean(text: &str, max_bytes: usize, is_replaced: impl Fn(char) -> bool) -> St
     clean
 }
 
+/// A name as [`clean_line`] leaves it, without blanks around it; `None` if nothing of it can be seen.
+pub fn clean_name(text: &str, max_bytes: usize) -> Option<String> {
+    let name = clean_line(text, max_bytes);
+    let name = name.trim();
+    name.contains(|c: char| !is_blank(c)).then(|| name.to_owned())
+}
+
 /// Neither a control character, nor a line break of another name, nor one of the invisible
-/// characters that change the order or the look of what stands beside them.
+/// characters that change the order or the look of what stands beside them, nor a filler that looks like
+/// nothing at all.
 fn is_plain(c: char) -> bool {
-    let is_invisible = matches!(
-        c,
-        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
-    );
+    let is_invisible = matches!(c, '\u{2028}' | '\u{2029}' | '\u{fff9}'..='\u{fffb}')
+        || is_ignorable(c) && !is_selector(c);
     !c.is_control() && !is_invisible
+}
+
+/// By itself it shows nothing.
+fn is_blank(c: char) -> bool {
+    // An empty pattern of Braille is a letter by its class alone.
+    c.is_whitespace() || c == '\u{2800}' || is_ignorable(c)
+}
+
+/// Chooses the form of the letter before it, as an emoji's colours do.
+fn is_selector(c: char) -> bool {
+    matches!(c, '\u{180b}'..='\u{180d}' | '\u{180f}' | '\u{fe00}'..='\u{fe0f}')
+}
+
+/// The code points that Unicode calls `Default_Ignorable_Code_Point`.
+fn is_ignorable(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
+            | '\u{fff0}'..='\u{fff8}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e0fff}'
+    )
 }
 
 #[cfg(test)]
@@ -52,8 +80,24 @@ mod tests {
     }
 
     #[test]
+    fn a_name_of_nothing_that_can_be_seen_is_none() {
+        for nothing in
+            ["", " \t", "\u{3164}", "\u{115f}\u{ffa0}\u{34f}", "\u{2800}", "\u{fe0f}", "\u{e0100}"]
+        {
+            assert_eq!(clean_name(nothing, 100), None, "{nothing:?}");
+        }
+        assert_eq!(clean_name("\u{3164} node 7\u{e0041}", 100).as_deref(), Some("node 7"));
+        assert_eq!(clean_name("é é", 3).as_deref(), Some("é"));
+    }
+
+    #[test]
+    fn fillers_and_tags_are_taken_for_blanks() {
+        assert_eq!(clean_line("a\u{3164}b\u{e0fff}c\u{1160}d\u{fff0}e", 100), "a b c d e");
+    }
+
+    #[test]
     fn letters_of_any_language_stay() {
-        let text = "Zürich, 東京, עברית, 🦀 n=3";
+        let text = "Zürich, 東京, עברית, 한국어, 🦀 ❤\u{fe0f} n=3";
         assert_eq!(clean_line(text, 100), text);
     }
 }

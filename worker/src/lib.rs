@@ -9,6 +9,7 @@ mod disk;
 pub mod faults;
 mod link;
 pub mod logging;
+mod memory;
 pub mod parts;
 mod run;
 mod session;

@@ -11,12 +11,13 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use proto::JoinRequest;
-use proto::text::{clean_line, clean_lines};
+use proto::text::{clean_line, clean_lines, clean_name};
+use tokio::time::{Instant, sleep_until, timeout};
 use tonic::transport::Endpoint;
-use tracing::info;
+use tracing::{info, warn};
 use tracing_subscriber::filter::LevelFilter;
 use trainer::Isa;
-use trainer::wording::n_of;
+use trainer::wording::{n_of, span};
 
 use crate::config::Config;
 use crate::config::Ended;
@@ -26,9 +27,11 @@ use crate::disk::datasets::Datasets;
 use crate::disk::files;
 use crate::disk::folder::Folder;
 use crate::disk::off_thread::off_thread;
+use crate::disk::spool::Spool;
 use crate::disk::upkeep::Upkeep;
 use crate::link::{Dial, Link};
 use crate::logging::repeats::Repeats;
+use crate::memory::Memory;
 use crate::session::state::{Parts, Session};
 use crate::signals::StopSignals;
 use crate::slots::Slots;
@@ -45,6 +48,13 @@ pub const CHECKPOINT_EVERY: Duration = Duration::from_secs(30);
 
 /// What a coordinator writes to the standard input of a worker that it starts itself.
 pub const LOCAL_TOKEN_BYTES: usize = 16;
+
+/// A worker's folder is left within this time, or not at all.
+const LEAVE_WITHIN: Duration = Duration::from_secs(2);
+
+/// A cache folder that takes longer to open is said to, and then again and again.
+const SAY_AFTER: Duration = Duration::from_secs(5);
+const SAY_EVERY: Duration = Duration::from_secs(60);
 
 /// The program `worker`. Exit codes: 0 finished or drained, 1 error, 2 usage, 4 refused.
 pub fn main() -> ExitCode {
@@ -142,18 +152,14 @@ pub struct Outside {
 /// As those of `run`.
 pub async fn work(config: Config, isa: Isa, outside: Outside) -> anyhow::Result<Ended> {
     let n_slots = config.n_slots.map_or_else(usable_cores, NonZeroUsize::get);
-    let name = config.name.clone().unwrap_or_else(|| default_name(config.local_index));
-    let name = clean_line(&name, proto::MAX_NAME_BYTES);
-    let in_cache = || format!("cannot use the cache folder {}", config.cache_dir.display());
-    files::make_folder(&config.cache_dir).with_context(in_cache)?;
-    let upkeep = Upkeep::new(&config.cache_dir, config.disk_limits);
-    let (folder, spool) = Folder::adopt_or_make(&upkeep)?;
+    let given = config.name.as_deref().and_then(|name| clean_name(name, proto::MAX_NAME_BYTES));
+    let name = given.unwrap_or_else(|| default_name(config.local_index));
     let repeats = Arc::new(Repeats::default());
-    let checkpoints = Checkpoints::open(&upkeep, repeats.clone());
-    let datasets = Datasets::open(&upkeep).with_context(in_cache)?;
-    let tidy = upkeep.clone();
-    let tidied = off_thread(move || tidy.tidy()).await;
-    tidied.context("cannot tidy the cache folder")?;
+    let mut signals = outside.signals;
+    let Some(opened) = opened(&config, &repeats, &mut signals).await else {
+        return Ok(Ended::Drained);
+    };
+    let Cache { folder, spool, checkpoints, datasets } = opened?;
     let shared = Shared {
         worker_name: name.clone(),
         isa,
@@ -161,6 +167,7 @@ pub async fn work(config: Config, isa: Isa, outside: Outside) -> anyhow::Result<
         checkpoint_every: config.checkpoint_every,
         cores: if config.pin { Cores::find() } else { None },
         n_busy: AtomicU32::new(0),
+        memory: Memory::of_this_process(),
     };
     let introduction = JoinRequest {
         protocol_min: proto::PROTOCOL_VERSION,
@@ -191,15 +198,68 @@ pub async fn work(config: Config, isa: Isa, outside: Outside) -> anyhow::Result<
         repeats,
         link: Link::new(&config.coordinator, outside.dial)?,
     });
-    let ended = session.run(outside.signals).await;
-    folder.leave(session.close());
+    let ended = session.run(&mut signals).await;
+    let n_outcomes = session.close().await;
+    // A disk that does not answer must not keep the process.
+    let _ = timeout(LEAVE_WITHIN, off_thread(move || folder.leave(n_outcomes))).await;
     ended
+}
+
+/// What a worker has in its cache folder.
+struct Cache {
+    folder: Folder,
+    spool: Spool,
+    checkpoints: Checkpoints,
+    datasets: Datasets,
+}
+
+/// Opens the cache folder. It may lie on a disk that does not answer: that is said, and a signal ends
+/// the wait, which gives `None`.
+async fn opened(
+    config: &Config,
+    repeats: &Arc<Repeats>,
+    signals: &mut StopSignals,
+) -> Option<anyhow::Result<Cache>> {
+    let cache_dir = config.cache_dir.display();
+    let (of_config, repeats) = (config.clone(), repeats.clone());
+    let opening = off_thread(move || open(&of_config, repeats));
+    tokio::pin!(opening);
+    let began = Instant::now();
+    let mut say_at = began + SAY_AFTER;
+    loop {
+        tokio::select! {
+            opened = &mut opening => {
+                let opened = opened.context("opening the cache folder failed");
+                return Some(opened.and_then(|opened| opened));
+            }
+            signal = signals.next() => {
+                info!("{signal}: stopping; the cache folder {cache_dir} was still being opened");
+                return None;
+            }
+            () = sleep_until(say_at) => {
+                let waited = span(began.elapsed());
+                warn!("the disk of the cache folder {cache_dir} has not answered for {waited}; another folder is named with --cache-dir");
+                say_at += SAY_EVERY;
+            }
+        }
+    }
+}
+
+fn open(config: &Config, repeats: Arc<Repeats>) -> anyhow::Result<Cache> {
+    let in_cache = || format!("cannot use the cache folder {}", config.cache_dir.display());
+    files::make_folder(&config.cache_dir).with_context(in_cache)?;
+    let upkeep = Upkeep::new(&config.cache_dir, config.disk_limits);
+    let (folder, spool) = Folder::adopt_or_make(&upkeep)?;
+    let checkpoints = Checkpoints::open(&upkeep, repeats);
+    let datasets = Datasets::open(&upkeep).with_context(in_cache)?;
+    upkeep.tidy();
+    Ok(Cache { folder, spool, checkpoints, datasets })
 }
 
 fn default_name(local_index: Option<u32>) -> String {
     match local_index {
         Some(index) => format!("local-{index}"),
-        None => host_name(),
+        None => clean_name(&host_name(), proto::MAX_NAME_BYTES).unwrap_or_else(|| "worker".into()),
     }
 }
 

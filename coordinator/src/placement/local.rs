@@ -18,6 +18,7 @@ use tokio::process::{Child, ChildStderr, ChildStdin, Command};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::rpc::gate::local_workers;
 use crate::run::mailbox::{Mailbox, Post};
 use crate::view::{say, warn};
 
@@ -35,6 +36,10 @@ const RESTART_IS_USELESS: [Option<i32>; 2] = [Some(2), Some(4)];
 
 /// How long a worker may take to end once its pipe is closed.
 const END_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// In the time of a lease, looks at whether a worker was heard. One is given up after one and a half
+/// times as many.
+const LOOKS_A_LEASE: u32 = 6;
 
 /// A longer line of a worker is shown in pieces.
 const MAX_LINE_BYTES: u64 = 16 << 10;
@@ -73,6 +78,15 @@ pub struct Spec {
     pub token: LocalToken,
     /// Slots of each worker.
     pub slots: Vec<NonZeroUsize>,
+    pub lease_ttl: Duration,
+}
+
+/// What is heard of the workers.
+#[derive(Clone, Debug, Default)]
+pub struct Heard {
+    /// Turns true once any of them has joined.
+    pub joined: Arc<AtomicBool>,
+    pub calls: Arc<local_workers::LocalWorkers>,
 }
 
 /// The running workers.
@@ -98,12 +112,11 @@ pub fn share_slots(
 }
 
 impl LocalWorkers {
-    /// `joined` turns true once any of them has joined, `finished` is cancelled once no trial is
-    /// left for them.
+    /// `finished` is cancelled once no trial is left for them.
     pub fn start(
         spec: &Spec,
         mailbox: &Mailbox,
-        joined: &Arc<AtomicBool>,
+        heard: &Heard,
         finished: &CancellationToken,
     ) -> Self {
         let drain = CancellationToken::new();
@@ -116,7 +129,7 @@ impl LocalWorkers {
                 n_slots,
                 spec: spec.clone(),
                 mailbox: mailbox.clone(),
-                joined: joined.clone(),
+                heard: heard.clone(),
                 early_deaths: Vec::new(),
                 finished: finished.clone(),
                 drain: drain.clone(),
@@ -151,7 +164,7 @@ struct Supervisor {
     n_slots: NonZeroUsize,
     spec: Spec,
     mailbox: Mailbox,
-    joined: Arc<AtomicBool>,
+    heard: Heard,
     early_deaths: Vec<Instant>,
     finished: CancellationToken,
     drain: CancellationToken,
@@ -203,7 +216,7 @@ impl Supervisor {
     }
 
     fn count_death(&mut self) {
-        if self.joined.load(Ordering::Relaxed) {
+        if self.heard.joined.load(Ordering::Relaxed) {
             return;
         }
         self.early_deaths.push(Instant::now());
@@ -257,6 +270,13 @@ impl Supervisor {
         tokio::select! {
             status = child.wait() => return status,
             () = self.end.cancelled() => {}
+            () = self.silence() => {
+                tracing::warn!(
+                    "local worker {} has said nothing for longer than its lease, as one that was stopped or hangs; killing it",
+                    self.index
+                );
+                return kill(&mut child).await;
+            }
             () = self.drain.cancelled() => {
                 terminate(&child);
                 tokio::select! {
@@ -268,14 +288,31 @@ impl Supervisor {
         drop(pipe);
         match tokio::time::timeout(END_TIMEOUT, child.wait()).await {
             Ok(status) => status,
-            Err(_) => {
-                child.start_kill()?;
-                // One whose file system does not answer cannot even be killed.
-                let gone = tokio::time::timeout(END_TIMEOUT, child.wait()).await;
-                gone.unwrap_or_else(|_| Err(io::Error::other("it hangs and cannot be killed")))
-            }
+            Err(_) => kill(&mut child).await,
         }
     }
+
+    /// Until a worker that was heard is heard no more: it has lost its lease by then, and for all that is
+    /// known it does nothing. Looks are counted and not time, since this process may have been stopped
+    /// too.
+    async fn silence(&self) {
+        let n_before = self.heard.calls.n_calls(self.index);
+        let (mut n_calls, mut n_silent_looks) = (n_before, 0);
+        while n_silent_looks <= LOOKS_A_LEASE + LOOKS_A_LEASE / 2 {
+            tokio::time::sleep(self.spec.lease_ttl / LOOKS_A_LEASE).await;
+            let n_now = self.heard.calls.n_calls(self.index);
+            let is_silent = n_now == n_calls && n_now > n_before;
+            n_silent_looks = if is_silent { n_silent_looks + 1 } else { 0 };
+            n_calls = n_now;
+        }
+    }
+}
+
+async fn kill(child: &mut Child) -> io::Result<ExitStatus> {
+    child.start_kill()?;
+    // One whose file system does not answer cannot even be killed.
+    let gone = tokio::time::timeout(END_TIMEOUT, child.wait()).await;
+    gone.unwrap_or_else(|_| Err(io::Error::other("it hangs and cannot be killed")))
 }
 
 /// How a process ended, and what that usually means: a program that gets no memory aborts, and a
@@ -330,6 +367,10 @@ fn terminate(child: &Child) {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::process::ExitStatusExt as _;
+
+    use coordinator_core::lease::{SessionId, WorkerId};
+
     use super::*;
 
     fn shares(n_workers: usize, each: Option<usize>, n_cores: usize) -> Vec<usize> {
@@ -353,6 +394,7 @@ mod tests {
             cache_dir: PathBuf::new(),
             token: LocalToken::draw().unwrap(),
             slots: vec![NonZeroUsize::MIN],
+            lease_ttl: Duration::from_secs(1),
         };
         let token = CancellationToken::new;
         Supervisor {
@@ -360,7 +402,7 @@ mod tests {
             n_slots: NonZeroUsize::MIN,
             spec,
             mailbox: Mailbox::new().0,
-            joined: Arc::default(),
+            heard: Heard::default(),
             early_deaths: Vec::new(),
             finished: token(),
             drain: token(),
@@ -400,5 +442,26 @@ mod tests {
         let child = shell("sleep 20 >&- & exit 4");
         assert_eq!(supervisor().watch(child).await.unwrap().code(), Some(4));
         assert!(began.elapsed() < Duration::from_secs(15));
+    }
+
+    /// As by SIGSTOP: the pipe is open, and nothing comes any more.
+    #[tokio::test]
+    async fn a_worker_that_falls_silent_after_it_was_heard_is_killed() {
+        let mut supervisor = supervisor();
+        supervisor.spec.lease_ttl = Duration::from_millis(300);
+        let calls = supervisor.heard.calls.clone();
+        let session = SessionId(1);
+        let watched = tokio::spawn(async move { supervisor.watch(shell("sleep 60")).await });
+        // Slow to join, then heard often: neither is silence.
+        tokio::time::sleep(Duration::from_millis(1000)).await;
+        calls.joined(0, WorkerId([1; 16]), session);
+        for _ in 0..20 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            calls.called(session);
+        }
+        assert!(!watched.is_finished());
+        let status = tokio::time::timeout(Duration::from_secs(20), watched).await;
+        let status = status.expect("it is killed").unwrap().unwrap();
+        assert_eq!(status.signal(), Some(Signal::KILL.as_raw()));
     }
 }

@@ -37,7 +37,7 @@ pub struct Sweep {
     pub repeats: Arc<Repeats>,
     /// Turns true once one of this coordinator's own workers has joined.
     pub local_joined: Arc<AtomicBool>,
-    pub local_workers: LocalWorkers,
+    pub local_workers: Arc<LocalWorkers>,
 }
 
 impl Sweep {

@@ -15,7 +15,7 @@ use coordinator_core::lease::{Lease, SessionId, TrialIndex, WorkerId};
 use coordinator_core::ledger::checkpoints::Checkpoint;
 use coordinator_core::timing::MAX_SLOTS;
 use proto::MAX_NAME_BYTES;
-use proto::text::clean_line;
+use proto::text::{clean_line, clean_name};
 use sweep::TrialId;
 use trainer::hex;
 use trainer::wording::n_of;
@@ -30,6 +30,9 @@ use crate::run::plan_index::PlanIndex;
 const MAX_LEASES: usize = 8_192;
 /// When a worker is to call again while the next trials are being chosen.
 const SOON: Duration = Duration::from_millis(100);
+
+/// Of a worker that gives no name that can be seen.
+const NO_NAME: &str = "unnamed";
 
 pub(super) fn join(request: proto::JoinRequest, sweep: &Sweep) -> Result<Join, RpcError> {
     let worker = WorkerId(array(&request.worker_id, "worker_id")?);
@@ -47,7 +50,7 @@ pub(super) fn join(request: proto::JoinRequest, sweep: &Sweep) -> Result<Join, R
         held: held.collect(),
         continues: is_ours && request.continues,
         facts: WorkerInfo {
-            name: clean_line(&request.name, MAX_NAME_BYTES),
+            name: clean_name(&request.name, MAX_NAME_BYTES).unwrap_or_else(|| NO_NAME.into()),
             isa: clean_line(&request.isa, MAX_NAME_BYTES),
             cpu: clean_line(&request.cpu, MAX_NAME_BYTES),
             n_slots: request.n_slots,

@@ -5,7 +5,7 @@ mod checkpoints;
 pub mod content;
 pub mod context;
 mod convert;
-mod gate;
+pub mod gate;
 mod session;
 mod status;
 #[cfg(test)]

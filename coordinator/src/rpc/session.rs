@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use coordinator_core::event::Reply;
+use coordinator_core::lease::SessionId;
 use coordinator_core::limits::MAX_WORKERS;
 use proto::{JoinReply, JoinRequest, SyncReply, SyncRequest};
 use tonic::{Request, Response, Status};
@@ -31,7 +32,7 @@ impl Session {
         match self.mailbox.join(join).await? {
             Reply::Joined { session, kept, finished } => {
                 if let Some(index) = local_index {
-                    self.sweep.local_workers.joined(index, worker);
+                    self.sweep.local_workers.joined(index, worker, session);
                     self.sweep.local_joined.store(true, Ordering::Relaxed);
                 }
                 Ok(convert::join_reply(session, &kept, finished, &self.sweep))
@@ -50,6 +51,8 @@ impl Session {
     }
 
     async fn sync(&self, request: SyncRequest) -> Result<SyncReply, RpcError> {
+        // Before it waits for the core, which may wait for its disk.
+        self.sweep.local_workers.called(SessionId(request.session));
         let plan_index = self.sweep.plan_index();
         let unknown = convert::unknown_leases(&request, &plan_index);
         let sync = convert::sync(request, &plan_index, &self.sweep)?;

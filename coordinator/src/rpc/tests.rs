@@ -50,7 +50,7 @@ pub(super) fn sweep_in(state: &Path) -> Sweep {
         largest_valid_share: 0.4,
         repeats: Arc::default(),
         local_joined: Arc::default(),
-        local_workers: LocalWorkers::default(),
+        local_workers: Arc::new(LocalWorkers::default()),
     }
 }
 

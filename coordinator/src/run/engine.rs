@@ -49,6 +49,8 @@ pub struct Engine {
 
 /// A coordinator at work. Dropping it ends both of its tasks.
 pub struct Running {
+    /// Keeps other coordinators out of the state.
+    pub folder: StateFolder,
     pub driver: AbortOnDropHandle<Result<Ended, StoreError>>,
     pub server: AbortOnDropHandle<Result<(), tonic::transport::Error>>,
     pub mailbox: Mailbox,
@@ -60,10 +62,10 @@ pub struct Running {
     pub finished: CancellationToken,
     /// Turns true once one of this coordinator's own workers has joined.
     pub local_joined: Arc<AtomicBool>,
+    /// Its own workers, as they are heard.
+    pub local_workers: Arc<rpc::LocalWorkers>,
     /// What this coordinator's own workers prove themselves with.
     pub local_token: LocalToken,
-    /// Keeps a second coordinator out for as long as this one is at work.
-    _folder: StateFolder,
 }
 
 impl Running {
@@ -130,7 +132,7 @@ impl Engine {
             largest_valid_share: facts.data.largest_class_share,
             repeats,
             local_joined: Arc::new(AtomicBool::new(false)),
-            local_workers: rpc::LocalWorkers::default(),
+            local_workers: Arc::default(),
         };
         Ok(Self { driver, restored, sweep, mailbox, folder })
     }
@@ -143,6 +145,7 @@ impl Engine {
         let Self { driver, restored, sweep, mailbox, folder } = self;
         let (stopping, finished) = (driver.stopping.clone(), driver.finished.clone());
         let (local_joined, local_token) = (sweep.local_joined.clone(), sweep.local_token.clone());
+        let local_workers = sweep.local_workers.clone();
         let serving = CancellationToken::new();
         let serve = rpc::serve(incoming, Arc::new(sweep), mailbox.clone(), serving.clone());
         Running {
@@ -153,8 +156,9 @@ impl Engine {
             serving,
             finished,
             local_joined,
+            local_workers,
             local_token,
-            _folder: folder,
+            folder,
         }
     }
 }

@@ -23,7 +23,7 @@ use tokio::task::JoinHandle;
 use worker::signals::StopSignals;
 
 use crate::cli::refusal::Refusal;
-use crate::placement::local::{LocalWorkers, Spec, share_slots};
+use crate::placement::local::{Heard, LocalWorkers, Spec, share_slots};
 use crate::placement::worker_command::worker_command;
 use crate::reporting::publish::{Published, publish_in_child};
 use crate::run::open::Opened;
@@ -99,7 +99,7 @@ impl Session {
             listening(run, address, &opened);
         }
         greet(run, address, &opened.news);
-        let (state, name) = (opened.folder.path().to_path_buf(), opened.plan.name.clone());
+        let name = opened.plan.name.clone();
         let cache_dir = opened.folder.worker_cache();
         let progress = Progress::new(run.output, can_be_live());
         let command = worker_command(address);
@@ -111,9 +111,12 @@ impl Session {
             cache_dir,
             token: running.local_token.clone(),
             slots: share_slots(run.local_workers, run.local_slots, worker::usable_cores()),
+            lease_ttl: run.lease_ttl,
         };
-        let Running { mailbox, local_joined, finished, .. } = &running;
-        let local = LocalWorkers::start(&spec, mailbox, local_joined, finished);
+        let Running { mailbox, local_joined, local_workers, finished, .. } = &running;
+        let heard = Heard { joined: local_joined.clone(), calls: local_workers.clone() };
+        let local = LocalWorkers::start(&spec, mailbox, &heard, finished);
+        let state = running.folder.path().to_path_buf();
         let (out, started) = (run.out.join(&name), Instant::now());
         Ok(Self { running, signals, local, partial: None, program, state, out, name, started })
     }

@@ -79,12 +79,10 @@ pub fn best(snapshot: &Snapshot) -> Option<String> {
 
 /// `2 workers, 3 of 4 slots busy`.
 pub fn workers(snapshot: &Snapshot) -> String {
-    let n_workers = snapshot.workers.len();
+    let Snapshot { n_workers, n_busy, n_slots, .. } = *snapshot;
     if n_workers == 0 {
         return "no worker".to_owned();
     }
-    let n_busy: usize = snapshot.workers.iter().map(|worker| worker.n_busy).sum();
-    let n_slots: usize = snapshot.workers.iter().map(|worker| worker.n_slots).sum();
     format!("{}, {} busy", n_of(n_workers, "worker"), n_of_n(n_busy, n_slots, "slot"))
 }
 
@@ -133,9 +131,9 @@ mod tests {
                 score: Score { accuracy: 0.97812, loss: 0.1 },
                 label: "sgd 0.05 b32 256-128".into(),
             }),
-            workers: vec![WorkerLoad { name: "local-0".into(), n_busy: 2, n_slots: 2 }],
             ..Snapshot::default()
-        };
+        }
+        .with_workers([WorkerLoad { name: "local-0".into(), n_busy: 2, n_slots: 2 }]);
         assert_eq!(
             describe(&full),
             "120 of 270 trials done; 2 running, 148 left, 1 diverged; about 3m07s to go; \

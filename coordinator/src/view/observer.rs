@@ -22,7 +22,7 @@ use worker::parts::Repeats;
 use crate::reporting::values::{hyperparameters, label};
 use crate::store::Recorded;
 use crate::view::observer::load::{in_slots, worker_load};
-use crate::view::snapshot::{Best, RunningTrial, Snapshot, StandingWarning, WorkerLoad};
+use crate::view::snapshot::{Best, MAX_ROWS, RunningTrial, Snapshot, StandingWarning};
 use crate::view::terminal::n_of;
 use crate::view::troubles::Troubles;
 use crate::view::{EndedTrial, Measured, Progress, say, warn};
@@ -30,9 +30,6 @@ use outlook::{Outlook, cost};
 
 /// With no worker for this long, the command that starts one is shown.
 const LONELY_AFTER: Duration = Duration::from_secs(10);
-
-/// Running trials that a snapshot names.
-const MAX_RUNNING_SHOWN: usize = 64;
 
 pub struct Observer {
     plan: Arc<Plan>,
@@ -302,8 +299,7 @@ impl Observer {
                 *row = (worker, held);
             }
         }
-        let workers: Vec<WorkerLoad> =
-            core.workers().filter_map(|(_, worker)| worker_load(worker)).collect();
+        let loads = core.workers().filter_map(|(_, worker)| worker_load(worker));
         let n_done = counts.n_completed + counts.n_failed + counts.n_cancelled;
         Snapshot {
             n_trials: counts.n_trials(),
@@ -315,14 +311,15 @@ impl Observer {
             n_diverged: self.n_diverged,
             eta,
             best: self.best.clone(),
-            workers,
             running: furthest
                 .values()
-                .take(MAX_RUNNING_SHOWN)
+                .take(MAX_ROWS)
                 .map(|(worker, held)| self.running_trial(worker, held))
                 .collect(),
             warnings: self.warnings(),
+            ..Snapshot::default()
         }
+        .with_workers(loads)
     }
 
     fn running_trial(&self, worker: &Worker, held: &HeldLease) -> RunningTrial {

@@ -24,11 +24,35 @@ pub struct Snapshot {
     #[serde(rename = "eta_s", serialize_with = "as_seconds")]
     pub eta: Option<Duration>,
     pub best: Option<Best>,
+    /// Connected workers.
+    pub n_workers: usize,
+    /// Slots of all of them, and those that train.
+    pub n_slots: usize,
+    pub n_busy: usize,
+    /// A row for each worker; of very many, the first ones.
     pub workers: Vec<WorkerLoad>,
     /// A row for each running trial; of very many, the first ones.
     pub running: Vec<RunningTrial>,
     /// What is wrong now and stays so for a while.
     pub warnings: Vec<StandingWarning>,
+}
+
+/// Rows of each list that are told.
+pub const MAX_ROWS: usize = 64;
+
+impl Snapshot {
+    /// With these workers.
+    pub fn with_workers(mut self, loads: impl IntoIterator<Item = WorkerLoad>) -> Self {
+        for load in loads {
+            self.n_workers += 1;
+            self.n_slots += load.n_slots;
+            self.n_busy += load.n_busy;
+            if self.workers.len() < MAX_ROWS {
+                self.workers.push(load);
+            }
+        }
+        self
+    }
 }
 
 /// The best single trial so far, by the metric of the report.

@@ -178,7 +178,7 @@ mod tests {
         assert_ne!(fresh.worker_id, id);
         assert_eq!(names(cache.path()), 2);
 
-        spool.acknowledged(&[7; 16], &[lease]).unwrap();
+        spool.acknowledged(&[7; 16], &[lease]);
         adopted.leave(spool.len());
         fresh.leave(0);
         assert_eq!(names(cache.path()), 0);

@@ -58,11 +58,13 @@ pub const POINTS: [&str; 43] = [
 
 /// Every place where a thread can hang.
 #[cfg(feature = "faults")]
-pub const HANGS: [&str; 2] = [
+pub const HANGS: [&str; 3] = [
     // A commit, as on a disk that does not answer.
     "hang.coordinator.commit",
     // A slot that has begun a trial, as one whose disk does not answer.
     "hang.worker.slot",
+    // The spool's disk, which does not answer.
+    "hang.worker.spool",
 ];
 
 /// Every bug that can be planted in a program; those of the core are its own.

@@ -4,7 +4,7 @@
 pub mod repeats;
 pub mod short_id;
 
-use std::ffi::OsStr;
+use std::ffi::OsString;
 use std::io::IsTerminal as _;
 use std::{env, io};
 
@@ -64,20 +64,18 @@ where
         .with_writer(writer)
 }
 
-/// Whether what this process writes to stderr may be coloured: a person sees it, has not set
-/// `NO_COLOR` (no-color.org), and the terminal knows colours.
+/// Whether what this process writes to stderr may be coloured: a person sees it, the terminal knows
+/// colours, and neither `NO_COLOR` (no-color.org) nor `CLICOLOR=0` (bixense.com/clicolors) is set, by
+/// which help texts go too.
 pub fn color_on_stderr() -> bool {
-    may_color(io::stderr().is_terminal(), env::var_os("NO_COLOR"), env::var_os("TERM"))
+    may_color(io::stderr().is_terminal(), |name| env::var_os(name))
 }
 
-fn may_color(
-    is_terminal: bool,
-    no_color: Option<impl AsRef<OsStr>>,
-    term: Option<impl AsRef<OsStr>>,
-) -> bool {
-    let is_unwanted = no_color.is_some_and(|value| !value.as_ref().is_empty());
-    let is_dumb = term.is_some_and(|term| term.as_ref().is_empty() || term.as_ref() == "dumb");
-    is_terminal && !is_unwanted && !is_dumb
+fn may_color(is_terminal: bool, variable: impl Fn(&str) -> Option<OsString>) -> bool {
+    let is_set = |name| variable(name).is_some_and(|value| !value.is_empty());
+    let is_zero = |name| variable(name).is_some_and(|value| value == "0");
+    let is_dumb = variable("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
+    is_terminal && !is_dumb && !is_set("NO_COLOR") && !is_zero("CLICOLOR")
 }
 
 #[cfg(test)]
@@ -88,11 +86,17 @@ mod tests {
 
     #[test]
     fn colour_is_for_people_who_want_it() {
-        let unset = None::<&str>;
-        assert!(may_color(true, unset, Some("xterm-256color")) && may_color(true, Some(""), unset));
-        assert!(!may_color(false, unset, Some("xterm")));
-        assert!(!may_color(true, Some("1"), Some("xterm")));
-        assert!(!may_color(true, unset, Some("dumb")) && !may_color(true, unset, Some("")));
+        let may = |is_terminal, variables: &[(&str, &str)]| {
+            let found = |name: &str| variables.iter().find(|it| it.0 == name);
+            may_color(is_terminal, |name| found(name).map(|it| it.1.into()))
+        };
+        let xterm = ("TERM", "xterm-256color");
+        assert!(may(true, &[xterm]) && may(true, &[xterm, ("NO_COLOR", "")]));
+        assert!(!may(false, &[xterm]));
+        assert!(!may(true, &[xterm, ("NO_COLOR", "1")]));
+        assert!(!may(true, &[("TERM", "dumb")]) && !may(true, &[("TERM", "")]));
+        assert!(!may(true, &[]), "no word of what the terminal knows");
+        assert!(!may(true, &[xterm, ("CLICOLOR", "0")]) && may(true, &[xterm, ("CLICOLOR", "1")]));
     }
 
     #[derive(Clone, Default)]

@@ -1,5 +1,7 @@
 //! The orderly end: what ends soon is finished, the rest handed back, and the coordinator told.
 
+use std::time::Duration;
+
 use tokio::time::Instant;
 use tracing::{info, warn};
 
@@ -9,14 +11,17 @@ use crate::session::state::{DROP_AFTER, LEAVE_AFTER};
 
 /// While draining: trials that end within this time by their own pace are finished,
 const FINISH_WITHIN_S: f64 = 3.0;
+/// At a second signal the disk has this long to take what is in memory.
+const SAVE_WITHIN: Duration = Duration::from_secs(1);
+
 /// After so many calls in vain nobody is there to be told.
 const MAX_VAIN_CALLS: u32 = 3;
 
 impl Session {
     /// The first signal asks for an orderly end, a second one ends the process at once.
-    pub(super) fn signalled(&mut self, signal: &str) {
+    pub(super) async fn signalled(&mut self, signal: &str) {
         if self.drain.as_ref().is_some_and(|drain| drain.by_signal) {
-            self.store();
+            self.store_all(SAVE_WITHIN).await;
             warn!("stopped at once by {signal}; {}", self.left());
             std::process::exit(1);
         }

@@ -22,7 +22,7 @@ use crate::faults;
 use crate::link::backoff::Backoff;
 use crate::link::convert;
 use crate::session::state::{COLLECT_FOR, LONGEST_SYNC, SHORTEST_SYNC, SYNC_DEADLINE};
-use crate::session::state::{DROP_AFTER, Fresh, LEAVE_AFTER, Transfers};
+use crate::session::state::{DROP_AFTER, END_WITHIN, LEAVE_AFTER, Storing, Transfers};
 use crate::session::state::{Parts, Reply, Session};
 use crate::signals::StopSignals;
 use crate::slots::task::{Message, Outcome, Task};
@@ -46,7 +46,7 @@ impl Session {
             transfers: Transfers::default(),
             link: parts.link,
             backoff: Backoff::new(),
-            fresh: Fresh::default(),
+            storing: Storing::default(),
             call: None,
             next_call_at: Instant::now(),
             has_result: false,
@@ -60,37 +60,36 @@ impl Session {
         }
     }
 
-    /// Stops the slots. Gives the number of outcomes that nobody has acknowledged.
-    pub(crate) fn close(self) -> usize {
-        self.spool.close()
-    }
-
     /// Works until the sweep is finished or the worker is drained or refused. An error if the
     /// coordinator has been lost for too long or a slot's thread died. Outcomes that nobody has
     /// acknowledged are in the spool by then.
-    pub(crate) async fn run(&mut self, signals: StopSignals) -> anyhow::Result<Ended> {
+    pub(crate) async fn run(&mut self, signals: &mut StopSignals) -> anyhow::Result<Ended> {
         let ended = self.work(signals).await;
-        self.store();
+        self.store_all(END_WITHIN).await;
         self.repeats.finish();
         ended
     }
 
-    async fn work(&mut self, mut signals: StopSignals) -> anyhow::Result<Ended> {
+    async fn work(&mut self, signals: &mut StopSignals) -> anyhow::Result<Ended> {
         loop {
             self.repeats.refresh();
             self.hurry_drain();
             self.start_trials();
             self.publish_next();
-            self.store_if_due();
+            // First, so that a write that begins only now does not hold the call up.
             self.call_if_due();
-            if let Some(ended) = self.over()? {
+            self.store_if_due();
+            if let Some(ended) = self.over().await? {
                 return Ok(ended);
             }
             let wake_at = self.wake_at();
             tokio::select! {
-                signal = signals.next() => self.signalled(signal),
+                signal = signals.next() => self.signalled(signal).await,
                 moved = self.transfers.moved() => self.moved(moved),
-                message = self.slots.message() => self.take_messages(message)?,
+                message = self.slots.message() => self.take_messages(message).await?,
+                done = completed(&mut self.storing.work) => {
+                    self.stored(done);
+                }
                 reply = completed(&mut self.call) => {
                     if let Some(ended) = self.take_reply(reply) {
                         return Ok(ended);
@@ -132,8 +131,10 @@ impl Session {
         if self.call.is_some() || Instant::now() < self.call_at() {
             return;
         }
-        self.store();
         self.watch();
+        if !self.is_stored_for_call() {
+            return;
+        }
         let wants_work = self.supply.ready().is_some() && !self.spool.is_full();
         let state_id = self.agent.state_id().unwrap_or_default();
         let offer = || self.spool.offer(&state_id, proto::MAX_FINISHED_BYTES);
@@ -143,7 +144,8 @@ impl Session {
                 faults::point("worker.sync.before");
                 self.has_result = false;
                 if faults::planted("bug.spool_dropped_early") {
-                    let _ = self.spool.forget(&state_id);
+                    self.spool.forget(&state_id);
+                    self.store();
                 }
                 let sync = self.link.sync(request, self.sync_deadline);
                 Box::pin(async { Reply::Sync(sync.await) })
@@ -189,7 +191,7 @@ impl Session {
         }
     }
 
-    fn take_messages(&mut self, first: Message) -> anyhow::Result<()> {
+    async fn take_messages(&mut self, first: Message) -> anyhow::Result<()> {
         let mut next = Some(first);
         while let Some(message) = next {
             match message {
@@ -198,7 +200,7 @@ impl Session {
                 Message::Saved(job) => self.transfers.want(job),
                 Message::Left(job) => self.slot_left(job),
                 Message::Died(text) => {
-                    self.store();
+                    self.store_all(END_WITHIN).await;
                     bail!("a slot's thread died: {text}; {}", self.left());
                 }
             }
@@ -208,7 +210,7 @@ impl Session {
     }
 
     /// Whether there is nothing left to do here.
-    fn over(&mut self) -> anyhow::Result<Option<Ended>> {
+    async fn over(&mut self) -> anyhow::Result<Option<Ended>> {
         if let Some(drain) = &self.drain {
             if !self.is_drained(drain) {
                 return Ok(None);
@@ -223,6 +225,7 @@ impl Session {
         }
         let is_lost = !self.stay && self.heard_at.elapsed() >= self.lost_after;
         if is_lost && (self.agent.is_idle() || self.all_hang) {
+            self.store_all(END_WITHIN).await;
             bail!(
                 "no coordinator at {} for {:?}; {}",
                 self.link.url(),
@@ -241,7 +244,8 @@ impl Session {
         let drain = self.drain.iter();
         let drain_at =
             drain.flat_map(|drain| [drain.began + DROP_AFTER, drain.began + LEAVE_AFTER]);
-        let times = call_at.into_iter().chain(self.store_at()).chain(lost_at).chain(drain_at);
+        let call_at = call_at.into_iter().chain(self.call_without_disk_at());
+        let times = call_at.chain(self.store_at()).chain(lost_at).chain(drain_at);
         // Times that have passed were acted on, or wait for a message that wakes this task.
         times.filter(|&at| at > now).min().unwrap_or(now + LONGEST_SYNC)
     }

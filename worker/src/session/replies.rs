@@ -24,8 +24,6 @@ const BETWEEN_SWEEPS: Duration = Duration::from_secs(2);
 
 impl Session {
     pub(super) fn take_reply(&mut self, reply: Reply) -> Option<Ended> {
-        // What ended until now is of the state that was worked on until now.
-        self.store();
         let error = match reply {
             Reply::Join(Ok(reply)) => return self.joined(reply),
             Reply::Sync(Ok(reply)) => return self.synced(reply),
@@ -168,16 +166,15 @@ impl Session {
                 ),
             }
             if let Ok(trial_id) = TrialId::try_from(trial_id) {
-                self.checkpoints.remove(&trial_id);
+                self.storing.useless.push(trial_id);
             }
         }
         if acks.is_empty() {
             return;
         }
         let leases: Vec<Lease> = acks.iter().filter_map(|ack| ack.lease.clone()).collect();
-        if let Err(error) = self.spool.acknowledged(&state_id, &leases) {
-            warn!("cannot shorten {}: {error}", self.spool.path().display());
-        }
+        self.spool.acknowledged(&state_id, &leases);
+        self.store();
         // More than one Sync can carry were waiting.
         if self.spool.has_any_of(&state_id) {
             self.agent.make_urgent();
@@ -205,9 +202,8 @@ impl Session {
     /// process put there is kept, because this one cannot know.
     fn clear_spool(&mut self, state_id: &StateId) {
         match self.spool.forget(state_id) {
-            Err(error) => warn!("cannot shorten {}: {error}", self.spool.path().display()),
-            Ok(0) => {}
-            Ok(n) => {
+            0 => {}
+            n => {
                 let outcomes = n_of(n, "outcome");
                 warn!("not acknowledged, and dropped as their sweep is finished: {outcomes}")
             }

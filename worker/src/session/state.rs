@@ -4,14 +4,14 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use proto::{Finished, JoinReply, JoinRequest, SyncReply};
-use tokio::task::{AbortHandle, JoinSet};
+use proto::{JoinReply, JoinRequest, SyncReply};
+use tokio::task::{AbortHandle, JoinError, JoinSet};
 use tokio::time::Instant;
 
-use crate::agent::{Agent, Job, StateId};
+use crate::agent::{Agent, Job, StateId, TrialId};
 use crate::disk::checkpoints::Checkpoints;
 use crate::disk::datasets::Datasets;
-use crate::disk::spool::Spool;
+use crate::disk::spool::{Done, Spool};
 use crate::link::backoff::Backoff;
 use crate::link::transfer::FetchLine;
 use crate::link::{CallError, Link};
@@ -48,7 +48,7 @@ pub(crate) struct Session {
     pub(crate) transfers: Transfers,
     pub(crate) link: Link,
     pub(crate) backoff: Backoff,
-    pub(crate) fresh: Fresh,
+    pub(crate) storing: Storing,
     pub(crate) call: Option<Pending<Reply>>,
     pub(crate) next_call_at: Instant,
     /// A trial was trained to its end since the last Sync.
@@ -93,12 +93,20 @@ pub(crate) struct Drain {
     pub(crate) is_told: bool,
 }
 
-/// Outcomes that are not in the spool yet.
+/// Outcomes on their way from memory to the disk.
 #[derive(Default)]
-pub(crate) struct Fresh {
-    pub(crate) outcomes: Vec<Finished>,
-    /// When the first of them came.
-    pub(crate) since: Option<Instant>,
+pub(crate) struct Storing {
+    /// When the first outcome came that no write has begun for.
+    pub(crate) fresh_since: Option<Instant>,
+    /// Work at the file, and when it began.
+    pub(crate) work: Option<Pending<Result<Done, JoinError>>>,
+    pub(crate) began: Option<Instant>,
+    /// The call that is due has waited for a write already, so that it goes before the next one.
+    pub(crate) is_done_for_call: bool,
+    /// The last call named outcomes that were not on the disk yet.
+    pub(crate) is_awaited: bool,
+    /// Trials whose checkpoints are of no use any more.
+    pub(crate) useless: Vec<TrialId>,
 }
 
 #[derive(Default)]
@@ -125,3 +133,6 @@ pub(crate) const DROP_AFTER: Duration = Duration::from_secs(10);
 
 /// and the coordinator is told until then at the most.
 pub(crate) const LEAVE_AFTER: Duration = Duration::from_secs(20);
+
+/// At its end a worker waits no longer for its disk.
+pub(crate) const END_WITHIN: Duration = Duration::from_secs(5);

@@ -24,6 +24,7 @@ impl Session {
         self.watch_slots();
         self.watch_fetches();
         self.watch_data();
+        self.watch_storing();
     }
 
     fn watch_slots(&mut self) {

@@ -5,13 +5,14 @@ use std::time::Instant;
 
 use proto::Timing;
 use tokio::sync::mpsc;
-use trainer::{EpochEnd, Trainer, TrialResult};
+use trainer::{EpochEnd, Trainer, TrialResult, check_size, slot_bytes};
 
 use crate::agent::Progress;
 use crate::cpu::thread_cpu_time;
 use crate::disk::checkpoints::Checkpoint;
 use crate::faults;
 use crate::logging::short_id::short_id;
+use crate::memory::Reservation;
 use crate::slots::task::{Message, Shared, StopFlags, Task};
 
 pub struct Attempt<'a> {
@@ -30,10 +31,22 @@ pub(super) fn of_this_state(mut timings: Vec<Timing>, attempt: u32) -> Vec<Timin
     timings
 }
 
+/// `None` for a network that no trainer takes, which says so itself.
+fn reserve_memory<'a>(shared: &'a Shared, task: &Task) -> Result<Option<Reservation<'a>>, String> {
+    let Task { config, data, .. } = task;
+    let (n_inputs, n_classes) = (data.n_inputs(), data.n_classes());
+    if check_size(config, n_inputs, n_classes).is_err() {
+        return Ok(None);
+    }
+    shared.memory.reserve(slot_bytes(config, n_inputs, n_classes)).map(Some)
+}
+
 impl Attempt<'_> {
-    /// Trains to the end. `None` if it was asked to stop or leave before.
-    pub fn train(&mut self) -> Result<Option<TrialResult>, trainer::TrainError> {
-        let mut trainer = self.open()?;
+    /// Trains to the end. `None` if it was asked to stop or leave before. The error is the failure's
+    /// text.
+    pub fn train(&mut self) -> Result<Option<TrialResult>, String> {
+        let _memory = reserve_memory(self.shared, self.task)?;
+        let mut trainer = self.open().map_err(|error| error.to_string())?;
         trainer.set_pulse(self.stop_flags.pulse.clone());
         self.stop_flags.beat();
         faults::hang("hang.worker.slot");

@@ -222,7 +222,7 @@ fn run(
     let result = match ended {
         Ok(Ok(Some(result))) => Ok(result),
         Ok(Ok(None)) => return Message::Left(task.job),
-        Ok(Err(error)) => Err(error.to_string()),
+        Ok(Err(text)) => Err(text),
         Err(panic) => Err(format!("panic in training: {}", panic_text(panic.as_ref()))),
     };
     let wall_s = began.elapsed().as_secs_f64();

@@ -10,6 +10,7 @@ use trainer::{Isa, PreparedData, TrainConfig, TrialResult};
 use crate::agent::TrialId;
 use crate::agent::{Job, Progress};
 use crate::disk::checkpoints::Checkpoints;
+use crate::memory::Memory;
 use crate::slots::cores::Cores;
 
 /// Messages from slots that may wait to be read; a slot that finds no room waits.
@@ -54,6 +55,7 @@ pub(crate) struct Shared {
     /// `None`: slots run unpinned.
     pub(crate) cores: Option<Cores>,
     pub(crate) n_busy: AtomicU32,
+    pub(crate) memory: Memory,
 }
 
 /// What the session wants of a running task.

@@ -10,6 +10,8 @@ use trainer::{Isa, PreparedData, TrainConfig};
 
 use crate::disk::checkpoints::Checkpoints;
 use crate::disk::upkeep::{DiskLimits, Upkeep};
+use crate::memory::Memory;
+use crate::memory::tests::small;
 use crate::slots::*;
 
 fn shared(folder: &Path, cores: Option<Cores>) -> Shared {
@@ -20,6 +22,7 @@ fn shared(folder: &Path, cores: Option<Cores>) -> Shared {
         checkpoint_every: Duration::from_secs(30),
         cores,
         n_busy: AtomicU32::new(0),
+        memory: Memory::of_this_process(),
     }
 }
 
@@ -123,4 +126,17 @@ fn times_of_another_state_are_of_no_attempt_that_is_still_to_come() {
         }
         _ => panic!("it is trained to its end"),
     }
+}
+
+/// An allocation that fails would end the process, and every other slot with it.
+#[test]
+fn a_trial_for_which_there_is_no_memory_fails_in_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let shared = Shared { memory: small(), ..shared(folder.path(), None) };
+    let (sender, _messages) = mpsc::channel(MAX_MESSAGES);
+    let mut wide = task();
+    wide.config.hidden = vec![1_000, 1_000];
+    let text = failure(run(&shared, &wide, &StopFlags::default(), &sender)).expect("it fails");
+    assert!(text.starts_with("training takes ") && text.contains("fewer slots"), "{text}");
+    assert_eq!(failure(run(&shared, &task(), &StopFlags::default(), &sender)), None);
 }

@@ -16,6 +16,8 @@ pub struct Worker {
     pub facts: Option<WorkerInfo>,
     /// The most that any of its processes has had.
     pub n_slots_most: u32,
+    /// When its process first joined, so that nothing it tells of is older.
+    pub joined: Millis,
     /// Without a Sync until then the worker is lost.
     pub deadline: Millis,
     pub leases: BTreeMap<TrialIndex, HeldLease>,
@@ -183,6 +185,7 @@ impl Worker {
             session: None,
             facts: None,
             n_slots_most: 0,
+            joined: Millis::default(),
             deadline,
             leases: BTreeMap::new(),
             n_free_slots: 0,
@@ -198,12 +201,14 @@ impl Worker {
         }
     }
 
-    /// What keeps it from working, as old as it is now.
+    /// What keeps it from working, as old as it is now: in its words, but no older than its process is
+    /// known to be.
     pub fn troubles_at(&self, now: Millis) -> impl Iterator<Item = Trouble> {
         let since_told_ms = now.since(self.troubles_told);
+        let known_ms = now.since(self.joined);
         self.troubles.iter().map(move |trouble| Trouble {
             text: trouble.text.clone(),
-            for_ms: trouble.for_ms.saturating_add(since_told_ms),
+            for_ms: trouble.for_ms.saturating_add(since_told_ms).min(known_ms),
         })
     }
 
@@ -284,8 +289,10 @@ mod tests {
         let trouble = |for_ms| Trouble { text: "its disk is full".into(), for_ms };
         worker.troubles = vec![trouble(2_000), trouble(u64::MAX)];
         worker.troubles_told = Millis(10_000);
-        let at = |ms| worker.troubles_at(Millis(ms)).collect::<Vec<_>>();
-        assert_eq!(at(10_000), [trouble(2_000), trouble(u64::MAX)]);
-        assert_eq!(at(14_500), [trouble(6_500), trouble(u64::MAX)]);
+        let at = |worker: &Worker, ms| worker.troubles_at(Millis(ms)).collect::<Vec<_>>();
+        // What is older than its worker is not believed.
+        worker.joined = Millis(7_000);
+        assert_eq!(at(&worker, 10_000), [trouble(2_000), trouble(3_000)]);
+        assert_eq!(at(&worker, 14_500), [trouble(6_500), trouble(7_500)]);
     }
 }

@@ -31,6 +31,9 @@ impl Core {
             if !is_known {
                 worker.health = departure.health;
             }
+            if !is_known || !join.continues {
+                worker.joined = now;
+            }
             worker.take_in(&join, deadline);
             worker.was_told_finished = finished;
         });

@@ -59,7 +59,11 @@ impl Served {
         let bytes: Vec<u8> = (0..N_BYTES).map(|at| at as u8).collect();
         let mut sweep = sweep_in(state.path());
         sweep.blob = bytes.clone().into();
-        sweep.local_workers.joined(0, WorkerId([LOCAL_SESSION as u8; 16]));
+        sweep.local_workers.joined(
+            0,
+            WorkerId([LOCAL_SESSION as u8; 16]),
+            SessionId(LOCAL_SESSION),
+        );
         let plan = sweep.plan_index().plan.clone();
         let trial_ids = plan.trials.iter().map(|trial| trial.id.0.to_vec()).collect();
         let dataset_digest = plan.dataset_digest.to_vec();

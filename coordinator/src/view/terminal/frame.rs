@@ -90,7 +90,7 @@ fn bar(share: f64, width: usize) -> [String; 2] {
 /// Counts and workers, on one line where there is room.
 fn standing(snapshot: &Snapshot, columns: usize) -> Vec<Vec<(&'static str, String)>> {
     let counts = lines::counts(snapshot);
-    let workers = name_workers(&snapshot.workers);
+    let workers = name_workers(&snapshot.workers, snapshot.n_workers);
     if width_of(&counts) + 3 + width_of(&workers) <= columns {
         return vec![vec![(PLAIN, counts), (DIM, format!("   {workers}"))]];
     }
@@ -128,7 +128,7 @@ fn warnings(snapshot: &Snapshot, columns: usize) -> Vec<String> {
 }
 
 /// `local-0 2/2  node-7 15/16  and 3 more`, busy slots of all slots.
-fn name_workers(workers: &[WorkerLoad]) -> String {
+fn name_workers(workers: &[WorkerLoad], n_workers: usize) -> String {
     if workers.is_empty() {
         return "no worker".to_owned();
     }
@@ -137,8 +137,9 @@ fn name_workers(workers: &[WorkerLoad]) -> String {
         .take(MAX_WORKERS_NAMED)
         .map(|w| format!("{} {}/{}", printable(&w.name), w.n_busy, w.n_slots))
         .collect();
-    if workers.len() > MAX_WORKERS_NAMED {
-        parts.push(format!("and {} more", workers.len() - MAX_WORKERS_NAMED));
+    let n_more = n_workers.saturating_sub(parts.len());
+    if n_more > 0 {
+        parts.push(format!("and {n_more} more"));
     }
     format!("busy slots: {}", parts.join("  "))
 }

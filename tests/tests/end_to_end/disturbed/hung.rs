@@ -1,7 +1,7 @@
 //! Slots that hang while their worker beats, as with a file system that does not answer: the sweep
 //! ends with the same results, and people are told.
 
-use e2e::{Coordinator, Process, Signal, Sweep, finished_event, printed_commands};
+use e2e::{Coordinator, Process, Signal, Sweep, finished_event, is_alive, printed_commands, send};
 
 use crate::{env, reference};
 
@@ -108,4 +108,53 @@ fn a_state_whose_disk_hangs_is_told_and_can_be_stopped() {
     assert!(!status.contains("does not answer"), "it is history: {status}");
     env.run(&Sweep::LONG, &flags(&["--local-slots", "1"]));
     reference::assert_same(&env);
+}
+
+/// The disk of a worker's spool does not answer: what it was granted is trained, and handed in from
+/// memory.
+#[test]
+fn a_worker_whose_spool_hangs_hands_in_from_memory() {
+    let env = env();
+    let coordinator = env.start(&Sweep::LONG, &flags(&["--local-workers", "0"]));
+    let url = coordinator.url();
+    let hung = env.start_worker_in(&url, "hung", &[], &[("SWEEP_FAULT", "hang.worker.spool:3")]);
+    hung.in_stderr("joined", |lines| lines.iter().any(|it| it.contains("joined")).then_some(()));
+    coordinator.wait_for_trials(10);
+    let sound = env.start_worker(&url, "sound");
+    coordinator.wait().expect(0);
+    reference::assert_same(&env);
+    sound.wait().expect(0);
+    hung.wait().expect(0);
+    assert_eq!(env.status(&Sweep::LONG).n_lost, 0, "its leases lived");
+}
+
+/// And meanwhile people are told, and it hears who asks it to stop.
+#[test]
+fn a_worker_whose_spool_hangs_is_heard_and_hears() {
+    let env = env();
+    let coordinator = env.start(&Sweep::ENDLESS, &flags(&["--local-workers", "0"]));
+    let url = coordinator.url();
+    let hung = env.start_worker_in(&url, "hung", &[], &[("SWEEP_FAULT", "hang.worker.spool:1")]);
+    assert_told(&coordinator, "worker hung: the disk of");
+    let status = env.status(&Sweep::ENDLESS);
+    assert!(status.text.contains("does not answer"), "{}", status.text);
+    hung.signal(Signal::TERM);
+    let log = hung.wait().expect(0).stderr_text();
+    assert!(log.contains("does not answer; outcomes stay in memory"), "{log}");
+    assert!(log.contains("drained"), "{log}");
+    assert_eq!(env.status(&Sweep::ENDLESS).n_lost, 0, "its leases lived");
+}
+
+/// A process that was stopped keeps its pipe and its place: it is killed and another one started.
+#[test]
+fn a_local_worker_that_is_stopped_is_replaced() {
+    let env = env();
+    let coordinator = env.start(&Sweep::LONG, &flags(&["--local-slots", "1"]));
+    coordinator.wait_for_trials(5);
+    let former = coordinator.local_workers();
+    former.iter().for_each(|pid| send(*pid, Signal::STOP));
+    assert_told(&coordinator, "has said nothing for longer than its lease");
+    coordinator.wait().expect(0);
+    reference::assert_same(&env);
+    assert!(!former.into_iter().any(is_alive));
 }

@@ -2,11 +2,11 @@
 //! the coordinator has acknowledged it, so neither a kill nor a power cut loses it.
 
 mod record;
+mod work;
 
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use prost::Message as _;
@@ -15,11 +15,12 @@ use tracing::{error, warn};
 use trainer::wording::n_of;
 
 use self::record::Record;
+pub(crate) use self::work::{Done, Work};
+use self::work::{Numbered, Room, SpoolFile};
 use crate::agent::{Offer, StateId};
 use crate::cli::duration;
 use crate::disk::files;
 use crate::disk::upkeep::Upkeep;
-use crate::faults;
 use crate::link::fit::{Fitted, trial_of};
 
 /// Outcomes of a coordinator that never came back are dropped after this long.
@@ -38,18 +39,24 @@ const MAX_FILE_BYTES: u64 = 2 << 30;
 
 pub(crate) struct Spool {
     path: PathBuf,
-    file: File,
+    /// `None` while work at it is under way.
+    file: Option<SpoolFile>,
     upkeep: Upkeep,
-    /// Up to here the file is whole.
-    n_bytes: u64,
     entries: Vec<Entry>,
+    n_entries: u64,
     /// The states whose outcomes this process has put in.
     own_states: Vec<StateId>,
+    /// Entries were dropped since the file last gave room back.
+    wants_room: bool,
+    /// The disk has refused a write or does not answer: until it does well again, what is in memory
+    /// alone is reported too.
+    is_refused: bool,
 }
 
 struct Entry {
-    record: Record,
-    /// `None` while the disk has refused it: it then lives in memory alone.
+    number: u64,
+    record: Arc<Record>,
+    /// `None` while it lives in memory alone.
     n_bytes_on_disk: Option<u64>,
 }
 
@@ -57,38 +64,41 @@ impl Spool {
     /// Opens or creates the spool. What a crash left behind its last whole entry is cut off.
     pub(crate) fn open(path: &Path, upkeep: &Upkeep) -> io::Result<Self> {
         let bytes = files::read(path, MAX_FILE_BYTES)?.unwrap_or_default();
-        let mut options = File::options();
-        let file = files::open(path, options.read(true).write(true).create(true).truncate(false))?;
+        let n_bytes = bytes.len() as u64;
+        let file = SpoolFile::open(path, upkeep, n_bytes)?;
         let contents = record::read(&bytes);
-        let entries = contents
-            .records
-            .into_iter()
-            .map(|(record, n_bytes)| Entry::new(record, Some(n_bytes as u64), upkeep));
         let mut spool = Self {
             path: path.into(),
-            file,
+            file: Some(file),
             upkeep: upkeep.clone(),
-            n_bytes: bytes.len() as u64,
-            entries: entries.collect(),
+            entries: Vec::new(),
+            n_entries: 0,
             own_states: Vec::new(),
+            wants_room: true,
+            is_refused: false,
         };
+        for (record, n_bytes) in contents.records {
+            spool.push(record, Some(n_bytes as u64));
+        }
         files::sync_folder_of(path)?;
         for damaged in &contents.damaged {
-            spool.tell_damage(damaged.start, damaged.end);
+            spool.tell_damage(damaged.start, damaged.end, n_bytes);
+        }
+        if contents.is_cut_short {
+            keep_copy(upkeep.cache_dir(), path, &bytes)?;
         }
         spool.drop_old();
         // What cannot be mended now is read around the next time as well.
         let is_whole = contents.damaged.is_empty() && !spool.has_unsaved();
-        let mended = if is_whole { Ok(()) } else { spool.rewrite() };
-        if let Err(error) = mended.and_then(|()| spool.give_room_back()) {
+        if let Err(error) = if is_whole { spool.save() } else { spool.rewrite() } {
             warn!("cannot shorten {}: {error}", path.display());
         }
         Ok(spool)
     }
 
-    fn tell_damage(&self, from: usize, to: usize) {
+    fn tell_damage(&self, from: usize, to: usize, n_file_bytes: u64) {
         let (path, n_bytes) = (self.path.display(), to - from);
-        if to as u64 == self.n_bytes {
+        if to as u64 == n_file_bytes {
             warn!(
                 "{path}: dropped {} of an outcome that was cut short; its trial is trained again",
                 n_of(n_bytes, "byte")
@@ -106,7 +116,7 @@ impl Spool {
         let clock = self.upkeep.clock();
         for entry in &mut self.entries {
             if !clock.is_credible(entry.record.written_at_s) {
-                entry.record.written_at_s = clock.now_s();
+                Arc::make_mut(&mut entry.record).written_at_s = clock.now_s();
             }
         }
         self.entries.retain(|entry| clock.age(entry.record.written_at_s) <= KEPT_FOR);
@@ -129,88 +139,105 @@ impl Spool {
         self.entries.len()
     }
 
-    /// Whether no more work should be asked for: the disk has refused an entry, which `save` tries
-    /// again, or more than enough waits to be acknowledged.
+    /// Whether no more work should be asked for: the disk refuses entries, which `begin` tries again,
+    /// or more than enough waits to be acknowledged.
     pub(crate) fn is_full(&self) -> bool {
-        self.has_unsaved() || self.n_live_bytes() > MAX_LIVE_BYTES
+        self.is_refused() || self.n_live_bytes() > MAX_LIVE_BYTES
     }
 
-    fn has_unsaved(&self) -> bool {
-        self.entries.iter().any(|entry| entry.n_bytes_on_disk.is_none())
+    /// Whether outcomes are in memory alone because the disk does not take them.
+    pub(crate) fn is_refused(&self) -> bool {
+        self.is_refused && self.has_unsaved()
     }
 
-    /// Takes outcomes in and writes them in one go. Whatever the disk says they are kept, in
-    /// memory if need be.
-    pub(crate) fn append(&mut self, state_id: StateId, outcomes: Vec<Finished>) -> io::Result<()> {
+    /// Whether an outcome is in memory alone.
+    pub(crate) fn has_unsaved(&self) -> bool {
+        self.n_unsaved() > 0
+    }
+
+    pub(crate) fn n_unsaved(&self) -> usize {
+        self.entries.iter().filter(|entry| entry.n_bytes_on_disk.is_none()).count()
+    }
+
+    /// Takes outcomes in. They are in memory until work at the file has saved them.
+    pub(crate) fn take_in(&mut self, state_id: StateId, outcomes: Vec<Finished>) {
         if !self.own_states.contains(&state_id) {
             self.own_states.push(state_id);
         }
         let written_at_s = self.upkeep.clock().now_s();
         for finished in outcomes {
-            let record = Record { state_id, written_at_s, finished };
-            self.entries.push(Entry::new(record, None, &self.upkeep));
+            self.push(Record { state_id, written_at_s, finished }, None);
         }
-        self.save()
     }
 
-    /// Writes what is in memory alone: one write, one sync. After an error the file is as before.
-    pub(crate) fn save(&mut self) -> io::Result<()> {
-        let mut bytes = Vec::new();
-        let mut lengths = Vec::new();
-        for entry in self.entries.iter().filter(|entry| entry.n_bytes_on_disk.is_none()) {
-            let encoded = entry.record.encode();
-            lengths.push(encoded.len() as u64);
-            bytes.extend(encoded);
-        }
-        if bytes.is_empty() {
-            return Ok(());
-        }
-        match self.write(&bytes) {
-            Err(error) if files::is_full(&error) => {
-                // An outcome is worth more than what is old. The disk's own word counts.
-                let _ = self.upkeep.make_room(bytes.len() as u64);
-                self.write(&bytes)?;
+    fn push(&mut self, record: Record<Finished>, n_bytes_on_disk: Option<u64>) {
+        self.n_entries += 1;
+        self.entries.push(Entry::new(self.n_entries, record, n_bytes_on_disk, &self.upkeep));
+    }
+
+    /// The work that the file needs now; `None` if there is none, or some is under way. Whatever
+    /// becomes of it, `end` is told.
+    pub(crate) fn begin(&mut self) -> Option<Work> {
+        let n_bytes = self.file.as_ref()?.n_bytes;
+        let n_live = self.n_live_bytes();
+        let wants_room = std::mem::take(&mut self.wants_room);
+        let room = match wants_room {
+            true if n_live == 0 && n_bytes > 0 => Room::Clear,
+            true if n_bytes > REWRITE_ABOVE_BYTES && n_live < n_bytes / 2 => {
+                Room::Rewrite(self.numbered(|entry| entry.n_bytes_on_disk.is_some()))
             }
-            written => written?,
+            _ => Room::Keep,
+        };
+        let new = self.numbered(|entry| entry.n_bytes_on_disk.is_none());
+        if new.is_empty() && matches!(room, Room::Keep) {
+            return None;
         }
-        self.n_bytes += bytes.len() as u64;
-        let unsaved = self.entries.iter_mut().filter(|entry| entry.n_bytes_on_disk.is_none());
-        for (entry, length) in unsaved.zip(lengths) {
-            entry.n_bytes_on_disk = Some(length);
-        }
-        Ok(())
+        Some(Work { file: self.file.take()?, room, new })
     }
 
-    fn write(&self, bytes: &[u8]) -> io::Result<()> {
-        faults::point("worker.spool.before");
-        let written = self.file.write_all_at(bytes, self.n_bytes);
-        faults::written(&self.file, self.n_bytes);
-        faults::point("worker.spool.written");
-        if let Err(error) = written.and_then(|()| self.sync()) {
-            let _ = self.file.set_len(self.n_bytes);
-            return Err(error);
-        }
-        faults::point("worker.spool.synced");
-        Ok(())
+    fn numbered(&self, chosen: impl Fn(&Entry) -> bool) -> Vec<Numbered> {
+        let chosen = self.entries.iter().filter(|entry| chosen(entry));
+        chosen.map(|entry| (entry.number, entry.record.clone())).collect()
     }
 
-    fn sync(&self) -> io::Result<()> {
-        if faults::planted("bug.spool_not_synced") {
-            return Ok(());
+    /// Takes the file back. The error is why entries could not be saved; they stay in memory.
+    pub(crate) fn end(&mut self, done: Done) -> io::Result<()> {
+        self.file = Some(done.file);
+        // The numbers grow in both.
+        let mut saved = done.saved;
+        saved.sort_unstable();
+        for entry in &mut self.entries {
+            if let Ok(index) = saved.binary_search_by_key(&entry.number, |&(number, _)| number) {
+                entry.n_bytes_on_disk = Some(saved[index].1);
+            }
         }
-        self.file.sync_data()?;
-        faults::synced();
-        Ok(())
+        if let Err(error) = done.room_given_back {
+            warn!("cannot shorten {}: {error}", self.path.display());
+        }
+        self.is_refused = done.written.is_err();
+        done.written
+    }
+
+    /// The disk does not answer: what is in memory alone counts, so that it can be handed in.
+    pub(crate) fn disk_stalls(&mut self) {
+        self.is_refused = true;
+    }
+
+    /// Does what the file needs at once, however long that takes.
+    fn save(&mut self) -> io::Result<()> {
+        self.begin().map_or(Ok(()), |work| self.end(work.run()))
     }
 
     /// The oldest outcomes of a state, as many as fit into `max_bytes`; at least one if there is
-    /// one. The others wait.
+    /// one. The others wait, and with them those that are not on the disk yet.
     pub(crate) fn offer(&self, state_id: &StateId, max_bytes: usize) -> Offer {
         let mut offer = Offer::default();
         let mut n_bytes = 0;
-        for finished in self.of_state(state_id) {
+        for entry in self.entries.iter().filter(|entry| entry.record.state_id == *state_id) {
+            let finished = &*entry.record.finished;
             n_bytes += finished.encoded_len();
-            if n_bytes <= max_bytes || offer.finished.is_empty() {
+            let is_safe = entry.n_bytes_on_disk.is_some() || self.is_refused;
+            if is_safe && (n_bytes <= max_bytes || offer.finished.is_empty()) {
                 offer.finished.push(finished.clone());
             } else {
                 offer.waiting.extend(finished.lease.clone());
@@ -238,74 +265,47 @@ impl Spool {
         of_state.map(|entry| &*entry.record.finished)
     }
 
-    /// Drops what the coordinator of this state has acknowledged.
-    pub(crate) fn acknowledged(&mut self, state_id: &StateId, leases: &[Lease]) -> io::Result<()> {
+    /// Drops what the coordinator of this state has acknowledged. The file follows with the next work.
+    pub(crate) fn acknowledged(&mut self, state_id: &StateId, leases: &[Lease]) {
         self.retain(|record| {
             let lease = record.finished.lease.as_ref();
             record.state_id != *state_id || !lease.is_some_and(|lease| leases.contains(lease))
-        })
+        });
     }
 
     /// Drops every outcome of a state that has all it needs; gives their number. Of a state that
     /// this process has done nothing for, it keeps them: another process did, and knew better.
-    pub(crate) fn forget(&mut self, state_id: &StateId) -> io::Result<usize> {
+    pub(crate) fn forget(&mut self, state_id: &StateId) -> usize {
         let n_before = self.entries.len();
         if self.own_states.contains(state_id) {
-            self.retain(|record| record.state_id != *state_id)?;
+            self.retain(|record| record.state_id != *state_id);
         }
-        Ok(n_before - self.entries.len())
+        n_before - self.entries.len()
     }
 
-    fn retain(&mut self, keep: impl Fn(&Record) -> bool) -> io::Result<()> {
+    fn retain(&mut self, keep: impl Fn(&Record) -> bool) {
         let n_before = self.entries.len();
         self.entries.retain(|entry| keep(&entry.record));
-        if n_before <= self.entries.len() {
-            return Ok(());
-        }
-        faults::point("worker.spool.before_drop");
-        self.give_room_back()?;
-        faults::point("worker.spool.dropped");
-        Ok(())
+        self.wants_room |= self.entries.len() < n_before;
     }
 
-    /// Leaves a file with nothing in it but what was not acknowledged; gives their number.
-    pub(crate) fn close(mut self) -> usize {
-        if self.n_live_bytes() < self.n_bytes
-            && let Err(error) = self.rewrite()
-        {
-            warn!("cannot shorten {}: {error}", self.path.display());
-        }
-        self.entries.len()
+    /// The last work: it leaves a file with nothing in it but what was not acknowledged.
+    pub(crate) fn last_work(&mut self) -> Option<Work> {
+        let is_short = self.n_live_bytes() == self.file.as_ref()?.n_bytes;
+        if is_short { self.begin() } else { self.rewriting() }
+    }
+
+    fn rewriting(&mut self) -> Option<Work> {
+        let file = self.file.take()?;
+        Some(Work { file, room: Room::Rewrite(self.numbered(|_| true)), new: Vec::new() })
+    }
+
+    fn rewrite(&mut self) -> io::Result<()> {
+        self.rewriting().map_or(Ok(()), |work| self.end(work.run()))
     }
 
     fn n_live_bytes(&self) -> u64 {
         self.entries.iter().filter_map(|entry| entry.n_bytes_on_disk).sum()
-    }
-
-    /// Nothing here needs a sync: an entry that comes back after a crash is reported once more,
-    /// and the coordinator knows it already.
-    fn give_room_back(&mut self) -> io::Result<()> {
-        let n_live = self.n_live_bytes();
-        if n_live == 0 && self.n_bytes > 0 {
-            self.file.set_len(0)?;
-            self.n_bytes = 0;
-        } else if self.n_bytes > REWRITE_ABOVE_BYTES && n_live < self.n_bytes / 2 {
-            self.rewrite()?;
-        }
-        Ok(())
-    }
-
-    fn rewrite(&mut self) -> io::Result<()> {
-        let encoded: Vec<Vec<u8>> =
-            self.entries.iter().map(|entry| entry.record.encode()).collect();
-        let parts: Vec<&[u8]> = encoded.iter().map(Vec::as_slice).collect();
-        files::replace(&self.path, &parts)?;
-        self.file = files::open(&self.path, File::options().read(true).write(true))?;
-        self.n_bytes = parts.iter().map(|part| part.len() as u64).sum();
-        for (entry, part) in self.entries.iter_mut().zip(&parts) {
-            entry.n_bytes_on_disk = Some(part.len() as u64);
-        }
-        Ok(())
     }
 }
 
@@ -313,18 +313,22 @@ impl Entry {
     /// Here an outcome becomes one that a call has room for, be it new or what a former process left. One
     /// that never will must not be in the way of the others for ever: it is set aside, and its trial is
     /// told to have failed.
-    fn new(record: Record<Finished>, n_bytes_on_disk: Option<u64>, upkeep: &Upkeep) -> Self {
+    fn new(
+        number: u64,
+        record: Record<Finished>,
+        n_bytes_on_disk: Option<u64>,
+        upkeep: &Upkeep,
+    ) -> Self {
         let Record { state_id, written_at_s, finished } = record;
-        match Fitted::new(finished) {
-            Ok(finished) => {
-                Self { record: Record { state_id, written_at_s, finished }, n_bytes_on_disk }
-            }
+        let (finished, n_bytes_on_disk) = match Fitted::new(finished) {
+            Ok(finished) => (finished, n_bytes_on_disk),
             Err(huge) => {
                 let record = Record { state_id, written_at_s, finished: *huge };
-                let finished = give_up(upkeep.cache_dir(), &record);
-                Self { record: Record { state_id, written_at_s, finished }, n_bytes_on_disk: None }
+                (give_up(upkeep.cache_dir(), &record), None)
             }
-        }
+        };
+        let record = Arc::new(Record { state_id, written_at_s, finished });
+        Self { number, record, n_bytes_on_disk }
     }
 }
 
@@ -339,6 +343,20 @@ fn give_up(cache_dir: &Path, record: &Record<Finished>) -> Fitted {
         Err(error) => error!("trial {trial} failed: {text}; it could not be kept: {error}"),
     }
     Fitted::failure(finished.lease.clone(), &text)
+}
+
+/// Keeps what a spool's file held: too much of it looks like records for all to be looked at.
+fn keep_copy(cache_dir: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = cache_dir.join("set-aside");
+    files::make_folder(&folder)?;
+    let copy = files::beside(&folder.join("spool"), "damaged")?;
+    files::replace(&copy, &[bytes])?;
+    warn!(
+        "{}: most of it is no outcome although it looks like some, so not all was searched; the file is kept as {}",
+        path.display(),
+        copy.display()
+    );
+    Ok(())
 }
 
 /// Keeps a record in a file of its own, which later workers leave alone.

@@ -28,6 +28,15 @@ const STATE_AND_TIME_BYTES: usize = 16 + 8;
 /// 1970: the years 2001 to 5138.
 const BELIEVED_TIMES_S: Range<u64> = 1_000_000_000..100_000_000_000;
 
+/// A longer payload is none: no trainer gives as much, whatever former builds wrote.
+const MAX_PAYLOAD_BYTES: usize = 64 << 20;
+
+/// What looks like a record and is none costs a checksum over all that it claims to be, and a file
+/// can be full of such. This many bytes may be summed up in vain, and as many times those that were
+/// passed.
+const MAX_VAIN_BYTES: usize = 64 << 20;
+const VAIN_SHARE: usize = 4;
+
 /// What a file holds may be too large for any call: former builds wrote what came.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record<F = Fitted> {
@@ -43,6 +52,10 @@ pub struct Contents {
     pub records: Vec<(Record<Finished>, usize)>,
     /// What lies between them and is no record, or none any more.
     pub damaged: Vec<Range<usize>>,
+    /// Bytes of what turned out to be no records.
+    pub n_vain_bytes: usize,
+    /// There were more of these than are looked at, so a record may be among the damaged bytes.
+    pub is_cut_short: bool,
 }
 
 impl<F: Borrow<Finished>> Record<F> {
@@ -63,34 +76,49 @@ impl<F: Borrow<Finished>> Record<F> {
 }
 
 impl Record<Finished> {
-    /// The record that `bytes` begin with, and its length; `None` unless it is whole and
-    /// undamaged.
-    fn decode(bytes: &[u8]) -> Option<(Self, usize)> {
-        let (n_mark, unmarked) = match bytes.strip_prefix(MARK) {
-            Some(rest) => (MARK.len(), rest),
-            None => (0, bytes),
-        };
-        let (checksum, payload) = frame(unmarked)?;
+    /// The record with this checksum and payload; `None` unless it is undamaged.
+    fn decode(checksum: &[u8; CHECKSUM_BYTES], payload: &[u8]) -> Option<Self> {
         if Sha256::digest(payload).as_slice() != checksum {
             return None;
         }
         let (state_id, rest) = payload.split_first_chunk::<16>()?;
         let (written_at_s, message) = rest.split_first_chunk::<8>()?;
-        let record = Self {
+        Some(Self {
             state_id: *state_id,
             written_at_s: u64::from_le_bytes(*written_at_s),
             finished: Finished::decode(message).ok()?,
-        };
-        Some((record, n_mark + PREFIX_BYTES + payload.len()))
+        })
     }
 }
 
-/// A frame's checksum and payload.
+/// A frame's checksum and payload, if it is whole.
 fn frame(bytes: &[u8]) -> Option<(&[u8; CHECKSUM_BYTES], &[u8])> {
     let (length, rest) = bytes.split_first_chunk::<LENGTH_BYTES>()?;
     let (checksum, rest) = rest.split_first_chunk::<CHECKSUM_BYTES>()?;
-    let payload = rest.get(..usize::try_from(u32::from_le_bytes(*length)).ok()?)?;
+    let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
+    let payload = rest.get(..length).filter(|payload| payload.len() <= MAX_PAYLOAD_BYTES)?;
     Some((checksum, payload))
+}
+
+impl Contents {
+    /// The record that `bytes`, which begin at this place of the file, begin with, and its length.
+    fn decode(&mut self, bytes: &[u8], at: usize) -> Option<(Record<Finished>, usize)> {
+        let (n_mark, unmarked) = match bytes.strip_prefix(MARK) {
+            Some(rest) => (MARK.len(), rest),
+            None => (0, bytes),
+        };
+        let (checksum, payload) = frame(unmarked)?;
+        let n_allowed = MAX_VAIN_BYTES + VAIN_SHARE.saturating_mul(at);
+        if self.n_vain_bytes + payload.len() > n_allowed {
+            self.is_cut_short = true;
+            return None;
+        }
+        let record = Record::decode(checksum, payload);
+        if record.is_none() {
+            self.n_vain_bytes += payload.len();
+        }
+        Some((record?, n_mark + PREFIX_BYTES + payload.len()))
+    }
 }
 
 /// All whole records, wherever they stand.
@@ -98,7 +126,7 @@ pub fn read(bytes: &[u8]) -> Contents {
     let mut contents = Contents::default();
     let (mut at, mut whole_until) = (0, 0);
     while at < bytes.len() {
-        match Record::decode(&bytes[at..]) {
+        match contents.decode(&bytes[at..], at) {
             Some((record, n_bytes)) => {
                 if whole_until < at {
                     contents.damaged.push(whole_until..at);

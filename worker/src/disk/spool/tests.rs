@@ -1,5 +1,7 @@
 //! The spool: what survives, what is offered, what is dropped.
 
+use std::fs::File;
+
 use proto::finished::Outcome;
 
 use crate::disk::datasets::cache_clock::CacheClock;
@@ -18,6 +20,14 @@ fn lease(trial: u8) -> Lease {
 fn outcome(trial: u8) -> Finished {
     let failure = Outcome::Failure(format!("text of {trial}"));
     Finished { lease: Some(lease(trial)), outcome: Some(failure), timings: vec![] }
+}
+
+impl Spool {
+    /// Takes outcomes in and saves them at once.
+    pub(crate) fn append(&mut self, state_id: StateId, outcomes: Vec<Finished>) -> io::Result<()> {
+        self.take_in(state_id, outcomes);
+        self.save()
+    }
 }
 
 /// As a worker whose cache folder is the spool's and has kept its time for a while.
@@ -46,13 +56,17 @@ fn outcomes_survive_until_acknowledged_and_only_their_state_sees_them() {
     assert_eq!(spool.offer(&STATE, usize::MAX).finished[1], outcome(2));
     assert_eq!(spool.leases(&STATE), [lease(1), lease(2)]);
     assert_eq!(spool.youngest_state(), Some(OTHER));
-    spool.acknowledged(&OTHER, &[lease(1), lease(2)]).unwrap();
+    spool.acknowledged(&OTHER, &[lease(1), lease(2)]);
+    spool.save().unwrap();
     assert_eq!(offered(&spool, &STATE), [1, 2], "another state's acknowledgement");
-    spool.acknowledged(&STATE, &[lease(1)]).unwrap();
+    spool.acknowledged(&STATE, &[lease(1)]);
+    spool.save().unwrap();
     assert_eq!(offered(&spool, &STATE), [2]);
-    spool.acknowledged(&STATE, &[lease(2)]).unwrap();
+    spool.acknowledged(&STATE, &[lease(2)]);
+    spool.save().unwrap();
     assert_eq!(offered(&spool, &OTHER), [3]);
-    spool.acknowledged(&OTHER, &[lease(3)]).unwrap();
+    spool.acknowledged(&OTHER, &[lease(3)]);
+    spool.save().unwrap();
     assert_eq!(std::fs::metadata(&path).unwrap().len(), 0);
     spool.append(STATE, vec![outcome(4)]).unwrap();
     assert_eq!(offered(&open(&path).unwrap(), &STATE), [4]);
@@ -64,7 +78,7 @@ fn a_tail_torn_at_any_byte_costs_the_last_entry_alone() {
     let path = folder.path().join("spool");
     let mut spool = open(&path).unwrap();
     spool.append(STATE, vec![outcome(1)]).unwrap();
-    let n_first = spool.n_bytes as usize;
+    let n_first = spool.file.as_ref().unwrap().n_bytes as usize;
     spool.append(STATE, vec![outcome(2)]).unwrap();
     let whole = std::fs::read(&path).unwrap();
     for n_bytes in n_first..whole.len() {
@@ -120,7 +134,8 @@ fn room_is_given_back_though_another_state_keeps_an_entry() {
     spool.append(OTHER, vec![outcome(1)]).unwrap();
     let large = Finished { outcome: Some(history(REWRITE_ABOVE_BYTES as usize / 3)), ..outcome(2) };
     spool.append(STATE, vec![large; 4]).unwrap();
-    spool.acknowledged(&STATE, &[lease(2)]).unwrap();
+    spool.acknowledged(&STATE, &[lease(2)]);
+    spool.save().unwrap();
     assert!(std::fs::metadata(&path).unwrap().len() < 1000);
     spool.append(STATE, vec![outcome(3)]).unwrap();
     let spool = open(&path).unwrap();
@@ -132,11 +147,11 @@ fn a_full_disk_leaves_the_outcome_in_memory_until_it_can_be_saved() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("spool");
     let mut spool = open(&path).unwrap();
-    spool.file = File::open(&path).unwrap();
+    spool.file.as_mut().unwrap().file = File::open(&path).unwrap();
     assert!(spool.append(STATE, vec![outcome(1)]).is_err());
     assert!(spool.is_full());
     assert_eq!(offered(&spool, &STATE), [1]);
-    spool.file = File::options().write(true).open(&path).unwrap();
+    spool.file.as_mut().unwrap().file = File::options().write(true).open(&path).unwrap();
     spool.save().unwrap();
     assert!(!spool.is_full());
     assert_eq!(offered(&open(&path).unwrap(), &STATE), [1]);
@@ -152,7 +167,7 @@ fn outcomes_nobody_asks_for_are_dropped_after_two_weeks_and_never_by_a_jump_of_t
     let old_s = now_s - KEPT_FOR.as_secs() - 60;
     // Of the cache folder's age; as of 1970; in a future that nobody has seen; just now.
     for (entry, time_s) in spool.entries.iter_mut().zip([old_s, 0, 10 * now_s, now_s]) {
-        entry.record.written_at_s = time_s;
+        Arc::make_mut(&mut entry.record).written_at_s = time_s;
     }
     spool.rewrite().unwrap();
     assert_eq!(offered(&open(&path).unwrap(), &STATE), [2, 3, 4]);
@@ -169,7 +184,7 @@ fn one_damaged_byte_costs_one_outcome_of_either_format() {
     let path = folder.path().join("spool");
     let mut spool = open(&path).unwrap();
     spool.append(STATE, (1..=4).map(outcome).collect()).unwrap();
-    let records = || spool.entries.iter().map(|entry| &entry.record);
+    let records = || spool.entries.iter().map(|entry| &*entry.record);
     let marked: Vec<Vec<u8>> = records().map(Record::encode).collect();
     let unmarked: Vec<Vec<u8>> = records().map(Record::encode_unmarked).collect();
     let mixed =
@@ -217,9 +232,59 @@ fn a_finished_state_takes_what_this_process_put_in_and_no_other() {
     let path = folder.path().join("spool");
     open(&path).unwrap().append(STATE, vec![outcome(1)]).unwrap();
     let mut spool = open(&path).unwrap();
-    assert_eq!(spool.forget(&STATE).unwrap(), 0);
+    assert_eq!(spool.forget(&STATE), 0);
     assert_eq!(offered(&spool, &STATE), [1]);
     spool.append(STATE, vec![outcome(2)]).unwrap();
-    assert_eq!(spool.forget(&STATE).unwrap(), 2);
+    assert_eq!(spool.forget(&STATE), 2);
     assert!(!spool.has_any_of(&STATE));
+}
+
+/// A disk that does not answer keeps nobody from taking outcomes in, from naming them, or, once it
+/// is known to hang, from handing them in.
+#[test]
+fn while_work_is_under_way_the_spool_takes_more_and_says_what_is_safe() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("spool");
+    let mut spool = open(&path).unwrap();
+    spool.append(STATE, vec![outcome(1)]).unwrap();
+    spool.take_in(STATE, vec![outcome(2)]);
+    let work = spool.begin().unwrap();
+    spool.take_in(STATE, vec![outcome(3)]);
+    assert!(spool.begin().is_none(), "one at a time");
+    assert_eq!(offered(&spool, &STATE), [1]);
+    assert_eq!(spool.offer(&STATE, usize::MAX).waiting, [lease(2), lease(3)]);
+    assert!(!spool.is_full());
+    spool.disk_stalls();
+    assert_eq!(offered(&spool, &STATE), [1, 2, 3]);
+    assert!(spool.is_full(), "no more work for it");
+    spool.acknowledged(&STATE, &[lease(1), lease(2)]);
+    spool.end(work.run()).unwrap();
+    assert!(!spool.is_full());
+    assert_eq!(offered(&open(&path).unwrap(), &STATE), [1, 2], "as the work was when it began");
+    spool.save().unwrap();
+    assert_eq!(offered(&open(&path).unwrap(), &STATE), [3]);
+}
+
+/// Each 44 bytes begin what claims to be a record of all the rest, whose checksum would take half a
+/// minute a megabyte.
+#[test]
+fn a_file_full_of_false_records_is_read_in_time_and_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("spool");
+    let (unit, n_units) = (44, 50_000);
+    let mut bytes = Vec::new();
+    for index in 1..=n_units {
+        bytes.extend(record::MARK);
+        bytes.extend(u32::try_from((n_units - index) * unit).unwrap().to_le_bytes());
+        bytes.extend([0; 32]);
+    }
+    let honest = Record { state_id: STATE, written_at_s: 90_000_000_000, finished: outcome(1) };
+    bytes.extend(honest.encode());
+    std::fs::write(&path, &bytes).unwrap();
+    let contents = record::read(&bytes);
+    assert!(contents.is_cut_short);
+    assert!(contents.n_vain_bytes < (64 << 20) + 4 * bytes.len(), "{}", contents.n_vain_bytes);
+    assert_eq!(offered(&open(&path).unwrap(), &STATE), [1], "what is whole is found");
+    let mut kept = std::fs::read_dir(folder.path().join("set-aside")).unwrap().flatten();
+    assert_eq!(std::fs::read(kept.next().unwrap().path()).unwrap(), bytes, "nothing is lost");
 }

@@ -27,10 +27,10 @@ fn snapshot(n_running: usize) -> Snapshot {
             score: Score { accuracy: 0.97812, loss: 0.1 },
             label: "sgd 0.05 b32 256-128 seed 1".into(),
         }),
-        workers: vec![WorkerLoad { name: "local-0".into(), n_busy: 2, n_slots: 2 }],
         running: (0..n_running).map(trial).collect(),
         ..Snapshot::default()
     }
+    .with_workers([WorkerLoad { name: "local-0".into(), n_busy: 2, n_slots: 2 }])
 }
 
 fn shown(n_running: usize, columns: usize, rows: usize) -> Vec<String> {
@@ -161,7 +161,8 @@ fn done_and_open_parts_differ_with_and_without_colors() {
 fn names_a_few_workers_and_counts_the_rest() {
     let worker = |i: usize| WorkerLoad { name: format!("w{i}"), n_busy: 1, n_slots: 2 };
     let workers: Vec<_> = (0..6).map(worker).collect();
-    assert_eq!(name_workers(&[]), "no worker");
-    assert_eq!(name_workers(&workers[..1]), "busy slots: w0 1/2");
-    assert_eq!(name_workers(&workers), "busy slots: w0 1/2  w1 1/2  w2 1/2  w3 1/2  and 2 more");
+    assert_eq!(name_workers(&[], 0), "no worker");
+    assert_eq!(name_workers(&workers[..1], 1), "busy slots: w0 1/2");
+    assert_eq!(name_workers(&workers, 6), "busy slots: w0 1/2  w1 1/2  w2 1/2  w3 1/2  and 2 more");
+    assert!(name_workers(&workers, 10_000).ends_with("w3 1/2  and 9996 more"));
 }
