@@ -85,6 +85,29 @@ fn where_nothing_trained_nothing_is_the_best() {
     }
 }
 
+/// Trials that diverge before their first epoch ends have the same empty history and digest.
+#[test]
+fn two_that_diverged_took_no_same_steps() {
+    let mut input = with_accuracies([0.97; 3], [0.97; 3]);
+    let State::Done(source) = input.trials[0].state.clone() else { unreachable!() };
+    for trial in &mut input.trials {
+        let State::Done(done) = &mut trial.state else { unreachable!() };
+        done.history.clone_from(&source.history);
+        done.digest.clone_from(&source.digest);
+    }
+    let (_, page) = report(&input);
+    assert!(page.contains("3 of 3 pairs of trials have losses"), "those that trained: {page}");
+    for trial in &mut input.trials {
+        diverge(trial);
+        let State::Done(done) = &mut trial.state else { unreachable!() };
+        done.history.clear();
+    }
+    let (_, page) = report(&input);
+    for untrue in ["very same steps", "equal to the last bit"] {
+        assert!(!page.contains(untrue), "{untrue} in {page}");
+    }
+}
+
 #[test]
 fn chance_is_never_better_than_a_trial_that_completed() {
     // Less than chance on both measures.
