@@ -75,7 +75,11 @@ pub(crate) fn plan_by(
         let label = "every combination is left out by `[[grid.exclude]]`";
         problems.push(Problem::at(span, "the sweep has no trials", label));
     } else {
+        let n_problems = problems.len();
         super::hypothesis::check(file, &plan, &mut problems);
+        if rules.is_strict && problems.len() == n_problems {
+            super::hypothesis::check_repeats(file, &plan, &mut problems);
+        }
         crate::phases::confirm::check(file, &plan, &mut problems);
     }
     if problems.is_empty() { Ok(plan) } else { Err(problems.into_sorted()) }

@@ -127,6 +127,33 @@ fn a_heatmap_that_is_there_twice() {
 }
 
 #[test]
+fn a_hypothesis_that_is_there_twice() {
+    let claim =
+        |words: &str, sides: &str| format!("[[hypothesis]]\nclaim = \"{words}\"\n{sides}\n");
+    let one = "better = { optimizer = \"sgd\" }\nthan = { optimizer = \"backtracking\" }";
+    // The same points under other names, and all values of an axis.
+    let other = "better = { optimizer = [\"sgd\"], depth = [2, 1] }\nthan = { optimizer = \"backtracking\", learning_rate = [0.1, 0.01] }\nmargin = -0.0\ncompare = \"best\"";
+    let problem = |line: usize, n: usize| {
+        format!(
+            "{line}:1 a hypothesis is stated twice | the same points by the same rule as hypothesis {n} | remove one of the two, or correct its sides"
+        )
+    };
+    check(&base_and(&[claim("a", one), claim("a", one)].concat()), &[&problem(17, 1)]);
+    check(&base_and(&[claim("a", one), claim("b", other)].concat()), &[&problem(17, 1)]);
+    let matched = format!("{one}\ncompare = \"matched\"");
+    let all = [claim("a", one), claim("b", &matched), claim("c", &matched)].concat();
+    check(&base_and(&all), &[&problem(22, 2)]);
+    let reversed = "better = { optimizer = \"backtracking\" }\nthan = { optimizer = \"sgd\" }";
+    let margin = format!("{one}\nmargin = 0.1");
+    let distinct =
+        [claim("a", one), claim("a", reversed), claim("a", &margin), claim("a", &matched)];
+    planned(&base_and(&distinct.concat()));
+    let recorded = base_and(&[claim("a", one), claim("a", one)].concat());
+    let recorded = plan_recorded(&parse(&recorded).unwrap(), &mnist(), 10_000).unwrap();
+    assert_eq!(recorded.hypotheses.len(), 2, "a former build accepted it");
+}
+
+#[test]
 fn keys_that_the_other_values_leave_without_effect() {
     check(
         &base_with("epochs", "epochs = 10\npatience = 9"),
