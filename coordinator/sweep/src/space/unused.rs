@@ -8,16 +8,19 @@ use super::coverage::{Coverage, idle_values};
 use super::domain::DEPTH;
 use super::expand::optimizers;
 use super::points::Points;
+use super::text::number_text;
 use crate::file::problem::{Problem, Problems, Span};
-use crate::file::spec::SweepFile;
+use crate::file::spec::{Metric, SweepFile};
 
 /// Notes all that has no effect on the points, and on what the report says of them.
 pub(crate) fn check(file: &SweepFile, points: &Points, problems: &mut Problems) {
     check_settings(file, problems);
     check_axes(file, problems);
+    check_zips(file, problems);
     check_widths(file, problems);
     check_heatmaps(file, problems);
     check_hypotheses(file, points, problems);
+    check_margins(file, problems);
     check_dropout(file, points, problems);
     check_patience(file, points, problems);
 }
@@ -42,6 +45,28 @@ fn check_axes(file: &SweepFile, problems: &mut Problems) {
             let Some(key) = trainer::key(axis.name) else { continue };
             if !all.iter().any(|&optimizer| key.is_used_by(optimizer)) {
                 problems.push(unused_key(key, axis.span.clone(), &all));
+            }
+        }
+    }
+}
+
+/// A `zip` that pairs nothing with nothing.
+fn check_zips(file: &SweepFile, problems: &mut Problems) {
+    for grid in &file.grids {
+        let Some(zip) = &grid.zip else { continue };
+        if zip.value.is_empty() {
+            let label = "expected a list of at least two axis names in it";
+            let problem = Problem::at(zip.span.clone(), "`zip` has no effect", label);
+            problems
+                .push(problem.help(
+                    "write `zip = [[\"batch_size\", \"learning_rate\"]]`, or remove the key",
+                ));
+        }
+        for (span, group) in zip.value.iter().zip(&grid.groups) {
+            if group.iter().all(|&axis| grid.axes[axis].values.len() == 1) {
+                let label = "each of these axes has one value, so there is nothing to pair";
+                let problem = Problem::at(span.clone(), "`zip` has no effect", label);
+                problems.push(problem.help("give the axes more values, or remove the list"));
             }
         }
     }
@@ -139,6 +164,27 @@ fn check_hypotheses(file: &SweepFile, points: &Points, problems: &mut Problems) 
                 problems.push(idle_values(span, "the sweep", filter, condition));
             }
         }
+    }
+}
+
+/// Margins that no two accuracies can lie apart.
+fn check_margins(file: &SweepFile, problems: &mut Problems) {
+    if file.metric != Metric::ValidAccuracy {
+        return;
+    }
+    for declaration in &file.hypotheses {
+        let margin = declaration.hypothesis.margin;
+        let Some(span) = declaration.margin_span.clone().filter(|_| margin > 1.0) else { continue };
+        let label = "expected a share from 0 to 1, as accuracies are: 0.01 is one percentage point";
+        let mut problem = Problem::at(span, "`margin` is larger than any difference", label);
+        if margin <= 100.0 {
+            let share = number_text(margin / 100.0);
+            problem.help = Some(format!(
+                "for {} percentage points write `margin = {share}`",
+                number_text(margin)
+            ));
+        }
+        problems.push(problem);
     }
 }
 

@@ -85,6 +85,64 @@ fn an_exclusion_that_is_listed_twice() {
 }
 
 #[test]
+fn an_exclusion_that_others_cover() {
+    let wide = "[[grid.exclude]]\ndepth = 1\n";
+    let narrow = "[[grid.exclude]]\ndepth = 1\noptimizer = \"sgd\"\n";
+    let problem = |line: usize, filter: &str| {
+        format!(
+            "{line}:1 an exclusion has no effect | other exclusions of the grid leave out {filter} already | remove it, or correct its values"
+        )
+    };
+    let narrow_filter = "depth = 1, optimizer = sgd";
+    check(&base_and(&format!("{wide}{narrow}")), &[&problem(15, narrow_filter)]);
+    check(&base_and(&format!("{narrow}{wide}")), &[&problem(13, narrow_filter)]);
+    let halves = "[[grid.exclude]]\ndepth = 1\nlearning_rate = 0.1\n[[grid.exclude]]\ndepth = 1\nlearning_rate = 0.01\n";
+    check(&base_and(&format!("{halves}{narrow}")), &[&problem(19, narrow_filter)]);
+    let beside = "[[grid.exclude]]\ndepth = [1, 2]\noptimizer = \"sgd\"\n";
+    planned(&base_and(&format!("{wide}{beside}")));
+    let recorded = parse(&base_and(&format!("{wide}{narrow}"))).unwrap();
+    assert_eq!(plan_recorded(&recorded, &mnist(), 10_000).unwrap().n_excluded, 4);
+}
+
+#[test]
+fn a_zip_that_pairs_nothing() {
+    let empty = base_and("zip = []");
+    check(
+        &empty,
+        &[
+            "13:7 `zip` has no effect | expected a list of at least two axis names in it | write `zip = [[\"batch_size\", \"learning_rate\"]]`, or remove the key",
+        ],
+    );
+    let single = base_with("learning_rate", "learning_rate = [0.1]");
+    check(
+        &format!("{single}zip = [[\"batch_size\", \"learning_rate\"]]\n"),
+        &[
+            "13:8 `zip` has no effect | each of these axes has one value, so there is nothing to pair | give the axes more values, or remove the list",
+        ],
+    );
+    planned(&base_and("zip = [[\"depth\", \"learning_rate\"]]"));
+    let recorded = parse(&empty).unwrap();
+    assert_eq!(plan_recorded(&recorded, &mnist(), 10_000).unwrap().points.len(), 8);
+}
+
+#[test]
+fn a_margin_beyond_every_difference() {
+    let claim = |margin: &str| {
+        base_and(&format!(
+            "[[hypothesis]]\nclaim = \"c\"\nbetter = {{ optimizer = \"sgd\" }}\nthan = {{ optimizer = \"backtracking\" }}\nmargin = {margin}"
+        ))
+    };
+    let problem = "17:10 `margin` is larger than any difference | expected a share from 0 to 1, as accuracies are: 0.01 is one percentage point";
+    check(&claim("5"), &[&format!("{problem} | for 5 percentage points write `margin = 0.05`")]);
+    check(&claim("1.0e3"), &[problem]);
+    planned(&claim("0.05"));
+    planned(&claim("1"));
+    planned(&(claim("5") + "[report]\nmetric = \"valid_loss\"\n"));
+    let recorded = plan_recorded(&parse(&claim("5")).unwrap(), &mnist(), 10_000).unwrap();
+    assert_eq!(recorded.hypotheses[0].margin, 5.0);
+}
+
+#[test]
 fn widths_that_no_depth_takes() {
     check(
         &base_with("depth", "hidden = [[8]]"),
