@@ -2,12 +2,15 @@
 //! silence is not the one that its author meant, so each is refused. An axis that some optimizer of
 //! its grid uses is in use, and so is a key that one grid uses.
 
+use std::collections::BTreeSet;
+
+use trainer::wording::n_of;
 use trainer::{Key, OptimizerKind, Value};
 
 use super::coverage::{Coverage, idle_values};
 use super::domain::DEPTH;
 use super::expand::optimizers;
-use super::points::Points;
+use super::points::{Points, column_of};
 use super::text::number_text;
 use crate::file::problem::{Problem, Problems, Span};
 use crate::file::spec::{Metric, SweepFile};
@@ -21,7 +24,9 @@ pub(crate) fn check(file: &SweepFile, points: &Points, problems: &mut Problems) 
     check_heatmaps(file, problems);
     check_hypotheses(file, points, problems);
     check_margins(file, problems);
-    check_dropout(file, points, problems);
+    if !check_dropout(file, points, problems) {
+        check_multiplied(file, points, problems);
+    }
     check_patience(file, points, problems);
 }
 
@@ -197,16 +202,46 @@ fn place_of(file: &SweepFile, name: &str) -> Option<Span> {
         .or_else(|| axes.find(|axis| axis.name == name).map(|axis| axis.span.clone()))
 }
 
-/// Dropout drops hidden units, so that a network without them leaves it out.
-fn check_dropout(file: &SweepFile, points: &Points, problems: &mut Problems) {
-    let Some(span) = place_of(file, "dropout") else { return };
+/// Dropout drops hidden units, so that a network without them leaves it out. Whether it is refused.
+fn check_dropout(file: &SweepFile, points: &Points, problems: &mut Problems) -> bool {
+    let Some(span) = place_of(file, "dropout") else { return false };
     let drops = |&point: &usize| matches!(points.value(point, "dropout"), Some(Value::Number(share)) if *share > 0.0);
     let mut dropping = (0..points.len()).filter(drops).peekable();
-    if dropping.peek().is_some() && dropping.all(|point| points.depth(point) == 0) {
+    let is_idle = dropping.peek().is_some() && dropping.all(|point| points.depth(point) == 0);
+    if is_idle {
         let label = "no network of the sweep has hidden units to drop";
         let problem = Problem::at(span, "`dropout` has no effect", label);
         problems.push(problem.help("give `hidden` a layer, or remove the key"));
     }
+    is_idle
+}
+
+/// Dropout values of one network without hidden units: points that train the same trial again.
+fn check_multiplied(file: &SweepFile, points: &Points, problems: &mut Problems) {
+    let axes = || file.grids.iter().flat_map(|grid| &grid.axes);
+    let Some(axis) = axes().find(|axis| axis.name == "dropout" && axis.values.len() > 1) else {
+        return;
+    };
+    let dropout = column_of("dropout");
+    let others = |&point: &usize| -> Vec<u32> {
+        let columns = (0..points.columns().len()).filter(|&column| column != dropout);
+        columns.map(|column| points.code(point, column)).collect()
+    };
+    let without_layers = || (0..points.len()).filter(|&point| points.depth(point) == 0);
+    let distinct: BTreeSet<Vec<u32>> = without_layers().map(|point| others(&point)).collect();
+    let n_copies = without_layers().count() - distinct.len();
+    if n_copies == 0 {
+        return;
+    }
+    let label = format!(
+        "networks without hidden layers have no units to drop: {} more of the same",
+        n_of(n_copies, "point")
+    );
+    let problem = Problem::at(axis.span.clone(), "`dropout` multiplies equal trials", label);
+    problems.push(problem.help(
+        "give `hidden = [[]]` a [[grid]] of its own without `dropout`, or leave the others out: \
+         [[grid.exclude]] with `hidden = []` and all dropouts but one",
+    ));
 }
 
 /// The first epoch is always better than none before it, so that a trial stops early only if its

@@ -231,6 +231,22 @@ fn keys_that_the_other_values_leave_without_effect() {
 }
 
 #[test]
+fn dropouts_that_multiply_networks_without_hidden_units() {
+    let mixed = base_with("depth", "hidden = [[], [8]]").replace("widths = [256, 128, 64]\n", "");
+    let axis = format!("{mixed}dropout = [0.0, 0.2, 0.5]\n");
+    let problem = "12:1 `dropout` multiplies equal trials | networks without hidden layers have no units to drop: 8 points more of the same | give `hidden = [[]]` a [[grid]] of its own without `dropout`, or leave the others out: [[grid.exclude]] with `hidden = []` and all dropouts but one";
+    check(&axis, &[problem]);
+    let left_out = format!("{axis}[[grid.exclude]]\nhidden = []\ndropout = [0.2, 0.5]\n");
+    assert_eq!(planned(&left_out).points.len(), 4 + 12);
+    let own = "[[grid]]\noptimizer = [\"sgd\", \"backtracking\"]\nlearning_rate = [0.01, 0.1]\nbatch_size = [32]\nhidden = [[]]\n";
+    let layered = axis.replace("[[], [8]]", "[[8]]");
+    assert_eq!(planned(&format!("{layered}{own}")).points.len(), 4 + 12);
+    planned(&format!("{mixed}dropout = [0.5]\n"));
+    let recorded = plan_recorded(&parse(&axis).unwrap(), &mnist(), 10_000).unwrap();
+    assert_eq!(recorded.points.len(), 24, "a former build trained them");
+}
+
+#[test]
 fn the_name_of_an_optimizer_is_no_key() {
     check(
         &base_with("epochs", "nesterov = true"),
