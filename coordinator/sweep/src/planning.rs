@@ -6,6 +6,7 @@ use super::identity::Identity;
 use super::size;
 use super::split::{default_n_valid, split};
 use crate::file::problem::{Problem, Problems};
+use crate::file::single;
 use crate::file::spec::{Cell, Grid, HeatmapSpec, SweepFile};
 use crate::limits::MAX_TRIALS;
 use crate::plan::{Axis, DatasetMeta, Phase, Plan, ReportSpec, Trial};
@@ -50,6 +51,7 @@ pub(crate) fn plan_by(
     if rules.is_strict {
         expansion.unused.into_iter().for_each(|problem| problems.push(problem));
         unused::check(file, &expansion.points, &mut problems);
+        single::check(file, &mut problems);
     }
     let axes = axes(file);
     let plan = Plan {
