@@ -9,7 +9,7 @@ use super::filter::Filter;
 use super::range;
 use super::text::number_text;
 use crate::file::problem::{Problem, Problems, Span, Spanned, did_you_mean};
-use crate::file::reader::{Item, Table, wrong_type};
+use crate::file::reader::{Item, Table, whole_numbers, wrong_type};
 use crate::file::spec::{Grid, GridAxis, Setting};
 use crate::limits::MAX_AXIS_VALUES;
 
@@ -202,7 +202,7 @@ fn check_depth(axes: &[NamedAxis], around: &Surroundings, problems: &mut Problem
                 Problem::at(
                     value.span.clone(),
                     "`depth` is larger than the number of widths",
-                    format!("expected a whole number from 1 to {}", widths.len()),
+                    format!("expected {}", whole_numbers(1, widths.len() as u32)),
                 )
                 .help("add widths to `[model] widths`, or leave this depth out"),
             );
