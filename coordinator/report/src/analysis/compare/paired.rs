@@ -88,7 +88,11 @@ pub(crate) fn compare(sweep: &Sweep<'_>, matches: &[Match<'_, '_>], n_unmatched:
         .iter()
         .partition(|m| m.better.iter().chain(&m.than).all(|point| point.is_complete()));
     let seeds = seed_pairs(sweep, &full);
+    let (n_runs, n_diverged) =
+        (sides(&full, |point| point.runs.len()), sides(&full, |point| point.n_diverged()));
+    // Chance against chance is no sample of anything.
     let gains: Vec<f64> = seeds.iter().map(|pair| pair.gain).collect();
+    let gains = if n_diverged == n_runs { Vec::new() } else { gains };
     let point_gains: Vec<f64> = full
         .iter()
         .filter_map(|m| {
@@ -106,8 +110,8 @@ pub(crate) fn compare(sweep: &Sweep<'_>, matches: &[Match<'_, '_>], n_unmatched:
         n_lost: point_gains.iter().filter(|g| **g < 0.0).count(),
         n_run_pairs: run_pairs.len(),
         n_bit_equal: run_pairs.iter().filter(|(a, b)| same_bits(a, b)).count(),
-        n_runs: sides(&full, |point| point.runs.len()),
-        n_diverged: sides(&full, |point| point.n_diverged()),
+        n_runs,
+        n_diverged,
         n_collapsed: sides(&full, |point| point.n_collapsed()),
         trained: among_trained(sweep, &full),
         test: stats::paired_t(&gains),
