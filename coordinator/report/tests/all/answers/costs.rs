@@ -115,6 +115,25 @@ fn no_value_is_asked_for_that_cannot_be_or_changes_nothing() {
 }
 
 #[test]
+fn an_error_of_nothing_is_drawn_as_half_a_row_and_the_captions_say_so() {
+    let note = "An error of 0, which a log axis cannot show, is drawn as half a row of those that \
+        validate (1 %), and so is any below that.";
+    let of = |shares: [f64; 3]| {
+        let mut input = with_accuracies(shares, [0.9; 3]);
+        input.data.n_valid = 50;
+        let (_, files) = crate::built::build(&input);
+        let page = crate::built::text(&files, "report.md").to_string();
+        (page, crate::built::text(&files, "convergence.svg").to_string())
+    };
+    let (page, figure) = of([1.0; 3]);
+    // Convergence by epochs and work, by time, and accuracy against time.
+    assert_eq!(page.matches(note).count(), 3, "{page}");
+    assert!(!figure.contains(">0.001</text>"), "{figure}");
+    let (page, _) = of([0.98; 3]);
+    assert!(!page.contains("half a row"), "one wrong row is an error that is there");
+}
+
+#[test]
 fn tiny_costs_keep_two_significant_digits() {
     let mut input = with_accuracies([0.97; 3], [0.96; 3]);
     for trial in &mut input.trials {
