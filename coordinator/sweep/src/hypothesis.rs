@@ -130,15 +130,15 @@ pub(crate) fn check_repeats(file: &SweepFile, plan: &Plan, problems: &mut Proble
     for (i, declaration) in file.hypotheses.iter().enumerate() {
         let question = Question::of(plan, &declaration.hypothesis);
         let alike = former.entry(question.short()).or_default();
-        let is_same = |j: &&usize| Question::of(plan, &file.hypotheses[**j].hypothesis) == question;
-        match alike.iter().find(is_same) {
-            Some(j) => {
-                let label = format!("the same points by the same rule as hypothesis {}", j + 1);
-                let message = "a hypothesis is stated twice";
-                let problem = Problem::at(declaration.span.clone(), message, label);
-                problems.push(problem.help("remove one of the two, or correct its sides"));
-            }
-            None => alike.push(i),
+        let is_same = |j: &usize| Question::of(plan, &file.hypotheses[*j].hypothesis) == question;
+        if alike.iter().any(is_same) {
+            // Without a number, so that a sweep that was begun with it can get further claims.
+            let label = "a hypothesis before it compares the same points by the same rule";
+            let message = "a hypothesis is stated twice";
+            let problem = Problem::at(declaration.span.clone(), message, label);
+            problems.push(problem.help("remove one of the two, or correct its sides"));
+        } else {
+            alike.push(i);
         }
     }
 }

@@ -249,7 +249,8 @@ fn check_excludes(
             continue;
         }
         let is_repeated = is_repeat || grid.excludes[i + 1..].iter().any(is_same);
-        if !is_repeated && !(hits.is_first[i] && hits.is_last[i]) {
+        let is_needed = hits.is_first[i] && hits.is_last[i];
+        if !(is_repeated || is_needed) {
             let label = format!("other exclusions of the grid leave out {} already", exclude.value);
             let problem = Problem::at(exclude.span.clone(), "an exclusion has no effect", label);
             unused.push(problem.help("remove it, or correct its values"));

@@ -4,7 +4,6 @@
 
 use std::collections::BTreeSet;
 
-use trainer::wording::n_of;
 use trainer::{Key, OptimizerKind, Value};
 
 use super::coverage::{Coverage, idle_values};
@@ -229,14 +228,11 @@ fn check_multiplied(file: &SweepFile, points: &Points, problems: &mut Problems) 
     };
     let without_layers = || (0..points.len()).filter(|&point| points.depth(point) == 0);
     let distinct: BTreeSet<Vec<u32>> = without_layers().map(|point| others(&point)).collect();
-    let n_copies = without_layers().count() - distinct.len();
-    if n_copies == 0 {
+    if without_layers().count() == distinct.len() {
         return;
     }
-    let label = format!(
-        "networks without hidden layers have no units to drop: {} more of the same",
-        n_of(n_copies, "point")
-    );
+    let label =
+        "networks without hidden layers have no units to drop, so these are the same trials again";
     let problem = Problem::at(axis.span.clone(), "`dropout` multiplies equal trials", label);
     problems.push(problem.help(
         "give `hidden = [[]]` a [[grid]] of its own without `dropout`, or leave the others out: \
