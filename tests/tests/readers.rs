@@ -167,6 +167,10 @@ batch_size = [20]
 dropout = [0.0, 0.2]
 hidden = [[], [64]]
 
+[[grid.exclude]]
+hidden = []
+dropout = 0.2
+
 [[grid]]
 optimizer = ["momentum"]
 learning_rate = [1e20]

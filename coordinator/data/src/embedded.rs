@@ -43,10 +43,14 @@ const NAMES: [&str; 1] = ["mnist"];
 /// A name that is none, and files that a changed source tree put in place of the canonical ones.
 pub(crate) fn unpack_files(name: &str) -> Result<Files, DatasetError> {
     if !NAMES.contains(&name) {
+        let own = "for files of your own write `format = \"idx\"` and `path = \"FOLDER\"`";
         return Err(DatasetError {
             message: format!("no data set is called `{name}`"),
             expected: format!("one of: {}", NAMES.join(", ")),
-            help: "for files of your own write `format = \"idx\"` and `path = \"FOLDER\"`".into(),
+            help: match NAMES.iter().find(|known| is_meant(name, known)) {
+                Some(known) => format!("did you mean \"{known}\"? If not, {own}"),
+                None => own.to_string(),
+            },
         });
     }
     let mut files = Files::default();
@@ -54,6 +58,17 @@ pub(crate) fn unpack_files(name: &str) -> Result<Files, DatasetError> {
         *unpacked = unpack_file(file)?;
     }
     Ok(files)
+}
+
+/// Whether a name is a known one in other letters or with a slip: `MNIST`, `mnits`, `mnist-784`.
+fn is_meant(name: &str, known: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphabetic().then(|| c.to_ascii_lowercase());
+    let letters = |text: &str| -> Vec<char> { text.chars().filter_map(plain).collect() };
+    let sorted = |mut letters: Vec<char>| {
+        letters.sort_unstable();
+        letters
+    };
+    sorted(letters(name)) == sorted(letters(known))
 }
 
 fn unpack_file(file: &EmbeddedFile) -> Result<Vec<u8>, DatasetError> {
@@ -85,6 +100,15 @@ mod tests {
     fn an_unknown_name_lists_the_known_ones() {
         let error = unpack_files("cifar10").expect_err("not embedded");
         assert!(error.message.contains("`cifar10`") && error.expected.contains("mnist"));
-        assert!(error.help.contains("format = \"idx\""));
+        assert!(error.help.starts_with("for files of your own write `format = \"idx\""));
+    }
+
+    #[test]
+    fn a_known_name_in_other_letters_is_meant() {
+        for name in ["MNIST", "Mnist", "mnits", "mnist_784"] {
+            let error = unpack_files(name).expect_err("not its name");
+            assert!(error.help.starts_with("did you mean \"mnist\"? If not, for files"), "{error}");
+        }
+        assert!(!is_meant("emnist", "mnist") && !is_meant("fashion", "mnist"));
     }
 }

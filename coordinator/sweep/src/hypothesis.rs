@@ -1,6 +1,7 @@
 //! Matches the points of a hypothesis' two sides, and refuses a hypothesis that no point can test.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use trainer::{KEYS, OptimizerKind};
 
@@ -12,7 +13,7 @@ use crate::space::filter::{Condition, Filter};
 use crate::space::points::column_of;
 
 /// The two sides of a hypothesis and what is compared between them.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Sides {
     /// Points, ascending.
     pub better: Vec<u32>,
@@ -117,6 +118,52 @@ pub(crate) fn check(file: &SweepFile, plan: &Plan, problems: &mut Problems) {
             let problem = Problem::at(declaration.span.clone(), "nothing to match", label);
             problems.push(problem.help("`compare = \"best\"` compares each side's best point"));
         }
+    }
+}
+
+/// Notes every hypothesis that another one states already, in whatever words: the same points
+/// compared by the same rule. A claim that is made twice is no second one, and its correction for
+/// several claims would be one for more than there are.
+pub(crate) fn check_repeats(file: &SweepFile, plan: &Plan, problems: &mut Problems) {
+    // The sides of a large sweep are long: only their hash is kept.
+    let mut former: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
+    for (i, declaration) in file.hypotheses.iter().enumerate() {
+        let question = Question::of(plan, &declaration.hypothesis);
+        let alike = former.entry(question.short()).or_default();
+        let is_same = |j: &usize| Question::of(plan, &file.hypotheses[*j].hypothesis) == question;
+        if alike.iter().any(is_same) {
+            // Without a number, so that a sweep that was begun with it can get further claims.
+            let label = "a hypothesis before it compares the same points by the same rule";
+            let message = "a hypothesis is stated twice";
+            let problem = Problem::at(declaration.span.clone(), message, label);
+            problems.push(problem.help("remove one of the two, or correct its sides"));
+        } else {
+            alike.push(i);
+        }
+    }
+}
+
+/// What a hypothesis asks, whatever its words.
+#[derive(PartialEq, Hash)]
+struct Question {
+    sides: Sides,
+    is_matched: bool,
+    margin: u64,
+}
+
+impl Question {
+    fn of(plan: &Plan, hypothesis: &Hypothesis) -> Self {
+        Self {
+            sides: plan.sides(hypothesis),
+            is_matched: hypothesis.compare == Compare::Matched,
+            margin: (hypothesis.margin + 0.0).to_bits(),
+        }
+    }
+
+    fn short(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.hash(&mut hasher);
+        hasher.finish()
     }
 }
 

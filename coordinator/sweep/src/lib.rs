@@ -23,12 +23,13 @@ pub use identity::{NoTrialId, PrefixError, TrialId};
 pub use phases::confirm::{FIRST_CONFIRM_SEED, Outcome, Score};
 pub use plan::{Axis, DatasetMeta, Phase, Plan, ReportSpec, Trial};
 pub use planning::{check_without_data, plan, plan_recorded};
-pub use space::domain::DEPTH;
+pub use space::domain::{DEPTH, has_values_beyond};
 pub use space::expand::{DuplicateReason, Duplicates};
 pub use space::filter::{Condition, Filter};
 pub use space::points::Points;
 pub use space::text::{NO_LAYERS, display, number_text, read_widths_text, widths_text};
 pub use split::{MAX_DEFAULT_N_VALID, default_n_valid};
+pub use trainer::Value;
 pub use trainer::hex;
 pub use trainer::wording;
 

@@ -6,6 +6,7 @@ use super::identity::Identity;
 use super::size;
 use super::split::{default_n_valid, split};
 use crate::file::problem::{Problem, Problems};
+use crate::file::single;
 use crate::file::spec::{Cell, Grid, HeatmapSpec, SweepFile};
 use crate::limits::MAX_TRIALS;
 use crate::plan::{Axis, DatasetMeta, Phase, Plan, ReportSpec, Trial};
@@ -50,6 +51,7 @@ pub(crate) fn plan_by(
     if rules.is_strict {
         expansion.unused.into_iter().for_each(|problem| problems.push(problem));
         unused::check(file, &expansion.points, &mut problems);
+        single::check(file, &mut problems);
     }
     let axes = axes(file);
     let plan = Plan {
@@ -75,7 +77,11 @@ pub(crate) fn plan_by(
         let label = "every combination is left out by `[[grid.exclude]]`";
         problems.push(Problem::at(span, "the sweep has no trials", label));
     } else {
+        let n_problems = problems.len();
         super::hypothesis::check(file, &plan, &mut problems);
+        if rules.is_strict && problems.len() == n_problems {
+            super::hypothesis::check_repeats(file, &plan, &mut problems);
+        }
         crate::phases::confirm::check(file, &plan, &mut problems);
     }
     if problems.is_empty() { Ok(plan) } else { Err(problems.into_sorted()) }

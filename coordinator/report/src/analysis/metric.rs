@@ -58,12 +58,17 @@ pub(crate) fn gain(metric: Metric, a: f64, b: f64) -> f64 {
 }
 
 /// What a log axis shows of a metric, lower being better: the error in per cent or the loss. Nothing
-/// at all, which has no logarithm, counts as very little.
-pub(crate) fn error(metric: Metric, value: f64) -> f64 {
+/// at all, which has no logarithm, counts as half a row of those that validate, or a tiny loss.
+pub(crate) fn error(metric: Metric, value: f64, n_valid: u32) -> f64 {
     match metric {
-        Metric::ValidAccuracy => ((1.0 - value) * 100.0).max(1e-3),
+        Metric::ValidAccuracy => ((1.0 - value) * 100.0).max(half_row(n_valid)),
         Metric::ValidLoss => value.max(1e-6),
     }
+}
+
+/// Half a row of those that validate, in per cent.
+pub(crate) fn half_row(n_valid: u32) -> f64 {
+    50.0 / f64::from(n_valid.max(1))
 }
 
 /// The name of `error` on such an axis.

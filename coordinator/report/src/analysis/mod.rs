@@ -16,8 +16,8 @@ pub(crate) use compare::hypotheses::{BestPoints, Judged, Untrained, Verdict, jud
 pub(crate) use compare::paired::{Paired, is_distinguishable};
 pub(crate) use compare::pairs::{OptimizerPair, best_against_best, optimizer_pairs};
 pub(crate) use metric::{
-    best_epoch, error, error_label, gain, loss_text, percent, points_of, score_text, significant,
-    spread_text,
+    best_epoch, error, error_label, gain, half_row, loss_text, percent, points_of, score_text,
+    significant, spread_text,
 };
 pub(crate) use points::{Point, Run};
 pub(crate) use tuning::heat::{Heat, HeatCell, HeatPanel, MAX_AXIS_VALUES, heat};

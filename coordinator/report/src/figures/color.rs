@@ -60,9 +60,10 @@ const PALETTE: [Color; 9] = [
 /// The first line is solid; the gaps of those drawn over it let it show where they coincide.
 const DASHES: [&str; 4] = ["", "9 6", "3 5", "12 4 3 4"];
 
-/// Colour and dash pattern of the n-th line of a figure.
+/// Colour and dash pattern of the n-th line of a figure. The patterns move on by one when they begin
+/// anew, so that the two blues of the palette do not share one.
 pub(crate) fn line_style(n: usize) -> (Color, &'static str) {
-    (PALETTE[n % PALETTE.len()], DASHES[n % DASHES.len()])
+    (PALETTE[n % PALETTE.len()], DASHES[(n + n / DASHES.len()) % DASHES.len()])
 }
 
 /// Black or white, whichever contrasts more with the ground (WCAG 2 relative luminance).
@@ -92,6 +93,21 @@ mod tests {
         assert!(lightness.windows(2).all(|pair| pair[0] < pair[1]));
         assert_eq!(sequential(-3.0), VIRIDIS[0]);
         assert_eq!(sequential(7.0), VIRIDIS[10]);
+    }
+
+    /// Of one hue, as two blues are: the largest and smallest parts agree.
+    fn hue(Color(r, g, b): Color) -> (bool, bool, bool) {
+        (r > g, g > b, r > b)
+    }
+
+    #[test]
+    fn lines_of_one_hue_have_other_dashes() {
+        for n in 0..PALETTE.len() {
+            for other in n + 1..PALETTE.len() {
+                let ((a, one), (b, two)) = (line_style(n), line_style(other));
+                assert!(hue(a) != hue(b) || one != two, "{n} and {other}: {a} and {b}");
+            }
+        }
     }
 
     #[test]

@@ -1,8 +1,12 @@
 //! Phrases and forms that several sections share.
 
+use sweep::number_text;
+
 use crate::analysis::{
-    Clock, Paired, Point, Run, Sweep, is_distinguishable, points_of, score_text, spread_text,
+    Clock, Paired, Point, Run, Sweep, half_row, is_distinguishable, points_of, score_text,
+    significant, spread_text,
 };
+use crate::figures::Panel;
 use crate::input::Metric;
 use crate::markdown::page::{Page, count, escape};
 use crate::stats;
@@ -12,6 +16,31 @@ use crate::stats;
 pub(crate) fn seeds(sweep: &Sweep<'_>) -> String {
     let n_seeds = count(sweep.seeds().len(), "seed");
     if sweep.counts.is_complete() { n_seeds } else { format!("up to {n_seeds}") }
+}
+
+/// For the caption of a figure on a log axis of errors, where one of them is drawn as half a row;
+/// empty otherwise.
+pub(crate) fn half_row_note(sweep: &Sweep<'_>, metric: Metric, panels: &[Panel]) -> String {
+    let series = panels.iter().flat_map(|panel| &panel.series);
+    let mut drawn = series.flat_map(|series| {
+        let band = series.band.iter().map(|(_, low, _)| *low);
+        series.points.iter().map(|point| point.1).chain(band)
+    });
+    let half = half_row(sweep.input.data.n_valid);
+    zero_note(sweep, metric, drawn.any(|error| error <= half))
+}
+
+/// The same where the caller knows whether there is such an error.
+pub(crate) fn zero_note(sweep: &Sweep<'_>, metric: Metric, is_there: bool) -> String {
+    if metric != Metric::ValidAccuracy || !is_there {
+        return String::new();
+    }
+    let half = half_row(sweep.input.data.n_valid);
+    format!(
+        " An error of 0, which a log axis cannot show, is drawn as half a row of those that validate \
+         ({} %), and so is any below that.",
+        number_text(significant(half, 2))
+    )
 }
 
 /// Why there is no best point to speak of.

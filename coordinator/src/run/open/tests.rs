@@ -47,8 +47,8 @@ fn run_in(folder: &Path, text: &str, more: &[&str]) -> cli::Run {
 }
 
 /// Records a state as a build did which refused less: one trial of two was granted and failed.
-fn begin(folder: &Path) {
-    let run = run_in(folder, SWEEP, &[]);
+fn begin(folder: &Path, text: &str) {
+    let run = run_in(folder, text, &[]);
     let load = |file: &SweepFile, folder: &Path| {
         dataset::load(&file.dataset, folder).map_err(|error| Missing::Error(error.into()))
     };
@@ -83,7 +83,7 @@ fn news(run: &cli::Run) -> Option<Vec<String>> {
 fn a_sweep_that_was_begun_with_an_idle_key_goes_on_with_it() {
     let folder = folder();
     assert!(plan_run(&run_in(folder.path(), SWEEP, &[])).is_err(), "a new one is refused");
-    begin(folder.path());
+    begin(folder.path(), SWEEP);
     let grown = SWEEP.replace("0.2]", "0.2, 0.3]");
     for text in [SWEEP, &grown] {
         let news = news(&run_in(folder.path(), text, &[])).expect("it goes on");
@@ -96,9 +96,41 @@ fn a_sweep_that_was_begun_with_an_idle_key_goes_on_with_it() {
 #[test]
 fn what_the_begun_sweep_did_not_have_is_refused_in_it() {
     let folder = folder();
-    begin(folder.path());
+    begin(folder.path(), SWEEP);
     let more = SWEEP.replace("epochs = 3\n", "epochs = 3\nmomentum = 0.9\n");
     assert!(news(&run_in(folder.path(), &more, &[])).is_none(), "a key that nothing uses");
     assert!(news(&run_in(folder.path(), &SWEEP.replace("0.2]", "-1]"), &[])).is_none());
     assert!(news(&run_in(folder.path(), SWEEP, &["--fresh", "--yes"])).is_none());
+}
+
+/// What this build refuses and former ones accepted: lines that replace others, lines at the end, and
+/// the warning.
+#[test]
+fn a_sweep_that_was_begun_with_what_has_no_effect_goes_on_and_grows() {
+    let plain = SWEEP.replace("patience = 5\n", "");
+    let claim = "[[hypothesis]]\nclaim = \"c\"\nbetter = { learning_rate = 0.1 }\nthan = { learning_rate = 0.2 }\n";
+    let excludes = "[[grid.exclude]]\nlearning_rate = 0.2\n[[grid.exclude]]\nlearning_rate = 0.2\nhidden = [4]\n";
+    for (text, warning) in [
+        (format!("{plain}{claim}{claim}"), "a hypothesis is stated twice"),
+        (format!("{plain}{claim}margin = 5\n"), "`margin` is larger than any difference"),
+        (format!("{plain}zip = []\n"), "`zip` has no effect"),
+        (format!("{plain}{excludes}"), "an exclusion has no effect"),
+        (format!("{plain}weight_decay = [1e-46]\n"), "`weight_decay` cannot be trained with 1e-46"),
+        (
+            format!("{}dropout = [0.0, 0.5]\n", plain.replace("[[4]]", "[[], [4]]")),
+            "`dropout` multiplies equal trials",
+        ),
+    ] {
+        let folder = folder();
+        assert!(
+            plan_run(&run_in(folder.path(), &text, &[])).is_err(),
+            "a new one is refused: {text}"
+        );
+        begin(folder.path(), &text);
+        for text in [&text, &text.replace("[0.1, 0.2]", "[0.1, 0.2, 0.3]")] {
+            let news = news(&run_in(folder.path(), text, &[])).expect("it goes on");
+            let has = |words: &str| news.iter().any(|line| line.contains(words));
+            assert!(has(&format!("warning: {warning} (")) && has("resuming: 1 of "), "{news:?}");
+        }
+    }
 }

@@ -5,4 +5,5 @@ pub mod problem;
 pub mod questions;
 pub mod reader;
 pub mod schema;
+pub mod single;
 pub mod spec;

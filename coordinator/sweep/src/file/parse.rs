@@ -290,13 +290,23 @@ fn seeds(root: &Table, problems: &mut Problems) -> (Vec<u32>, u64) {
     };
     let (n, list) = (table.item("n"), table.item("list"));
     if n.is_some() == list.is_some() {
-        let message = "`[seeds]` needs `n` or `list`";
+        let message = match n {
+            Some(_) => "`[seeds]` has both `n` and `list`",
+            None => "`[seeds]` needs `n` or `list`",
+        };
         let label = "expected one of them: `n = 3` means the seeds 1, 2 and 3";
         problems.push(Problem::at(table.span.clone(), message, label));
         return (vec![1], 0);
     }
-    if let Some(n) = table.count("n", 1..=MAX_TRIALS as u32, problems) {
-        return ((1..=n.value).collect(), 0);
+    if let Some(item) = n {
+        let read =
+            count("n", item, 1..=MAX_TRIALS as u32).map_err(|problem| match item.get_ref() {
+                toml::de::DeValue::Array(_) => {
+                    problem.help("`n` is how many seeds there are; name them with `list = [1, 2]`")
+                }
+                _ => problem,
+            });
+        return (problems.ok(read).map_or_else(|| vec![1], |n| (1..=n.value).collect()), 0);
     }
     let Some(items) = list.and(table.array("list", "a list of whole numbers", problems)) else {
         return (vec![1], 0);

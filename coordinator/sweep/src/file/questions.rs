@@ -113,7 +113,9 @@ fn hypothesis(table: &Table, problems: &mut Problems) -> Option<HypothesisDeclar
         margin,
     };
     let span = table.span.clone();
-    Some(HypothesisDeclaration { hypothesis, better_span: better.span, than_span: than.span, span })
+    let margin_span = table.item("margin").map(|item| item.span());
+    let (better_span, than_span) = (better.span, than.span);
+    Some(HypothesisDeclaration { hypothesis, better_span, than_span, margin_span, span })
 }
 
 fn side(

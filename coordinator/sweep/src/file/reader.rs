@@ -233,7 +233,45 @@ fn what_was_meant(name: &str, known: &[&str]) -> String {
             let name = kind.name();
             format!("`{name}` is an optimizer: write `optimizer = [\"{name}\"]` in [[grid]]")
         }
-        None => did_you_mean(name, known, "known keys"),
+        None if suggest(name, known.iter().copied()).is_some() => {
+            did_you_mean(name, known, "known keys")
+        }
+        None => home(name).unwrap_or_else(|| did_you_mean(name, known, "known keys")),
+    }
+}
+
+/// Keys that stand elsewhere than one may think, with their sections.
+pub(crate) const HOMES: &[(&str, &str)] = &[
+    ("widths", "[model]"),
+    ("zip", "[[grid]]"),
+    ("exclude", "[[grid]]"),
+    ("path", "[dataset]"),
+    ("format", "[dataset]"),
+    ("valid", "[dataset]"),
+    ("scale", "[dataset]"),
+    ("metric", "[report]"),
+    ("heatmaps", "[report]"),
+    ("claim", "[[hypothesis]]"),
+    ("margin", "[[hypothesis]]"),
+];
+
+/// Where a key belongs that its section does not have.
+fn home(name: &str) -> Option<String> {
+    if let Some((name, section)) = HOMES.iter().find(|(known, _)| *known == name) {
+        return Some(format!("`{name}` belongs in {section}"));
+    }
+    match name {
+        "seed" | "seeds" => Some(
+            "seeds have a section of their own: write [seeds] with `n = 3` or `list = [1, 2, 3]`"
+                .to_string(),
+        ),
+        "depth" => Some(
+            "`depth` is an axis: write `depth = [1, 2]` in [[grid]]; one depth for all is \
+             `hidden = [256, 128]` under [train]"
+                .to_string(),
+        ),
+        _ => trainer::key(name)
+            .map(|_| format!("`{name}` belongs under [train], or as a list in [[grid]]")),
     }
 }
 
@@ -252,9 +290,14 @@ pub(crate) fn count(
         None => Err(Problem::at(
             item.span(),
             format!("`{name}` is out of range"),
-            format!("expected a whole number from {low} to {high}"),
+            format!("expected {}", whole_numbers(low, high)),
         )),
     }
+}
+
+/// `a whole number from 1 to 9`, or the only one there is.
+pub(crate) fn whole_numbers(low: u32, high: u32) -> String {
+    if low == high { low.to_string() } else { format!("a whole number from {low} to {high}") }
 }
 
 /// `"a", "b" or "c"`.

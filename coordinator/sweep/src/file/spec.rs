@@ -69,6 +69,8 @@ pub(crate) struct Grid {
     pub(crate) axes: Vec<GridAxis>,
     /// Groups of positions in `axes` that go in step; every axis is in exactly one group.
     pub(crate) groups: Vec<Vec<usize>>,
+    /// `zip` with the places of its lists, which name the first of the groups.
+    pub(crate) zip: Option<Spanned<Vec<Span>>>,
     pub(crate) excludes: Vec<Spanned<Filter>>,
 }
 
@@ -142,5 +144,6 @@ pub(crate) struct HypothesisDeclaration {
     pub(crate) hypothesis: Hypothesis,
     pub(crate) better_span: Span,
     pub(crate) than_span: Span,
+    pub(crate) margin_span: Option<Span>,
     pub(crate) span: Span,
 }

@@ -5,8 +5,10 @@ use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+use toml::de::DeValue;
+
 use crate::file::problem::{Problem, Problems, Spanned};
-use crate::file::reader::Table;
+use crate::file::reader::{Table, count};
 use crate::file::spec::{Compare, Metric, SweepFile};
 use crate::identity::{Identity, TrialId};
 use crate::limits::MAX_TRIALS;
@@ -52,7 +54,14 @@ pub(crate) fn read(root: &Table, seeds: &[u32], problems: &mut Problems) -> Opti
     if table.item("seeds").is_none() {
         table.missing("seeds", "add `seeds = 10`", problems);
     }
-    let n_seeds = table.count("seeds", 1..=MAX_TRIALS as u32, problems)?;
+    let item = table.item("seeds")?;
+    let read = count("seeds", item, 1..=MAX_TRIALS as u32);
+    let n_seeds = problems.ok(read.map_err(|problem| match item.get_ref() {
+        DeValue::Array(_) => problem.help(format!(
+            "`seeds` is how many fresh seeds there are, which are {FIRST_CONFIRM_SEED} and those after it"
+        )),
+        _ => problem,
+    }))?;
     let fresh = fresh_seeds(n_seeds.value);
     if let Some(taken) = seeds.iter().find(|seed| fresh.contains(seed)) {
         let (first, last) = (fresh.start, fresh.end - 1);

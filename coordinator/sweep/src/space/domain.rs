@@ -50,6 +50,23 @@ pub(crate) fn domain(name: &str) -> Option<Domain> {
     })
 }
 
+/// Whether a key or `depth` can have a smaller value than this one, or a larger one. True of names
+/// and values that have no order.
+pub fn has_values_beyond(name: &str, value: &Value, is_smaller: bool) -> bool {
+    let Some(domain) = domain(name) else { return true };
+    let next = match *value {
+        Value::Number(x) => {
+            Some(Value::Number(if is_smaller { x.next_down() } else { x.next_up() }))
+        }
+        Value::Count(n) => {
+            let next = if is_smaller { n.checked_sub(1) } else { n.checked_add(1) };
+            next.map(Value::Count)
+        }
+        Value::Text(_) | Value::Widths(_) => return true,
+    };
+    next.is_some_and(|next| (domain.allows)(&domain, &next))
+}
+
 /// The domain of a name that the file uses, or the problem that there is none.
 pub(crate) fn domain_at(
     name: &str,
@@ -155,5 +172,33 @@ pub(crate) fn toml_text(value: &Value) -> String {
         Value::Text(text) => format!("\"{text}\""),
         Value::Widths(widths) => format!("{widths:?}"),
         Value::Number(_) | Value::Count(_) => display(value),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_end_where_the_table_of_keys_ends_them() {
+        let number = Value::Number;
+        let (smaller, larger) = (true, false);
+        for (name, value, end, expected) in [
+            ("momentum", number(0.0), smaller, false),
+            ("momentum", number(0.9), larger, true),
+            ("dropout", number(0.1), smaller, true),
+            ("label_smoothing", number(1.0_f64.next_down()), larger, false),
+            ("learning_rate", number(1e-3), smaller, true),
+            ("batch_size", Value::Count(1), smaller, false),
+            ("batch_size", Value::Count(trainer::MAX_BATCH_SIZE), larger, false),
+            ("epochs", Value::Count(2), smaller, true),
+            ("max_probes", Value::Count(1_000), larger, false),
+            ("depth", Value::Count(0), smaller, false),
+            ("depth", Value::Count(1), smaller, false),
+            ("depth", Value::Count(trainer::MAX_HIDDEN_LAYERS as u64), larger, false),
+            ("optimizer", Value::Text("sgd".into()), larger, true),
+        ] {
+            assert_eq!(has_values_beyond(name, &value, end), expected, "{name} {value:?}");
+        }
     }
 }

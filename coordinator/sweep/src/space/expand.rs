@@ -7,8 +7,9 @@ use trainer::{KEYS, OptimizerKind, Value};
 
 use super::coverage::{Coverage, idle_values};
 use super::domain::DEPTH;
+use super::filter::Filter;
 use super::points::{Column, Points, column_of};
-use crate::file::problem::{Problem, Problems};
+use crate::file::problem::{Problem, Problems, Spanned};
 use crate::file::spec::{Grid, GridAxis, SweepFile};
 
 /// Why combinations of axis values, or seeds, are the same as others.
@@ -177,6 +178,7 @@ fn expand_grid(
     let codes = GridCodes::new(file, grid, named.columns());
     let mut excludes: Vec<Coverage> =
         grid.excludes.iter().map(|it| Coverage::new(&it.value, named.columns())).collect();
+    let mut hits = ExcludeHits::new(grid.excludes.len());
     let mut n_excluded = 0;
     let mut positions = vec![0; grid.axes.len()];
     let mut row = Vec::new();
@@ -184,18 +186,16 @@ fn expand_grid(
     for combination in 0..n_combinations as u32 {
         find_positions(grid, combination, &mut positions);
         codes.write_row(&positions, &mut row);
-        let mut is_excluded = false;
-        for exclude in &mut excludes {
-            is_excluded |= exclude.look(|column| row[column]);
-        }
-        if is_excluded {
+        let matching = excludes.iter_mut().enumerate();
+        let matching = matching.filter_map(|(i, it)| it.look(|column| row[column]).then_some(i));
+        if hits.note(matching) {
             n_excluded += 1;
         } else {
             named.push(&row);
             origins.push(Origin { grid: i_grid, combination });
         }
     }
-    check_excludes(grid, &excludes, named.columns(), unused, problems);
+    check_excludes(grid, &excludes, &hits, named.columns(), unused, problems);
     if n_excluded == n_combinations && file.grids.len() > 1 {
         let label = "every combination is left out by its `[[grid.exclude]]`";
         unused.push(Problem::at(grid.span.clone(), "this grid has no trials", label));
@@ -203,16 +203,40 @@ fn expand_grid(
     n_excluded
 }
 
-/// Notes exclusions that leave nothing out, and values of others that do not.
+/// Which of a grid's exclusions leave out a combination that those before, or those behind it, do not.
+struct ExcludeHits {
+    is_first: Vec<bool>,
+    is_last: Vec<bool>,
+}
+
+impl ExcludeHits {
+    fn new(n_excludes: usize) -> Self {
+        Self { is_first: vec![false; n_excludes], is_last: vec![false; n_excludes] }
+    }
+
+    /// Notes the exclusions that hold for one combination, ascending; false if none does.
+    fn note(&mut self, mut matching: impl Iterator<Item = usize>) -> bool {
+        let Some(first) = matching.next() else { return false };
+        self.is_first[first] = true;
+        self.is_last[matching.last().unwrap_or(first)] = true;
+        true
+    }
+}
+
+/// Notes exclusions that leave nothing out, or nothing that others do not, and values of the rest
+/// that do not.
 fn check_excludes(
     grid: &Grid,
     excludes: &[Coverage],
+    hits: &ExcludeHits,
     columns: &[Column],
     unused: &mut Vec<Problem>,
     problems: &mut Problems,
 ) {
     for (i, (exclude, coverage)) in grid.excludes.iter().zip(excludes).enumerate() {
-        if grid.excludes[..i].iter().any(|former| former.value == exclude.value) {
+        let is_same = |other: &Spanned<Filter>| other.value == exclude.value;
+        let is_repeat = grid.excludes[..i].iter().any(is_same);
+        if is_repeat {
             let label = format!("the grid leaves out {} already", exclude.value);
             let problem = Problem::at(exclude.span.clone(), "an exclusion is listed twice", label);
             unused.push(problem.help("remove one of them, or correct its values"));
@@ -222,6 +246,14 @@ fn check_excludes(
             let label = format!("no point of this grid has {}", exclude.value);
             let problem = Problem::at(exclude.span.clone(), message, label);
             problems.push(problem.help("correct its values or remove it"));
+            continue;
+        }
+        let is_repeated = is_repeat || grid.excludes[i + 1..].iter().any(is_same);
+        let is_needed = hits.is_first[i] && hits.is_last[i];
+        if !(is_repeated || is_needed) {
+            let label = format!("other exclusions of the grid leave out {} already", exclude.value);
+            let problem = Problem::at(exclude.span.clone(), "an exclusion has no effect", label);
+            unused.push(problem.help("remove it, or correct its values"));
             continue;
         }
         for condition in coverage.idle(columns) {

@@ -9,7 +9,7 @@ use super::filter::Filter;
 use super::range;
 use super::text::number_text;
 use crate::file::problem::{Problem, Problems, Span, Spanned, did_you_mean};
-use crate::file::reader::{Item, Table, wrong_type};
+use crate::file::reader::{Item, Table, whole_numbers, wrong_type};
 use crate::file::spec::{Grid, GridAxis, Setting};
 use crate::limits::MAX_AXIS_VALUES;
 
@@ -49,13 +49,13 @@ pub(crate) fn read(table: &Table, around: &Surroundings, problems: &mut Problems
         .collect();
     check_required(table, &axes, around, problems);
     check_depth(&axes, around, problems);
-    let groups = groups(table, &axes, problems);
+    let (groups, zip) = groups(table, &axes, problems);
     let excludes = excludes(table, problems);
     let axes: Option<Vec<GridAxis>> = axes
         .into_iter()
         .map(|axis| Some(GridAxis { name: axis.name, span: axis.span, values: axis.values? }))
         .collect();
-    Some(Grid { span: table.span.clone(), axes: axes?, groups, excludes })
+    Some(Grid { span: table.span.clone(), axes: axes?, groups, zip, excludes })
 }
 
 fn axis_values(domain: Domain, item: Item, problems: &mut Problems) -> Option<Vec<Spanned<Value>>> {
@@ -107,6 +107,11 @@ fn list_value(domain: Domain, item: Item) -> Result<Value, Problem> {
         Kind::Widths if item.get_ref().is_integer() => {
             problem.help("each value is a list of widths: write `hidden = [[256, 128]]`")
         }
+        Kind::Number | Kind::Count if item.get_ref().is_table() => problem.help(format!(
+            "a range is the whole axis: write `{} = {{ ... }}` without the brackets, and a second \
+             [[grid]] for values beside it",
+            domain.name
+        )),
         _ => problem,
     })
 }
@@ -197,7 +202,7 @@ fn check_depth(axes: &[NamedAxis], around: &Surroundings, problems: &mut Problem
                 Problem::at(
                     value.span.clone(),
                     "`depth` is larger than the number of widths",
-                    format!("expected a whole number from 1 to {}", widths.len()),
+                    format!("expected {}", whole_numbers(1, widths.len() as u32)),
                 )
                 .help("add widths to `[model] widths`, or leave this depth out"),
             );
@@ -205,13 +210,27 @@ fn check_depth(axes: &[NamedAxis], around: &Surroundings, problems: &mut Problem
     }
 }
 
+/// `zip` with the places of its lists.
+type Zip = Option<Spanned<Vec<Span>>>;
+
 /// The groups of axes that go in step: those of `zip`, and every other axis by itself.
-fn groups(table: &Table, axes: &[NamedAxis], problems: &mut Problems) -> Vec<Vec<usize>> {
+fn groups(table: &Table, axes: &[NamedAxis], problems: &mut Problems) -> (Vec<Vec<usize>>, Zip) {
     let mut groups: Vec<Vec<usize>> = Vec::new();
+    let mut places = Vec::new();
     let lists = table.array("zip", "a list of lists of axis names", problems);
+    let names = lists.map(|lists| lists.iter().map(|item| item.get_ref().as_str()));
+    let flat: Option<Vec<&str>> = names.and_then(Iterator::collect);
+    if let (Some(item), Some(names)) = (table.item("zip"), flat.filter(|names| !names.is_empty())) {
+        let problem = wrong_type("zip", "a list of lists of axis names", item);
+        let label = "expected a list of lists of axis names, found a list of strings";
+        let problem = Problem { label: label.into(), ..problem };
+        problems.push(problem.help(format!("write `zip = [{names:?}]`")));
+        return (groups, None);
+    }
     for item in lists.into_iter().flat_map(|lists| lists.iter()) {
         if let Some(group) = zipped(item, axes, &groups, problems) {
             groups.push(group);
+            places.push(item.span());
         }
     }
     for i in 0..axes.len() {
@@ -219,7 +238,8 @@ fn groups(table: &Table, axes: &[NamedAxis], problems: &mut Problems) -> Vec<Vec
             groups.push(vec![i]);
         }
     }
-    groups
+    let zip = table.item("zip").map(|item| Spanned { value: places, span: item.span() });
+    (groups, zip)
 }
 
 /// One list of `zip`.

@@ -2,23 +2,30 @@
 //! silence is not the one that its author meant, so each is refused. An axis that some optimizer of
 //! its grid uses is in use, and so is a key that one grid uses.
 
+use std::collections::BTreeSet;
+
 use trainer::{Key, OptimizerKind, Value};
 
 use super::coverage::{Coverage, idle_values};
 use super::domain::DEPTH;
 use super::expand::optimizers;
-use super::points::Points;
+use super::points::{Points, column_of};
+use super::text::number_text;
 use crate::file::problem::{Problem, Problems, Span};
-use crate::file::spec::SweepFile;
+use crate::file::spec::{Metric, SweepFile};
 
 /// Notes all that has no effect on the points, and on what the report says of them.
 pub(crate) fn check(file: &SweepFile, points: &Points, problems: &mut Problems) {
     check_settings(file, problems);
     check_axes(file, problems);
+    check_zips(file, problems);
     check_widths(file, problems);
     check_heatmaps(file, problems);
     check_hypotheses(file, points, problems);
-    check_dropout(file, points, problems);
+    check_margins(file, problems);
+    if !check_dropout(file, points, problems) {
+        check_multiplied(file, points, problems);
+    }
     check_patience(file, points, problems);
 }
 
@@ -42,6 +49,28 @@ fn check_axes(file: &SweepFile, problems: &mut Problems) {
             let Some(key) = trainer::key(axis.name) else { continue };
             if !all.iter().any(|&optimizer| key.is_used_by(optimizer)) {
                 problems.push(unused_key(key, axis.span.clone(), &all));
+            }
+        }
+    }
+}
+
+/// A `zip` that pairs nothing with nothing.
+fn check_zips(file: &SweepFile, problems: &mut Problems) {
+    for grid in &file.grids {
+        let Some(zip) = &grid.zip else { continue };
+        if zip.value.is_empty() {
+            let label = "expected a list of at least two axis names in it";
+            let problem = Problem::at(zip.span.clone(), "`zip` has no effect", label);
+            problems
+                .push(problem.help(
+                    "write `zip = [[\"batch_size\", \"learning_rate\"]]`, or remove the key",
+                ));
+        }
+        for (span, group) in zip.value.iter().zip(&grid.groups) {
+            if group.iter().all(|&axis| grid.axes[axis].values.len() == 1) {
+                let label = "each of these axes has one value, so there is nothing to pair";
+                let problem = Problem::at(span.clone(), "`zip` has no effect", label);
+                problems.push(problem.help("give the axes more values, or remove the list"));
             }
         }
     }
@@ -142,6 +171,27 @@ fn check_hypotheses(file: &SweepFile, points: &Points, problems: &mut Problems) 
     }
 }
 
+/// Margins that no two accuracies can lie apart.
+fn check_margins(file: &SweepFile, problems: &mut Problems) {
+    if file.metric != Metric::ValidAccuracy {
+        return;
+    }
+    for declaration in &file.hypotheses {
+        let margin = declaration.hypothesis.margin;
+        let Some(span) = declaration.margin_span.clone().filter(|_| margin > 1.0) else { continue };
+        let label = "expected a share from 0 to 1, as accuracies are: 0.01 is one percentage point";
+        let mut problem = Problem::at(span, "`margin` is larger than any difference", label);
+        if margin <= 100.0 {
+            let share = number_text(margin / 100.0);
+            problem.help = Some(format!(
+                "for {} percentage points write `margin = {share}`",
+                number_text(margin)
+            ));
+        }
+        problems.push(problem);
+    }
+}
+
 /// The first place in the file that gives a key.
 fn place_of(file: &SweepFile, name: &str) -> Option<Span> {
     let setting = file.fixed.iter().find(|setting| setting.name == name);
@@ -151,16 +201,43 @@ fn place_of(file: &SweepFile, name: &str) -> Option<Span> {
         .or_else(|| axes.find(|axis| axis.name == name).map(|axis| axis.span.clone()))
 }
 
-/// Dropout drops hidden units, so that a network without them leaves it out.
-fn check_dropout(file: &SweepFile, points: &Points, problems: &mut Problems) {
-    let Some(span) = place_of(file, "dropout") else { return };
+/// Dropout drops hidden units, so that a network without them leaves it out. Whether it is refused.
+fn check_dropout(file: &SweepFile, points: &Points, problems: &mut Problems) -> bool {
+    let Some(span) = place_of(file, "dropout") else { return false };
     let drops = |&point: &usize| matches!(points.value(point, "dropout"), Some(Value::Number(share)) if *share > 0.0);
     let mut dropping = (0..points.len()).filter(drops).peekable();
-    if dropping.peek().is_some() && dropping.all(|point| points.depth(point) == 0) {
+    let is_idle = dropping.peek().is_some() && dropping.all(|point| points.depth(point) == 0);
+    if is_idle {
         let label = "no network of the sweep has hidden units to drop";
         let problem = Problem::at(span, "`dropout` has no effect", label);
         problems.push(problem.help("give `hidden` a layer, or remove the key"));
     }
+    is_idle
+}
+
+/// Dropout values of one network without hidden units: points that train the same trial again.
+fn check_multiplied(file: &SweepFile, points: &Points, problems: &mut Problems) {
+    let axes = || file.grids.iter().flat_map(|grid| &grid.axes);
+    let Some(axis) = axes().find(|axis| axis.name == "dropout" && axis.values.len() > 1) else {
+        return;
+    };
+    let dropout = column_of("dropout");
+    let others = |&point: &usize| -> Vec<u32> {
+        let columns = (0..points.columns().len()).filter(|&column| column != dropout);
+        columns.map(|column| points.code(point, column)).collect()
+    };
+    let without_layers = || (0..points.len()).filter(|&point| points.depth(point) == 0);
+    let distinct: BTreeSet<Vec<u32>> = without_layers().map(|point| others(&point)).collect();
+    if without_layers().count() == distinct.len() {
+        return;
+    }
+    let label =
+        "networks without hidden layers have no units to drop, so these are the same trials again";
+    let problem = Problem::at(axis.span.clone(), "`dropout` multiplies equal trials", label);
+    problems.push(problem.help(
+        "give `hidden = [[]]` a [[grid]] of its own without `dropout`, or leave the others out: \
+         [[grid.exclude]] with `hidden = []` and all dropouts but one",
+    ));
 }
 
 /// The first epoch is always better than none before it, so that a trial stops early only if its

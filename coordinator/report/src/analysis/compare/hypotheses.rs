@@ -1,6 +1,8 @@
 //! Hypotheses of the sweep file, judged by fixed rules.
 
-use super::paired::{Paired, compare, compare_best, match_points};
+use std::collections::BTreeMap;
+
+use super::paired::{Match, Paired, compare, compare_best, match_points};
 use crate::analysis::points::Point;
 use crate::analysis::sweep::Sweep;
 use crate::analysis::values::{place_of, value_order};
@@ -30,8 +32,10 @@ impl Verdict {
 pub(crate) struct Judged<'a> {
     pub(crate) hypothesis: &'a Hypothesis,
     pub(crate) paired: Paired,
-    /// After Holm's correction over all hypotheses of the file.
+    /// After Holm's correction over all different comparisons of the file's hypotheses.
     pub(crate) p: Option<f64>,
+    /// Whether another hypothesis before it asks the same of the same trials.
+    pub(crate) is_repeat: bool,
     pub(crate) verdict: Verdict,
     /// Where each side is its best point.
     pub(crate) best: Option<BestPoints>,
@@ -77,21 +81,60 @@ pub(crate) struct BestPoints {
 pub(crate) fn judge_all<'a>(sweep: &Sweep<'a>) -> Vec<Judged<'a>> {
     let compared: Vec<_> =
         sweep.input.hypotheses.iter().map(|h| (h, compare_sides(sweep, h))).collect();
-    let raw: Vec<f64> =
-        compared.iter().filter_map(|(_, (paired, ..))| Some(paired.test?.p)).collect();
-    let mut corrected = stats::holm(&raw).into_iter();
+    // The first of those that ask the same.
+    let mut firsts: BTreeMap<&Question<'_>, usize> = BTreeMap::new();
+    let mut raw = Vec::new();
+    let places: Vec<(Option<usize>, bool)> = compared
+        .iter()
+        .map(|(_, compared)| {
+            let Some(test) = compared.paired.test else { return (None, false) };
+            let n_tests = raw.len();
+            let place = *firsts.entry(&compared.question).or_insert(n_tests);
+            if place == n_tests {
+                raw.push(test.p);
+            }
+            (Some(place), place < n_tests)
+        })
+        .collect();
+    let corrected = stats::holm(&raw);
     compared
         .into_iter()
-        .map(|(hypothesis, (paired, best, untrained))| {
-            let p = paired.test.and_then(|_| corrected.next());
+        .zip(places)
+        .map(|((hypothesis, Compared { paired, best, untrained, .. }), (place, is_repeat))| {
+            let p = place.map(|place| corrected[place]);
             let verdict = if untrained != Untrained::default() {
                 Verdict::CannotBeJudged
             } else {
                 judge(paired.test, p, hypothesis.margin)
             };
-            Judged { hypothesis, paired, p, verdict, best, untrained }
+            Judged { hypothesis, paired, p, is_repeat, verdict, best, untrained }
         })
         .collect()
+}
+
+/// One hypothesis with its sides compared.
+struct Compared<'a> {
+    paired: Paired,
+    question: Question<'a>,
+    best: Option<BestPoints>,
+    untrained: Untrained,
+}
+
+/// Which points are compared with which, named by the ids of their first trials; the same in both
+/// directions, whose tests are the same.
+type Question<'a> = Vec<(Vec<&'a str>, Vec<&'a str>)>;
+
+fn question<'a>(matches: &[Match<'_, 'a>]) -> Question<'a> {
+    let ids = |points: &[&Point<'a>]| -> Vec<&'a str> {
+        points.iter().map(|point| point.trial().id.as_str()).collect()
+    };
+    let mut question: Question<'a> =
+        matches.iter().map(|m| (ids(&m.better), ids(&m.than))).collect();
+    question.sort_unstable();
+    let mut reversed: Question<'a> =
+        question.iter().map(|(better, than)| (than.clone(), better.clone())).collect();
+    reversed.sort_unstable();
+    question.min(reversed)
 }
 
 /// The rules, in this order: fewer than two seeds: not distinguishable; the interval ends below the
@@ -108,10 +151,7 @@ fn judge(test: Option<PairedTest>, p_corrected: Option<f64>, margin: f64) -> Ver
     }
 }
 
-fn compare_sides(
-    sweep: &Sweep<'_>,
-    hypothesis: &Hypothesis,
-) -> (Paired, Option<BestPoints>, Untrained) {
+fn compare_sides<'a>(sweep: &Sweep<'a>, hypothesis: &Hypothesis) -> Compared<'a> {
     let better = side(sweep, &hypothesis.better);
     let than = side(sweep, &hypothesis.than);
     if hypothesis.compare == Compare::Best {
@@ -119,18 +159,20 @@ fn compare_sides(
             (sweep.best(better.iter().copied()), sweep.best(than.iter().copied()))
         else {
             let paired = compare(sweep, &[], better.len() + than.len());
-            return (paired, None, Untrained::of_best(&better, &than));
+            let untrained = Untrained::of_best(&better, &than);
+            return Compared { paired, question: Vec::new(), best: None, untrained };
         };
         let (paired, is_confirmed) = compare_best(sweep, b, t);
+        let question = question(&[Match { better: vec![b], than: vec![t] }]);
         let (better, than) = (sweep.describe(b), sweep.describe(t));
         let best = Some(BestPoints { better, than, is_confirmed });
-        return (paired, best, Untrained::default());
+        return Compared { paired, question, best, untrained: Untrained::default() };
     }
     let names = hypothesis.better.iter().chain(&hypothesis.than).map(|(name, _)| name.as_str());
     let (matches, n_alone) = match_points(sweep, &better, &than, &names.collect::<Vec<_>>());
     let paired = compare(sweep, &matches, n_alone);
     let untrained = Untrained::of_matched(&paired);
-    (paired, None, untrained)
+    Compared { paired, question: question(&matches), best: None, untrained }
 }
 
 /// Points that have one of the values asked for on each key.

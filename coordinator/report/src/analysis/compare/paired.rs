@@ -88,7 +88,11 @@ pub(crate) fn compare(sweep: &Sweep<'_>, matches: &[Match<'_, '_>], n_unmatched:
         .iter()
         .partition(|m| m.better.iter().chain(&m.than).all(|point| point.is_complete()));
     let seeds = seed_pairs(sweep, &full);
+    let (n_runs, n_diverged) =
+        (sides(&full, |point| point.runs.len()), sides(&full, |point| point.n_diverged()));
+    // Chance against chance is no sample of anything.
     let gains: Vec<f64> = seeds.iter().map(|pair| pair.gain).collect();
+    let gains = if n_diverged == n_runs { Vec::new() } else { gains };
     let point_gains: Vec<f64> = full
         .iter()
         .filter_map(|m| {
@@ -106,8 +110,8 @@ pub(crate) fn compare(sweep: &Sweep<'_>, matches: &[Match<'_, '_>], n_unmatched:
         n_lost: point_gains.iter().filter(|g| **g < 0.0).count(),
         n_run_pairs: run_pairs.len(),
         n_bit_equal: run_pairs.iter().filter(|(a, b)| same_bits(a, b)).count(),
-        n_runs: sides(&full, |point| point.runs.len()),
-        n_diverged: sides(&full, |point| point.n_diverged()),
+        n_runs,
+        n_diverged,
         n_collapsed: sides(&full, |point| point.n_collapsed()),
         trained: among_trained(sweep, &full),
         test: stats::paired_t(&gains),
@@ -194,13 +198,14 @@ fn run_pairs<'m>(m: &'m Match<'_, '_>) -> Vec<(&'m Run<'m>, &'m Run<'m>)> {
 
 /// Whether two runs went the same way: every loss and accuracy equal to the last bit. Their digests
 /// differ all the same when one of them records the steps of a line search, and their gradient
-/// norms when it computes them in another form.
+/// norms when it computes them in another form. Two that diverged are never the same: they may have
+/// left each other within the epoch that no history holds, and equal digests of nothing prove
+/// nothing.
 fn same_bits(a: &Run<'_>, b: &Run<'_>) -> bool {
-    let (a_diverged, b_diverged) = (a.is_diverged(), b.is_diverged());
-    let (Some(a), Some(b)) = (a.done(), b.done()) else { return false };
-    if a.digest == b.digest {
-        return true;
+    if a.is_diverged() || b.is_diverged() {
+        return false;
     }
+    let (Some(a), Some(b)) = (a.done(), b.done()) else { return false };
     let same = |pick: fn(&crate::input::Epoch) -> f64| {
         a.history.iter().map(pick).map(f64::to_bits).eq(b
             .history
@@ -208,10 +213,7 @@ fn same_bits(a: &Run<'_>, b: &Run<'_>) -> bool {
             .map(pick)
             .map(f64::to_bits))
     };
-    // Two that diverged may have done so at different steps of an epoch that no history holds.
     !a.history.is_empty()
-        && !a_diverged
-        && !b_diverged
         && same(|e| e.train_loss)
         && same(|e| e.valid_loss)
         && same(|e| e.valid_accuracy)

@@ -3,6 +3,8 @@
 pub mod heat;
 pub mod importance;
 
+use sweep::has_values_beyond;
+
 use super::metric::gain;
 use super::points::Point;
 use super::sweep::Sweep;
@@ -123,8 +125,7 @@ fn border(
     } else {
         return None;
     };
-    // A count of nothing is no choice.
-    if is_lowest && value == Value::Count(1) {
+    if !has_room(sweep, best, axis, &value, is_lowest) {
         return None;
     }
     let is_beside = |point: &&Point<'_>| value_of(point).as_ref() == Some(beside);
@@ -137,6 +138,35 @@ fn border(
         value: value_label(&value),
         is_lowest,
     })
+}
+
+/// Whether values beyond the border could be tried, and would change anything.
+fn has_room(
+    sweep: &Sweep<'_>,
+    best: &Point<'_>,
+    axis: &str,
+    value: &Value,
+    is_lowest: bool,
+) -> bool {
+    let most = match axis {
+        "batch_size" => Some(u64::from(sweep.input.data.n_train)),
+        // A longer patience never ends before the epochs do.
+        "patience" => match sweep.value(best.trial(), "epochs") {
+            Some(Value::Count(n_epochs)) => Some(n_epochs.saturating_sub(1)),
+            _ => None,
+        },
+        _ => None,
+    };
+    let is_most = matches!((value, most), (Value::Count(n), Some(most)) if *n >= most);
+    if !is_lowest && is_most {
+        return false;
+    }
+    let value = match value {
+        Value::Number(x) => sweep::Value::Number(*x),
+        Value::Count(n) => sweep::Value::Count(*n),
+        Value::Text(_) | Value::Widths(_) => return false,
+    };
+    has_values_beyond(axis, &value, is_lowest)
 }
 
 /// Expected best metric of k points drawn from an optimizer's grid, for k from 1 to `max_k`.

@@ -7,7 +7,7 @@ use crate::command;
 use crate::input::{Phase, State, Trial};
 use crate::markdown::page::{Left, Page, Right, code, count, duration, escape, thousands};
 use crate::markdown::phrases::{id_digits, short_id};
-use crate::markdown::sections::answer::confirm::confirm_seeds;
+use crate::markdown::sections::answer::confirm::{NotConfirmed, confirm_seeds, not_confirmed};
 
 /// Failed trials that are shown with their cause; all are in the results.
 const MAX_FAILED: usize = 20;
@@ -83,9 +83,15 @@ fn budget(sweep: &Sweep<'_>) -> String {
 
 fn confirm_budget(sweep: &Sweep<'_>, n_confirm: usize) -> String {
     let Some(seeds) = confirm_seeds(sweep) else { return String::new() };
-    match n_confirm {
-        0 => format!(" The best points follow with the fresh {seeds} when all these are done."),
-        n => format!(" Then {} of the best points, with the fresh {seeds}.", count(n, "trial")),
+    if n_confirm > 0 {
+        let n = count(n_confirm, "trial");
+        return format!(" Then {n} of the best points, with the fresh {seeds}.");
+    }
+    match not_confirmed(sweep, &seeds) {
+        NotConfirmed::Later(_) => {
+            format!(" The best points follow with the fresh {seeds} when all these are done.")
+        }
+        NotConfirmed::Never(reason) => format!(" None with the fresh {seeds}: {reason}."),
     }
 }
 

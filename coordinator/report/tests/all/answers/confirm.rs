@@ -3,7 +3,7 @@
 //! `confidence_interval`).
 
 use report::Best;
-use report::input::{Phase, State};
+use report::input::{Ending, Phase, State};
 
 use super::{FRESH, GRID, confirmed, line, not_yet_confirmed, report};
 
@@ -97,6 +97,46 @@ fn points_that_miss_seeds_for_good_are_not_confirmed() {
     }
     let (_, page) = report(&input);
     assert!(page.contains("no point has the results of all its seeds"), "{page}");
+    assert!(page.contains("no verdict on confirm seeds is to come"), "{page}");
+    check_promises_nothing(&page);
+}
+
+fn check_promises_nothing(page: &str) {
+    for promise in ["The best points follow", "still to come", "are trained again", " yet"] {
+        assert!(!page.contains(promise), "{promise} in {page}");
+    }
+}
+
+#[test]
+fn where_nothing_trained_no_confirm_trial_is_promised() {
+    let mut input = not_yet_confirmed(GRID);
+    for trial in &mut input.trials {
+        let State::Done(done) = &mut trial.state else { unreachable!() };
+        done.ending = Ending::Diverged { step: 3, last_finite_loss: None };
+    }
+    let (_, page) = report(&input);
+    assert!(
+        line(&page, "- Budget:").ends_with(
+            "None with the fresh seeds 1000001 to 1000003: every trial diverged, so there is no best \
+             point to train again."
+        ),
+        "{page}"
+    );
+    check_promises_nothing(&page);
+    input.trials[0].state = State::Open;
+    let (_, page) = report(&input);
+    assert!(line(&page, "- Budget:").contains("The best points follow"), "{page}");
+}
+
+#[test]
+fn confirm_trials_that_failed_are_not_to_come() {
+    let mut input = confirmed(GRID, FRESH);
+    for trial in input.trials.iter_mut().filter(|trial| trial.phase == Phase::Confirm) {
+        trial.state = State::Failed { cause: "no memory".into(), n_attempts: 2 };
+    }
+    let (_, page) = report(&input);
+    assert!(page.contains("its trials with the fresh seeds 1000001 to 1000003 failed"), "{page}");
+    check_promises_nothing(&page);
 }
 
 #[test]

@@ -68,6 +68,71 @@ fn a_border_is_named_only_beyond_the_scatter_of_seeds() {
     assert!(!of_batch_32([0.945, 0.965, 0.985]).contains(remark));
 }
 
+/// The page of three points that differ in one key, of which the one at `best` is the best.
+fn page_of_axis(name: &str, values: [Value; 3], best: usize) -> String {
+    let shape = Shape {
+        optimizers: vec!["sgd"],
+        learning_rates: vec![0.1],
+        depths: vec![1],
+        n_epochs: 5,
+        ..Shape::usual()
+    };
+    let mut input = input(&shape);
+    input.columns[2].name = name.into();
+    input.axes[2].name = name.into();
+    input.axes[2].values = values.to_vec();
+    input.heatmaps.clear();
+    for (i, trial) in input.trials.iter_mut().enumerate() {
+        trial.values[2] = Some(values[i / 3].clone());
+        score(trial, if i / 3 == best { 0.97 } else { 0.9 } + 0.001 * (i % 3) as f64, 0.1);
+    }
+    page(&input)
+}
+
+#[test]
+fn no_value_is_asked_for_that_cannot_be_or_changes_nothing() {
+    let numbers = |values: [f64; 3]| values.map(Value::Number);
+    let counts = |values: [u64; 3]| values.map(Value::Count);
+    for (name, values, best, is_named) in [
+        ("momentum", numbers([0.0, 0.5, 0.9]), 0, false),
+        ("momentum", numbers([0.1, 0.5, 0.9]), 0, true),
+        ("momentum", numbers([0.0, 0.5, 0.9]), 2, true),
+        ("label_smoothing", numbers([0.0, 0.1, 0.2]), 0, false),
+        ("dropout", numbers([0.0, 0.1, 0.2]), 0, false),
+        // 50,000 rows train.
+        ("batch_size", counts([4, 600, 50_000]), 2, false),
+        ("batch_size", counts([4, 600, 49_999]), 2, true),
+        ("batch_size", counts([1, 2, 4]), 0, false),
+        ("max_probes", counts([1, 10, 1_000]), 2, false),
+        // Five epochs.
+        ("patience", counts([1, 2, 4]), 2, false),
+        ("patience", counts([1, 2, 3]), 2, true),
+    ] {
+        let remark = "may be better still";
+        let found = page_of_axis(name, values.clone(), best).contains(remark);
+        assert_eq!(found, is_named, "{name} of {values:?}");
+    }
+}
+
+#[test]
+fn an_error_of_nothing_is_drawn_as_half_a_row_and_the_captions_say_so() {
+    let note = "An error of 0, which a log axis cannot show, is drawn as half a row of those that \
+        validate (1 %), and so is any below that.";
+    let of = |shares: [f64; 3]| {
+        let mut input = with_accuracies(shares, [0.9; 3]);
+        input.data.n_valid = 50;
+        let (_, files) = crate::built::build(&input);
+        let page = crate::built::text(&files, "report.md").to_string();
+        (page, crate::built::text(&files, "convergence.svg").to_string())
+    };
+    let (page, figure) = of([1.0; 3]);
+    // Convergence by epochs and work, by time, and accuracy against time.
+    assert_eq!(page.matches(note).count(), 3, "{page}");
+    assert!(!figure.contains(">0.001</text>"), "{figure}");
+    let (page, _) = of([0.98; 3]);
+    assert!(!page.contains("half a row"), "one wrong row is an error that is there");
+}
+
 #[test]
 fn tiny_costs_keep_two_significant_digits() {
     let mut input = with_accuracies([0.97; 3], [0.96; 3]);

@@ -41,7 +41,7 @@ fn an_optimizer_that_only_diverged_has_no_best_point() {
         "1. **backtracking beats sgd**: *cannot be judged*; every trial on the other side diverged \
          (3), so that side has no best point."
     );
-    assert_eq!(line(&page, "| 2 | sgd |").matches("*diverged*").count(), 1, "its rank");
+    assert_eq!(line(&page, "| – | sgd |").matches("*diverged*").count(), 1, "no rank");
     assert_eq!(page.matches("so not shown here: sgd (all 3 diverged)").count(), 3);
     for row in page.lines().filter(|line| line.starts_with('|')) {
         assert!(!row.contains(CHANCE), "{row}");
@@ -83,6 +83,82 @@ fn where_nothing_trained_nothing_is_the_best() {
     for row in page.lines().filter(|line| line.starts_with('|')) {
         assert!(!row.contains(CHANCE), "{row}");
     }
+}
+
+/// Trials that diverge before their first epoch ends have the same empty history and digest.
+#[test]
+fn two_that_diverged_took_no_same_steps() {
+    let mut input = with_accuracies([0.97; 3], [0.97; 3]);
+    let State::Done(source) = input.trials[0].state.clone() else { unreachable!() };
+    for trial in &mut input.trials {
+        let State::Done(done) = &mut trial.state else { unreachable!() };
+        done.history.clone_from(&source.history);
+        done.digest.clone_from(&source.digest);
+    }
+    let (_, page) = report(&input);
+    assert!(page.contains("3 of 3 pairs of trials have losses"), "those that trained: {page}");
+    for trial in &mut input.trials {
+        diverge(trial);
+        let State::Done(done) = &mut trial.state else { unreachable!() };
+        done.history.clear();
+    }
+    let (_, page) = report(&input);
+    for untrue in ["very same steps", "equal to the last bit"] {
+        assert!(!page.contains(untrue), "{untrue} in {page}");
+    }
+}
+
+#[test]
+fn chance_against_chance_is_no_test() {
+    let mut input = with_accuracies([0.97; 3], [0.96; 3]);
+    input.trials.iter_mut().for_each(diverge);
+    let (_, page) = report(&input);
+    for untrue in ["t interval leans", "Wilcoxon", "bootstrap", "\n| 1 | ", "\n| 2 | "] {
+        assert!(!page.contains(untrue), "{untrue} in {page}");
+    }
+    assert!(page.contains("stand last and have no rank"), "{page}");
+    // Two optimizers that trained, and one that did not: its pair is no test to correct for.
+    let shape = crate::sample::Shape {
+        optimizers: vec!["adam", "lion", "sgd"],
+        learning_rates: vec![0.1],
+        batch_sizes: vec![32],
+        depths: vec![1],
+        n_epochs: 1,
+        ..crate::sample::Shape::usual()
+    };
+    let mut input = crate::sample::input(&shape);
+    input.hypotheses.clear();
+    let all = [0.97, 0.972, 0.974, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5];
+    for (index, (trial, share)) in input.trials.iter_mut().zip(all).enumerate() {
+        super::score(trial, share, 0.1);
+        if index >= 3 {
+            diverge(trial);
+        }
+    }
+    let (_, page) = report(&input);
+    assert!(page.contains("Holm over the 2 of 3 pairs that can be tested"), "{page}");
+    assert!(line(&page, "| lion − sgd |").ends_with("| *all trials diverged* |"));
+    assert!(page.contains("t interval leans on normal differences"), "two intervals are shown");
+}
+
+/// What is named in full is what the network has.
+#[test]
+fn a_network_without_hidden_units_has_no_activation_and_no_dropout() {
+    let mut input = with_accuracies([0.970, 0.972, 0.974], [0.960, 0.961, 0.962]);
+    for (name, value) in
+        [("activation", Value::Text("relu".into())), ("dropout", Value::Number(0.0))]
+    {
+        let kind = report::input::ColumnKind::Text;
+        input.columns.push(report::input::Column { name: name.into(), kind });
+        input.trials.iter_mut().for_each(|trial| trial.values.push(Some(value.clone())));
+    }
+    input.columns.last_mut().unwrap().kind = report::input::ColumnKind::Number;
+    let (_, page) = report(&input);
+    assert!(line(&page, "In full:").ends_with("activation relu, dropout 0."), "{page}");
+    input.trials.iter_mut().for_each(|trial| trial.values[3] = Some(Value::Widths(Vec::new())));
+    let (_, page) = report(&input);
+    assert!(line(&page, "In full:").contains("hidden none"), "{page}");
+    assert!(line(&page, "In full:").ends_with("shrink 0.5."), "{page}");
 }
 
 #[test]

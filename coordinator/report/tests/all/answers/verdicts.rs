@@ -43,13 +43,53 @@ fn a_claim_that_points_the_wrong_way_does_not_hold() {
 
 #[test]
 fn holm_counts_every_hypothesis_of_the_file() {
-    let mut input = with_accuracies([0.970, 0.972, 0.974], [0.960, 0.961, 0.962]);
-    let same = input.hypotheses[0].clone();
-    input.hypotheses.extend(std::iter::repeat_n(same, 19));
+    let learning_rates: Vec<f64> = (1..=20).map(|i| 0.01 * f64::from(i)).collect();
+    let shape = Shape {
+        learning_rates: learning_rates.clone(),
+        batch_sizes: vec![32],
+        depths: vec![1],
+        n_epochs: 1,
+        ..Shape::usual()
+    };
+    let mut input = input(&shape);
+    let shares = [[0.970, 0.972, 0.974], [0.960, 0.961, 0.962]];
+    for (i, trial) in input.trials.iter_mut().enumerate() {
+        score(trial, shares[i / 60][i % 3], 0.1);
+    }
+    let mut first = input.hypotheses[1].clone();
+    input.hypotheses = Vec::new();
+    for rate in learning_rates {
+        first.better.truncate(1);
+        first.better.push(("learning_rate".into(), vec![Value::Number(rate)]));
+        first.than.truncate(1);
+        first.than.push(("learning_rate".into(), vec![Value::Number(rate)]));
+        input.hypotheses.push(first.clone());
+    }
     // 20 x 0.00274 is above 0.05.
     let page = page(&input);
     assert!(line(&page, "7. **backtracking").contains("*not distinguishable*"));
     assert!(line(&page, "7. **backtracking").contains("p = 0.055"));
+    assert!(page.contains("corrected by Holm over all of them. An effect"), "{page}");
+}
+
+/// A build that refused less recorded them.
+#[test]
+fn holm_counts_the_same_comparison_once() {
+    let mut input = with_accuracies([0.970, 0.972, 0.974], [0.960, 0.961, 0.962]);
+    let same = input.hypotheses[0].clone();
+    let mut reversed = Hypothesis { claim: "the reverse".into(), ..same.clone() };
+    std::mem::swap(&mut reversed.better, &mut reversed.than);
+    let best = Hypothesis { compare: Compare::Best, ..same.clone() };
+    let margin = Hypothesis { margin: 0.001, ..same.clone() };
+    input.hypotheses.extend([reversed, best, margin]);
+    input.hypotheses.extend(std::iter::repeat_n(same, 19));
+    let page = page(&input);
+    for n in [1, 3, 4, 5, 23] {
+        assert!(line(&page, &format!("{n}. **backtracking")).contains("*holds*; effect +1.10 pt"));
+        assert!(line(&page, &format!("{n}. **backtracking")).contains("p = 0.003"));
+    }
+    assert!(line(&page, "2. **the reverse").contains("*does not hold*; effect -1.10 pt"));
+    assert!(page.contains("over all of them, where the same comparison counts once."), "{page}");
 }
 
 #[test]

@@ -180,7 +180,7 @@ fn model_and_fixed_hyperparameters() {
     check(
         &base_with("widths", "widths = [256]"),
         &[
-            "12:13 `depth` is larger than the number of widths | expected a whole number from 1 to 1 | add widths to `[model] widths`, or leave this depth out",
+            "12:13 `depth` is larger than the number of widths | expected 1 | add widths to `[model] widths`, or leave this depth out",
         ],
     );
     check(
@@ -216,7 +216,7 @@ fn model_and_fixed_hyperparameters() {
     check(
         &base_with("epochs", "depth = 2"),
         &[
-            "7:1 unknown key `depth` | not a key of `[train]` | known keys: optimizer, learning_rate, batch_size, hidden, activation, epochs, momentum, beta1, beta2, eps, alpha, armijo_c, shrink, max_probes, max_step, weight_decay, decoupled_decay, dropout, label_smoothing, schedule, patience",
+            "7:1 unknown key `depth` | not a key of `[train]` | `depth` is an axis: write `depth = [1, 2]` in [[grid]]; one depth for all is `hidden = [256, 128]` under [train]",
         ],
     );
 }
@@ -247,7 +247,7 @@ fn seeds() {
     check(
         &base_and("[seeds]\nn = 1\nlist = [1]"),
         &[
-            "13:1 `[seeds]` needs `n` or `list` | expected one of them: `n = 3` means the seeds 1, 2 and 3",
+            "13:1 `[seeds]` has both `n` and `list` | expected one of them: `n = 3` means the seeds 1, 2 and 3",
         ],
     );
     check(
@@ -395,6 +395,55 @@ fn a_split_that_does_not_fit_hides_no_hypothesis() {
         &[
             "4:9 the split does not fit the training file | 60,000 to train and 0 to validate, of 60,000 rows | at least one row must train and one must validate",
             "16:10 a hypothesis about no point | no point of the sweep has depth = 3 | `depth` takes the values 1, 2",
+        ],
+    );
+}
+
+#[test]
+fn seeds_that_are_told_in_two_ways_or_in_the_wrong_one() {
+    let seeds = |lines: &str| base_and(&format!("[seeds]\n{lines}"));
+    check(
+        &seeds("n = 3\nlist = [1, 2]"),
+        &[
+            "13:1 `[seeds]` has both `n` and `list` | expected one of them: `n = 3` means the seeds 1, 2 and 3",
+        ],
+    );
+    check(
+        &seeds("n = [1, 2]"),
+        &[
+            "14:5 `n` has the wrong type | expected a whole number, found a list | `n` is how many seeds there are; name them with `list = [1, 2]`",
+        ],
+    );
+    check(
+        &base_and("[confirm]\nseeds = [7, 8]"),
+        &[
+            "14:9 `seeds` has the wrong type | expected a whole number, found a list | `seeds` is how many fresh seeds there are, which are 1000001 and those after it",
+        ],
+    );
+}
+
+#[test]
+fn a_key_in_another_section_is_told_where_it_belongs() {
+    let seeds =
+        "seeds have a section of their own: write [seeds] with `n = 3` or `list = [1, 2, 3]`";
+    let train = base_with("epochs", "seed = 3\nwidths = [8]\nmetric = \"valid_loss\"");
+    check(
+        &train,
+        &[
+            &format!("7:1 unknown key `seed` | not a key of `[train]` | {seeds}"),
+            "8:1 unknown key `widths` | not a key of `[train]` | `widths` belongs in [model]",
+            "9:1 unknown key `metric` | not a key of `[train]` | `metric` belongs in [report]",
+        ],
+    );
+    check(
+        &base_and("seeds = [1, 2]"),
+        &[&format!("13:1 unknown key `seeds` | not a key of `[[grid]]` | {seeds}")],
+    );
+    check(
+        &format!("epochs = 3\n{}", base_with("widths", "widths = [256, 128]\nhidden = [8]")),
+        &[
+            "1:1 unknown key `epochs` | not a key of the sweep file | `epochs` belongs under [train], or as a list in [[grid]]",
+            "7:1 unknown key `hidden` | not a key of `[model]` | `hidden` belongs under [train], or as a list in [[grid]]",
         ],
     );
 }

@@ -1,6 +1,6 @@
 //! What is refused of a grid, where, and in which words.
 
-use crate::tests::{BASE, base_and, base_with, check};
+use crate::tests::{BASE, base_and, base_with, check, mnist, parse, plan_recorded, planned};
 
 #[test]
 fn axes() {
@@ -223,4 +223,58 @@ fn a_grid_is_counted_before_it_is_expanded() {
         &base_with("batch_size", &format!("batch_size = [{values}]")),
         &["11:14 `batch_size` has too many values | 10001 values, the limit is 10000"],
     );
+}
+
+#[test]
+fn a_zip_without_its_inner_brackets_and_a_range_within_a_list() {
+    check(
+        &base_and("zip = [\"depth\", \"learning_rate\"]"),
+        &[
+            "13:7 `zip` has the wrong type | expected a list of lists of axis names, found a list of strings | write `zip = [[\"depth\", \"learning_rate\"]]`",
+        ],
+    );
+    check(
+        &base_with("learning_rate", "learning_rate = [{ log = [1e-3, 1.0], n = 4 }]"),
+        &[
+            "10:18 `learning_rate` has the wrong type | expected a number, found a table | a range is the whole axis: write `learning_rate = { ... }` without the brackets, and a second [[grid]] for values beside it",
+        ],
+    );
+}
+
+#[test]
+fn numbers_that_single_precision_loses() {
+    let adam = |key: &str, value: &str| {
+        base_with("optimizer", "optimizer = [\"adam\"]")
+            .replace("epochs = 10", &format!("epochs = 10\n{key} = {value}"))
+    };
+    let smallest = "a number from 1.2e-38: a smaller one can become 0 in 32 bits";
+    for (key, value, label) in [
+        ("eps", "1e-46", format!("expected {smallest}")),
+        ("eps", "1e-40", format!("expected {smallest}")),
+        ("weight_decay", "1e-300", format!("expected 0, or {smallest}")),
+        (
+            "beta1",
+            "0.99999999999",
+            "expected at most 0.9999999: a larger number becomes 1 in 32 bits".to_string(),
+        ),
+    ] {
+        let source = adam(key, value);
+        check(
+            &source,
+            &[&format!("8:{} `{key}` cannot be trained with {value} | {label}", key.len() + 4)],
+        );
+        plan_recorded(&parse(&source).unwrap(), &mnist(), 10_000).unwrap();
+    }
+    let rates = base_with("learning_rate", "learning_rate = { log = [1e-300, 0.1], n = 2 }");
+    check(
+        &rates,
+        &[&format!("10:17 `learning_rate` cannot be trained with 1e-300 | expected {smallest}")],
+    );
+    for (key, value) in
+        [("eps", "1e-37"), ("beta2", "0.9999999"), ("weight_decay", "0.0"), ("eps", "1e300")]
+    {
+        planned(&adam(key, value));
+    }
+    let search = base_with("optimizer", "optimizer = [\"backtracking\"]") + "armijo_c = [1e-300]\n";
+    planned(&search);
 }

@@ -85,6 +85,64 @@ fn an_exclusion_that_is_listed_twice() {
 }
 
 #[test]
+fn an_exclusion_that_others_cover() {
+    let wide = "[[grid.exclude]]\ndepth = 1\n";
+    let narrow = "[[grid.exclude]]\ndepth = 1\noptimizer = \"sgd\"\n";
+    let problem = |line: usize, filter: &str| {
+        format!(
+            "{line}:1 an exclusion has no effect | other exclusions of the grid leave out {filter} already | remove it, or correct its values"
+        )
+    };
+    let narrow_filter = "depth = 1, optimizer = sgd";
+    check(&base_and(&format!("{wide}{narrow}")), &[&problem(15, narrow_filter)]);
+    check(&base_and(&format!("{narrow}{wide}")), &[&problem(13, narrow_filter)]);
+    let halves = "[[grid.exclude]]\ndepth = 1\nlearning_rate = 0.1\n[[grid.exclude]]\ndepth = 1\nlearning_rate = 0.01\n";
+    check(&base_and(&format!("{halves}{narrow}")), &[&problem(19, narrow_filter)]);
+    let beside = "[[grid.exclude]]\ndepth = [1, 2]\noptimizer = \"sgd\"\n";
+    planned(&base_and(&format!("{wide}{beside}")));
+    let recorded = parse(&base_and(&format!("{wide}{narrow}"))).unwrap();
+    assert_eq!(plan_recorded(&recorded, &mnist(), 10_000).unwrap().n_excluded, 4);
+}
+
+#[test]
+fn a_zip_that_pairs_nothing() {
+    let empty = base_and("zip = []");
+    check(
+        &empty,
+        &[
+            "13:7 `zip` has no effect | expected a list of at least two axis names in it | write `zip = [[\"batch_size\", \"learning_rate\"]]`, or remove the key",
+        ],
+    );
+    let single = base_with("learning_rate", "learning_rate = [0.1]");
+    check(
+        &format!("{single}zip = [[\"batch_size\", \"learning_rate\"]]\n"),
+        &[
+            "13:8 `zip` has no effect | each of these axes has one value, so there is nothing to pair | give the axes more values, or remove the list",
+        ],
+    );
+    planned(&base_and("zip = [[\"depth\", \"learning_rate\"]]"));
+    let recorded = parse(&empty).unwrap();
+    assert_eq!(plan_recorded(&recorded, &mnist(), 10_000).unwrap().points.len(), 8);
+}
+
+#[test]
+fn a_margin_beyond_every_difference() {
+    let claim = |margin: &str| {
+        base_and(&format!(
+            "[[hypothesis]]\nclaim = \"c\"\nbetter = {{ optimizer = \"sgd\" }}\nthan = {{ optimizer = \"backtracking\" }}\nmargin = {margin}"
+        ))
+    };
+    let problem = "17:10 `margin` is larger than any difference | expected a share from 0 to 1, as accuracies are: 0.01 is one percentage point";
+    check(&claim("5"), &[&format!("{problem} | for 5 percentage points write `margin = 0.05`")]);
+    check(&claim("1.0e3"), &[problem]);
+    planned(&claim("0.05"));
+    planned(&claim("1"));
+    planned(&(claim("5") + "[report]\nmetric = \"valid_loss\"\n"));
+    let recorded = plan_recorded(&parse(&claim("5")).unwrap(), &mnist(), 10_000).unwrap();
+    assert_eq!(recorded.hypotheses[0].margin, 5.0);
+}
+
+#[test]
 fn widths_that_no_depth_takes() {
     check(
         &base_with("depth", "hidden = [[8]]"),
@@ -127,6 +185,33 @@ fn a_heatmap_that_is_there_twice() {
 }
 
 #[test]
+fn a_hypothesis_that_is_there_twice() {
+    let claim =
+        |words: &str, sides: &str| format!("[[hypothesis]]\nclaim = \"{words}\"\n{sides}\n");
+    let one = "better = { optimizer = \"sgd\" }\nthan = { optimizer = \"backtracking\" }";
+    // The same points under other names, and all values of an axis.
+    let other = "better = { optimizer = [\"sgd\"], depth = [2, 1] }\nthan = { optimizer = \"backtracking\", learning_rate = [0.1, 0.01] }\nmargin = -0.0\ncompare = \"best\"";
+    let problem = |line: usize| {
+        format!(
+            "{line}:1 a hypothesis is stated twice | a hypothesis before it compares the same points by the same rule | remove one of the two, or correct its sides"
+        )
+    };
+    check(&base_and(&[claim("a", one), claim("a", one)].concat()), &[&problem(17)]);
+    check(&base_and(&[claim("a", one), claim("b", other)].concat()), &[&problem(17)]);
+    let matched = format!("{one}\ncompare = \"matched\"");
+    let all = [claim("a", one), claim("b", &matched), claim("c", &matched)].concat();
+    check(&base_and(&all), &[&problem(22)]);
+    let reversed = "better = { optimizer = \"backtracking\" }\nthan = { optimizer = \"sgd\" }";
+    let margin = format!("{one}\nmargin = 0.1");
+    let distinct =
+        [claim("a", one), claim("a", reversed), claim("a", &margin), claim("a", &matched)];
+    planned(&base_and(&distinct.concat()));
+    let recorded = base_and(&[claim("a", one), claim("a", one)].concat());
+    let recorded = plan_recorded(&parse(&recorded).unwrap(), &mnist(), 10_000).unwrap();
+    assert_eq!(recorded.hypotheses.len(), 2, "a former build accepted it");
+}
+
+#[test]
 fn keys_that_the_other_values_leave_without_effect() {
     check(
         &base_with("epochs", "epochs = 10\npatience = 9"),
@@ -143,6 +228,22 @@ fn keys_that_the_other_values_leave_without_effect() {
         ],
     );
     planned(&format!("{}dropout = [0.5]\n", linear.replace("[[]]", "[[], [8]]")));
+}
+
+#[test]
+fn dropouts_that_multiply_networks_without_hidden_units() {
+    let mixed = base_with("depth", "hidden = [[], [8]]").replace("widths = [256, 128, 64]\n", "");
+    let axis = format!("{mixed}dropout = [0.0, 0.2, 0.5]\n");
+    let problem = "12:1 `dropout` multiplies equal trials | networks without hidden layers have no units to drop, so these are the same trials again | give `hidden = [[]]` a [[grid]] of its own without `dropout`, or leave the others out: [[grid.exclude]] with `hidden = []` and all dropouts but one";
+    check(&axis, &[problem]);
+    let left_out = format!("{axis}[[grid.exclude]]\nhidden = []\ndropout = [0.2, 0.5]\n");
+    assert_eq!(planned(&left_out).points.len(), 4 + 12);
+    let own = "[[grid]]\noptimizer = [\"sgd\", \"backtracking\"]\nlearning_rate = [0.01, 0.1]\nbatch_size = [32]\nhidden = [[]]\n";
+    let layered = axis.replace("[[], [8]]", "[[8]]");
+    assert_eq!(planned(&format!("{layered}{own}")).points.len(), 4 + 12);
+    planned(&format!("{mixed}dropout = [0.5]\n"));
+    let recorded = plan_recorded(&parse(&axis).unwrap(), &mnist(), 10_000).unwrap();
+    assert_eq!(recorded.points.len(), 24, "a former build trained them");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! seeds for want of them.
 
 use crate::analysis::{Judged, Point, Sweep, Verdict, gain};
-use crate::input::{Compare, Phase};
+use crate::input::{Compare, Phase, State, Trial};
 use crate::markdown::page::{Page, count, escape};
 use crate::markdown::phrases::mean_with_interval;
 
@@ -41,26 +41,43 @@ pub(crate) fn headline_sentence(page: &mut Page, sweep: &Sweep<'_>, best: &Point
         others_on_confirm_seeds(page, sweep, best);
         return;
     }
-    let reason = not_confirmed(sweep, &seeds);
+    let (NotConfirmed::Later(reason) | NotConfirmed::Never(reason)) = not_confirmed(sweep, &seeds);
     page.block(&format!(
         "**Not confirmed**: {reason}. So selection and judgement share the grid's {n_grid}, which \
          flatters the best points.",
     ));
 }
 
-/// Why the best point has no result of a confirm seed.
-fn not_confirmed(sweep: &Sweep<'_>, seeds: &str) -> String {
-    if sweep.input.trials.iter().any(|trial| trial.phase == Phase::Confirm) {
-        return format!("its trials with the fresh {seeds} have no result yet");
+/// Why the best point has no result of a confirm seed, and whether one is still to come.
+pub(crate) enum NotConfirmed {
+    Later(String),
+    Never(String),
+}
+
+pub(crate) fn not_confirmed(sweep: &Sweep<'_>, seeds: &str) -> NotConfirmed {
+    use NotConfirmed::{Later, Never};
+    let mut of_confirm = sweep.input.trials.iter().filter(|trial| trial.phase == Phase::Confirm);
+    if of_confirm.clone().next().is_some() {
+        let is_to_come = |trial: &Trial| matches!(trial.state, State::Open | State::Cancelled);
+        return if of_confirm.any(is_to_come) {
+            Later(format!("its trials with the fresh {seeds} have no result yet"))
+        } else {
+            Never(format!("its trials with the fresh {seeds} failed"))
+        };
     }
-    if sweep.counts.n_open + sweep.counts.n_cancelled > 0 {
-        return format!(
+    let counts = sweep.counts;
+    if counts.n_open + counts.n_cancelled > 0 {
+        return Later(format!(
             "the best points are trained again with the fresh {seeds} when every trial of the grid has \
              its outcome"
-        );
+        ));
     }
-    "no point has the results of all its seeds, so none was trained again with fresh ones"
-        .to_string()
+    Never(match (counts.n_completed, counts.n_failed) {
+        (0, 0) => "every trial diverged, so there is no best point to train again".to_string(),
+        (0, _) => "no trial completed, so there is no best point to train again".to_string(),
+        _ => "no point has the results of all its seeds, so none was trained again with fresh ones"
+            .to_string(),
+    })
 }
 
 /// The selection stays, whatever the confirm seeds say: to select by them would share seeds again.
@@ -98,14 +115,26 @@ pub(crate) fn hypotheses_sentence(page: &mut Page, sweep: &Sweep<'_>, judged: &[
         return;
     }
     let is_confirmed = |it: &Judged<'_>| it.best.as_ref().is_some_and(|best| best.is_confirmed);
-    page.block(if sweep.input.confirm_seeds.is_empty() {
-        "Best points were selected and judged on the same seeds, which flatters both sides; \
-         fresh seeds would settle it."
-    } else if of_best().all(is_confirmed) {
-        "Best points were selected on the grid's seeds and are judged on the confirm seeds alone; \
-         matched points are compared on the grid's seeds."
-    } else {
+    let Some(seeds) = confirm_seeds(sweep) else {
+        page.block(
+            "Best points were selected and judged on the same seeds, which flatters both sides; \
+             fresh seeds would settle it.",
+        );
+        return;
+    };
+    if of_best().all(is_confirmed) {
+        page.block(
+            "Best points were selected on the grid's seeds and are judged on the confirm seeds alone; \
+             matched points are compared on the grid's seeds.",
+        );
+        return;
+    }
+    let outlook = match not_confirmed(sweep, &seeds) {
+        NotConfirmed::Later(_) => "; the verdicts on confirm seeds are still to come",
+        NotConfirmed::Never(_) => "; no verdict on confirm seeds is to come",
+    };
+    page.block(&format!(
         "Claims about best points without confirm seeds are judged on the seeds that selected these \
-         points, which flatters both sides; the verdicts on confirm seeds are still to come."
-    });
+         points, which flatters both sides{outlook}."
+    ));
 }

@@ -15,14 +15,19 @@ pub(crate) fn write(page: &mut Page, sweep: &Sweep<'_>) {
         return;
     }
     page.heading(3, "Hypotheses");
-    page.block(
+    let once = if judged.iter().any(|it| it.is_repeat) {
+        ", where the same comparison counts once"
+    } else {
+        ""
+    };
+    page.block(&format!(
         "Stated in the sweep file before the run. The random unit is the seed; intervals are 95 % \
          paired t intervals over seeds and not corrected for the number of hypotheses; p is two-sided \
-         and corrected by Holm over all of them. An effect is positive when the claim points the right \
+         and corrected by Holm over all of them{once}. An effect is positive when the claim points the right \
          way. *Holds*: the interval lies above 0 and the corrected p is below 0.05. *Does not hold*: \
          the whole interval lies below the margin, 0 where none is given. *Not distinguishable*: \
          neither.",
-    );
+    ));
     if sweep.counts.n_collapsed > 0 {
         page.block(COLLAPSED);
     }

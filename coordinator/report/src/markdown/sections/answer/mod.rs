@@ -4,7 +4,7 @@ pub mod confirm;
 pub mod hypotheses;
 
 use crate::analysis::{Point, Sweep, loss_text, points_of, value_label};
-use crate::input::Metric;
+use crate::input::{Metric, Value};
 use crate::markdown::page::{Left, Page, Right, count, escape, thousands};
 use crate::markdown::phrases::words;
 use crate::markdown::phrases::{mean_with_interval, metric_name};
@@ -94,9 +94,15 @@ fn best_sentence(page: &mut Page, sweep: &Sweep<'_>, best: &Point<'_>) {
     page.block(&configuration(sweep, best));
 }
 
-/// Every hyperparameter of a point, unused ones left out.
+/// Every hyperparameter of a point, unused ones left out: by its optimizer, or for want of hidden
+/// units.
 fn configuration(sweep: &Sweep<'_>, point: &Point<'_>) -> String {
-    let values = sweep.input.columns.iter().filter_map(|column| {
+    const OF_HIDDEN_UNITS: [&str; 2] = ["activation", "dropout"];
+    let hidden = sweep.value(point.trial(), "hidden");
+    let has_units = !matches!(hidden, Some(Value::Widths(widths)) if widths.is_empty());
+    let is_used = |name: &str| has_units || !OF_HIDDEN_UNITS.contains(&name);
+    let columns = sweep.input.columns.iter().filter(|column| is_used(&column.name));
+    let values = columns.filter_map(|column| {
         let value = sweep.value(point.trial(), &column.name)?;
         Some(format!("{} {}", escape(&words(&column.name)), escape(&value_label(&value))))
     });

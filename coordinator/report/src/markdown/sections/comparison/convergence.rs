@@ -6,7 +6,7 @@ use crate::figures::chart;
 use crate::figures::{AxisStyle, Chart, Figure, Panel, Series};
 use crate::input::{Epoch, Metric};
 use crate::markdown::page::Page;
-use crate::markdown::phrases::{clock_sentence, seeds};
+use crate::markdown::phrases::{clock_sentence, half_row_note, seeds};
 
 /// By epochs and by work, which are canonical, and in a figure of its own by processor time, which
 /// is not.
@@ -25,30 +25,37 @@ pub(crate) fn write(
     let by_work = AxisStyle::linear("gradient and probe samples, millions");
     let samples = |run: &Run<'_>, epoch: u32| Some(samples_until(run, epoch).total() as f64 / 1e6);
     let title = "Validation error by epochs and by work".to_string();
+    let n_valid = sweep.input.data.n_valid;
     let panels = vec![
-        panel(best, "by epochs", by_epochs, &|_, epoch| Some(f64::from(epoch))),
-        panel(best, "by work", by_work, &samples),
+        panel(best, n_valid, "by epochs", by_epochs, &|_, epoch| Some(f64::from(epoch))),
+        panel(best, n_valid, "by work", by_work, &samples),
     ];
+    let note = half_row_note(sweep, Metric::ValidAccuracy, &panels);
     if let Some(svg) = chart(&Chart { title: title.clone(), panels }) {
         let figure = Figure { name: "convergence".to_string(), alt: title, svg };
-        page.figure(figure, &format!("{band} Work counts the samples that line searches probe."));
+        page.figure(
+            figure,
+            &format!("{band}{note} Work counts the samples that line searches probe."),
+        );
     }
     let title = "Validation error by CPU time".to_string();
     let by_time = AxisStyle::linear("CPU seconds of a trial, validation included");
-    let panels = vec![panel(best, "", by_time, &|run, epoch| clock.cpu_s_until(run, epoch))];
+    let cost = |run: &Run<'_>, epoch: u32| clock.cpu_s_until(run, epoch);
+    let panels = vec![panel(best, n_valid, "", by_time, &cost)];
     if let Some(svg) = chart(&Chart { title: title.clone(), panels }) {
         let figure = Figure { name: "convergence-by-time".to_string(), alt: title, svg };
-        page.figure(figure, &format!("{band} {}", clock_sentence(clock)));
+        page.figure(figure, &format!("{band}{note} {}", clock_sentence(clock)));
     }
 }
 
 fn panel(
     best: &[(String, &Point<'_>)],
+    n_valid: u32,
     title: &str,
     x: AxisStyle,
     cost: &dyn Fn(&Run<'_>, u32) -> Option<f64>,
 ) -> Panel {
-    let shown = |epoch: &Epoch| error(Metric::ValidAccuracy, epoch.valid_accuracy);
+    let shown = |epoch: &Epoch| error(Metric::ValidAccuracy, epoch.valid_accuracy, n_valid);
     let series = best.iter().enumerate().map(|(style, (name, point))| Series {
         label: name.clone(),
         style,

@@ -146,6 +146,8 @@ fn sentences(page: &mut Page, sweep: &Sweep<'_>, pairs: &[OptimizerPair]) {
     let n_seeds = pairs.iter().map(|pair| pair.paired.seeds.len()).max().unwrap_or(0);
     if n_seeds == 0 {
         lines.push("- No matched points have all their results.".to_string());
+    } else if pairs.iter().all(|pair| pair.paired.test.is_none()) {
+        // One seed, or nothing that trained: no interval is shown that could be explained.
     } else if n_seeds < MIN_PAIRS {
         lines.push(format!(
             "- With {} no exact Wilcoxon test can reach p < 0.05 (that takes {MIN_PAIRS} seeds), so \

@@ -5,7 +5,7 @@ use crate::figures::chart;
 use crate::figures::{AxisStyle, Chart, Figure, Mark, Panel, Series, usual_limit};
 use crate::input::Metric;
 use crate::markdown::page::{Left, Page, Right, amount, count, escape};
-use crate::markdown::phrases::{clock_sentence, seeds};
+use crate::markdown::phrases::{clock_sentence, half_row_note, seeds};
 
 /// More dots would only hide each other.
 const MAX_DOTS: usize = 1_000;
@@ -74,7 +74,9 @@ fn figure(
     dots: &[Dot<'_, '_>],
     front: &[&Dot<'_, '_>],
 ) {
-    let place = |dot: &Dot<'_, '_>| (dot.seconds, error(Metric::ValidAccuracy, dot.accuracy));
+    let n_valid = sweep.input.data.n_valid;
+    let shown = |accuracy| error(Metric::ValidAccuracy, accuracy, n_valid);
+    let place = |dot: &Dot<'_, '_>| (dot.seconds, shown(dot.accuracy));
     let (seconds, errors): (Vec<f64>, Vec<f64>) = dots.iter().map(place).unzip();
     let (x_limit, y_limit) = (usual_limit(seconds), usual_limit(errors));
     let n_beyond = dots.iter().map(place).filter(|(x, y)| *x > x_limit || *y > y_limit).count();
@@ -113,9 +115,11 @@ fn figure(
         y: AxisStyle::log(error_label(Metric::ValidAccuracy)).at_most(y_limit),
         series,
     };
-    if let Some(svg) = chart(&Chart { title: title.clone(), panels: vec![panel] }) {
+    let panels = vec![panel];
+    let note = half_row_note(sweep, Metric::ValidAccuracy, &panels);
+    if let Some(svg) = chart(&Chart { title: title.clone(), panels }) {
         let caption = format!(
-            "{} where nothing diverged or collapsed, means over {}; lower left is better{}. {}",
+            "{} where nothing diverged or collapsed, means over {}; lower left is better{}.{note} {}",
             count(dots.len(), "point"),
             seeds(sweep),
             match n_beyond {

@@ -9,9 +9,11 @@ use crate::analysis::{
 };
 use crate::figures::chart;
 use crate::figures::{AxisStyle, Chart, Figure, Mark, Panel, Series};
-use crate::input::{Metric, Value};
+use crate::input::Value;
 use crate::markdown::page::{Left, Page, Right, amount, count, escape};
-use crate::markdown::phrases::{clock_sentence, mean_of, metric_name, nothing_trained, seeds};
+use crate::markdown::phrases::{
+    clock_sentence, half_row_note, mean_of, metric_name, nothing_trained, seeds,
+};
 use crate::markdown::sections::tuning::line_search;
 use crate::stats;
 
@@ -191,7 +193,7 @@ fn sensitivity_figure(page: &mut Page, sweep: &Sweep<'_>) {
     let series = named.map(|(style, name)| {
         let trained = drawn.iter().filter_map(|(rate, row)| Some((*rate, row[style]?)));
         let trained = trained.filter(|(_, effect)| !effect.is_diverged);
-        sensitivity_line(name, style, sweep.metric(), &trained.collect::<Vec<_>>())
+        sensitivity_line(sweep, name, style, &trained.collect::<Vec<_>>())
     });
     let title = "Sensitivity to the learning rate".to_string();
     let ticks = if rates.len() <= 8 { rates.clone() } else { Vec::new() };
@@ -201,10 +203,12 @@ fn sensitivity_figure(page: &mut Page, sweep: &Sweep<'_>) {
         y: AxisStyle::log(&format!("best {}", error_label(sweep.metric()))),
         series: series.collect(),
     };
-    if let Some(svg) = chart(&Chart { title: title.clone(), panels: vec![panel] }) {
+    let panels = vec![panel];
+    let zero = half_row_note(sweep, sweep.metric(), &panels);
+    if let Some(svg) = chart(&Chart { title: title.clone(), panels }) {
         let caption = format!(
             "At each learning rate the best over the other axes of the mean over {}, the band from the \
-             lowest to the highest of these; lower is better. A flat line needs no tuning.{note}{}",
+             lowest to the highest of these; lower is better. A flat line needs no tuning.{zero}{note}{}",
             seeds(sweep),
             diverged_rates(sweep, &effects),
         );
@@ -213,11 +217,17 @@ fn sensitivity_figure(page: &mut Page, sweep: &Sweep<'_>) {
     }
 }
 
-fn sensitivity_line(name: &str, style: usize, metric: Metric, effects: &[(f64, Effect)]) -> Series {
-    let point = |(rate, effect): &(f64, Effect)| (*rate, error(metric, effect.best));
+fn sensitivity_line(
+    sweep: &Sweep<'_>,
+    name: &str,
+    style: usize,
+    effects: &[(f64, Effect)],
+) -> Series {
+    let error = |value| error(sweep.metric(), value, sweep.input.data.n_valid);
+    let point = |(rate, effect): &(f64, Effect)| (*rate, error(effect.best));
     let band = |(rate, effect): &(f64, Effect)| {
         let (a, b) = effect.of_seeds;
-        let (a, b) = (error(metric, a), error(metric, b));
+        let (a, b) = (error(a), error(b));
         (*rate, a.min(b), a.max(b))
     };
     Series {

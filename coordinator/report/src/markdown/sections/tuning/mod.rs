@@ -14,7 +14,9 @@ use crate::figures::chart;
 use crate::figures::{AxisStyle, Chart, Figure, Mark, Panel, Series};
 use crate::input::{Done, Epoch, Metric};
 use crate::markdown::page::{Left, Page, Right, escape};
-use crate::markdown::phrases::{capitalized, metric_name, seeds, without_best, words};
+use crate::markdown::phrases::{
+    capitalized, half_row_note, metric_name, seeds, without_best, words,
+};
 use crate::markdown::sections::comparison::curves::best_points;
 use crate::markdown::sections::comparison::spread::{Shown, shown};
 use crate::stats;
@@ -210,7 +212,9 @@ fn best_of_figure(page: &mut Page, sweep: &Sweep<'_>, curves: &[(&String, BestOf
             .curve
             .iter()
             .enumerate()
-            .map(|(index, value)| (index as f64 + 1.0, error(metric, *value)))
+            .map(|(index, value)| {
+                (index as f64 + 1.0, error(metric, *value, sweep.input.data.n_valid))
+            })
             .collect(),
         band: Vec::new(),
     });
@@ -221,8 +225,10 @@ fn best_of_figure(page: &mut Page, sweep: &Sweep<'_>, curves: &[(&String, BestOf
         y: AxisStyle::log(&format!("expected {}", error_label(metric))),
         series: series.collect(),
     };
-    if let Some(svg) = chart(&Chart { title: title.clone(), panels: vec![panel] }) {
-        let caption = format!("Lower is better; each point is a mean over {}.", seeds(sweep));
+    let panels = vec![panel];
+    let note = half_row_note(sweep, metric, &panels);
+    if let Some(svg) = chart(&Chart { title: title.clone(), panels }) {
+        let caption = format!("Lower is better; each point is a mean over {}.{note}", seeds(sweep));
         page.figure(Figure { name: "best-of-k".to_string(), alt: title, svg }, &caption);
     }
 }

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::analysis::{Point, Sweep, error, error_label, place_of, value_label};
+use crate::analysis::{Point, Sweep, error, error_label, half_row, place_of, value_label};
 use crate::figures::parallel;
 use crate::figures::{Figure, Parallel, Path, Slots};
 use crate::input::Value;
 use crate::markdown::page::{Page, count, escape, ordinal};
-use crate::markdown::phrases::{seeds, words};
+use crate::markdown::phrases::{seeds, words, zero_note};
 
 /// A heatmap shows two axes better.
 const MIN_AXES: usize = 3;
@@ -40,13 +40,16 @@ pub(crate) fn write(page: &mut Page, sweep: &Sweep<'_>) {
         crate::markdown::phrases::metric_name(metric)
     );
     let values: Vec<Vec<Value>> = axes.iter().map(|name| sweep.axis_values(name)).collect();
+    let n_valid = sweep.input.data.n_valid;
+    let error_of = |point: &Point<'_>| error(metric, point.mean(metric).unwrap_or(0.0), n_valid);
+    let has_zero = ranked.iter().any(|point| error_of(point) <= half_row(n_valid));
     let path = |point: &Point<'_>, style: Option<usize>| Path {
         slots: axes
             .iter()
             .zip(&values)
             .map(|(name, values)| place_of(&sweep.value(point.trial(), name)?, values))
             .collect(),
-        measure: error(metric, point.mean(metric).unwrap_or(0.0)),
+        measure: error_of(point),
         style,
     };
     let stride = others.len().div_ceil(MAX_OTHERS).max(1);
@@ -72,9 +75,10 @@ pub(crate) fn write(page: &mut Page, sweep: &Sweep<'_>) {
     page.block(&most_frequent(sweep, best, &axes));
     let caption = format!(
         "One line a point, means over {}; coloured the best {n_best}, grey the others{}. Within a value \
-         lines fan out, better ones higher.",
+         lines fan out, better ones higher.{}",
         seeds(sweep),
-        if stride > 1 { format!(" (every {})", ordinal(stride)) } else { String::new() }
+        if stride > 1 { format!(" (every {})", ordinal(stride)) } else { String::new() },
+        zero_note(sweep, metric, has_zero),
     );
     page.figure(Figure { name: "best-points".to_string(), alt: title, svg }, &caption);
 }

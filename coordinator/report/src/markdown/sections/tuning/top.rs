@@ -1,7 +1,7 @@
 //! Section 7: the best points as a table, and where all rows are.
 
 use crate::analysis::{Point, Sweep, score_text, spread_text, value_label};
-use crate::input::Value;
+use crate::input::{Metric, Value};
 use crate::markdown::page::{Left, Page, Right, count, escape};
 use crate::markdown::phrases::{id_digits, short_id};
 use crate::markdown::phrases::{metric_name, words};
@@ -22,7 +22,7 @@ pub(crate) fn write(page: &mut Page, sweep: &Sweep<'_>) {
     let axis_names: Vec<String> = axes.iter().map(|name| escape(&words(name))).collect();
     let mut header = vec![(Right, "rank"), (Left, "optimizer")];
     header.extend(axis_names.iter().map(|name| (Right, name.as_str())));
-    header.extend([(Right, metric_name(metric)), (Right, "sd"), (Left, "trials")]);
+    header.extend([(Right, metric_name(metric)), (Right, sd_name(metric)), (Left, "trials")]);
     let digits = id_digits(sweep);
     let rows: Vec<Vec<String>> = ranked
         .iter()
@@ -32,7 +32,7 @@ pub(crate) fn write(page: &mut Page, sweep: &Sweep<'_>) {
         .collect();
     page.table(&header, &rows);
     page.block(&format!(
-        "Shown: {} of {}, ranked by mean {} over seeds{}. \
+        "Shown: {} of {}, ranked by mean {} over seeds{}{}. \
          Trials are named by the first {digits} digits of their id, in seed order{}.",
         rows.len(),
         count(ranked.len(), "point"),
@@ -41,6 +41,11 @@ pub(crate) fn write(page: &mut Page, sweep: &Sweep<'_>) {
             ""
         } else {
             "; a point that misses a seed may rank by luck"
+        },
+        if ranked.iter().any(|point| point.is_all_diverged()) {
+            "; those of which every trial diverged stand last and have no rank"
+        } else {
+            ""
         },
         if sweep.seeds().len() > MAX_IDS { ", the first three" } else { "" },
     ));
@@ -56,6 +61,14 @@ pub(crate) fn write(page: &mut Page, sweep: &Sweep<'_>) {
             "In a spreadsheet import the column `hidden` of the CSV file as text: it would take {} for a date.",
             crate::markdown::page::code(&widths)
         ));
+    }
+}
+
+/// The heading of standard deviations, with their unit.
+fn sd_name(metric: Metric) -> &'static str {
+    match metric {
+        Metric::ValidAccuracy => "sd, pt",
+        Metric::ValidLoss => "sd",
     }
 }
 
@@ -79,7 +92,9 @@ fn row(
     digits: usize,
 ) -> Vec<String> {
     let metric = sweep.metric();
-    let mut cells = vec![rank.to_string(), escape(sweep.optimizer(point))];
+    // They stand last, in the order of rows, which is no rank.
+    let rank = if point.is_all_diverged() { "–".to_string() } else { rank.to_string() };
+    let mut cells = vec![rank, escape(sweep.optimizer(point))];
     cells.extend(axes.iter().map(|name| escape(&sweep.label(point.trial(), name))));
     if point.is_all_diverged() {
         cells.extend(["*diverged*", "–"].map(String::from));
