@@ -27,7 +27,7 @@ pub struct Status {
     pub n_diverged: usize,
     pub n_failed: usize,
     pub n_cancelled: usize,
-    /// Granted to a worker now; none without a coordinator.
+    /// In a slot of a worker now; none without a coordinator.
     pub n_running: usize,
     /// Recorded by an earlier form of the sweep file, and no part of it any more.
     pub n_outside: usize,
@@ -42,8 +42,10 @@ pub struct Status {
     /// By the plan's metric: its score as people read it, and the configuration.
     pub best: Option<(String, String)>,
     pub workers: Vec<WorkerSeen>,
-    /// While a coordinator runs, what its workers hold: worker, trial id, configuration, attempt.
+    /// While a coordinator runs, what is in its workers' slots: worker, trial id, configuration, attempt.
     pub granted: Vec<[String; 4]>,
+    /// Attempts that wait at their workers for a slot.
+    pub n_ahead: usize,
     /// While a coordinator runs, the time to the end by the pace of the finished trials.
     pub eta: Option<Duration>,
     /// Trial id and cause.
@@ -128,6 +130,11 @@ impl Status {
         if self.granted.len() > N_GRANTED_SHOWN {
             text +=
                 &format!("\n and {} more", grouped((self.granted.len() - N_GRANTED_SHOWN) as u64));
+        }
+        match self.n_ahead {
+            0 => {}
+            1 => text += "\n and 1 that waits there for a slot",
+            n => text += &format!("\n and {} that wait there for a slot", grouped(n as u64)),
         }
         text
     }
@@ -288,6 +295,7 @@ failed
         let status = Status {
             is_running: true,
             granted: vec![granted.map(str::to_owned); 22],
+            n_ahead: 3,
             eta: Some(Duration::from_secs(187)),
             ..stopped()
         };
@@ -295,7 +303,9 @@ failed
         assert!(text.contains("\nabout 3m07s to go\n"), "{text}");
         let row = " local-0  3fa9c1d2  2        sgd 0.05 b32 256-128 seed 1\n";
         assert_eq!(text.matches(row).count(), N_GRANTED_SHOWN, "{text}");
-        assert!(text.contains("\n and 2 more\n"), "{text}");
+        assert!(text.contains("\n and 2 more\n and 3 that wait there for a slot\n"), "{text}");
+        let text = Status { n_ahead: 1, ..status }.to_string();
+        assert!(text.contains("\n and 1 that waits there for a slot\n"), "{text}");
     }
 
     #[test]
