@@ -24,6 +24,8 @@ pub enum StoreError {
         "{path}: is no state yet: a coordinator is just making it, or was stopped while it did; try again in a moment"
     )]
     Unmade { path: PathBuf },
+    #[error("{path}: cannot look for the sweep's state")]
+    Hidden { path: PathBuf, source: std::io::Error },
     #[error("{path}: cannot make the sweep's state")]
     Make { path: PathBuf, source: std::io::Error },
     #[error("{path}: the database is damaged ({found}); nothing was started or changed. {rescue}")]

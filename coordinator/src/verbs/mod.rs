@@ -24,7 +24,7 @@ use crate::reporting::values::label;
 use crate::run::{memory, prepare};
 use crate::store::error::StoreError;
 use crate::store::meta::SweepMeta;
-use crate::store::{OpenAttempt, Reader, StateFolder, TrialState, database_in};
+use crate::store::{OpenAttempt, Reader, StateFolder, TrialState, database_in, recorded_in};
 use crate::view::Eta;
 use crate::view::stdout::say;
 use crate::view::terminal::{self, Status, WorkerSeen};
@@ -223,10 +223,7 @@ fn workers_seen(reader: &Reader) -> anyhow::Result<Vec<WorkerSeen>> {
 
 fn state_of(arguments: &cli::FolderArgs) -> anyhow::Result<PathBuf> {
     let state = arguments.state.clone().unwrap_or_else(|| arguments.folder.join(".state"));
-    if !database_in(&state).exists() {
-        if StateFolder::is_in_use(&state) {
-            return Err(StoreError::Unmade { path: database_in(&state) }.into());
-        }
+    if recorded_in(&state)?.is_none() {
         bail!(
             "{}: no recorded state; expected the folder of a sweep that ran on this machine (or give its state with --state)",
             state.display()

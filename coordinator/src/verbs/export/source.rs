@@ -11,7 +11,7 @@ use crate::cli;
 use crate::reporting::input as report_input;
 use crate::reporting::report_folder::ReportFolder;
 use crate::store::meta::SweepMeta;
-use crate::store::{AttemptTimes, Reader, TrialReader, database_in};
+use crate::store::{AttemptTimes, Reader, TrialReader, recorded_in};
 
 pub struct Source {
     pub plan: Plan,
@@ -58,8 +58,7 @@ impl Source {
     pub fn open(arguments: &cli::Export) -> anyhow::Result<Self> {
         let (folder, state) = (&arguments.report.folder, &*state_of(arguments));
         let wants_state = arguments.report.state.is_some();
-        let database = database_in(state);
-        if database.exists() {
+        if let Some(database) = recorded_in(state)? {
             let reader = Reader::open(&database)?;
             let facts = SweepMeta::needed(&reader, state)?;
             return Ok(Self { plan: facts.plan(&reader)?, trials: Trials::State(reader) });
