@@ -5,4 +5,5 @@ pub mod input;
 pub mod publish;
 pub mod recorded_data;
 pub mod report_folder;
+pub mod room;
 pub mod values;
