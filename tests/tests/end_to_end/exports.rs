@@ -202,11 +202,37 @@ fn wrong_usage_of_exports() {
     }
     env.write("reports", "a file, not a folder");
     let line = ["export", "reports", "--format", "optuna"];
-    env.coordinator(&line).expect(1);
+    env.coordinator(&line).expect(2);
     assert_eq!(
         fs::read_to_string(env.path("reports")).expect("it is there"),
         "a file, not a folder"
     );
+}
+
+#[test]
+fn a_damaged_report_is_not_said_to_be_none() {
+    let env = env();
+    env.run(&Sweep::SHORT, &[]);
+    fs::remove_dir_all(env.path("reports/short/.state")).expect("it can be removed");
+    for (file, damaged) in [
+        ("history.parquet", &b"PAR1"[..]),
+        ("results.csv", b"\xff\xfe"),
+        ("sweep.toml", b"name = "),
+        ("manifest.json", b"{"),
+    ] {
+        let path = env.path("reports/short").join(file);
+        let whole = fs::read(&path).expect("a file of the report");
+        fs::write(&path, damaged).expect("it can be written");
+        for format in ["tensorboard", "optuna"] {
+            let line = ["export", "reports/short", "--format", format];
+            let told = env.coordinator(&line).expect(1).stderr_text();
+            assert!(!told.contains("neither"), "{file}: {told}");
+            assert!(told.contains(file), "{file}: {told}");
+            assert!(told.contains("`coordinator verify reports/short`"), "{file}: {told}");
+        }
+        fs::write(&path, whole).expect("it can be written");
+    }
+    env.coordinator(&["export", "reports/short", "--format", "optuna"]).expect(0);
 }
 
 #[test]

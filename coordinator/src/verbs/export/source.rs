@@ -1,9 +1,9 @@
 //! Where an export's trials come from: the state, one trial at a time, or else the tables of a
 //! report.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use report::input::{State, Trial};
 use sweep::{Plan, Trial as Planned, TrialId};
 
@@ -66,9 +66,10 @@ impl Source {
         if wants_state {
             bail!("{}: no recorded state; leave --state out to export the report", state.display());
         }
-        let committed = ReportFolder::open(folder).with_context(|| {
-            format!("{}: neither a recorded state nor a report", folder.display())
-        })?;
+        if !is_there(&folder.join("manifest.json")) {
+            bail!("{}: neither a recorded state nor a finished report", folder.display());
+        }
+        let committed = ReportFolder::open(folder)?;
         Ok(Self { plan: committed.plan, trials: Trials::Report(committed.trials) })
     }
 
@@ -106,6 +107,11 @@ impl Source {
         }
         Ok(())
     }
+}
+
+/// Whatever it is, and even if it cannot be read: that is another problem.
+fn is_there(path: &Path) -> bool {
+    path.symlink_metadata().is_ok()
 }
 
 pub fn state_of(arguments: &cli::Export) -> PathBuf {
