@@ -44,6 +44,14 @@ impl Breach {
     }
 }
 
+impl Breach {
+    /// Of a number that may be missing.
+    pub(crate) fn or_none(field: impl Display, found: Option<f64>, expected: impl Display) -> Self {
+        let shown = found.map_or("none".into(), |found| format!("{found:?}"));
+        Self { found: shown, ..Self::new(field, found, expected) }
+    }
+}
+
 /// `Err` unless the value is the only one that is possible.
 pub(crate) fn exactly<T: Debug + PartialEq>(
     field: impl Display,
@@ -140,7 +148,7 @@ impl TrialResult {
                 let has_step = step > 1 || self.work.n_steps > 0;
                 if last_finite_loss.is_some() != has_step {
                     let expected = "a loss if there was a step before it diverged, and only then";
-                    return Err(Breach::new("last_finite_loss", last_finite_loss, expected));
+                    return Err(Breach::or_none("last_finite_loss", last_finite_loss, expected));
                 }
                 // Its weights are not part of this digest, so that it can be computed again.
                 let expected = diverged_digest(step, last_finite_loss, &self.history);
@@ -184,8 +192,8 @@ fn check_test_accuracy(found: Option<f64>, n_test: u32) -> Result<(), Breach> {
     match found {
         Some(found) if n_test > 0 => accuracy("test_accuracy", found, n_test),
         None if n_test == 0 => Ok(()),
-        Some(_) => Err(Breach::new("test_accuracy", found, "none, since there is no test set")),
-        None => Err(Breach::new("test_accuracy", found, "the test set's of a completed trial")),
+        Some(_) => Err(Breach::or_none("test_accuracy", found, "none, since there is no test set")),
+        None => Err(Breach::or_none("test_accuracy", found, "the test set's of a completed trial")),
     }
 }
 
