@@ -85,11 +85,16 @@ impl Status {
     }
 
     fn phase(&self) -> &'static str {
-        match (self.is_running, self.n_open()) {
-            (true, _) => "running",
-            (false, 0) if self.n_failed > 0 => "ended; --retry-failed runs failed trials again",
-            (false, 0) => "finished",
-            (false, _) => "stopped; the same command resumes it",
+        let has = (self.n_cancelled > 0, self.n_failed > 0);
+        match (self.is_running, self.n_open(), has) {
+            (true, ..) => "running",
+            (false, 0, (true, true)) => {
+                "ended; the same command runs cancelled trials again, with --retry-failed failed ones too"
+            }
+            (false, 0, (true, false)) => "ended; the same command runs cancelled trials again",
+            (false, 0, (false, true)) => "ended; --retry-failed runs failed trials again",
+            (false, 0, _) => "finished",
+            (false, ..) => "stopped; the same command resumes it",
         }
     }
 
@@ -267,6 +272,11 @@ failed
         assert_eq!(status.phase(), "running");
         status = Status { n_trials: 1_116, is_running: false, ..stopped() };
         assert_eq!(status.phase(), "ended; --retry-failed runs failed trials again");
+        let given_up = Status { n_trials: 1_120, n_cancelled: 4, ..status.clone() };
+        let both = "runs cancelled trials again, with --retry-failed failed ones too";
+        assert!(given_up.phase().ends_with(both), "{}", given_up.phase());
+        let given_up = Status { n_trials: 1_119, n_failed: 0, ..given_up };
+        assert_eq!(given_up.phase(), "ended; the same command runs cancelled trials again");
         status = Status { n_trials: 1_115, n_failed: 0, ..status };
         assert_eq!(status.phase(), "finished");
         let failed = Status { name: "one".into(), n_trials: 1, n_failed: 1, ..Status::default() };
