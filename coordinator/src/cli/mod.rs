@@ -8,12 +8,13 @@ pub mod refusal;
 pub mod report_folder;
 #[cfg(test)]
 mod tests;
+mod values;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::error::ErrorKind;
-use clap::{CommandFactory, Parser};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, CommandFactory, FromArgMatches as _};
 
 use crate::duration;
 use crate::view::{Event, Failure, say, stream};
@@ -55,6 +56,15 @@ fn asks_for_stream(arguments: &[OsString]) -> bool {
     arguments.windows(2).any(follows) || arguments.iter().any(|it| it == "--output=json")
 }
 
+/// So that `-1` is refused as what it is, a value, and not as a flag that nobody meant.
+fn with_negative_numbers(command: clap::Command) -> clap::Command {
+    let of_flags = |arg: Arg| match arg.get_long().is_some() && arg.get_action().takes_values() {
+        true => arg.allow_negative_numbers(true),
+        false => arg,
+    };
+    command.mut_args(of_flags).mut_subcommands(with_negative_numbers)
+}
+
 impl Cli {
     /// Reads a command line, the program's name first.
     ///
@@ -65,7 +75,10 @@ impl Cli {
         I: IntoIterator<Item = T>,
         T: Into<OsString> + Clone,
     {
-        let raw = RawCli::try_parse_from(arguments)?;
+        let mut command = with_negative_numbers(RawCli::command());
+        let mut matches = command.try_get_matches_from_mut(arguments)?;
+        let raw = RawCli::from_arg_matches_mut(&mut matches)
+            .map_err(|error| error.format(&mut command))?;
         let command = match (raw.verb, raw.run) {
             (Some(verb), _) => Command::Verb(verb),
             (None, Some(run)) => {

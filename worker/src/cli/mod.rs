@@ -9,7 +9,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::error::ContextKind;
+use clap::{CommandFactory as _, Parser};
 
 use crate::DiskLimits;
 use crate::config::Config;
@@ -130,6 +131,16 @@ pub(crate) fn parse() -> Result<Args, ExitCode> {
 /// What a command line that cannot be read was probably meant to be.
 fn hint(arguments: &[OsString]) -> Option<String> {
     let words: Vec<&str> = arguments.iter().map(|it| it.to_str().unwrap_or_default()).collect();
+    if let Some(meant) = duration::parted(&words) {
+        return Some(format!("did you mean `{meant}`? A duration is one word"));
+    }
+    let other = words.iter().find_map(|word| {
+        let name = word.split('=').next()?;
+        OTHER_NAMES.iter().find(|(other, _)| *other == name)
+    });
+    if let Some((_, own)) = other {
+        return Some(format!("did you mean `{own}`?"));
+    }
     if words.iter().any(|it| *it == "--coordinator" || it.starts_with("--coordinator=")) {
         return None;
     }
@@ -242,6 +253,12 @@ mod tests {
             ("--url http://h:1 --slots 2", "`worker --coordinator http://h:1 --slots 2`"),
             ("--slots 2 h:1", "`worker --coordinator http://h:1 --slots 2`"),
             ("sweeps/quick.toml", "`coordinator --sweep FILE`"),
+            ("localhost", "`worker --coordinator http://localhost:PORT`"),
+            ("7070", "`worker --coordinator http://HOST:7070`"),
+            ("--port 7070", "`worker --coordinator http://HOST:7070`"),
+            ("--coordinator h:1 --local-slots 2", "`--slots`"),
+            ("--coordinator h:1 --threads=2", "`--slots`"),
+            ("--coordinator h:1 --lost-after 1h 30m", "`--lost-after 1h30m`"),
         ] {
             let hint = hinted(line).unwrap_or_default();
             assert!(hint.contains(meant), "{line}: {hint}");
@@ -249,6 +266,26 @@ mod tests {
         assert!(hint(&[]).is_some_and(|hint| hint.contains("worker --coordinator http://")));
         assert_eq!(hinted("--coordinator h:1 --nope"), None);
         assert_eq!(hinted("--nope"), None);
+    }
+
+    #[test]
+    fn no_value_is_refused_in_the_words_of_a_library() {
+        let flags: Vec<String> = Args::command()
+            .get_arguments()
+            .filter(|it| it.get_action().takes_values())
+            .filter_map(|it| Some(format!("--{}", it.get_long()?)))
+            .collect();
+        assert!(flags.contains(&"--slots".to_owned()));
+        for (flag, value) in flags.iter().flat_map(|flag| ["0", "1.5", "x"].map(|it| (flag, it))) {
+            let mut line = vec!["worker", flag, value];
+            if flag != "--coordinator" {
+                line.extend(["--coordinator", "h:1"]);
+            }
+            if let Err(error) = Args::try_parse_from(line) {
+                let text = error.to_string();
+                assert!(text.contains("expected"), "{flag} {value}: {text}");
+            }
+        }
     }
 
     #[test]
