@@ -2,6 +2,7 @@
 //! itself is refused, like any other wrong usage, before anything starts.
 
 pub mod args;
+mod flags;
 mod hint;
 pub mod problems;
 pub mod refusal;
@@ -30,14 +31,15 @@ pub use args::{
 /// Gives the exit code once everything is said: 2 for wrong usage, with its reason, 0 for `--help` and
 /// `--version`.
 pub fn parse() -> Result<Cli, ExitCode> {
-    Cli::try_parse_from(std::env::args_os()).map_err(|error| {
-        // A closed stream is no reason for another code.
-        let _ = error.print();
+    Cli::try_parse_from(std::env::args_os()).map_err(|mut error| {
         if !error.use_stderr() {
-            return ExitCode::SUCCESS;
+            return worker::parts::print_help(&error);
         }
         let arguments: Vec<_> = std::env::args_os().skip(1).collect();
-        let hint = hint::hint(&arguments);
+        let hint = hint::hint(&arguments, &error);
+        drop_tips(&mut error, hint.is_some());
+        // A closed stream is no reason for another code.
+        let _ = error.print();
         if let Some(hint) = &hint {
             say(&format!("\n{hint}"));
         }
@@ -48,6 +50,20 @@ pub fn parse() -> Result<Cli, ExitCode> {
         }
         ExitCode::from(2)
     })
+}
+
+/// Takes away what the parser guesses where a hint knows better, and its advice to take a flag for a
+/// value, which is never what was meant.
+fn drop_tips(error: &mut clap::Error, has_hint: bool) {
+    let is_flag =
+        |value: &ContextValue| matches!(value, ContextValue::String(it) if it.starts_with("--"));
+    let names_flag = error.get(ContextKind::InvalidArg).is_some_and(is_flag);
+    if has_hint || names_flag {
+        error.remove(ContextKind::Suggested);
+    }
+    if has_hint {
+        error.remove(ContextKind::SuggestedSubcommand);
+    }
 }
 
 /// Whether a command line that cannot be read asks for `--output json`.

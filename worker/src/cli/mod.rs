@@ -114,12 +114,14 @@ pub fn default_cache_dir() -> anyhow::Result<PathBuf> {
 /// Gives the exit code once everything is said: 2 for wrong usage, with its reason and what was
 /// probably meant, 0 for `--help` and `--version`.
 pub(crate) fn parse() -> Result<Args, ExitCode> {
-    Args::try_parse().map_err(|error| {
+    Args::try_parse().map_err(|mut error| {
+        if !error.use_stderr() {
+            return print_help(&error);
+        }
+        // Its advice to take a flag for a value is never what was meant.
+        error.remove(ContextKind::Suggested);
         // A closed stream is no reason for another code.
         let _ = error.print();
-        if !error.use_stderr() {
-            return ExitCode::SUCCESS;
-        }
         let arguments: Vec<_> = std::env::args_os().skip(1).collect();
         if let Some(hint) = hint(&arguments) {
             let _ = writeln!(io::stderr(), "\n{hint}");
@@ -127,6 +129,32 @@ pub(crate) fn parse() -> Result<Args, ExitCode> {
         ExitCode::from(2)
     })
 }
+
+/// Prints the text that `--help` and `--version` ask for, and gives the exit code. A reader that went
+/// away is no error.
+pub fn print_help(text: &clap::Error) -> ExitCode {
+    match text.print().and_then(|()| io::stdout().flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            let _ = writeln!(io::stderr(), "error: cannot write to standard output: {error}");
+            ExitCode::FAILURE
+        }
+        _ => ExitCode::SUCCESS,
+    }
+}
+
+/// Whether `worker` has a flag of this name.
+pub fn has_flag(name: &str) -> bool {
+    Args::command().get_arguments().any(|it| it.get_long() == Some(name))
+}
+
+/// What others, the coordinator too, call a flag of this program.
+const OTHER_NAMES: [(&str, &str); 5] = [
+    ("--local-slots", "--slots"),
+    ("--threads", "--slots"),
+    ("--jobs", "--slots"),
+    ("--workers", "--slots"),
+    ("--cache", "--cache-dir"),
+];
 
 /// What a command line that cannot be read was probably meant to be.
 fn hint(arguments: &[OsString]) -> Option<String> {
@@ -163,6 +191,23 @@ fn hint(arguments: &[OsString]) -> Option<String> {
              and this one with `worker --coordinator http://HOST:PORT`, as the coordinator prints it"
                 .into(),
         );
+    }
+    // A host without its port, a port without its host.
+    let is_of_address = |word: &&str| {
+        !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "-.".contains(c))
+    };
+    let [first, last] = [words.first(), words.last()].map(|it| it.copied().unwrap_or_default());
+    let is_alone = words.len() == 1 && !first.starts_with('-');
+    let is_address_flag = words.len() == 2
+        && ["--host", "--port", "--url", "--address", "--connect", "--server"].contains(&first);
+    if (is_alone || is_address_flag) && is_of_address(&last) {
+        let address = match last.parse::<u16>() {
+            Ok(port) => format!("HOST:{port}"),
+            Err(_) => format!("{last}:PORT"),
+        };
+        return Some(format!(
+            "did you mean `worker --coordinator http://{address}`? The coordinator prints its address"
+        ));
     }
     let example =
         "such as `worker --coordinator http://127.0.0.1:7070`; the coordinator prints its own";
