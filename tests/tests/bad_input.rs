@@ -181,6 +181,44 @@ fn wrong_usage_of_the_coordinator() {
     assert!(!env.path("reports").exists());
 }
 
+/// The command that was meant, and no advice of the parser that leads elsewhere.
+#[test]
+fn a_flag_or_a_file_in_the_wrong_place_gets_what_was_meant_alone() {
+    let env = env();
+    env.write("short.toml", Sweep::SHORT.to_toml());
+    for (line, meant) in [
+        ("plan --sweep short.toml", "did you mean `coordinator plan short.toml`?"),
+        ("start short.toml", "did you mean `coordinator --sweep short.toml`"),
+        ("start", "a sweep is started, and resumed, with `coordinator --sweep FILE`"),
+        ("--sweep short.toml --slots 2", "did you mean `--local-slots 2`?"),
+        ("--sweep short.toml --time-limit 1h 30m", "did you mean `--time-limit 1h30m`?"),
+        ("--sweep short.toml --time-limit 1.5h", "did you mean 1h30m?"),
+        ("--sweep short.toml --local-slots 0", "expected a whole number, 1 or more"),
+        ("status short.toml --follow", "--follow is a flag of `coordinator export`"),
+    ] {
+        let ended = env.coordinator(&line.split(' ').collect::<Vec<_>>()).expect(2);
+        assert_words(&ended, &[meant]);
+        assert!(!ended.stderr_text().contains("tip:"), "{line}: {ended:#?}");
+    }
+    assert!(!env.path("reports").exists(), "something was started");
+}
+
+#[test]
+fn help_that_cannot_be_written_is_an_error() {
+    let env = env();
+    for command in [
+        "coordinator --help",
+        "coordinator --version",
+        "coordinator plan --help",
+        "coordinator schema",
+        "worker --help",
+        "worker --version",
+    ] {
+        let full = env.paste(&format!("{command} > /dev/full")).expect(1);
+        assert_words(&full, &["cannot write to standard output: No space left on device"]);
+    }
+}
+
 #[test]
 fn a_port_in_use() {
     let env = env();

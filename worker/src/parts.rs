@@ -1,6 +1,6 @@
 //! The worker's parts, for whoever embeds one or tests one in a world of its own.
 
-pub use crate::cli::{default_cache_dir, is_address, url};
+pub use crate::cli::{default_cache_dir, has_flag, is_address, print_help, url};
 pub use crate::disk::files::{is_full, make_folder, rename, sync_folder_of};
 pub use crate::disk::off_thread::{off_thread, simulate_disk, stall_disks};
 pub use crate::disk::upkeep::n_free;

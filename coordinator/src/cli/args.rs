@@ -5,10 +5,11 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::builder::PossibleValuesParser;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
-use trainer::OptimizerKind;
 
+use crate::cli::values::{
+    optimizer_names, parse_count, parse_count_or_none, parse_listen, parse_rate, parse_share,
+};
 use crate::duration;
 use crate::view::output::Output;
 
@@ -88,10 +89,10 @@ pub struct Run {
     #[arg(long, short)]
     pub yes: bool,
     /// Worker processes on this machine that share its cores; 0: remote workers only
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value = "1", value_parser = parse_count_or_none::<usize>)]
     pub local_workers: usize,
     /// Trials at once in each local worker [default: an even share of the usable cores]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = parse_count::<NonZeroUsize>)]
     pub local_slots: Option<NonZeroUsize>,
     /// Where workers connect; port 0 takes a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7070", value_parser = parse_listen)]
@@ -107,13 +108,13 @@ pub struct Run {
     pub sync_every: Duration,
     /// A trial that took its worker down this many times with no other trial there counts as failed; a
     /// loss beside others, or of a worker that only fell silent, makes it run alone and counts after that
-    #[arg(long, value_name = "N", default_value = "3")]
+    #[arg(long, value_name = "N", default_value = "3", value_parser = parse_count::<NonZeroU32>)]
     pub crash_limit: NonZeroU32,
     /// Run trials again that failed before
     #[arg(long)]
     pub retry_failed: bool,
     /// Give up at the N-th failed trial: what runs is finished, the rest is cancelled
-    #[arg(long, value_name = "N", value_parser = parse_count)]
+    #[arg(long, value_name = "N", value_parser = parse_count::<NonZeroU32>)]
     pub max_failed: Option<NonZeroU32>,
     /// Stop in good order after this time, as Ctrl-C does [such as 45m or 1h30m]
     #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
@@ -228,22 +229,23 @@ pub enum Bench {
 #[derive(Args, Clone, Debug, PartialEq)]
 pub struct BenchTrain {
     /// Widths of the hidden layers
-    #[arg(long, value_name = "N,N,...", value_delimiter = ',', default_value = "256,128,64")]
+    #[arg(long, value_name = "N,N,...", value_delimiter = ',', default_value = "256,128,64",
+        value_parser = parse_count_or_none::<u32>)]
     pub hidden: Vec<u32>,
     /// Samples per step
-    #[arg(long, value_name = "N", default_value_t = 32)]
+    #[arg(long, value_name = "N", default_value = "32", value_parser = parse_count_or_none::<u64>)]
     pub batch_size: u64,
     /// With the defaults of sweep files
     #[arg(long, value_name = "NAME", default_value = "sgd", value_parser = optimizer_names())]
     pub optimizer: String,
     /// The learning rate, or the largest step of a line search
-    #[arg(long, value_name = "X", default_value_t = 0.05)]
+    #[arg(long, value_name = "X", default_value = "0.05", value_parser = parse_rate)]
     pub learning_rate: f64,
     /// Passes over the samples; the median of their times is shown
-    #[arg(long, value_name = "N", default_value = "3")]
+    #[arg(long, value_name = "N", default_value = "3", value_parser = parse_count::<NonZeroU32>)]
     pub epochs: NonZeroU32,
     /// Train on the first N samples of MNIST [default: all 60,000]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = parse_count::<NonZeroU32>)]
     pub samples: Option<NonZeroU32>,
     /// Standardize the inputs, so that hardly any of them is zero
     #[arg(long)]
@@ -256,16 +258,16 @@ pub struct BenchTrain {
 #[derive(Args, Clone, Debug, PartialEq)]
 pub struct BenchDispatch {
     /// Trials of the sweep
-    #[arg(long, value_name = "N", default_value = "20000")]
+    #[arg(long, value_name = "N", default_value = "20000", value_parser = parse_count::<NonZeroU32>)]
     pub trials: NonZeroU32,
     /// Workers, each with a connection of its own
-    #[arg(long, value_name = "N", default_value = "16")]
+    #[arg(long, value_name = "N", default_value = "16", value_parser = parse_count::<NonZeroU32>)]
     pub workers: NonZeroU32,
     /// Trials at once in each worker; more are handed out ahead, as to real ones
-    #[arg(long, value_name = "N", default_value = "2")]
+    #[arg(long, value_name = "N", default_value = "2", value_parser = parse_count::<NonZeroU32>)]
     pub slots: NonZeroU32,
     /// Epochs in the history of each result
-    #[arg(long, value_name = "N", default_value = "1")]
+    #[arg(long, value_name = "N", default_value = "1", value_parser = parse_count::<NonZeroU32>)]
     pub epochs: NonZeroU32,
     /// How long a trial stays in its slot; workers then join one after the other, over the time of
     /// --sync-every [default: no time]
@@ -275,7 +277,7 @@ pub struct BenchDispatch {
     #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration::parse)]
     pub sync_every: Duration,
     /// Kill the coordinator once N trials are recorded, start it again, and time its recovery
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = parse_count::<NonZeroU32>)]
     pub kill_at: Option<NonZeroU32>,
     /// A table for people, or one JSON object
     #[arg(long, value_enum, default_value_t = Output::Human)]
@@ -288,7 +290,7 @@ pub struct LocalWorker {
     #[arg(long, value_name = "URL")]
     pub coordinator: String,
     /// Trials at once
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = parse_count::<NonZeroUsize>)]
     pub slots: Option<NonZeroUsize>,
     /// Name to show
     #[arg(long)]
@@ -315,24 +317,4 @@ pub struct BuildReport {
     /// Write to partial/ only
     #[arg(long)]
     pub partial: bool,
-}
-
-pub fn optimizer_names() -> PossibleValuesParser {
-    OptimizerKind::ALL.map(OptimizerKind::name).into()
-}
-
-pub fn parse_count(text: &str) -> Result<NonZeroU32, String> {
-    text.parse().map_err(|_| "expected a whole number, 1 or more".to_owned())
-}
-
-pub fn parse_share(text: &str) -> Result<f64, String> {
-    let share = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
-    share.ok_or_else(|| "expected a number from 0 to 1, such as 0.05".to_owned())
-}
-
-pub fn parse_listen(text: &str) -> Result<SocketAddr, String> {
-    text.parse().map_err(|_| {
-        "expected an IP address and a port, such as 127.0.0.1:7070, 0.0.0.0:7070 or [::1]:7070"
-            .to_owned()
-    })
 }

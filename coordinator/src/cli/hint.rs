@@ -3,36 +3,63 @@
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-use clap::CommandFactory as _;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use report::command;
 
-use crate::cli::args::{DEFAULT_OUT, RawCli};
-use crate::cli::report_folder::{is_report, reports_in};
+use crate::cli::flags;
+use crate::cli::problems::looks_like_a_sweep;
+use crate::cli::report_folder::{is_database, is_report, report_above};
+use crate::duration;
 
 /// Verbs that take the folder of a report.
 const OF_REPORTS: [&str; 5] = ["report", "status", "verify", "export", "replay"];
 
-/// For a file or a folder where a verb or a flag belongs, and for a verb without its argument.
-pub(super) fn hint(arguments: &[OsString]) -> Option<String> {
+/// As many programs start what they are given.
+const STARTS: [&str; 6] = ["run", "start", "sweep", "train", "resume", "launch"];
+
+/// For a file or a folder where a verb or a flag belongs, for a flag in the wrong place, and for a verb
+/// without its argument.
+pub(super) fn hint(arguments: &[OsString], error: &clap::Error) -> Option<String> {
+    let words: Vec<&str> = arguments.iter().map(|it| it.to_str().unwrap_or_default()).collect();
+    if let Some(meant) = duration::parted(&words) {
+        return Some(format!("did you mean `{meant}`? A duration is one word"));
+    }
+    let has_similar = error.get(ContextKind::SuggestedArg).is_some();
+    if let (ErrorKind::UnknownArgument, Some(ContextValue::String(unknown))) =
+        (error.kind(), error.get(ContextKind::InvalidArg))
+        && let Some(hint) = flags::hint(arguments, unknown, has_similar)
+    {
+        return Some(hint);
+    }
     let first = arguments.first()?;
     let path = Path::new(first);
-    let is_sweep = path.extension().is_some_and(|it| it == "toml") || path.is_file();
     let is_flag = first.as_encoded_bytes().starts_with(b"-");
-    if is_sweep && !is_flag {
+    if !is_flag && (is_toml(first) || looks_like_a_sweep(path)) {
         return Some(of_sweep(path, &arguments[1..]));
     }
+    if !is_flag && path.is_file() {
+        return Some(of_file(path));
+    }
     let word = first.to_str().unwrap_or_default();
-    // As many programs start what they are given: `run FILE`, `start FILE`.
-    if let (false, false, Some(file)) = (is_flag, is_verb(word), arguments.get(1))
-        && Path::new(file).extension().is_some_and(|it| it == "toml")
-    {
-        return Some(of_sweep(Path::new(file), &arguments[2..]));
+    if !is_flag && !flags::verbs().any(|verb| verb == word) {
+        let rest = &arguments[1..];
+        if let Some(file) = rest.first().filter(|it| is_toml(it)) {
+            return Some(of_sweep(Path::new(file), &rest[1..]));
+        }
+        if STARTS.contains(&word) {
+            let has_sweep = rest.iter().any(|it| it.as_encoded_bytes().starts_with(b"--sweep"));
+            return Some(match has_sweep {
+                true => format!("did you mean `{}`?", command::coordinator(rest)),
+                false => "a sweep is started, and resumed, with `coordinator --sweep FILE`".into(),
+            });
+        }
     }
     if OF_REPORTS.contains(&word) {
         return of_report(word, &arguments[1..]);
     }
     if worker::parts::is_address(word) || word == "worker" {
-        let url = worker::parts::url(word).unwrap_or_else(|| "http://HOST:PORT".into());
+        let url = words.iter().find_map(|it| worker::parts::url(it));
+        let url = url.unwrap_or_else(|| "http://HOST:PORT".into());
         return Some(format!(
             "a worker is a program of its own: `worker --coordinator {url}`; a run listens where --listen says"
         ));
@@ -62,26 +89,42 @@ pub(super) fn hint(arguments: &[OsString]) -> Option<String> {
     }
 }
 
-fn is_verb(word: &str) -> bool {
-    RawCli::command().get_subcommands().any(|verb| verb.get_name() == word)
+fn is_toml(word: &OsString) -> bool {
+    Path::new(word).extension().is_some_and(|it| it == "toml")
+}
+
+/// A file that is not a sweep's.
+fn of_file(file: &Path) -> String {
+    if let Some(report) = report_above(file) {
+        return format!(
+            "did you mean `{}`, or `{}`?",
+            command::coordinator(["status".into(), command::path(&report)]),
+            command::coordinator(["report".into(), command::path(&report)]),
+        );
+    }
+    let shown = file.display();
+    if is_database(file) {
+        let words = ["status".into(), "FOLDER".into(), "--state".into(), command::path(file)];
+        let meant = command::coordinator(words);
+        return format!("{shown} is a recorded state: `{meant}`, with its report's folder");
+    }
+    format!("{shown} is not a sweep file; a sweep is started with `coordinator --sweep FILE`")
 }
 
 /// What a verb that takes a report's folder lacks or has too much of.
 fn of_report(verb: &str, rest: &[OsString]) -> Option<String> {
     let is_word = |it: &&OsString| !it.as_encoded_bytes().starts_with(b"-");
     let words: Vec<&OsString> = rest.iter().take_while(is_word).collect();
-    let default = Path::new(DEFAULT_OUT);
-    let example = || reports_in(default).into_iter().next().unwrap_or(default.join("quick"));
     let line = |folder: PathBuf, more: &[&str]| {
         let words = [verb.into(), command::path(&folder)];
         command::coordinator(words.into_iter().chain(more.iter().map(OsString::from)))
     };
     match (verb, words.as_slice()) {
-        ("replay", []) => Some(format!("such as `{}`", line(example(), &["best"]))),
+        ("replay", []) => Some(format!("such as `{}`", line(flags::an_example(), &["best"]))),
         ("replay", [folder]) => {
             Some(format!("which trial? Such as `{}`", line(folder.into(), &["best"])))
         }
-        (_, []) if rest.is_empty() => Some(format!("such as `{}`", line(example(), &[]))),
+        (_, []) if rest.is_empty() => Some(format!("such as `{}`", line(flags::an_example(), &[]))),
         ("export", [folder, format, ..]) => {
             let format = format.to_str().filter(|it| FORMATS.contains(it))?;
             Some(format!("did you mean `{}`?", line(folder.into(), &["--format", format])))
@@ -114,10 +157,15 @@ fn of_sweep(file: &Path, rest: &[OsString]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::Cli;
 
     fn hinted(line: &str) -> Option<String> {
-        let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
-        hint(&words)
+        hint_of(line.split(' ').map(OsString::from).collect())
+    }
+
+    fn hint_of(words: Vec<OsString>) -> Option<String> {
+        let line = ["coordinator".into()].into_iter().chain(words.iter().cloned());
+        hint(&words, &Cli::try_parse_from(line).expect_err("wrong usage"))
     }
 
     #[test]
@@ -143,9 +191,9 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("my sweep.toml");
         std::fs::write(&file, "").expect("a file");
-        let hint = hint(&[file.clone().into()]).expect("a hint");
+        let hint = hint_of(vec![file.clone().into()]).expect("a hint");
         assert!(hint.contains(&format!("`coordinator plan '{}'`", file.display())), "{hint}");
-        let hint = super::hint(&["--yes".into(), "my sweep.toml".into()]).expect("a hint");
+        let hint = hint_of(vec!["--yes".into(), "my sweep.toml".into()]).expect("a hint");
         assert_eq!(hint, "did you mean `--sweep 'my sweep.toml'`?");
     }
 
@@ -167,10 +215,46 @@ mod tests {
             ("export reports/full optuna", "`coordinator export reports/full --format optuna`"),
             ("verify reports/full reports/quick", "`coordinator verify reports/full`"),
             ("10.0.0.5:7070", "`worker --coordinator http://10.0.0.5:7070`"),
-            ("worker 10.0.0.5:7070", "`worker --coordinator "),
+            ("worker 10.0.0.5:7070", "`worker --coordinator http://10.0.0.5:7070`"),
+            ("worker --coordinator h:1", "`worker --coordinator http://h:1`"),
+            ("worker", "`worker --coordinator http://HOST:PORT`"),
+            ("run", "with `coordinator --sweep FILE`"),
+            ("resume reports/full", "with `coordinator --sweep FILE`"),
+            ("run --sweep x.toml --yes", "`coordinator --sweep x.toml --yes`"),
+            ("plan --sweep x.toml", "`coordinator plan x.toml`"),
+            ("--sweep x.toml --slots 2", "`--local-slots 2`"),
+            ("--sweep x.toml --time-limit 1h 30m", "`--time-limit 1h30m`"),
         ] {
             let hint = hinted(line).unwrap_or_default();
             assert!(hint.contains(words), "{line}: {hint}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_not_a_sweep_s_is_not_offered_as_one() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| folder.path().join(name);
+        std::fs::create_dir(at("full")).expect("a folder");
+        let files = [
+            ("full/manifest.json", "{}"),
+            ("full/report.html", "<html>"),
+            ("sweep.db", "SQLite format 3\0"),
+            ("notes.txt", "text"),
+            ("sweep.txt", "[[grid]]"),
+        ];
+        for (name, text) in files {
+            std::fs::write(at(name), text).expect("a file");
+        }
+        for (name, words) in [
+            ("full/report.html", format!("`coordinator status {}`", at("full").display())),
+            ("full/manifest.json", format!("`coordinator report {}`", at("full").display())),
+            ("sweep.db", format!("status FOLDER --state {}`", at("sweep.db").display())),
+            ("notes.txt", "is not a sweep file".into()),
+            ("sweep.txt", format!("`coordinator --sweep {}`", at("sweep.txt").display())),
+        ] {
+            let hint = hint_of(vec![at(name).into()]).unwrap_or_default();
+            assert!(hint.contains(&words), "{name}: {hint}");
+            assert_eq!(hint.contains("coordinator plan"), name == "sweep.txt", "{name}: {hint}");
         }
     }
 

@@ -2,18 +2,20 @@
 //! itself is refused, like any other wrong usage, before anything starts.
 
 pub mod args;
+mod flags;
 mod hint;
 pub mod problems;
 pub mod refusal;
 pub mod report_folder;
 #[cfg(test)]
 mod tests;
+mod values;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::error::ErrorKind;
-use clap::{CommandFactory, Parser};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, CommandFactory, FromArgMatches as _};
 
 use crate::duration;
 use crate::view::{Event, Failure, say, stream};
@@ -29,14 +31,15 @@ pub use args::{
 /// Gives the exit code once everything is said: 2 for wrong usage, with its reason, 0 for `--help` and
 /// `--version`.
 pub fn parse() -> Result<Cli, ExitCode> {
-    Cli::try_parse_from(std::env::args_os()).map_err(|error| {
-        // A closed stream is no reason for another code.
-        let _ = error.print();
+    Cli::try_parse_from(std::env::args_os()).map_err(|mut error| {
         if !error.use_stderr() {
-            return ExitCode::SUCCESS;
+            return worker::parts::print_help(&error);
         }
         let arguments: Vec<_> = std::env::args_os().skip(1).collect();
-        let hint = hint::hint(&arguments);
+        let hint = hint::hint(&arguments, &error);
+        drop_tips(&mut error, hint.is_some());
+        // A closed stream is no reason for another code.
+        let _ = error.print();
         if let Some(hint) = &hint {
             say(&format!("\n{hint}"));
         }
@@ -49,10 +52,33 @@ pub fn parse() -> Result<Cli, ExitCode> {
     })
 }
 
+/// Takes away what the parser guesses where a hint knows better, and its advice to take a flag for a
+/// value, which is never what was meant.
+fn drop_tips(error: &mut clap::Error, has_hint: bool) {
+    let is_flag =
+        |value: &ContextValue| matches!(value, ContextValue::String(it) if it.starts_with("--"));
+    let names_flag = error.get(ContextKind::InvalidArg).is_some_and(is_flag);
+    if has_hint || names_flag {
+        error.remove(ContextKind::Suggested);
+    }
+    if has_hint {
+        error.remove(ContextKind::SuggestedSubcommand);
+    }
+}
+
 /// Whether a command line that cannot be read asks for `--output json`.
 fn asks_for_stream(arguments: &[OsString]) -> bool {
     let follows = |pair: &[OsString]| pair[0] == "--output" && pair[1] == "json";
     arguments.windows(2).any(follows) || arguments.iter().any(|it| it == "--output=json")
+}
+
+/// So that `-1` is refused as what it is, a value, and not as a flag that nobody meant.
+fn with_negative_numbers(command: clap::Command) -> clap::Command {
+    let of_flags = |arg: Arg| match arg.get_long().is_some() && arg.get_action().takes_values() {
+        true => arg.allow_negative_numbers(true),
+        false => arg,
+    };
+    command.mut_args(of_flags).mut_subcommands(with_negative_numbers)
 }
 
 impl Cli {
@@ -65,7 +91,10 @@ impl Cli {
         I: IntoIterator<Item = T>,
         T: Into<OsString> + Clone,
     {
-        let raw = RawCli::try_parse_from(arguments)?;
+        let mut command = with_negative_numbers(RawCli::command());
+        let mut matches = command.try_get_matches_from_mut(arguments)?;
+        let raw = RawCli::from_arg_matches_mut(&mut matches)
+            .map_err(|error| error.format(&mut command))?;
         let command = match (raw.verb, raw.run) {
             (Some(verb), _) => Command::Verb(verb),
             (None, Some(run)) => {

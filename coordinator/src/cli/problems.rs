@@ -49,6 +49,14 @@ impl SweepText {
                 "{shown} is no sweep file: it has more than {MAX_SWEEP_FILE_BYTES} bytes, the limit"
             ));
         }
+        let report = path.parent().filter(|it| it.join("manifest.json").exists());
+        if let Some(report) = report.filter(|_| path.extension().is_none_or(|it| it != "toml")) {
+            let file = report.join("sweep.toml");
+            return Err(format!(
+                "{shown} is a file of a report; its sweep file as it ran is {}",
+                file.display()
+            ));
+        }
         let text = String::from_utf8(bytes).map_err(|error| not_utf8(path, &error))?;
         Ok(Self { path: path.to_owned(), text })
     }
@@ -195,7 +203,7 @@ fn sweep_files_in(folder: &Path) -> Vec<String> {
 }
 
 /// Whether a file has the one table that every sweep file has.
-fn looks_like_a_sweep(path: &Path) -> bool {
+pub fn looks_like_a_sweep(path: &Path) -> bool {
     let small =
         path.metadata().is_ok_and(|facts| facts.is_file() && facts.len() <= MAX_SWEEP_FILE_BYTES);
     small && std::fs::read_to_string(path).is_ok_and(|text| text.contains("[[grid]]"))
@@ -286,6 +294,18 @@ error: `[dataset]` is missing
         assert!(error.contains("quik.toml") && error.contains("there are: quick.toml"), "{error}");
         let error = SweepText::read(folder.path()).expect_err("a folder");
         assert!(error.contains("is a folder"), "{error}");
+    }
+
+    #[test]
+    fn a_file_of_a_report_is_not_read_as_a_sweep() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for name in ["manifest.json", "report.md", "sweep.toml"] {
+            std::fs::write(folder.path().join(name), "").expect("a file");
+        }
+        let error = SweepText::read(&folder.path().join("report.md")).expect_err("a page");
+        let file = folder.path().join("sweep.toml");
+        assert!(error.contains(&format!("as it ran is {}", file.display())), "{error}");
+        assert!(SweepText::read(&file).is_ok());
     }
 
     #[test]

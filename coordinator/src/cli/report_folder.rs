@@ -2,8 +2,10 @@
 //! read, with what was given, what is expected and the command that was meant.
 
 use std::ffi::OsString;
+use std::io;
 use std::path::{Path, PathBuf};
 
+use anyhow::Context;
 use report::command;
 
 use crate::cli::args::{DEFAULT_OUT, FolderArgs, Verb};
@@ -24,9 +26,11 @@ struct Given<'a> {
 }
 
 /// # Errors
-/// Wrong usage: a file, a folder that is not there, or one that is not a report's.
+/// Wrong usage: a file, a folder that is not there, or one that is not a report's. Another one: it
+/// cannot be read.
 pub fn check(verb: &Verb) -> Result<(), Refusal> {
     let Some(given) = Given::of(verb) else { return Ok(()) };
+    given.look()?;
     match given.problem() {
         Some(problem) => Err(Refusal::Usage(problem)),
         None => Ok(()),
@@ -71,6 +75,23 @@ impl<'a> Given<'a> {
         }
     }
 
+    /// # Errors
+    /// It may not be looked at, so that nothing can be said of what is there.
+    fn look(&self) -> anyhow::Result<()> {
+        use io::ErrorKind::{NotADirectory, NotFound};
+        let inside = self.folder.join("manifest.json");
+        for path in [self.folder, &inside] {
+            match path.metadata() {
+                Err(error) if !matches!(error.kind(), NotFound | NotADirectory) => {
+                    return Err(error)
+                        .with_context(|| format!("{}: cannot be read", path.display()));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     fn problem(&self) -> Option<String> {
         let shown = self.folder.display();
         if self.folder.is_file() {
@@ -86,12 +107,12 @@ impl<'a> Given<'a> {
     }
 
     fn instead_of_file(&self) -> String {
-        if let Some(report) = self.report_above() {
+        if let Some(report) = report_above(self.folder) {
             return self.meant(&report);
         }
         if self.folder.extension().is_some_and(|it| it == "toml") {
             let run = command::coordinator([OsString::from("--sweep"), command::path(self.folder)]);
-            return match self.report_of_sweep() {
+            return match report_of_sweep(self.folder) {
                 Some(report) => self.meant(&report),
                 None => format!(
                     "expected the folder of a report, which `{run}` writes (reports/<name of the sweep>)"
@@ -108,7 +129,7 @@ impl<'a> Given<'a> {
 
     fn instead_of_folder(&self) -> String {
         let inside = reports_in(self.folder);
-        match (inside.as_slice(), self.report_above()) {
+        match (inside.as_slice(), report_above(self.folder)) {
             ([], Some(report)) => self.meant(&report),
             ([], None) => self.expected(),
             ([one], _) => format!("it holds one: {}", self.meant(one)),
@@ -164,22 +185,22 @@ impl<'a> Given<'a> {
         let words = [self.verb.into(), command::path(folder)];
         command::coordinator(words.into_iter().chain(rest))
     }
-
-    /// The report that this is a part of: a table of it, its state, an export.
-    fn report_above(&self) -> Option<PathBuf> {
-        let above = self.folder.ancestors().skip(1).take(3);
-        above.filter(|it| *it != Path::new("")).find(|it| is_report(it)).map(Path::to_path_buf)
-    }
-
-    /// Where the sweep of this file has its report, unless that is elsewhere.
-    fn report_of_sweep(&self) -> Option<PathBuf> {
-        let text = std::fs::read_to_string(self.folder).ok()?;
-        let file = sweep::parse(&text).ok()?;
-        Some(Path::new(DEFAULT_OUT).join(file.name)).filter(|it| is_report(it))
-    }
 }
 
-fn is_database(path: &Path) -> bool {
+/// The report that this is a part of: a table of it, its state, an export.
+pub fn report_above(path: &Path) -> Option<PathBuf> {
+    let above = path.ancestors().skip(1).take(3);
+    above.filter(|it| *it != Path::new("")).find(|it| is_report(it)).map(Path::to_path_buf)
+}
+
+/// Where the sweep of this file has its report, unless that is elsewhere.
+pub fn report_of_sweep(file: &Path) -> Option<PathBuf> {
+    let text = std::fs::read_to_string(file).ok()?;
+    let file = sweep::parse(&text).ok()?;
+    Some(Path::new(DEFAULT_OUT).join(file.name)).filter(|it| is_report(it))
+}
+
+pub fn is_database(path: &Path) -> bool {
     use std::io::Read as _;
     let mut magic = [0; 15];
     let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut magic));
@@ -201,6 +222,31 @@ mod tests {
                 Err(_) => panic!("{line}: expected wrong usage"),
             },
             Command::Run(_) => panic!("{line}: expected a verb"),
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_looked_at_is_not_taken_for_absent() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (ring, report) = (folder.path().join("ring"), folder.path().join("report"));
+        std::os::unix::fs::symlink(&ring, &ring).expect("a link");
+        std::fs::create_dir(&report).expect("a folder");
+        let manifest = report.join("manifest.json");
+        std::os::unix::fs::symlink(&manifest, &manifest).expect("a link");
+        for verb in ["report", "status", "verify", "export"] {
+            for (given, named) in [(&ring, &ring), (&report, &manifest)] {
+                let words = ["coordinator".as_ref(), verb.as_ref(), given.as_os_str()];
+                let Command::Verb(verb) = Cli::try_parse_from(words).expect("a verb").command
+                else {
+                    panic!("{verb}: expected a verb");
+                };
+                let Err(Refusal::Runtime(error)) = check(&verb) else { panic!("{verb:?}") };
+                let said = format!("{error:#}");
+                assert!(
+                    said.starts_with(&format!("{}: cannot be read: ", named.display())),
+                    "{said}"
+                );
+            }
         }
     }
 

@@ -109,15 +109,47 @@ fn verbosity_counts_in_both_forms() {
     assert_eq!(parse_line("plan a.toml -v").expect("valid").verbosity, 1);
 }
 
+/// Every flag of every verb that people see, with values that most of them cannot take.
+#[test]
+fn no_value_is_refused_in_the_words_of_a_library() {
+    let of_verb = |words: &str, verb: &clap::Command| -> Vec<String> {
+        let flags = verb.get_arguments().filter(|it| it.get_action().takes_values());
+        flags.filter_map(|it| Some(format!("{words} --{}", it.get_long()?))).collect()
+    };
+    let raw = RawCli::command();
+    let mut flags = of_verb("--sweep a.toml", &raw);
+    for verb in raw.get_subcommands().filter(|verb| !verb.is_hide_set()) {
+        let path = if verb.get_name() == "replay" { "f best" } else { "f" };
+        flags.extend(of_verb(&format!("{} {path}", verb.get_name()), verb));
+        for inner in verb.get_subcommands() {
+            flags.extend(of_verb(&format!("{} {}", verb.get_name(), inner.get_name()), inner));
+        }
+    }
+    let mut n_refused = 0;
+    for flag in flags.iter().filter(|it| !it.ends_with(" --sweep")) {
+        for value in ["0", "-1", "-0.5", "1.5", "x", "99999999999999999999999"] {
+            let Err(error) = parse_line(&format!("{flag} {value}")) else { continue };
+            n_refused += 1;
+            let text = error.to_string();
+            let is_told =
+                ["expected", "too large", "possible values"].iter().any(|it| text.contains(it));
+            assert!(is_told && text.contains(value), "{flag} {value}: {text}");
+        }
+    }
+    assert!(n_refused > 100, "{n_refused} were refused");
+}
+
 #[test]
 fn wrong_usage_is_refused_with_2() {
     for (line, reason) in [
         ("--out o", "--sweep <FILE>"),
         ("--sweep", "a value is required"),
-        ("--sweep a.toml --local-slots 0", "--local-slots"),
-        ("--sweep a.toml --crash-limit 0", "--crash-limit"),
+        ("--sweep a.toml --local-slots 0", "expected a whole number, 1 or more"),
+        ("--sweep a.toml --local-workers -1", "expected a whole number, 0 or more"),
+        ("--sweep a.toml --crash-limit 0", "expected a whole number, 1 or more"),
         ("--sweep a.toml --max-failed 0", "expected a whole number, 1 or more"),
         ("--sweep a.toml --time-limit 30", "`30` lacks its unit"),
+        ("--sweep a.toml --time-limit 1.5h", "did you mean 1h30m?"),
         ("--sweep a.toml --audit 5", "expected a number from 0 to 1"),
         ("--sweep a.toml --audit NaN", "expected a number from 0 to 1"),
         ("--sweep a.toml --listen 7070", "expected an IP address and a port"),

@@ -6,4 +6,5 @@ pub mod limits;
 pub mod publish;
 pub mod recorded_data;
 pub mod report_folder;
+pub mod room;
 pub mod values;

@@ -17,9 +17,8 @@ use worker::parts::{make_folder, rename};
 use crate::reporting::building::Building;
 use crate::reporting::input as report_input;
 use crate::reporting::limits::Limits;
-use crate::store::error::StoreError;
 use crate::store::meta::SweepMeta;
-use crate::store::{Reader, StateFolder, database_in};
+use crate::store::{Reader, recorded_in};
 
 /// What a build says to the process that asked for it, as JSON.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -52,16 +51,12 @@ mod path_bytes {
 /// Builds the report of the state `state` into the folder `out`; with `partial_only`, the files in
 /// the folder itself are left alone even if every trial has its outcome.
 pub fn publish(state: &Path, out: &Path, partial_only: bool) -> anyhow::Result<Published> {
-    let database = database_in(state);
-    if !database.exists() {
-        if StateFolder::is_in_use(state) {
-            return Err(StoreError::Unmade { path: database }.into());
-        }
+    let Some(database) = recorded_in(state)? else {
         bail!(
             "{}: holds no recorded state, so there is nothing to build a report from; give its folder with --state, or run the sweep",
             state.display()
         );
-    }
+    };
     let reader = Reader::open(&database)?;
     let facts = SweepMeta::needed(&reader, state)?;
     let input = report_input::input(&reader, &facts)?;

@@ -24,13 +24,18 @@ impl ReportFolder {
     /// # Errors
     /// Also when a trial cannot have given what is told of it.
     pub fn open(folder: &Path) -> anyhow::Result<Self> {
+        Self::open_sound(folder).with_context(|| {
+            let verify = command::coordinator(["verify".into(), command::path(folder)]);
+            let shown = folder.display();
+            format!("{shown}: the report cannot be used (`{verify}` checks every file of it)")
+        })
+    }
+
+    fn open_sound(folder: &Path) -> anyhow::Result<Self> {
         let manifest = read_manifest(folder)?;
         let committed = Self::read(folder, &manifest)?;
         match committed.breaches(&manifest).first() {
-            Some(breach) => {
-                let verify = command::coordinator(["verify".into(), command::path(folder)]);
-                bail!("{}: {breach}; `{verify}` tells more", folder.display())
-            }
+            Some(breach) => bail!("{breach}"),
             None => Ok(committed),
         }
     }

@@ -26,6 +26,7 @@ use crate::cli::refusal::Refusal;
 use crate::placement::local::{Heard, LocalWorkers, Spec, share_slots};
 use crate::placement::worker_command::worker_command;
 use crate::reporting::publish::{Published, publish_in_child};
+use crate::reporting::room;
 use crate::run::open::Opened;
 use crate::view::output::Output;
 use crate::view::terminal::Summary;
@@ -53,6 +54,10 @@ const PARTIAL_REPORT_REST: u32 = 10;
 pub fn run(run: &cli::Run, program: PathBuf) -> Result<u8, Refusal> {
     let isa = prepare::choose_isa()?;
     let planned = prepare::plan_run(run)?;
+    // What trains for hours must not find at its end that nobody can have its report.
+    let out = run.out.join(&planned.plan.name);
+    room::check_folder(&out)
+        .with_context(|| format!("{}: the report cannot be written there", out.display()))?;
     let listener = prepare::bind(run.listen)?;
     let opened = open::open(run, planned)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()

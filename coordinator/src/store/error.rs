@@ -36,6 +36,8 @@ pub enum StoreError {
         "{path}: the database is gone, and {left}, which belongs to it, is there; put the database back if there is a copy of it, or start anew with --fresh, which sets aside what is left"
     )]
     Gone { path: PathBuf, left: PathBuf },
+    #[error("{path}: cannot look for the sweep's state")]
+    Hidden { path: PathBuf, source: std::io::Error },
     #[error("{path}: cannot make the sweep's state")]
     Make { path: PathBuf, source: std::io::Error },
     #[error("{path}: the database is damaged ({found}); nothing was started or changed. {rescue}")]

@@ -10,6 +10,7 @@ use thiserror::Error;
 use worker::locks::{Lock, Mode, has_no_locks};
 use worker::parts::{make_folder, rename};
 
+use crate::store::error::StoreError;
 use crate::store::schema::rescue::{mark_of, with_suffix};
 
 const LOCK: &str = "lock";
@@ -125,6 +126,20 @@ pub fn database_in(state: &Path) -> PathBuf {
     if state.is_file() { state.into() } else { state.join("sweep.db") }
 }
 
+/// The database of a state, if it is there. One that cannot be looked for is not taken for absent.
+pub fn recorded_in(state: &Path) -> Result<Option<PathBuf>, StoreError> {
+    use io::ErrorKind::{NotADirectory, NotFound};
+    let path = database_in(state);
+    match path.metadata() {
+        Ok(_) => Ok(Some(path)),
+        Err(error) if !matches!(error.kind(), NotFound | NotADirectory) => {
+            Err(StoreError::Hidden { path, source: error })
+        }
+        Err(_) if StateFolder::is_in_use(state) => Err(StoreError::Unmade { path }),
+        Err(_) => Ok(None),
+    }
+}
+
 /// The file system's name if it is a network one.
 fn network_kind(path: &Path) -> Option<&'static str> {
     // Magic numbers of statfs(2).
@@ -154,6 +169,21 @@ mod tests {
         drop(first);
         assert!(!StateFolder::is_in_use(folder.path()));
         StateFolder::open(folder.path(), false).unwrap();
+    }
+
+    #[test]
+    fn a_state_that_cannot_be_looked_for_is_not_taken_for_absent() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join(".state");
+        assert_eq!(recorded_in(&state).unwrap(), None);
+        std::os::unix::fs::symlink(&state, &state).unwrap();
+        let error = recorded_in(&state).unwrap_err();
+        assert!(matches!(error, StoreError::Hidden { .. }), "{error}");
+        std::fs::remove_file(&state).unwrap();
+        let making = StateFolder::open(&state, false).unwrap();
+        assert!(matches!(recorded_in(&state), Err(StoreError::Unmade { .. })));
+        std::fs::write(making.database(), "").unwrap();
+        assert_eq!(recorded_in(&state).unwrap(), Some(state.join("sweep.db")));
     }
 
     #[test]

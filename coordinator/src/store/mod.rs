@@ -16,7 +16,7 @@ mod wal;
 mod write;
 
 pub use checkpoints::{CheckpointFiles, Receiving, WholeCheckpoint};
-pub use folder::{StateFolder, database_in};
+pub use folder::{StateFolder, database_in, recorded_in};
 pub use read::load::Recorded;
 pub use read::trial::TrialReader;
 pub use read::{OpenAttempt, Reader, TrialRow, TrialState};

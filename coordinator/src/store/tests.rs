@@ -209,7 +209,32 @@ fn a_reader_gives_back_results_bit_for_bit() {
     assert!(matches!(state(0), TrialState::Open));
     let counts = reader.attempt_counts().unwrap();
     assert_eq!((counts.n_attempts, counts.n_lost, counts.n_conflicts), (12, 3, 1));
-    assert_eq!(counts.n_running, 2);
+    let open = reader.open_attempts().unwrap();
+    let shown = open.iter().map(|it| (it.attempt, it.is_in_slot, it.has_outcome));
+    assert_eq!(shown.collect::<Vec<_>>(), [(5, true, false), (2, true, true)]);
+}
+
+/// The worker has two slots.
+#[test]
+fn what_a_worker_got_beyond_its_slots_waits_in_the_order_of_the_grants() {
+    let plan = plan(3);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sweep.db");
+    let mut store = Store::open(&path).unwrap();
+    let grants = |trials: &[u32]| trials.iter().map(|it| grant(*it, 1, false)).collect::<Vec<_>>();
+    let joined = Record::WorkerJoined { worker: WorkerId([1; 16]), facts: facts() };
+    store.commit(&plan, &[vec![joined], grants(&[5, 2, 4])].concat()).unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(5));
+    store.commit(&plan, &grants(&[0, 1])).unwrap();
+    let place = |id: [u8; 32]| plan.trials.iter().position(|it| it.id.0 == id).unwrap();
+    let in_slots = || {
+        let open = Reader::open(&path).unwrap().open_attempts().unwrap();
+        assert!(open.iter().all(|it| it.n_slots == 2));
+        open.iter().filter(|it| it.is_in_slot).map(|it| place(it.trial_id)).collect::<Vec<_>>()
+    };
+    assert_eq!(in_slots(), [5, 2]);
+    store.commit(&plan, &[close(5, 1, CloseCause::Released)]).unwrap();
+    assert_eq!(in_slots(), [2, 4]);
 }
 
 /// Whatever a commit writes, the rules of a state take; what they find is the conflict that is there.

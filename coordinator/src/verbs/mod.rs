@@ -7,7 +7,7 @@ pub mod replay;
 pub mod verify;
 pub mod weights;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -26,7 +26,7 @@ use crate::reporting::values::label;
 use crate::run::prepare;
 use crate::store::error::StoreError;
 use crate::store::meta::SweepMeta;
-use crate::store::{OpenAttempt, Reader, StateFolder, TrialState, database_in};
+use crate::store::{OpenAttempt, Reader, StateFolder, TrialState, database_in, recorded_in};
 use crate::view::Eta;
 use crate::view::stdout::say;
 use crate::view::terminal::{self, Status, WorkerSeen};
@@ -117,14 +117,18 @@ pub fn status(arguments: &cli::FolderArgs) -> anyhow::Result<()> {
     let counts = reader.attempt_counts()?;
     let is_running = StateFolder::is_in_use(&state);
     let unrecorded_s = if is_running { reader.unrecorded_s()? } else { 0.0 };
+    // What a coordinator that was killed had granted waits for the next one.
+    let open = if is_running { reader.open_attempts()? } else { Vec::new() };
+    let (granted, n_ahead) = granted(&plan, &open);
     let mut status = Status {
         name: plan.name.clone(),
         is_running,
         troubles: troubles(&state),
         state,
         n_trials: plan.trials.len(),
-        // What a coordinator that was killed had granted waits for the next one.
-        n_running: if is_running { usize::try_from(counts.n_running)? } else { 0 },
+        n_running: n_running(&plan, &open),
+        granted,
+        n_ahead,
         n_attempts: usize::try_from(counts.n_attempts)?,
         n_lost: usize::try_from(counts.n_lost)?,
         n_ended: usize::try_from(counts.n_ended)?,
@@ -168,11 +172,9 @@ pub fn status(arguments: &cli::FolderArgs) -> anyhow::Result<()> {
         (text, label(&plan, &plan.config(index)))
     });
     if status.is_running {
-        let open = reader.open_attempts()?;
         let slots: BTreeMap<_, _> =
             open.iter().map(|it| (&it.worker_id, it.n_slots as usize)).collect();
         status.eta = pace(&plan, &reader, slots.values().sum())?.estimate(cost_left, []);
-        status.granted = granted(&plan, &open);
     }
     status.n_outside = rows.values().filter(|row| !matches!(row.state, TrialState::Open)).count();
     say(&status.to_string())
@@ -189,16 +191,27 @@ fn pace(plan: &Plan, reader: &Reader, n_slots: usize) -> Result<Eta, StoreError>
     Ok(eta)
 }
 
-/// The attempts at trials of the plan: worker, trial id, configuration, attempt.
-fn granted(plan: &Plan, open: &[OpenAttempt]) -> Vec<[String; 4]> {
+/// Trials of the plan that are trained for their outcome now, however many attempts at each.
+fn n_running(plan: &Plan, open: &[OpenAttempt]) -> usize {
+    let running = open.iter().filter(|it| it.is_in_slot && !it.has_outcome);
+    let running: HashSet<_> = running.map(|it| it.trial_id).collect();
+    plan.trials.iter().filter(|trial| running.contains(&trial.id.0)).count()
+}
+
+/// The attempts at trials of the plan that have a slot: worker, trial id, configuration, attempt. And
+/// how many more wait for one at their workers.
+fn granted(plan: &Plan, open: &[OpenAttempt]) -> (Vec<[String; 4]>, usize) {
     let places: HashMap<_, _> = plan.trials.iter().zip(0..).map(|(it, at)| (it.id.0, at)).collect();
-    let row = |open: &OpenAttempt| {
-        let config = plan.config(*places.get(&open.trial_id)?);
-        let label = format!("{} seed {}", label(plan, &config), config.seed);
+    let row = |open: &OpenAttempt, place: usize| {
+        let config = plan.config(place);
+        let again = if open.has_outcome { ", to compare" } else { "" };
+        let label = format!("{} seed {}{again}", label(plan, &config), config.seed);
         let id = TrialId(open.trial_id).to_string();
-        Some([open.worker.clone(), id, label, open.attempt.to_string()])
+        [open.worker.clone(), id, label, open.attempt.to_string()]
     };
-    open.iter().filter_map(row).collect()
+    let known = open.iter().filter_map(|it| Some((it, *places.get(&it.trial_id)?)));
+    let (in_slots, ahead): (Vec<_>, Vec<_>) = known.partition(|(it, _)| it.is_in_slot);
+    (in_slots.into_iter().map(|(it, place)| row(it, place)).collect(), ahead.len())
 }
 
 fn workers_seen(reader: &Reader) -> anyhow::Result<Vec<WorkerSeen>> {
@@ -214,10 +227,7 @@ fn workers_seen(reader: &Reader) -> anyhow::Result<Vec<WorkerSeen>> {
 
 fn state_of(arguments: &cli::FolderArgs) -> anyhow::Result<PathBuf> {
     let state = arguments.state.clone().unwrap_or_else(|| arguments.folder.join(".state"));
-    if !database_in(&state).exists() {
-        if StateFolder::is_in_use(&state) {
-            return Err(StoreError::Unmade { path: database_in(&state) }.into());
-        }
+    if recorded_in(&state)?.is_none() {
         bail!(
             "{}: no recorded state; expected the folder of a sweep that ran on this machine (or give its state with --state)",
             state.display()

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use anyhow::{anyhow, bail};
 use report::Manifest;
-use report::input::{State, Trial as Recorded};
+use report::input::{Done, State, Trial as Recorded};
 use sweep::{Trial, TrialId};
 use trainer::hex;
 use trainer::{Ending, EpochEnd, LayerWeights, PreparedData, Scale, Trainer, TrialResult};
@@ -19,7 +19,7 @@ use crate::cli::refusal::Refusal;
 use crate::duration::rounded;
 use crate::reporting::report_folder::{check_numerics, read_manifest};
 use crate::reporting::values::label;
-use crate::reporting::{input as report_input, recorded_data};
+use crate::reporting::{input as report_input, recorded_data, room};
 use crate::run::prepare::{self, Missing, Planned};
 use crate::verbs::weights;
 use crate::view::stdout::say;
@@ -28,9 +28,8 @@ use crate::view::terminal::percent;
 /// Fails when the digests differ, which means that this machine, the one that trained it, or a
 /// build of either is broken.
 pub fn replay(arguments: &cli::Replay) -> Result<(), Refusal> {
-    if let Some(path) = arguments.save.as_ref().filter(|path| path.symlink_metadata().is_ok()) {
-        let text = format!("{}: exists already; choose another name for --save", path.display());
-        return Err(Refusal::Usage(text));
+    if let Some(path) = &arguments.save {
+        room::check_new_file("--save", path)?;
     }
     let isa = prepare::choose_isa()?;
     let folder = &arguments.folder;
@@ -52,9 +51,13 @@ pub fn replay(arguments: &cli::Replay) -> Result<(), Refusal> {
             manifest.results_csv()
         )
     })?;
-    let digest = digest_of(id, &rows)?;
+    let recorded = recorded_of(id, &rows)?;
+    let is_diverged = matches!(recorded.ending, report::input::Ending::Diverged { .. });
+    if arguments.save.is_some() && is_diverged {
+        return Err(anyhow!("{}; leave --save out to train it again", no_weights(id)).into());
+    }
     let trained = train(&planned, trial, isa)?;
-    compare(id, digest, &trained.result)?;
+    compare(id, &recorded.digest, &trained.result)?;
     if let Some(path) = &arguments.save {
         save(path, id, &planned, &trained)?;
     }
@@ -69,7 +72,7 @@ struct Trained {
 
 fn save(path: &Path, id: TrialId, planned: &Planned, trained: &Trained) -> anyhow::Result<()> {
     let Ending::Completed { best_epoch, test_accuracy, .. } = trained.result.ending else {
-        bail!("trial {id} diverged, so it has no best weights to save");
+        bail!(no_weights(id));
     };
     let scale = match planned.plan.split.scale {
         Scale::Unit => "unit",
@@ -94,6 +97,10 @@ fn save(path: &Path, id: TrialId, planned: &Planned, trained: &Trained) -> anyho
     }
     weights::save(path, &trained.weights, about)?;
     say(&format!("weights of epoch {best_epoch}: {}\n", path.display()))
+}
+
+fn no_weights(id: TrialId) -> String {
+    format!("trial {id} diverged, so it has no best weights to save")
 }
 
 fn find(wanted: &str, rows: &[Recorded], manifest: &Manifest) -> Result<TrialId, Refusal> {
@@ -131,10 +138,10 @@ fn no_best(manifest: &Manifest) -> Refusal {
     ))
 }
 
-fn digest_of(id: TrialId, rows: &[Recorded]) -> anyhow::Result<&str> {
+fn recorded_of(id: TrialId, rows: &[Recorded]) -> anyhow::Result<&Done> {
     let row = rows.iter().find(|row| row.id == id.to_string());
     match row.map(|row| &row.state) {
-        Some(State::Done(done)) => Ok(&done.digest),
+        Some(State::Done(done)) => Ok(done),
         _ => bail!("trial {id} has no result to compare with: it failed, was cancelled or is open"),
     }
 }

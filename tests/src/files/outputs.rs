@@ -74,7 +74,7 @@ impl Status {
         };
         let attempts = rows.iter().find(|row| row.get(1).is_some_and(|it| it.contains("attempt")));
         let attempts = attempts.unwrap_or_else(|| panic!("no attempts in {text}"));
-        let workers = rows.iter().skip_while(|row| row.first() != Some(&"worker")).skip(1);
+        let workers = rows.iter().skip_while(|row| !row.starts_with(&["worker", "slots"])).skip(1);
         let workers = workers.take_while(|row| 5 <= row.len());
         Self {
             text: text.to_owned(),

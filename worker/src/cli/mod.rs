@@ -9,7 +9,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::error::ContextKind;
+use clap::{CommandFactory as _, Parser};
 
 use crate::DiskLimits;
 use crate::config::Config;
@@ -113,12 +114,14 @@ pub fn default_cache_dir() -> anyhow::Result<PathBuf> {
 /// Gives the exit code once everything is said: 2 for wrong usage, with its reason and what was
 /// probably meant, 0 for `--help` and `--version`.
 pub(crate) fn parse() -> Result<Args, ExitCode> {
-    Args::try_parse().map_err(|error| {
+    Args::try_parse().map_err(|mut error| {
+        if !error.use_stderr() {
+            return print_help(&error);
+        }
+        // Its advice to take a flag for a value is never what was meant.
+        error.remove(ContextKind::Suggested);
         // A closed stream is no reason for another code.
         let _ = error.print();
-        if !error.use_stderr() {
-            return ExitCode::SUCCESS;
-        }
         let arguments: Vec<_> = std::env::args_os().skip(1).collect();
         if let Some(hint) = hint(&arguments) {
             let _ = writeln!(io::stderr(), "\n{hint}");
@@ -127,9 +130,45 @@ pub(crate) fn parse() -> Result<Args, ExitCode> {
     })
 }
 
+/// Prints the text that `--help` and `--version` ask for, and gives the exit code. A reader that went
+/// away is no error.
+pub fn print_help(text: &clap::Error) -> ExitCode {
+    match text.print().and_then(|()| io::stdout().flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            let _ = writeln!(io::stderr(), "error: cannot write to standard output: {error}");
+            ExitCode::FAILURE
+        }
+        _ => ExitCode::SUCCESS,
+    }
+}
+
+/// Whether `worker` has a flag of this name.
+pub fn has_flag(name: &str) -> bool {
+    Args::command().get_arguments().any(|it| it.get_long() == Some(name))
+}
+
+/// What others, the coordinator too, call a flag of this program.
+const OTHER_NAMES: [(&str, &str); 5] = [
+    ("--local-slots", "--slots"),
+    ("--threads", "--slots"),
+    ("--jobs", "--slots"),
+    ("--workers", "--slots"),
+    ("--cache", "--cache-dir"),
+];
+
 /// What a command line that cannot be read was probably meant to be.
 fn hint(arguments: &[OsString]) -> Option<String> {
     let words: Vec<&str> = arguments.iter().map(|it| it.to_str().unwrap_or_default()).collect();
+    if let Some(meant) = duration::parted(&words) {
+        return Some(format!("did you mean `{meant}`? A duration is one word"));
+    }
+    let other = words.iter().find_map(|word| {
+        let name = word.split('=').next()?;
+        OTHER_NAMES.iter().find(|(other, _)| *other == name)
+    });
+    if let Some((_, own)) = other {
+        return Some(format!("did you mean `{own}`?"));
+    }
     if words.iter().any(|it| *it == "--coordinator" || it.starts_with("--coordinator=")) {
         return None;
     }
@@ -152,6 +191,23 @@ fn hint(arguments: &[OsString]) -> Option<String> {
              and this one with `worker --coordinator http://HOST:PORT`, as the coordinator prints it"
                 .into(),
         );
+    }
+    // A host without its port, a port without its host.
+    let is_of_address = |word: &&str| {
+        !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "-.".contains(c))
+    };
+    let [first, last] = [words.first(), words.last()].map(|it| it.copied().unwrap_or_default());
+    let is_alone = words.len() == 1 && !first.starts_with('-');
+    let is_address_flag = words.len() == 2
+        && ["--host", "--port", "--url", "--address", "--connect", "--server"].contains(&first);
+    if (is_alone || is_address_flag) && is_of_address(&last) {
+        let address = match last.parse::<u16>() {
+            Ok(port) => format!("HOST:{port}"),
+            Err(_) => format!("{last}:PORT"),
+        };
+        return Some(format!(
+            "did you mean `worker --coordinator http://{address}`? The coordinator prints its address"
+        ));
     }
     let example =
         "such as `worker --coordinator http://127.0.0.1:7070`; the coordinator prints its own";
@@ -242,6 +298,12 @@ mod tests {
             ("--url http://h:1 --slots 2", "`worker --coordinator http://h:1 --slots 2`"),
             ("--slots 2 h:1", "`worker --coordinator http://h:1 --slots 2`"),
             ("sweeps/quick.toml", "`coordinator --sweep FILE`"),
+            ("localhost", "`worker --coordinator http://localhost:PORT`"),
+            ("7070", "`worker --coordinator http://HOST:7070`"),
+            ("--port 7070", "`worker --coordinator http://HOST:7070`"),
+            ("--coordinator h:1 --local-slots 2", "`--slots`"),
+            ("--coordinator h:1 --threads=2", "`--slots`"),
+            ("--coordinator h:1 --lost-after 1h 30m", "`--lost-after 1h30m`"),
         ] {
             let hint = hinted(line).unwrap_or_default();
             assert!(hint.contains(meant), "{line}: {hint}");
@@ -249,6 +311,26 @@ mod tests {
         assert!(hint(&[]).is_some_and(|hint| hint.contains("worker --coordinator http://")));
         assert_eq!(hinted("--coordinator h:1 --nope"), None);
         assert_eq!(hinted("--nope"), None);
+    }
+
+    #[test]
+    fn no_value_is_refused_in_the_words_of_a_library() {
+        let flags: Vec<String> = Args::command()
+            .get_arguments()
+            .filter(|it| it.get_action().takes_values())
+            .filter_map(|it| Some(format!("--{}", it.get_long()?)))
+            .collect();
+        assert!(flags.contains(&"--slots".to_owned()));
+        for (flag, value) in flags.iter().flat_map(|flag| ["0", "1.5", "x"].map(|it| (flag, it))) {
+            let mut line = vec!["worker", flag, value];
+            if flag != "--coordinator" {
+                line.extend(["--coordinator", "h:1"]);
+            }
+            if let Err(error) = Args::try_parse_from(line) {
+                let text = error.to_string();
+                assert!(text.contains("expected"), "{flag} {value}: {text}");
+            }
+        }
     }
 
     #[test]

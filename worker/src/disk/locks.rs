@@ -39,12 +39,8 @@ impl Lock {
     ///
     /// The file cannot be made or locked, or is not a file.
     pub fn try_take(path: &Path, mode: Mode) -> io::Result<Option<Self>> {
-        Self::try_take_of(path, mode, || match files::open(path, writable().create(true)) {
-            // Another user's file can be locked all the same.
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                files::open(path, File::options().read(true))
-            }
-            opened => opened,
+        Self::try_take_of(path, mode, || {
+            readable_at_least(path, files::open(path, writable().create(true)))
         })
     }
 
@@ -137,6 +133,17 @@ fn refused(path: &Path, error: io::Error) -> io::Error {
     }
 }
 
+/// What was opened for writing, or else for reading: another user's file can be locked all the same.
+/// Where there is no file either, the cause is that it may not be made.
+fn readable_at_least(path: &Path, opened: io::Result<File>) -> io::Result<File> {
+    match opened {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            files::open(path, File::options().read(true)).or(Err(error))
+        }
+        opened => opened,
+    }
+}
+
 fn writable() -> OpenOptions {
     let mut options = File::options();
     options.read(true).write(true).truncate(false);
@@ -188,6 +195,21 @@ mod tests {
         for errno in [Errno::IO, Errno::ACCESS, Errno::ROFS, Errno::STALE] {
             assert!(!has_no_locks(&refused(errno)), "{errno}");
         }
+    }
+
+    #[test]
+    fn the_cause_is_that_a_lock_may_not_be_made_and_not_that_it_is_not_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let open = || {
+            let refused = files::naming(&path, io::ErrorKind::PermissionDenied.into());
+            readable_at_least(&path, Err(refused))
+        };
+        let error = open().unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::PermissionDenied, "{error}");
+        assert!(error.to_string().contains(&path.display().to_string()), "{error}");
+        fs::write(&path, "another user's").unwrap();
+        assert!(open().is_ok());
     }
 
     #[test]

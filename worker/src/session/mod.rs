@@ -17,6 +17,7 @@ use tokio::time::{self, Instant};
 use tracing::info;
 
 use crate::agent::{Agent, Start, Urgency};
+use crate::cli::duration::exact;
 use crate::config::Ended;
 use crate::faults;
 use crate::link::backoff::Backoff;
@@ -227,9 +228,9 @@ impl Session {
         if is_lost && (self.agent.is_idle() || self.all_hang) {
             self.store_all(END_WITHIN).await;
             bail!(
-                "no coordinator at {} for {:?}; {}",
+                "no coordinator at {} for {}; {}",
                 self.link.url(),
-                self.lost_after,
+                exact(self.lost_after),
                 self.left()
             );
         }

@@ -2,6 +2,7 @@
 
 use proto::text::clean_line;
 use rusqlite::types::Value;
+use trainer::wording::n_of;
 
 use super::{ranges, shape};
 use crate::store::Reader;
@@ -228,7 +229,8 @@ impl Reader {
                     Value::Null => "none".into(),
                     Value::Integer(n) => n.to_string(),
                     Value::Text(text) => clean_line(&text, 100),
-                    other => format!("{other:?}"),
+                    Value::Real(number) => number.to_string(),
+                    Value::Blob(bytes) => n_of(bytes.len(), "byte"),
                 };
                 findings.push(format!("trial {trial} {}: {shown}", rule.broken));
             }

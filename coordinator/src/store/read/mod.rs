@@ -47,6 +47,11 @@ pub struct OpenAttempt {
     pub worker: String,
     /// Of the worker.
     pub n_slots: u32,
+    /// Whether the worker has a slot for it. What it was granted beyond its slots waits there: the state
+    /// does not tell which those are, and a worker begins what it got first.
+    pub is_in_slot: bool,
+    /// Whether its trial has an outcome, and is trained once more or still.
+    pub has_outcome: bool,
 }
 
 /// Attempts by how they ended.
@@ -56,7 +61,6 @@ pub struct AttemptCounts {
     pub n_lost: u64,
     /// Closed because their coordinator ended.
     pub n_ended: u64,
-    pub n_running: u64,
     pub n_conflicts: u64,
 }
 
@@ -150,9 +154,12 @@ impl Reader {
     }
 
     pub fn open_attempts(&self) -> Result<Vec<OpenAttempt>, StoreError> {
-        let sql = "SELECT trial_id, attempt, worker_id, name, n_slots
+        let sql = "SELECT trial_id, attempt, worker_id, name, n_slots,
+                          row_number() OVER (PARTITION BY worker_id ORDER BY began_ms, trial, attempt)
+                              <= n_slots AS is_in_slot,
+                          EXISTS (SELECT 1 FROM outcomes WHERE outcomes.trial = attempts.trial)
                    FROM attempts JOIN trials USING (trial) JOIN workers USING (worker_id)
-                   WHERE closed IS NULL ORDER BY name, trial, attempt";
+                   WHERE closed IS NULL ORDER BY name, is_in_slot DESC, trial, attempt";
         let read = || {
             let mut statement = self.connection.prepare(sql)?;
             let rows = statement.query_map([], |row| {
@@ -162,6 +169,8 @@ impl Reader {
                     worker_id: row.get(2)?,
                     worker: row.get(3)?,
                     n_slots: row.get(4)?,
+                    is_in_slot: row.get(5)?,
+                    has_outcome: row.get(6)?,
                 })
             })?;
             rows.collect::<rusqlite::Result<Vec<_>>>()
@@ -178,7 +187,6 @@ impl Reader {
                     "SELECT count(*) FROM attempts WHERE closed IN ('lost', 'lost_alone')",
                 )?,
                 n_ended: count("SELECT count(*) FROM attempts WHERE closed = 'coordinator_ended'")?,
-                n_running: count("SELECT count(*) FROM attempts WHERE closed IS NULL")?,
                 n_conflicts: count("SELECT count(*) FROM conflicts")?,
             })
         };

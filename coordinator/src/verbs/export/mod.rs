@@ -16,8 +16,7 @@ use report::command;
 
 use crate::cli;
 use crate::cli::refusal::Refusal;
-use crate::store::error::StoreError;
-use crate::store::{Reader, StateFolder, database_in};
+use crate::store::{Reader, recorded_in};
 use crate::verbs::export::source::state_of;
 use crate::view::stdout::say;
 use crate::view::terminal::n_of;
@@ -87,17 +86,13 @@ fn check_replaceable(format: ExportFormat, to: &Path) -> Result<(), String> {
 }
 
 fn copy_state(state: &Path, to: &Path, force: bool) -> anyhow::Result<String> {
-    let database = database_in(state);
-    if !database.exists() {
-        if StateFolder::is_in_use(state) {
-            return Err(StoreError::Unmade { path: database }.into());
-        }
+    let Some(database) = recorded_in(state)? else {
         bail!(
             "{}: no recorded state to copy; expected the folder of a sweep that ran on this machine \
              (or give its state with --state). Without a state, --format tensorboard and optuna work",
             state.display()
         );
-    }
+    };
     let reader = Reader::open(&database)?;
     file(to, force, |into| Ok(reader.copy_to(into.path())?))?;
     Ok("one SQLite file".into())

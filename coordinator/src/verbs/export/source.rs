@@ -1,9 +1,9 @@
 //! Where an export's trials come from: the state, one trial at a time, or else the tables of a
 //! report.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use report::input::{State, Trial};
 use sweep::{Plan, Trial as Planned, TrialId};
 
@@ -11,7 +11,7 @@ use crate::cli;
 use crate::reporting::input as report_input;
 use crate::reporting::report_folder::ReportFolder;
 use crate::store::meta::SweepMeta;
-use crate::store::{AttemptTimes, Reader, TrialReader, database_in};
+use crate::store::{AttemptTimes, Reader, TrialReader, recorded_in};
 
 pub struct Source {
     pub plan: Plan,
@@ -58,8 +58,7 @@ impl Source {
     pub fn open(arguments: &cli::Export) -> anyhow::Result<Self> {
         let (folder, state) = (&arguments.report.folder, &*state_of(arguments));
         let wants_state = arguments.report.state.is_some();
-        let database = database_in(state);
-        if database.exists() {
+        if let Some(database) = recorded_in(state)? {
             let reader = Reader::open(&database)?;
             let facts = SweepMeta::needed(&reader, state)?;
             return Ok(Self { plan: facts.plan(&reader)?, trials: Trials::State(reader) });
@@ -67,9 +66,10 @@ impl Source {
         if wants_state {
             bail!("{}: no recorded state; leave --state out to export the report", state.display());
         }
-        let committed = ReportFolder::open(folder).with_context(|| {
-            format!("{}: neither a recorded state nor a report", folder.display())
-        })?;
+        if !is_there(&folder.join("manifest.json")) {
+            bail!("{}: neither a recorded state nor a finished report", folder.display());
+        }
+        let committed = ReportFolder::open(folder)?;
         Ok(Self { plan: committed.plan, trials: Trials::Report(committed.trials) })
     }
 
@@ -107,6 +107,11 @@ impl Source {
         }
         Ok(())
     }
+}
+
+/// Whatever it is, and even if it cannot be read: that is another problem.
+fn is_there(path: &Path) -> bool {
+    path.symlink_metadata().is_ok()
 }
 
 pub fn state_of(arguments: &cli::Export) -> PathBuf {

@@ -17,7 +17,7 @@ use std::path::Path;
 use anyhow::bail;
 
 use crate::cli;
-use crate::store::database_in;
+use crate::store::recorded_in;
 use crate::verbs::verify::findings::Findings;
 use crate::view::stdout::say;
 use crate::view::terminal::n_of;
@@ -28,7 +28,7 @@ pub fn verify(arguments: &cli::FolderArgs) -> anyhow::Result<()> {
     let folder = &arguments.folder;
     let state = arguments.state.clone().unwrap_or_else(|| folder.join(".state"));
     let has_report = folder.join("manifest.json").exists();
-    let has_state = database_in(&state).exists();
+    let has_state = recorded_in(&state)?.is_some();
     if !has_report && !has_state {
         bail!(
             "{}: neither a report nor a recorded state; expected the folder of a sweep",

@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::Context;
 use coordinator_core::timing;
 use report::Manifest;
-use report::input::{Provenance, State, Trial};
+use report::input::{Ending, Provenance, State, Trial};
 use sweep::{FIRST_CONFIRM_SEED, Phase, Plan, TrialId};
 use trainer::{DataShape, Split, TrainConfig};
 
@@ -288,7 +288,8 @@ fn difference(recorded: &Trial, shown: &Trial) -> Option<String> {
     Some(if recorded.digest != shown.digest {
         format!("digest {} in the report, {} in the state", shown.digest, recorded.digest)
     } else if recorded.ending != shown.ending {
-        format!("ended with {:?} in the report, {:?} in the state", shown.ending, recorded.ending)
+        let [shown, recorded] = [shown, recorded].map(|done| ending_text(&done.ending));
+        format!("{shown} in the report, {recorded} in the state")
     } else if recorded.history != shown.history {
         "history.parquet differs from the epochs of the state".into()
     } else if recorded.timings != shown.timings {
@@ -296,4 +297,18 @@ fn difference(recorded: &Trial, shown: &Trial) -> Option<String> {
     } else {
         "its row in the results differs from the state".into()
     })
+}
+
+/// How a trial ended, in the words of the tables.
+fn ending_text(ending: &Ending) -> String {
+    let or_none = |number: &Option<f64>| number.map_or("none".into(), |it| it.to_string());
+    match ending {
+        Ending::Completed { best_epoch, test_accuracy, collapsed } => format!(
+            "completed with best_epoch {best_epoch}, test_accuracy {}, collapsed {collapsed}",
+            or_none(test_accuracy)
+        ),
+        Ending::Diverged { step, last_finite_loss } => {
+            format!("diverged at step {step} with last_finite_loss {}", or_none(last_finite_loss))
+        }
+    }
 }

@@ -27,7 +27,7 @@ pub struct Status {
     pub n_diverged: usize,
     pub n_failed: usize,
     pub n_cancelled: usize,
-    /// Granted to a worker now; none without a coordinator.
+    /// In a slot of a worker now; none without a coordinator.
     pub n_running: usize,
     /// Recorded by an earlier form of the sweep file, and no part of it any more.
     pub n_outside: usize,
@@ -42,8 +42,10 @@ pub struct Status {
     /// By the plan's metric: its score as people read it, and the configuration.
     pub best: Option<(String, String)>,
     pub workers: Vec<WorkerSeen>,
-    /// While a coordinator runs, what its workers hold: worker, trial id, configuration, attempt.
+    /// While a coordinator runs, what is in its workers' slots: worker, trial id, configuration, attempt.
     pub granted: Vec<[String; 4]>,
+    /// Attempts that wait at their workers for a slot.
+    pub n_ahead: usize,
     /// While a coordinator runs, the time to the end by the pace of the finished trials.
     pub eta: Option<Duration>,
     /// Trial id and cause.
@@ -83,11 +85,16 @@ impl Status {
     }
 
     fn phase(&self) -> &'static str {
-        match (self.is_running, self.n_open()) {
-            (true, _) => "running",
-            (false, 0) if self.n_failed > 0 => "ended; --retry-failed runs failed trials again",
-            (false, 0) => "finished",
-            (false, _) => "stopped; the same command resumes it",
+        let has = (self.n_cancelled > 0, self.n_failed > 0);
+        match (self.is_running, self.n_open(), has) {
+            (true, ..) => "running",
+            (false, 0, (true, true)) => {
+                "ended; the same command runs cancelled trials again, with --retry-failed failed ones too"
+            }
+            (false, 0, (true, false)) => "ended; the same command runs cancelled trials again",
+            (false, 0, (false, true)) => "ended; --retry-failed runs failed trials again",
+            (false, 0, _) => "finished",
+            (false, ..) => "stopped; the same command resumes it",
         }
     }
 
@@ -128,6 +135,11 @@ impl Status {
         if self.granted.len() > N_GRANTED_SHOWN {
             text +=
                 &format!("\n and {} more", grouped((self.granted.len() - N_GRANTED_SHOWN) as u64));
+        }
+        match self.n_ahead {
+            0 => {}
+            1 => text += "\n and 1 that waits there for a slot",
+            n => text += &format!("\n and {} that wait there for a slot", grouped(n as u64)),
         }
         text
     }
@@ -260,6 +272,11 @@ failed
         assert_eq!(status.phase(), "running");
         status = Status { n_trials: 1_116, is_running: false, ..stopped() };
         assert_eq!(status.phase(), "ended; --retry-failed runs failed trials again");
+        let given_up = Status { n_trials: 1_120, n_cancelled: 4, ..status.clone() };
+        let both = "runs cancelled trials again, with --retry-failed failed ones too";
+        assert!(given_up.phase().ends_with(both), "{}", given_up.phase());
+        let given_up = Status { n_trials: 1_119, n_failed: 0, ..given_up };
+        assert_eq!(given_up.phase(), "ended; the same command runs cancelled trials again");
         status = Status { n_trials: 1_115, n_failed: 0, ..status };
         assert_eq!(status.phase(), "finished");
         let failed = Status { name: "one".into(), n_trials: 1, n_failed: 1, ..Status::default() };
@@ -288,6 +305,7 @@ failed
         let status = Status {
             is_running: true,
             granted: vec![granted.map(str::to_owned); 22],
+            n_ahead: 3,
             eta: Some(Duration::from_secs(187)),
             ..stopped()
         };
@@ -295,7 +313,9 @@ failed
         assert!(text.contains("\nabout 3m07s to go\n"), "{text}");
         let row = " local-0  3fa9c1d2  2        sgd 0.05 b32 256-128 seed 1\n";
         assert_eq!(text.matches(row).count(), N_GRANTED_SHOWN, "{text}");
-        assert!(text.contains("\n and 2 more\n"), "{text}");
+        assert!(text.contains("\n and 2 more\n and 3 that wait there for a slot\n"), "{text}");
+        let text = Status { n_ahead: 1, ..status }.to_string();
+        assert!(text.contains("\n and 1 that waits there for a slot\n"), "{text}");
     }
 
     #[test]

@@ -210,6 +210,32 @@ fn wrong_usage_of_exports() {
 }
 
 #[test]
+fn a_damaged_report_is_not_said_to_be_none() {
+    let env = env();
+    env.run(&Sweep::SHORT, &[]);
+    fs::remove_dir_all(env.path("reports/short/.state")).expect("it can be removed");
+    for (file, damaged) in [
+        ("history.parquet", &b"PAR1"[..]),
+        ("results.csv", b"\xff\xfe"),
+        ("sweep.toml", b"name = "),
+        ("manifest.json", b"{"),
+    ] {
+        let path = env.path("reports/short").join(file);
+        let whole = fs::read(&path).expect("a file of the report");
+        fs::write(&path, damaged).expect("it can be written");
+        for format in ["tensorboard", "optuna"] {
+            let line = ["export", "reports/short", "--format", format];
+            let told = env.coordinator(&line).expect(1).stderr_text();
+            assert!(!told.contains("neither"), "{file}: {told}");
+            assert!(told.contains(file), "{file}: {told}");
+            assert!(told.contains("`coordinator verify reports/short`"), "{file}: {told}");
+        }
+        fs::write(&path, whole).expect("it can be written");
+    }
+    env.coordinator(&["export", "reports/short", "--format", "optuna"]).expect(0);
+}
+
+#[test]
 fn saved_weights_have_the_shapes_of_the_network() {
     let env = env();
     env.run(&Sweep::SHORT, &[]);
@@ -246,7 +272,31 @@ fn a_diverged_trial_has_no_weights_to_save() {
     env.run(&sweep, &[]);
     let id = &results(&env.report(&sweep))[0]["trial_id"];
     let line = ["replay", "reports/short", id, "--from", ".", "--save", "w.safetensors"];
-    let told = env.coordinator(&line).expect(1).stderr_text();
-    assert!(told.contains("diverged"), "{told}");
+    let ended = env.coordinator(&line).expect(1);
+    assert!(ended.stderr_text().contains("diverged"), "{ended:#?}");
+    assert!(ended.stdout.is_empty(), "it was trained first: {ended:#?}");
     assert!(!env.path("w.safetensors").exists());
+}
+
+/// Nothing trains for an outcome that has no place.
+#[test]
+fn a_place_that_takes_no_file_is_told_before_anything_trains() {
+    let env = env();
+    env.run(&Sweep::SHORT, &[]);
+    env.write("file", "");
+    for (path, code, words) in [
+        ("file/w.safetensors", 1, "cannot be written"),
+        ("/proc/w.safetensors", 1, "cannot be written"),
+        ("new/", 2, "expected the path of a new file"),
+    ] {
+        let line = ["replay", "reports/short", "best", "--from", ".", "--save", path];
+        let ended = env.coordinator(&line).expect(code);
+        assert!(ended.stderr_text().contains(words), "{ended:#?}");
+        assert!(ended.stdout.is_empty(), "it was trained first: {ended:#?}");
+    }
+    let run = ["--sweep", "short.toml", "--out", "/proc", "--state", "elsewhere"];
+    let ended = env.coordinator(&run).expect(1);
+    let told = ended.stderr_text();
+    assert!(told.contains("/proc/short: the report cannot be written there: "), "{told}");
+    assert!(!env.path("elsewhere").exists(), "something was started");
 }

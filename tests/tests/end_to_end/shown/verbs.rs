@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use e2e::{Sweep, files_in, results};
+use e2e::{Sweep, eventually, files_in, results};
 
 use crate::env;
 
@@ -59,6 +59,25 @@ fn without_a_state_a_report_is_refused_and_stays() {
     assert!(!report.join(".state").exists() && !report.join("partial").exists());
     env.coordinator(&["report", "reports/nothing"]).expect(2);
     assert!(!env.path("reports/nothing").exists());
+}
+
+/// As many as the progress counts: a worker holds more than it has slots for.
+#[test]
+fn what_waits_at_a_worker_is_not_said_to_run() {
+    let env = env();
+    let long = Sweep { epochs: 10, n_seeds: 900, ..Sweep::LONG };
+    let coordinator = env.start(&long, &["--local-slots", "2"]);
+    coordinator.wait_for_trials(40);
+    let has_queue = || {
+        let text = env.status(&long).text;
+        text.contains(" there for a slot\n").then_some(text)
+    };
+    let text = eventually("trials that wait at their worker", has_queue);
+    coordinator.kill();
+    let n_running = text.lines().find_map(|it| it.strip_prefix(" running ")).expect("a count");
+    let n_running: usize = n_running.trim().parse().expect("a count");
+    assert!(n_running <= 2, "{text}");
+    assert!(text.matches("\n local-0  ").count() <= 3, "two rows, and that of the worker: {text}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use report::input::{Done, Ending, State};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::site::Site;
+use super::site::{Site, assert_is_prose};
 use crate::reporting::report_folder::{ReportFolder, read_manifest};
 use crate::verbs::verify::findings::Findings;
 use crate::verbs::verify::state;
@@ -93,6 +93,11 @@ fn each_changed_field_of_a_report_is_found_beside_its_state() {
         let mut findings = Findings::default();
         state::check(&site.report, &site.state(), Some(&committed), &mut findings).unwrap();
         assert!(!findings.wrong.is_empty(), "{name} is not found beside the state");
+        findings
+            .wrong
+            .iter()
+            .chain(&committed.breaches(&manifest))
+            .for_each(|it| assert_is_prose(it));
         let is_known = !UNKNOWN_WITHOUT_STATE.iter().any(|(unknown, _)| *unknown == name);
         let breaches = committed.breaches(&manifest);
         assert_eq!(breaches.is_empty(), !is_known, "{name} without the state: {breaches:?}");

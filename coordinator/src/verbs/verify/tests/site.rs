@@ -76,8 +76,16 @@ impl Site {
     /// What `verify` finds.
     pub fn wrong(&self, has_report: bool, has_state: bool) -> Vec<String> {
         let state = self.state();
-        look(&self.report, has_report, has_state.then_some(state.as_path())).wrong
+        let wrong = look(&self.report, has_report, has_state.then_some(state.as_path())).wrong;
+        wrong.iter().for_each(|line| assert_is_prose(line));
+        wrong
     }
+}
+
+/// A finding is read by people: nothing of it is written as the program's own values are.
+pub fn assert_is_prose(finding: &str) {
+    let code = ["Some(", "None", " { ", "Completed", "Diverged"];
+    assert!(!code.iter().any(|it| finding.contains(it)), "{finding}");
 }
 
 fn copy(from: &Path, to: &Path) {

@@ -22,6 +22,12 @@ impl Breach {
             expected: expected.to_string(),
         }
     }
+
+    /// Of a number that may be missing.
+    pub(crate) fn or_none(field: impl Display, found: Option<f64>, expected: impl Display) -> Self {
+        let shown = found.map_or("none".into(), |found| format!("{found:?}"));
+        Self { found: shown, ..Self::new(field, found, expected) }
+    }
 }
 
 /// `Err` unless the value is the only one that is possible.

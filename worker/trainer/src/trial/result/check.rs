@@ -95,7 +95,7 @@ impl TrialResult {
                 let has_step = step > 1 || self.work.n_steps > 0;
                 if last_finite_loss.is_some() != has_step {
                     let expected = "a loss if there was a step before it diverged, and only then";
-                    return Err(Breach::new("last_finite_loss", last_finite_loss, expected));
+                    return Err(Breach::or_none("last_finite_loss", last_finite_loss, expected));
                 }
                 // Its weights are not part of this digest, so that it can be computed again.
                 let expected = diverged_digest(step, last_finite_loss, &self.history);
@@ -139,8 +139,8 @@ fn check_test_accuracy(found: Option<f64>, n_test: u32) -> Result<(), Breach> {
     match found {
         Some(found) if n_test > 0 => accuracy("test_accuracy", found, n_test),
         None if n_test == 0 => Ok(()),
-        Some(_) => Err(Breach::new("test_accuracy", found, "none, since there is no test set")),
-        None => Err(Breach::new("test_accuracy", found, "the test set's of a completed trial")),
+        Some(_) => Err(Breach::or_none("test_accuracy", found, "none, since there is no test set")),
+        None => Err(Breach::or_none("test_accuracy", found, "the test set's of a completed trial")),
     }
 }
 

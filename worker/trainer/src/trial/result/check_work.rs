@@ -213,7 +213,7 @@ impl Work {
         let is_expected = forms.is_line_search && self.n_steps > 0;
         let Some(Backtracks { mean, p95, max }) = self.backtracks else {
             let expected = "a mean, since a line search made steps";
-            let missing = Breach::new("backtracks_mean", self.backtracks, expected);
+            let missing = Breach::or_none("backtracks_mean", None, expected);
             return if is_expected { Err(missing) } else { Ok(()) };
         };
         if !is_expected {
@@ -261,12 +261,12 @@ fn check_probes(record: &EpochRecord, forms: &Forms) -> Result<Span, Breach> {
         return Err(Breach::new(of("probe_samples"), record.probe_samples, expected));
     };
     match record.steps {
-        Some(_) if span.high == 0 => {
+        Some(steps) if span.high == 0 => {
             let expected = "none, since every probe was refused";
-            Err(Breach::new(of("step_min"), record.steps, expected))
+            Err(Breach::new(of("step_min"), steps.min, expected))
         }
         None if span.low > 0 => {
-            Err(Breach::new(of("step_min"), record.steps, "a step, since probes were accepted"))
+            Err(Breach::or_none(of("step_min"), None, "a step, since probes were accepted"))
         }
         Some(_) => Ok(Span { low: u64::max(span.low, 1), ..span }),
         None => Ok(Span { high: 0, ..span }),

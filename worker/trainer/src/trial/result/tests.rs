@@ -152,6 +152,8 @@ fn every_field_that_no_trial_can_give_is_refused_by_its_name() {
         let is_named = breach.field.starts_with(name) || by_samples;
         prop_assert!(is_named, "{name}: {breach}\n{result:?}");
         prop_assert!(!breach.found.is_empty() && !breach.expected.is_empty());
+        let is_code = |word| breach.to_string().contains(word);
+        prop_assert!(!["Some(", "None", " {"].into_iter().any(is_code), "{breach}");
         Ok::<(), TestCaseError>(())
     });
 }
