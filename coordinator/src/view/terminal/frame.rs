@@ -171,7 +171,7 @@ fn trials(snapshot: &Snapshot, columns: usize, n_rows: usize) -> Vec<Vec<(&'stat
         .iter()
         .zip(labels.iter().zip(&tails))
         .map(|(trial, (label, tail))| {
-            let pad = " ".repeat(width - width_of(&label));
+            let pad = " ".repeat(width - width_of(label));
             let mut parts = vec![(PLAIN, format!("  {label}{pad}  "))];
             if has_bars {
                 let share = f64::from(trial.epoch) / f64::from(trial.n_epochs.max(1));
