@@ -2,6 +2,7 @@
 //! table holds. With them and the tables a report can be built again and compared byte for byte.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use pulldown_cmark::{Event, Parser};
 
@@ -74,21 +75,25 @@ fn times(run: &str, provenance: &mut Provenance) -> Option<()> {
     Some(())
 }
 
-/// Reads `3.2 s`, `4 min 05 s` and `1 h 12 min`.
+/// Reads what [`sweep::wording::span`] writes: `280ms`, `3m07s`, `2d03h`.
 fn seconds(text: &str) -> Option<f64> {
-    let words: Vec<&str> = text.split(' ').collect();
-    let mut seconds = 0.0;
-    for pair in words.chunks(2) {
-        let &[number, unit] = pair else { return None };
+    let mut ms = 0;
+    let mut rest = text;
+    while !rest.is_empty() {
+        let (number, after) = rest.split_at(rest.find(|c: char| !c.is_ascii_digit())?);
+        let (unit, after) = after.split_at(after.find(char::is_numeric).unwrap_or(after.len()));
         let of_unit = match unit {
-            "s" => 1.0,
-            "min" => 60.0,
-            "h" => 3600.0,
+            "ms" => 1,
+            "s" => 1_000,
+            "m" => 60_000,
+            "h" => 3_600_000,
+            "d" => 86_400_000,
             _ => return None,
         };
-        seconds += number.parse::<f64>().ok()? * of_unit;
+        ms += u64::from(number.parse::<u32>().ok()?) * of_unit;
+        rest = after;
     }
-    Some(seconds)
+    (!text.is_empty()).then(|| Duration::from_millis(ms).as_secs_f64())
 }
 
 /// The workers of a row: those on machines that are alike. At most three have their names there.
@@ -140,14 +145,18 @@ fn commands(repeat: &str, provenance: &mut Provenance) -> Option<()> {
 
 #[cfg(test)]
 mod tests {
+    use sweep::wording::{span, span_s};
+
     use super::*;
 
     #[test]
     fn times_are_read_as_they_are_written() {
-        for (text, expected) in [("3.2 s", 3.2), ("4 min 05 s", 245.0), ("1 h 12 min", 4320.0)] {
-            assert_eq!(seconds(text), Some(expected));
+        for ms in [0, 280, 59_000, 187_000, 3_900_000, 86_400_000, 183_600_000] {
+            let written = span(Duration::from_millis(ms));
+            assert_eq!(seconds(&written).map(span_s), Some(written));
         }
-        assert_eq!([seconds("4 days"), seconds("4"), seconds("")], [None; 3]);
+        let others = ["4 days", "4", "", "s", "1.5s", "4 min 05 s"];
+        assert_eq!(others.map(seconds), [None; 6]);
     }
 
     #[test]
