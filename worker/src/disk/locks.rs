@@ -31,6 +31,14 @@ pub struct Lock {
     file: File,
 }
 
+/// A child that was forked and does not run its program yet shares the open file, and with it a lock
+/// that is only closed.
+impl Drop for Lock {
+    fn drop(&mut self) {
+        let _ = self.file.unlock();
+    }
+}
+
 impl Lock {
     /// Takes the lock of the file `path`, which is made if it is not there; `None` if it is held
     /// in a way that excludes this.
