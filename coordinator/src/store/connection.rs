@@ -44,7 +44,7 @@ impl Store {
             return Err(StoreError::OldLibrary(rusqlite::version()));
         }
         schema::migrate::make(path)?;
-        check_whole(path)?;
+        check_whole(path).map_err(|error| error.at_opening(path))?;
         let open = |source| StoreError::open(path, source);
         let mut connection = Connection::open(path).map_err(open)?;
         configure(&connection).map_err(open)?;
@@ -113,7 +113,8 @@ pub fn open_read_only(path: &Path) -> Result<Connection, StoreError> {
     let mark = Mark::of(path);
     let (connection, version) = look_at(path)?;
     check_version(path, version)?;
-    mark.map_or(Ok(()), |mark| mark.check(&connection, path))?;
+    let check = mark.map_or(Ok(()), |mark| mark.check(&connection, path));
+    check.map_err(|error| error.at_opening(path))?;
     Ok(connection)
 }
 

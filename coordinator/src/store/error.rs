@@ -83,6 +83,14 @@ impl StoreError {
         Self::Broken { path: path.into(), found, rescue: rescue(path) }
     }
 
+    /// Damage that is found when the state is opened: its place is known, and what helps.
+    pub fn at_opening(self, path: &Path) -> Self {
+        match self {
+            Self::Damaged(found) => Self::broken(path, found),
+            error => error,
+        }
+    }
+
     pub fn open(path: &Path, source: rusqlite::Error) -> Self {
         match is_damage(&source) {
             true => Self::broken(path, source.to_string()),
