@@ -89,7 +89,12 @@ fn frame(path: &Path, bytes: Vec<u8>) -> Result<DataFrame, ReportError> {
         reader.set_rechunk(true).finish()
     };
     match quietly(read) {
-        Ok(frame) => frame.map_err(|source| ReportError::Parquet { path: path.into(), source }),
+        Ok(frame) => frame.map_err(|error| {
+            // Some of the reader's errors end with its own values, as a program writes them.
+            let text = error.to_string();
+            let cause = shown(text.split(": Error {").next().unwrap_or_default());
+            ReportError::Damaged { path: path.into(), cause }
+        }),
         Err(panic) => {
             let text = panic.downcast_ref::<String>().map(String::as_str);
             let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
