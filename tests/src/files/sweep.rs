@@ -49,7 +49,7 @@ impl Sweep {
         learning_rates: "[0.1]",
         batch_sizes: "[16]",
         depths: "[2]",
-        epochs: 500,
+        epochs: 800,
         n_seeds: 1,
         more: "",
     };

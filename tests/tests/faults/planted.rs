@@ -54,7 +54,7 @@ fn planted() -> [Planted; 8] {
         of_coordinator(
             "bug.batch_in_parts",
             &["coordinator.batch.outcome_row:2"],
-            "cannot read the sweep's state",
+            "the sweep's state is damaged",
         ),
         Planted {
             bug: trusting.bug,

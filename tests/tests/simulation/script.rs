@@ -88,7 +88,8 @@ fn n_epochs(trial_id: &[u8; 32]) -> u32 {
 }
 
 fn record(trial_id: &[u8; 32], epoch: u32) -> EpochRecord {
-    let loss = 1.0 / f64::from(epoch + u32::from(trial_id[4]));
+    // Half of the answers are wrong, each of which loses ln 2 at least.
+    let loss = 0.5 + 1.0 / f64::from(epoch + u32::from(trial_id[4]));
     EpochRecord {
         epoch,
         train_loss: loss,

@@ -3,7 +3,7 @@
 use std::fs;
 
 use clap::Parser;
-use coordinator_core::event::{Record, WorkerInfo};
+use coordinator_core::event::{CloseCause, Record, WorkerInfo};
 use coordinator_core::lease::{Lease, OpenLease, TrialIndex, WorkerId};
 use sweep::SweepFile;
 
@@ -66,9 +66,11 @@ fn begin(folder: &Path, text: &str) {
         n_slots: 1,
         local_index: None,
     };
+    let cause = CloseCause::Failed("no memory".into());
     let records = [
         Record::WorkerJoined { worker, facts: about },
         Record::Granted(OpenLease { lease, worker, alone: false, local: false }),
+        Record::Closed { trial, attempt: 1, cause },
         Record::Failed { trial, cause: "no memory".into() },
     ];
     store.commit(&planned.plan, &records).unwrap();

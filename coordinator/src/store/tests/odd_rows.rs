@@ -201,17 +201,17 @@ fn what_no_history_leaves_behind_is_refused_when_it_is_loaded() {
     let again = |attempt: &str, worker: &str| {
         format!(
             "INSERT INTO attempts SELECT trial, attempt + {attempt}, term, nonce, {worker}, 0, 0,
-             NULL, NULL, 0, began_ms, NULL FROM attempts WHERE trial = 1 AND closed IS NULL"
+             NULL, NULL, 0, began_ms, NULL FROM attempts WHERE trial = 1 AND attempt = 5"
         )
     };
-    let more = format!("{}; {}", again("1", "zeroblob(16)"), again("2", "randomblob(16)"));
+    let more = format!("{}; {}", again("2", "zeroblob(16)"), again("3", "randomblob(16)"));
     for (sql, words) in [
-        (again("1", "worker_id"), "one worker has two open attempts"),
-        (more, "4 open attempts, expected at most 2"),
+        (again("2", "worker_id"), "one worker has two open attempts"),
+        (more, "3 open attempts, expected at most 2"),
         ("UPDATE trials SET trial = 4294967295 WHERE trial = 4".into(), "number 4294967295"),
         ("UPDATE trials SET trial = -5 WHERE trial = 1".into(), "out of range"),
-        ("UPDATE attempts SET attempt = 4294967295 WHERE attempt = 5".into(), "5 attempts"),
-        ("UPDATE attempts SET attempt = 0 WHERE attempt = 1 AND trial = 1".into(), "4 attempts"),
+        ("UPDATE attempts SET attempt = 4294967295 WHERE attempt = 6".into(), "6 attempts"),
+        ("UPDATE attempts SET attempt = 0 WHERE attempt = 1 AND trial = 1".into(), "5 attempts"),
         ("UPDATE attempts SET closed = NULL WHERE trial = 4".into(), "expected at most 0"),
         ("UPDATE workers SET n_slots = 4294967295".into(), "4294967295 slots"),
         ("UPDATE trials SET trial_id = zeroblob(3) WHERE trial = 1".into(), "damaged"),

@@ -91,7 +91,7 @@ impl Observer {
         let label = self.label(trial);
         let text = match is_its_own {
             true => format!(
-                "conflict: worker {name} handed in two results of {label} with other bits; its machine or its build is broken (the first result stays)"
+                "conflict: worker {name} handed in {label} twice and got other bits; its machine or its build is broken (the first result stays)"
             ),
             false => format!(
                 "conflict: two workers trained {label} and got other bits; a machine or a build is broken, the second one is {name} (the first result stays)"

@@ -1,7 +1,9 @@
 //! Orderly stops: by signal, by time limit, of coordinators and of workers.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
+use coordinator::parts::{Reader, TrialState, database_in};
 use e2e::{Ended, Signal, Sweep, canonical_files, ctrl_c, finished_event};
 
 use crate::{env, reference};
@@ -12,6 +14,18 @@ fn assert_stopped(ended: Ended) {
     let event = finished_event(&ended);
     assert!(event["results_sha256"].is_null(), "{event}");
     assert!(event["resume_with"].as_str().is_some_and(|it| it.contains("--sweep")), "{event}");
+}
+
+/// Which attempt trained each epoch of the only trial.
+fn attempts_of_epochs(state: &Path) -> Vec<u32> {
+    let reader = Reader::open(&database_in(state)).expect("the state can be read");
+    let trials = reader.trials().expect("the state can be read");
+    let [TrialState::Done { timings, .. }] =
+        &trials.into_values().map(|trial| trial.state).collect::<Vec<_>>()[..]
+    else {
+        panic!("not one trial that is done")
+    };
+    timings.iter().map(|timing| timing.attempt).collect()
 }
 
 #[test]
@@ -42,15 +56,18 @@ fn a_long_trial_goes_on_from_its_checkpoint() {
 
     let env = env();
     let coordinator = env.start(&Sweep::ONE, &arguments);
-    coordinator.wait_for_epochs(100);
+    coordinator.wait_for_epochs(50);
     coordinator.signal(ctrl_c());
     assert_stopped(coordinator.wait());
     assert_eq!(env.status(&Sweep::ONE).n_waiting, 1);
 
-    let resumed = env.start(&Sweep::ONE, &[&arguments[..], &["-v"]].concat());
+    let resumed = env.start(&Sweep::ONE, &arguments);
     resumed.wait_for_trials(1);
-    let log = resumed.wait().expect(0).stderr_text();
-    assert!(log.contains("goes on after epoch"), "it started again from scratch: {log}");
+    resumed.wait().expect(0);
+    let attempts = attempts_of_epochs(&env.report(&Sweep::ONE).join(".state"));
+    assert_eq!(attempts[0], 1, "it started again from scratch: {attempts:?}");
+    assert!(attempts.is_sorted(), "{attempts:?}");
+    assert_eq!(attempts.last(), Some(&2), "{attempts:?}");
     assert_eq!(
         canonical_files(&env.report(&Sweep::ONE)),
         canonical_files(&undisturbed.report(&Sweep::ONE))

@@ -114,7 +114,11 @@ fn rows_are_held_against_their_ids_the_sweep_and_the_history() {
     let rows = results(&env.report(&SWEEP));
     let (row, id) = (&rows[3], &rows[3]["trial_id"]);
     let no_row = format!("trial {id} of sweep.toml has no row");
-    with_forged_results(&env, |csv| without_row(csv, row), &[&no_row, "trials: 19"]);
+    with_forged_results(
+        &env,
+        |csv| without_row(csv, row),
+        &[&no_row, "counts 20 trials, results.csv has 19"],
+    );
 
     // A confirm trial is looked for as well, though no file names it.
     let confirm = rows.iter().find(|row| row["phase"] == "confirm").expect("a confirm trial");
