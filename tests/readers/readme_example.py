@@ -48,20 +48,26 @@ by_point = {}
 for row in rows:
     by_point.setdefault(tuple(number(row[key]) for key in keys), []).append(row)
 assert len(points) == len(by_point) and sum(point["seeds"] for point in points) == len(rows)
-in_order = []
+in_order, without_rank = [], []
 for point in points:
     of_point = by_point[tuple(number(text(point[key])) for key in keys)]
     shares = [chance if row["outcome"] == "diverged" else float(row["best_valid_accuracy"]) for row in of_point]
     assert math.isclose(point["accuracy"], sum(shares) / len(shares), abs_tol=1e-8), point
-    in_order.append(of_point[0]["trial_id"])
+    is_all_diverged = all(row["outcome"] == "diverged" for row in of_point)
+    (without_rank if is_all_diverged else in_order).append(of_point[0]["trial_id"])
 
-# The report ranks by accuracy unless its sweep asks for the loss.
+# The report ranks by accuracy unless its sweep asks for the loss. Points of which every trial diverged
+# stand last, in the order of rows.
 page = open(f"{report}/report.md").read()
 if "ranked by mean validation accuracy" in page:
-    top = re.findall(r"^\| \d+ \|.*\| `([0-9a-f]+)`[^|]*\|$", page[page.index("## 7.") :], re.MULTILINE)
+    top = re.findall(r"^\| (\d+|–) \|.*\| `([0-9a-f]+)`[^|]*\|$", page[page.index("## 7.") :], re.MULTILINE)
     assert len(top) == min(20, len(points)), top
-    for first, trial_id in zip(top, in_order):
+    ranked = [(int(rank), first) for rank, first in top if rank != "–"]
+    assert [rank for rank, _ in ranked] == list(range(1, 1 + min(20, len(in_order)))), top
+    for (_, first), trial_id in zip(ranked, in_order):
         assert trial_id.startswith(first), (first, trial_id)
+    for _, first in top[len(ranked) :]:
+        assert any(trial_id.startswith(first) for trial_id in without_rank), (first, top)
     if manifest["best_trial_id"]:
         assert manifest["best_trial_id"] == in_order[0]
 print(f"readme: {len(points)} points, {len(rows)} trials")
