@@ -155,6 +155,8 @@ pub enum Reply {
     CheckpointsKept(Vec<Checkpoint>),
     /// A Join beyond the limit.
     TooManyWorkers,
+    /// A Join of a worker that lives in another process, by the name of that one.
+    WorkerLives(String),
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -273,6 +275,11 @@ pub enum Remedy {
 pub enum Notice {
     WorkerJoined {
         name: String,
+    },
+    /// A Join was refused, because a worker of the same id lives.
+    JoinRefused {
+        name: String,
+        living: String,
     },
     WorkerLost {
         name: String,

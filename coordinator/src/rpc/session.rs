@@ -37,6 +37,7 @@ impl Session {
                 }
                 Ok(convert::join_reply(session, &kept, finished, &self.sweep))
             }
+            Reply::WorkerLives(name) => Err(RpcError::WorkerLives(name)),
             Reply::TooManyWorkers => Err(RpcError::Full(MAX_WORKERS)),
             _ => unreachable!("not a Join's answer"),
         }

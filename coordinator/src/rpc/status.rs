@@ -35,6 +35,10 @@ pub enum RpcError {
     Busy,
     #[error("the coordinator has {0} workers and takes no more until one has ended")]
     Full(usize),
+    #[error(
+        "worker {0} has the same id and is at work: if the cache folder was copied from its machine, give this worker one of its own (--cache-dir); if it takes the place of one that ended, it joins in a moment"
+    )]
+    WorkerLives(String),
     #[error("the coordinator is ending")]
     Ending,
 }
@@ -61,7 +65,9 @@ impl From<RpcError> for Status {
             RpcError::UnknownSession => Self::unauthenticated(text),
             RpcError::TooLong(_) => Self::out_of_range(text),
             RpcError::Slow => Self::deadline_exceeded(text),
-            RpcError::Busy | RpcError::Full(_) => Self::resource_exhausted(text),
+            RpcError::Busy | RpcError::Full(_) | RpcError::WorkerLives(_) => {
+                Self::resource_exhausted(text)
+            }
             RpcError::Ending => Self::unavailable(text),
         }
     }

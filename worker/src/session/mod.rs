@@ -48,6 +48,7 @@ impl Session {
             link: parts.link,
             backoff: Backoff::new(),
             storing: Storing::default(),
+            rejoins: Backoff::new(),
             call: None,
             next_call_at: Instant::now(),
             has_result: false,

@@ -22,6 +22,9 @@ use crate::session::troubles::Kind;
 /// Between the end of one sweep and the search for the next.
 const BETWEEN_SWEEPS: Duration = Duration::from_secs(2);
 
+/// Sessions in a row that are lost without a word: a coordinator that is started anew loses one.
+const REJOINS_UNTOLD: u32 = 2;
+
 impl Session {
     pub(super) fn take_reply(&mut self, reply: Reply) -> Option<Ended> {
         let error = match reply {
@@ -96,6 +99,7 @@ impl Session {
         self.stop(stop);
         let lease_ttl = Duration::from_millis(reply.lease_ttl_ms.into());
         self.backoff.set_lease_ttl(lease_ttl);
+        self.rejoins.set_lease_ttl(lease_ttl);
         self.sync_deadline = (lease_ttl / 3).clamp(SYNC_DEADLINE.0, SYNC_DEADLINE.1);
         self.supply.want(spec, || self.link.artifacts());
         self.next_call_at = Instant::now();
@@ -121,9 +125,11 @@ impl Session {
         };
         self.heard();
         if answer.order == Order::Rejoin {
-            self.next_call_at = Instant::now() + self.backoff.failed(random());
+            self.lost_session();
             return None;
         }
+        self.rejoins.succeeded();
+        self.troubles.is_over(Kind::Session);
         self.next_call_at = Instant::now() + jittered(within, random());
         self.stop(answer.stop);
         self.take_acks(&answer.acks);
@@ -140,6 +146,19 @@ impl Session {
                 let state_id = self.agent.state_id().unwrap_or_default();
                 self.sweep_finished(&state_id)
             }
+        }
+    }
+
+    /// A coordinator that was started anew knows no session; one that forgets them again and again is
+    /// called less and less.
+    fn lost_session(&mut self) {
+        self.next_call_at = Instant::now() + self.rejoins.failed(random());
+        if self.rejoins.n_failures() > REJOINS_UNTOLD {
+            let text = format!(
+                "the coordinator at {} lets this worker join and then does not know it; if its cache folder was copied to another machine, one of them needs its own (--cache-dir)",
+                self.link.url()
+            );
+            self.troubles.note(Kind::Session, &text);
         }
     }
 

@@ -49,6 +49,8 @@ pub(crate) struct Session {
     pub(crate) link: Link,
     pub(crate) backoff: Backoff,
     pub(crate) storing: Storing,
+    /// Sessions in a row that the coordinator gave and then did not know.
+    pub(crate) rejoins: Backoff,
     pub(crate) call: Option<Pending<Reply>>,
     pub(crate) next_call_at: Instant,
     /// A trial was trained to its end since the last Sync.

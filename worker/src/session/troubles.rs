@@ -17,6 +17,8 @@ const SAID_EVERY: Duration = Duration::from_secs(60);
 pub(crate) enum Kind {
     /// Nobody answers, so nobody is told.
     Coordinator,
+    /// It is forgotten again and again.
+    Session,
     /// It cannot be had, or what was tried was in vain.
     DataSet,
     /// It takes long, and nothing went wrong that is known of.

@@ -20,6 +20,8 @@ pub struct Worker {
     pub joined: Millis,
     /// Without a Sync until then the worker is lost.
     pub deadline: Millis,
+    /// When it last spoke in this session.
+    pub spoke: Option<Millis>,
     pub leases: BTreeMap<TrialIndex, HeldLease>,
     /// Trials that it said it would take at once.
     pub n_free_slots: usize,
@@ -187,6 +189,7 @@ impl Worker {
             n_slots_most: 0,
             joined: Millis::default(),
             deadline,
+            spoke: None,
             leases: BTreeMap::new(),
             n_free_slots: 0,
             is_draining: false,

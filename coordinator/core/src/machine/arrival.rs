@@ -6,7 +6,7 @@ use crate::event::{Action, Call, CloseCause, Join, Notice, Record, Reply};
 use crate::fleet::worker::Worker;
 use crate::lease::{Lease, OpenLease, SessionId, WorkerId};
 use crate::ledger::trial::Status;
-use crate::limits::MAX_WORKERS;
+use crate::limits::{MAX_WORKERS, SYNCS_IN_A_LEASE};
 use crate::machine::Core;
 use crate::time::Millis;
 
@@ -16,6 +16,12 @@ impl Core {
         let is_known = self.fleet.get(id).is_some();
         if MAX_WORKERS <= self.fleet.len() && !is_known {
             out.push(Action::Reply(call, Reply::TooManyWorkers));
+            return;
+        }
+        if let Some(living) = self.living_namesake(now, &join) {
+            let name = join.facts.name;
+            out.push(Action::Publish(Notice::JoinRefused { name, living: living.clone() }));
+            out.push(Action::Reply(call, Reply::WorkerLives(living)));
             return;
         }
         let deadline = now + self.config.lease_ttl_ms;
@@ -53,6 +59,18 @@ impl Core {
         }
         let kept = kept.into_iter().map(|open| open.lease).collect();
         out.push(Action::Reply(call, Reply::Joined { session, kept, finished }));
+    }
+
+    /// The name of the process that has this worker's session and lives: it has spoken within the time in
+    /// which whoever lives does. A worker joins again only once its session is unknown, so the other is
+    /// on a machine to which its folder was copied, or a process that takes the place of one that ended
+    /// just now. The coordinator's own processes are watched.
+    fn living_namesake(&self, now: Millis, join: &Join) -> Option<String> {
+        let worker = self.fleet.get(join.worker)?;
+        let is_watched = worker.is_local() || join.facts.local_index.is_some();
+        let since_ms = now.since(worker.spoke.filter(|_| worker.session.is_some())?);
+        let lives = since_ms * SYNCS_IN_A_LEASE < self.config.lease_ttl_ms;
+        (lives && !is_watched && !worker.was_told_finished).then(|| worker.name())
     }
 
     /// Whether a worker that holds these may bring the result of a trial that was given up.
@@ -139,7 +157,7 @@ impl Worker {
         self.n_slots_most = self.n_slots_most.max(self.n_slots() as u32).max(join.facts.n_slots);
         self.facts = Some(join.facts.clone());
         self.is_draining = false;
-        (self.last_seq, self.is_repeating) = (0, false);
+        (self.last_seq, self.is_repeating, self.spoke) = (0, false, None);
         self.troubles.clear();
         if !join.continues {
             self.health.started_anew();

@@ -26,6 +26,7 @@ impl Core {
             worker.last_seq = worker.last_seq.max(sync.seq);
             worker.is_repeating = is_repeated;
             worker.deadline = deadline;
+            worker.spoke = Some(now);
             worker.health.spoke(now);
             worker.n_free_slots = sync.n_free_slots as usize;
             worker.is_draining = sync.draining;

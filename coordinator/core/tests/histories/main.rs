@@ -6,6 +6,7 @@ mod dispatch;
 mod liars;
 mod losses;
 mod model;
+mod namesakes;
 mod planted;
 mod seals;
 mod stalled;

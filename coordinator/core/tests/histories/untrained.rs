@@ -1,7 +1,7 @@
 //! Workers that let go of trials which they asked for and did not train: they are held back, whichever way
 //! they do it, and whoever only lost its network is not.
 
-use coordinator_core::event::{Event, Finished, Join, Reply, Sync, WorkerInfo};
+use coordinator_core::event::{Finished, Join, Sync, WorkerInfo};
 use coordinator_core::lease::{Lease, SessionId, WorkerId};
 
 use crate::dispatch::{warm_up, world_of};
@@ -60,7 +60,6 @@ impl Caller {
 }
 
 fn join(world: &mut World, continues: bool, held: Vec<Lease>) -> SessionId {
-    let call = world.call();
     let facts = WorkerInfo {
         name: "caller".into(),
         isa: "portable".into(),
@@ -69,10 +68,7 @@ fn join(world: &mut World, continues: bool, held: Vec<Lease>) -> SessionId {
         local_index: None,
     };
     let join = Join { worker: WorkerId([1; 16]), facts, held, continues };
-    match world.apply(Event::Join { call, join }) {
-        Some(Reply::Joined { session, .. }) => session,
-        other => panic!("a Join is answered by {other:?}"),
-    }
+    world.admit(join).0
 }
 
 /// Lets go of what it was granted, and has a session again.

@@ -44,6 +44,10 @@ impl Observer {
                     format!("rejected an outcome of worker {name}: attempt {attempt} at trial {id} was not granted in term {term} with this nonce"),
                 );
             }
+            Notice::JoinRefused { name, living } => self.repeats.warn(
+                "workers of one id",
+                format!("worker {name} may not join: worker {living} has the same id and is at work; a copied cache folder needs another id (--cache-dir)"),
+            ),
             Notice::TimesDropped { name, trial, breach } => self.repeats.warn(
                 "times that are dropped",
                 format!("the times of {} are dropped, its result is kept: {breach}; the clock or the build of worker {name} is broken", self.label(*trial)),

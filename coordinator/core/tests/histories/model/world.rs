@@ -9,7 +9,7 @@ use coordinator_core::event::{
     WorkerInfo,
 };
 use coordinator_core::grant_order::GrantOrder;
-use coordinator_core::lease::{Lease, OpenLease, TrialIndex, WorkerId};
+use coordinator_core::lease::{Lease, OpenLease, SessionId, TrialIndex, WorkerId};
 use coordinator_core::ledger::Ledger;
 use coordinator_core::ledger::checkpoints::Checkpoint;
 use coordinator_core::ledger::trial::{Status, Trial, TrialSpec};
@@ -53,6 +53,8 @@ pub struct World {
     pub timings: BTreeMap<TrialIndex, Vec<Timing>>,
     /// Of each conflict: whether the worker contradicts itself.
     pub conflicts: Vec<bool>,
+    /// Who may not join, and who lives.
+    pub refused_joins: Vec<(String, String)>,
 }
 
 fn grant_order(rules: &Rules, n_trials: usize) -> GrantOrder {
@@ -124,6 +126,7 @@ impl World {
             heard_of_the_end: false,
             timings: BTreeMap::new(),
             conflicts: Vec::new(),
+            refused_joins: Vec::new(),
         }
     }
 
@@ -191,6 +194,9 @@ impl World {
                 Action::Publish(Notice::Conflict { is_its_own, .. }) => {
                     self.conflicts.push(*is_its_own);
                 }
+                Action::Publish(Notice::JoinRefused { name, living }) => {
+                    self.refused_joins.push((name.clone(), living.clone()));
+                }
                 _ => {}
             }
         }
@@ -228,7 +234,6 @@ impl World {
     }
 
     pub fn join(&mut self, id: u8) {
-        let call = self.call();
         let facts = WorkerInfo {
             name: format!("w{id}"),
             isa: "portable".into(),
@@ -239,15 +244,26 @@ impl World {
         let agent = &self.agents[&id];
         let (held, continues) = (agent.held(), agent.continues);
         let join = Join { worker: WorkerId([id; 16]), facts, held, continues };
-        let Some(Reply::Joined { session, kept, finished }) =
-            self.apply(Event::Join { call, join })
-        else {
-            panic!("a Join is answered");
-        };
+        let (session, kept, finished) = self.admit(join);
         self.agent(id).joined(session, &kept);
         if finished {
             self.take_the_end(id);
         }
+    }
+
+    /// Joins as soon as the process that had the session is taken for dead.
+    pub fn admit(&mut self, join: Join) -> (SessionId, Vec<Lease>, bool) {
+        for _ in 0..2 {
+            let (call, join) = (self.call(), join.clone());
+            match self.apply(Event::Join { call, join }) {
+                Some(Reply::Joined { session, kept, finished }) => {
+                    return (session, kept, finished);
+                }
+                Some(Reply::WorkerLives(_)) => self.now = self.now + self.rules.lease_ttl_ms / 3,
+                other => panic!("a Join is answered by {other:?}"),
+            }
+        }
+        panic!("a process that does not speak is taken for alive");
     }
 
     /// The worker ends, and with it what it holds: nothing of that may be wanted any more.
