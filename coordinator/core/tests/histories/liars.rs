@@ -1,9 +1,9 @@
 //! Workers that say of their trials what is not so: it delays a sweep and does not keep it from its end.
 
+use crate::liveness::stalled::{BOUND_S, hang_all, world};
 use crate::model::agent::End;
 use crate::model::steps::Step;
 use crate::model::world::{N_TRIALS, TTL_MS, World};
-use crate::stalled::{BOUND_S, hang_all, world};
 
 /// Seconds until another worker has brought this sweep to its end, though a worker says of all that
 /// it holds that it has just begun, or that it is at epoch 0 and 1 by turns.

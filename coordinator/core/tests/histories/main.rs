@@ -4,15 +4,13 @@
 
 mod dispatch;
 mod liars;
+mod liveness;
 mod losses;
 mod model;
 mod namesakes;
 mod planted;
 mod seals;
-mod stalled;
-mod stallers;
 mod trouble;
-mod untrained;
 
 use coordinator_core::event::Event;
 use coordinator_core::lease::{Lease, TrialIndex};

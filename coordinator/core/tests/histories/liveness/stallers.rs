@@ -4,9 +4,9 @@
 use coordinator_core::event::{Event, Join, Reply, Running, Sync, WorkerInfo};
 use coordinator_core::lease::{Lease, SessionId, WorkerId};
 
+use crate::liveness::stalled::world;
 use crate::model::agent::{End, running};
 use crate::model::world::World;
-use crate::stalled::world;
 
 /// A worker of one slot that says of all it holds that it runs, and for how long it does nothing.
 struct Staller {

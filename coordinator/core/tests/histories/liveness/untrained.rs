@@ -5,10 +5,10 @@ use coordinator_core::event::{Finished, Join, Sync, WorkerInfo};
 use coordinator_core::lease::{Lease, SessionId, WorkerId};
 
 use crate::dispatch::{warm_up, world_of};
+use crate::liveness::stalled::world;
 use crate::model::agent::{Agent, End, N_SLOTS, running};
 use crate::model::steps::Step;
 use crate::model::world::{N_TRIALS, TTL_MS, World};
-use crate::stalled::world;
 
 /// Ten minutes.
 const LONG_S: u64 = 600;
