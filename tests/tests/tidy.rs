@@ -309,7 +309,6 @@ fn assert_tests_exist(line: &str, variables: &str, arguments: &str, sources: &[S
             "--test" => {
                 targets.any(|it| it.join(format!("{word}.rs")).exists() || it.join(word).exists())
             }
-            "--features" => word == "faults",
             _ if word.starts_with('-') => true,
             _ => is_named(word.trim_end_matches(':'), &["fn ", "mod "]),
         };

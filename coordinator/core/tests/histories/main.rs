@@ -7,7 +7,6 @@ mod liars;
 mod losses;
 mod model;
 mod namesakes;
-mod planted;
 mod seals;
 mod stalled;
 mod stallers;
