@@ -24,19 +24,20 @@ const HALF_DONE: [&str; 5] = [
 ];
 
 /// Each crate's folder, the crates of ours that it may name, and the outside ones that it must not.
-const DIRECTIONS: [(&str, &[&str], &[&str]); 10] = [
+const DIRECTIONS: [(&str, &[&str], &[&str]); 11] = [
     ("proto", &[], &["polars", "rusqlite", "tokio"]),
     ("worker/trainer", &[], &["polars", "prost", "rusqlite", "tokio", "tonic"]),
-    ("worker", &["proto", "trainer"], &["polars", "rusqlite"]),
+    ("worker", &["faults", "proto", "trainer"], &["polars", "rusqlite"]),
     ("coordinator/core", &["trainer"], &["polars", "prost", "rusqlite", "tokio", "tonic"]),
     ("coordinator/data", &["trainer"], &["prost", "rusqlite", "tokio", "tonic"]),
     ("coordinator/sweep", &["trainer"], &["polars", "prost", "rusqlite", "tokio", "tonic"]),
     ("coordinator/report", &["sweep"], &["prost", "rusqlite", "tokio", "tonic"]),
     (
         "coordinator",
-        &["coordinator-core", "data", "proto", "report", "sweep", "trainer", "worker"],
+        &["coordinator-core", "data", "faults", "proto", "report", "sweep", "trainer", "worker"],
         &["polars", "polars-io"],
     ),
+    ("tests/faults", &[], &["polars", "prost", "rusqlite", "tokio", "tonic"]),
     ("tests/properties", &[], &["polars", "rusqlite", "tokio", "tonic"]),
     ("tests", &["coordinator", "worker"], &["polars", "rusqlite", "tokio", "tonic"]),
 ];
@@ -308,7 +309,6 @@ fn assert_tests_exist(line: &str, variables: &str, arguments: &str, sources: &[S
             "--test" => {
                 targets.any(|it| it.join(format!("{word}.rs")).exists() || it.join(word).exists())
             }
-            "--features" => word == "faults",
             _ if word.starts_with('-') => true,
             _ => is_named(word.trim_end_matches(':'), &["fn ", "mod "]),
         };

@@ -6,7 +6,6 @@ mod cli;
 mod config;
 mod cpu;
 mod disk;
-pub mod faults;
 mod link;
 pub mod logging;
 mod memory;

@@ -2,7 +2,6 @@
 //! thread; time comes in as an argument and decisions go out as values.
 
 pub mod event;
-pub mod faults;
 pub mod fleet;
 pub mod grant_order;
 pub mod invariants;

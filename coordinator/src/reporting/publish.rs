@@ -11,7 +11,6 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
 use tokio::process::Command;
-use worker::faults;
 use worker::parts::{make_folder, rename};
 
 use crate::reporting::building::Building;

@@ -10,7 +10,6 @@ use proto::put_checkpoint_request::Part;
 use proto::{GetCheckpointRequest, PutCheckpointReply, PutCheckpointRequest};
 use tokio::time::timeout;
 use tonic::{Status, Streaming};
-use worker::faults;
 
 use super::convert;
 use super::status::RpcError;

@@ -13,7 +13,6 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
 use trainer::wording::n_of;
-use worker::faults;
 use worker::parts::off_thread;
 
 use crate::run::clock::Clock;

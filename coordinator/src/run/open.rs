@@ -10,7 +10,6 @@ use coordinator_core::ledger::Ledger;
 use report::command;
 use sweep::{self, Plan};
 use trainer::wording::{n_of, n_of_n};
-use worker::faults;
 
 use crate::cli::refusal::Refusal;
 use crate::run::confirm::Confirm;

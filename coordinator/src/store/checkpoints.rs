@@ -19,7 +19,6 @@ use sha2::{Digest, Sha256};
 use sweep::TrialId;
 use trainer::from_hex;
 use trainer::hex;
-use worker::faults;
 use worker::parts::{make_folder, n_free};
 
 /// Checkpoints of trials that no plan names any more go once others are younger by this.

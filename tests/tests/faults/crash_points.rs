@@ -2,7 +2,7 @@
 //! life the second time, in its third the third time. What it left behind is enough to end as if
 //! nothing had been.
 
-use worker::faults::POINTS;
+use faults::POINTS;
 
 use crate::story::{Fate, Seen, Story, at_once, tell};
 

@@ -2,7 +2,7 @@
 //! dies at the worst point. Without a bug such stories end well: each point is one of those at which
 //! programs die in `crash_points`.
 
-use worker::faults::BUGS;
+use faults::BUGS;
 
 use crate::story::{Fate, Seen, Story, at_once, tell};
 

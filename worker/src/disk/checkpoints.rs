@@ -18,7 +18,6 @@ use trainer::hex;
 use crate::agent::TrialId;
 use crate::disk::files;
 use crate::disk::upkeep::Upkeep;
-use crate::faults;
 use crate::logging::repeats::Repeats;
 
 /// A larger file was not written by a worker: the largest network's state takes less.

@@ -9,8 +9,6 @@ use std::path::{Path, PathBuf};
 use rustix::fs::OFlags;
 use trainer::hex;
 
-use crate::faults;
-
 /// Replaces `path` by `parts`, one after the other. When this returns, the new content is on the
 /// disk; when it fails, the former content is still in place.
 pub(crate) fn replace(path: &Path, parts: &[&[u8]]) -> io::Result<()> {

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use faults::planted;
 use proto::artifacts_client::ArtifactsClient;
 use proto::session_client::SessionClient;
 use proto::text::clean_line;
@@ -19,7 +20,6 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
 
 use crate::cli::duration;
-use crate::faults::planted;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const KEEPALIVE_EVERY: Duration = Duration::from_secs(20);

@@ -16,7 +16,6 @@ use tracing::{debug, info};
 use crate::agent::TrialId;
 use crate::disk::checkpoints::{Checkpoints, Sealed};
 use crate::disk::off_thread::off_thread;
-use crate::faults;
 use crate::link::backoff::{Backoff, random};
 use crate::link::{Artifacts, explain};
 use crate::logging::short_id::short_id;

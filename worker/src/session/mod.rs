@@ -19,7 +19,6 @@ use tracing::info;
 use crate::agent::{Agent, Start, Urgency};
 use crate::cli::duration::exact;
 use crate::config::Ended;
-use crate::faults;
 use crate::link::backoff::Backoff;
 use crate::link::convert;
 use crate::session::state::{COLLECT_FOR, LONGEST_SYNC, SHORTEST_SYNC, SYNC_DEADLINE};

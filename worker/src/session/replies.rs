@@ -12,7 +12,6 @@ use trainer::wording::n_of;
 use crate::agent::TrialId;
 use crate::agent::{Job, StateId, Urgency};
 use crate::config::Ended;
-use crate::faults;
 use crate::link::backoff::{Backoff, jittered, random};
 use crate::link::{CallError, convert};
 use crate::logging::short_id::short_id;

@@ -10,7 +10,6 @@ use trainer::{EpochEnd, Trainer, TrialResult, check_size, slot_bytes};
 use crate::agent::Progress;
 use crate::cpu::thread_cpu_time;
 use crate::disk::checkpoints::Checkpoint;
-use crate::faults;
 use crate::logging::short_id::short_id;
 use crate::memory::Reservation;
 use crate::slots::task::{Message, Shared, StopFlags, Task};

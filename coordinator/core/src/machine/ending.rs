@@ -2,7 +2,6 @@
 //! trial.
 
 use crate::event::{Action, CloseCause, Notice, Record};
-use crate::faults::Bug;
 use crate::fleet::health::Diagnosis;
 use crate::fleet::worker::Place;
 use crate::lease::{OpenLease, TrialIndex, WorkerId};
@@ -23,9 +22,7 @@ impl Core {
         let (trial, attempt) = (open.lease.trial, open.lease.attempt);
         self.fleet.take(open);
         self.remember(open);
-        if !self.has_bug(Bug::LossesUncounted) {
-            self.trials[trial.index()].book(&cause);
-        }
+        self.trials[trial.index()].book(&cause);
         out.push(Action::Persist(Record::Closed { trial, attempt, cause }));
         if self.trials[trial.index()].status != Status::Leased {
             self.close_audit(trial, out);
@@ -89,9 +86,6 @@ impl Core {
         let trial = open.lease.trial;
         self.diagnose(now, open.worker, trial, out);
         if !self.close(open, CloseCause::Failed(cause.clone()), out) {
-            return;
-        }
-        if self.has_bug(Bug::FailureWithoutRequeue) {
             return;
         }
         if self.trials[trial.index()].n_failures < FAILURE_LIMIT {

@@ -2,7 +2,6 @@
 //! need, and those that do not get on elsewhere for slots that nothing waits for.
 
 use crate::event::{Action, Record, Remedy, Sync};
-use crate::faults::Bug;
 use crate::fleet::worker::{HeldLease, Place};
 use crate::lease::{Lease, OpenLease, TrialIndex, WorkerId};
 use crate::ledger::trial::Status;
@@ -69,9 +68,6 @@ impl Core {
     }
 
     pub(super) fn unseen_grants(&self, id: WorkerId, seen_seq: u64) -> Vec<Lease> {
-        if self.has_bug(Bug::LostGrantNotResent) {
-            return Vec::new();
-        }
         let leases = self.fleet.worker(id).leases.values();
         leases.filter(|held| seen_seq < held.granted_in_seq).map(|held| held.open.lease).collect()
     }
@@ -113,9 +109,8 @@ impl Core {
         if self.trials[trial.index()].status == Status::Ready {
             self.set_status(trial, Status::Leased);
         }
-        let is_reused = self.has_bug(Bug::AttemptReused);
         let record = &mut self.trials[trial.index()];
-        record.n_attempts += u32::from(!is_reused || record.n_attempts == 0);
+        record.n_attempts += 1;
         record.last_worker = Some(id);
         let (attempt, alone) = (record.n_attempts, record.must_run_alone());
         let lease = Lease { trial, attempt, term: self.config.term, nonce };

@@ -15,7 +15,6 @@ pub use crate::machine::liveness::stalled::StalledAttempt;
 use std::collections::BTreeMap;
 
 use crate::event::{Action, CloseCause, Event, Record, Reply, WorkerInfo};
-use crate::faults::{Bug, wall_clock};
 use crate::fleet::Fleet;
 use crate::fleet::former::Former;
 use crate::fleet::pace::Pace;
@@ -82,8 +81,6 @@ pub struct Core {
     /// Failures of former runs do not count against this one's limit.
     n_failed_before: usize,
     n_drawn: u64,
-    #[cfg(feature = "faults")]
-    pub(crate) bug: Option<crate::faults::Bug>,
 }
 
 impl Core {
@@ -117,8 +114,6 @@ impl Core {
             expects_trials: false,
             n_failed_before: 0,
             n_drawn: 0,
-            #[cfg(feature = "faults")]
-            bug: crate::faults::planted(),
         };
         core.restore_leases(ledger, now, out);
         for index in 0..core.trials.len() {
@@ -153,10 +148,7 @@ impl Core {
             if *status == Status::Leased && is_left {
                 *status = Status::Ready;
             }
-            let cause = match self.has_bug(Bug::RestartIsLoss) {
-                false => CloseCause::CoordinatorEnded,
-                true => CloseCause::Lost,
-            };
+            let cause = CloseCause::CoordinatorEnded;
             self.trials[trial.index()].book(&cause);
             out.push(Action::Persist(Record::Closed { trial, attempt, cause }));
         }
@@ -207,9 +199,7 @@ impl Core {
                 self.local_ended(now, local_index, expected, &how, out);
             }
             Event::Stop => self.is_stopping = true,
-            Event::Overslept if self.has_bug(Bug::SleepIsSilence) => {}
             Event::Overslept => self.renew_all(now),
-            Event::Tick if self.has_bug(Bug::WallClockInLease) => self.expire(wall_clock(), out),
             Event::Tick => self.expire(now, out),
         }
         self.watch_quarantine(now);
@@ -345,18 +335,5 @@ impl Counts {
             Status::Failed => &mut self.n_failed,
             Status::Cancelled => &mut self.n_cancelled,
         }
-    }
-}
-
-impl Core {
-    #[cfg(feature = "faults")]
-    pub(crate) fn has_bug(&self, bug: Bug) -> bool {
-        self.bug == Some(bug)
-    }
-
-    #[cfg(not(feature = "faults"))]
-    #[inline(always)]
-    pub(crate) const fn has_bug(&self, _bug: Bug) -> bool {
-        false
     }
 }

@@ -4,7 +4,6 @@
 use trainer::{Ending, TrialResult};
 
 use crate::event::{Action, CloseCause, Finished, Notice, Record, Timing, Verdict};
-use crate::faults::Bug;
 use crate::lease::{Lease, OpenLease, TrialIndex, WorkerId};
 use crate::ledger::trial::Status;
 use crate::machine::Core;
@@ -25,13 +24,6 @@ impl Core {
             out.push(Action::Publish(Notice::Rejected { name, lease }));
             return Verdict::Rejected;
         }
-        let mut open = self.fleet.open_lease(&lease);
-        if self.has_bug(Bug::NoFencing) {
-            open = self.fleet.leases_of(lease.trial).next();
-        }
-        if self.has_bug(Bug::LateResultRefused) && open.is_none() {
-            return Verdict::Rejected;
-        }
         match (self.trials[lease.trial.index()].status, outcome) {
             (Status::Completed { digest, worker }, Ok(result)) => {
                 self.compare(id, lease, (digest, worker), &result, out)
@@ -47,13 +39,10 @@ impl Core {
                 Verdict::Recorded
             }
             (_, Err(cause)) => {
-                match open.filter(|open| open.worker == id || self.has_bug(Bug::NoFencing)) {
-                    Some(open) => {
-                        self.attempt_failed(now, &open, cause, out);
-                        Verdict::Recorded
-                    }
-                    None => Verdict::AlreadyRecorded,
-                }
+                let open = self.fleet.open_lease(&lease).filter(|open| open.worker == id);
+                let Some(open) = open else { return Verdict::AlreadyRecorded };
+                self.attempt_failed(now, &open, cause, out);
+                Verdict::Recorded
             }
         }
     }
@@ -83,11 +72,6 @@ impl Core {
             if self.fleet.open_lease(&lease).is_some() {
                 self.fleet.change(id, |worker| worker.health.succeeded());
             }
-        } else if self.has_bug(Bug::DuplicateOverwrites) {
-            self.set_status(trial, Status::Completed { digest, worker: id });
-            let (result, timings) = (Box::new(result.clone()), Vec::new());
-            let record = Record::Completed { trial, attempt, worker: id, result, timings };
-            out.push(Action::Persist(record));
         } else {
             out.push(Action::Persist(Record::Conflict { trial, attempt, digest }));
             let (name, is_its_own) = (self.fleet.worker(id).name(), id == by);

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use crate::event::{Action, Call, CloseCause, Grant, Order, Reply, Running, Sync, SyncReply};
-use crate::faults::Bug;
 use crate::fleet::worker::Place;
 use crate::lease::{Lease, OpenLease, WorkerId};
 use crate::ledger::trial::Status;
@@ -74,11 +73,7 @@ impl Core {
         let open = self.fleet.open_lease(lease).filter(|open| open.worker == id);
         let Some(open) = open else { return false };
         let is_asked = self.fleet.is_withdrawn(&open);
-        if self.has_bug(Bug::DrainIsLoss) {
-            self.lose_lease(&open, None, out);
-        } else {
-            self.give_back(&open, CloseCause::Released, out);
-        }
+        self.give_back(&open, CloseCause::Released, out);
         !is_asked
     }
 

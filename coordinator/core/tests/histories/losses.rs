@@ -123,3 +123,22 @@ fn world_of_few(n_trials: usize, crash_limit: u32) -> World {
     let facts = vec![TrialSpec::default(); n_trials];
     World::of(Rules { lease_ttl_ms: TTL_MS, crash_limit, max_failed: None, n_queue_max: 0, facts })
 }
+
+/// Worker 0 is taken for lost, its trial goes to worker 1, and then it reports a failure.
+#[test]
+fn a_failure_of_a_stale_attempt_changes_nothing() {
+    let mut world = crate::world_at_work();
+    world.run(&Step::Wait(TTL_MS));
+    world.join(1);
+    let trial = world.running(0)[0];
+    while !world.running(1).contains(&trial) {
+        world.finish(1, false);
+        world.sync(1, true);
+    }
+    world.finish(0, true);
+    world.join(0);
+    world.sync(0, true);
+    assert_eq!(world.core.trial(trial).n_failures, 0, "a stale failure counts");
+    world.sync(1, true);
+    assert!(world.running(1).contains(&trial), "worker 1 trains on");
+}

@@ -8,7 +8,6 @@ mod liveness;
 mod losses;
 mod model;
 mod namesakes;
-mod planted;
 mod seals;
 mod trouble;
 

@@ -7,7 +7,6 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use rusqlite::{Connection, Transaction};
-use worker::faults;
 use worker::parts::{rename, sync_folder_of};
 
 use crate::store::error::StoreError;

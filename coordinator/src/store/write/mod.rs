@@ -12,7 +12,6 @@ use proto::{MAX_NAME_BYTES, MAX_TEXT_BYTES};
 use rusqlite::{Transaction, TransactionBehavior, params};
 use sweep::Plan;
 use trainer::{Ending, EpochRecord, TrialResult};
-use worker::faults;
 
 use super::numbers::Numbers;
 use crate::reporting::values::hyperparameters_json;

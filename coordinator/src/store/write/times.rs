@@ -4,7 +4,6 @@
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use rusqlite::params;
-use worker::faults;
 
 use crate::store::Reader;
 use crate::store::connection::Running;

@@ -31,7 +31,6 @@ use crate::disk::off_thread::off_thread;
 use crate::disk::size::size_text;
 use crate::disk::upkeep::Upkeep;
 use crate::disk::upkeep::inventory::fetch_lock;
-use crate::faults;
 use crate::link::Artifacts;
 use crate::link::backoff::{Backoff, random};
 use crate::link::convert::DataSpec;

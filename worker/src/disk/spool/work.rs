@@ -11,7 +11,6 @@ use std::sync::Arc;
 use crate::disk::files;
 use crate::disk::spool::record::Record;
 use crate::disk::upkeep::Upkeep;
-use crate::faults;
 
 /// The file. Whoever owns this may change it; there is one owner at a time.
 pub(super) struct SpoolFile {

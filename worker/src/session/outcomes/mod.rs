@@ -9,7 +9,6 @@ use trainer::wording::{n_of, span_s};
 use trainer::{Ending, TrialResult};
 
 use crate::agent::Job;
-use crate::faults;
 use crate::link::convert;
 use crate::logging::short_id::short_id;
 use crate::session::state::Session;

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rustix::process::{Signal, getpid, kill_process};
 
-use super::{BUGS, HANGS, NETWORK_BUGS, POINTS};
+use crate::names::{BUGS, HANGS, NETWORK_BUGS, POINTS};
 
 struct Faults {
     bugs: Vec<String>,
@@ -38,7 +38,7 @@ fn parse(asked: &str) -> Result<Faults, String> {
         let is_known = |name: &str| POINTS.contains(&name) || HANGS.contains(&name);
         let point = fault.split_once(':').filter(|(name, _)| is_known(name));
         let (name, hit) = point.ok_or_else(|| format!("no point or bug is named `{fault}`"))?;
-        let hit = hit.parse().ok().filter(|&hit: &u32| 0 < hit);
+        let hit = hit.parse().ok().filter(|&hit: &u32| hit > 0);
         let hit = hit.ok_or_else(|| format!("`{fault}` does not end with a hit from 1 on"))?;
         points.insert(name.to_owned(), hit);
     }
@@ -60,7 +60,7 @@ pub fn point(name: &str) {
     }
 }
 
-/// Hangs this thread for ever if it is told to hang here.
+/// Hangs this thread forever if it is told to hang here.
 ///
 /// # Panics
 /// If the place is not in the list of all places.

@@ -1,15 +1,6 @@
-//! Faults for tests, in builds with the feature `faults` alone: `SWEEP_FAULT` then lists, between
-//! commas, points with the hit at which the process is killed (`worker.spool.written:2`), places
-//! with the hit at which a thread hangs for ever (`hang.worker.slot:1`), and planted bugs that it is to have (`bug.spool_not_synced`). Other builds have none of this.
-
-#[cfg(feature = "faults")]
-pub use self::on::{hang, planted, point, synced, written};
-
-#[cfg(feature = "faults")]
-mod on;
+//! The names of all faults.
 
 /// Every point at which a process can be killed, in the order of a sweep's life.
-#[cfg(feature = "faults")]
 pub const POINTS: [&str; 43] = [
     "coordinator.schema.before",
     "coordinator.schema.written",
@@ -57,7 +48,6 @@ pub const POINTS: [&str; 43] = [
 ];
 
 /// Every place where a thread can hang.
-#[cfg(feature = "faults")]
 pub const HANGS: [&str; 3] = [
     // A commit, as on a disk that does not answer.
     "hang.coordinator.commit",
@@ -68,7 +58,6 @@ pub const HANGS: [&str; 3] = [
 ];
 
 /// Every bug that can be planted in a program; those of the core are its own.
-#[cfg(feature = "faults")]
 pub const BUGS: [&str; 8] = [
     // Replies leave before what they say is durable.
     "bug.ack_before_commit",
@@ -89,36 +78,7 @@ pub const BUGS: [&str; 8] = [
 ];
 
 /// Bugs that only a simulated network shows.
-#[cfg(feature = "faults")]
 pub const NETWORK_BUGS: [&str; 1] = [
-    // Calls and connections wait for ever for answers that were lost on the way.
+    // Calls and connections wait forever for answers that were lost on the way.
     "bug.no_deadline",
 ];
-
-/// Kills this process if it is told to die here.
-#[cfg(not(feature = "faults"))]
-#[inline(always)]
-pub fn point(_name: &str) {}
-
-/// Hangs this thread for ever if it is told to hang here.
-#[cfg(not(feature = "faults"))]
-#[inline(always)]
-pub fn hang(_name: &str) {}
-
-/// Whether this process is to have a bug.
-#[cfg(not(feature = "faults"))]
-#[inline(always)]
-pub const fn planted(_bug: &str) -> bool {
-    false
-}
-
-/// A file was written to and not synced: a death takes away what lies behind `n_synced_bytes`, as
-/// the loss of power would.
-#[cfg(not(feature = "faults"))]
-#[inline(always)]
-pub fn written(_file: &std::fs::File, _n_synced_bytes: u64) {}
-
-/// That file was synced.
-#[cfg(not(feature = "faults"))]
-#[inline(always)]
-pub fn synced() {}
