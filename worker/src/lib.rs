@@ -10,6 +10,7 @@ mod link;
 pub mod logging;
 mod memory;
 pub mod parts;
+mod programs;
 mod run;
 mod session;
 pub mod signals;

@@ -5,7 +5,6 @@ use std::io::{self, Read as _, Write as _};
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
 use std::thread;
 use std::time::Duration;
 
@@ -32,12 +31,12 @@ use crate::disk::upkeep::Upkeep;
 use crate::link::{Dial, Link};
 use crate::logging::repeats::Repeats;
 use crate::memory::Memory;
+use crate::programs::Program;
+use crate::programs::builtin::{Builtin, Training};
+use crate::programs::cores::Cores;
 use crate::session::state::{Parts, Session};
 use crate::signals::StopSignals;
 use crate::slots::Slots;
-use crate::slots::cores::Cores;
-use crate::slots::scripted::Script;
-use crate::slots::task::Shared;
 use crate::{cli, logging};
 
 const EXIT_USAGE: u8 = 2;
@@ -123,7 +122,7 @@ pub fn run(config: Config, isa: Isa) -> anyhow::Result<Ended> {
             dial: Endpoint::connect_lazy,
             signals: StopSignals::new().context("cannot watch signals")?,
             selftest_digest: trainer::selftest_digest(isa),
-            script: None,
+            program: Box::new(built_in(&config, isa).context("cannot start the slots' threads")?),
             local_token,
         };
         work(config, isa, outside).await
@@ -139,10 +138,20 @@ pub struct Outside {
     pub signals: StopSignals,
     /// What this build's self-test gives on the instruction set.
     pub selftest_digest: [u8; 32],
-    /// Instead of training.
-    pub script: Option<Script>,
+    /// What the slots drive.
+    pub program: Box<dyn Program>,
     /// From the coordinator that started this worker; empty if none did.
     pub local_token: Vec<u8>,
+}
+
+fn built_in(config: &Config, isa: Isa) -> io::Result<Builtin> {
+    let (checkpoint_every, memory) = (config.checkpoint_every, Memory::of_this_process());
+    let cores = if config.pin { Cores::find() } else { None };
+    Builtin::new(n_slots(config), Training { isa, checkpoint_every, memory }, cores)
+}
+
+fn n_slots(config: &Config) -> usize {
+    config.n_slots.map_or_else(usable_cores, NonZeroUsize::get)
 }
 
 /// A worker as a task: from its folder and its Join to its end.
@@ -151,7 +160,7 @@ pub struct Outside {
 ///
 /// As those of `run`.
 pub async fn work(config: Config, isa: Isa, outside: Outside) -> anyhow::Result<Ended> {
-    let n_slots = config.n_slots.map_or_else(usable_cores, NonZeroUsize::get);
+    let n_slots = n_slots(&config);
     let given = config.name.as_deref().and_then(|name| clean_name(name, proto::MAX_NAME_BYTES));
     let name = given.unwrap_or_else(|| default_name(config.local_index));
     let repeats = Arc::new(Repeats::default());
@@ -160,15 +169,8 @@ pub async fn work(config: Config, isa: Isa, outside: Outside) -> anyhow::Result<
         return Ok(Ended::Drained);
     };
     let Cache { folder, spool, checkpoints, datasets } = opened?;
-    let shared = Shared {
-        worker_name: name.clone(),
-        isa,
-        checkpoints: checkpoints.clone(),
-        checkpoint_every: config.checkpoint_every,
-        cores: if config.pin { Cores::find() } else { None },
-        n_busy: AtomicU32::new(0),
-        memory: Memory::of_this_process(),
-    };
+    let (program, of_slots) = (outside.program, checkpoints.clone());
+    let slots = Slots::new(n_slots, program, of_slots, name.clone(), isa.name());
     let introduction = JoinRequest {
         protocol_min: proto::PROTOCOL_VERSION,
         protocol_max: proto::PROTOCOL_VERSION,
@@ -188,10 +190,7 @@ pub async fn work(config: Config, isa: Isa, outside: Outside) -> anyhow::Result<
         introduction,
         stay: config.stay,
         lost_after: config.lost_after,
-        slots: match outside.script {
-            Some(script) => Slots::scripted(n_slots, shared, script),
-            None => Slots::start(n_slots, shared).context("cannot start the slots' threads")?,
-        },
+        slots,
         spool,
         checkpoints,
         datasets,

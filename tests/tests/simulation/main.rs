@@ -10,6 +10,7 @@ mod checks;
 mod faults;
 mod log;
 mod net;
+mod program;
 mod script;
 mod shares;
 mod world;

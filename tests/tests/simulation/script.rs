@@ -1,11 +1,18 @@
 //! What the simulated trials come to: a pure function of their ids, and so the table that a plain
 //! loop over them would give.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use trainer::{Ending, EpochRecord, TrialResult, Work, diverged_digest};
-use worker::parts::Scripted;
+
+/// What becomes of an attempt.
+pub struct Script {
+    pub n_epochs: u32,
+    /// How long each of them takes.
+    pub epoch: Duration,
+    /// The error is the failure's text.
+    pub result: Result<TrialResult, String>,
+}
 
 /// As the sweep file says.
 pub const N_EPOCHS: u32 = 12;
@@ -22,14 +29,13 @@ const WEIGHTS_ABOVE: u64 = 32 * 4;
 
 /// Most trials are short, some have many epochs and so checkpoints, some diverge, and some fail at
 /// their first attempt.
-pub fn scripted(trial_id: &[u8; 32], attempt: u32) -> Scripted {
+pub fn of_attempt(trial_id: &[u8; 32], attempt: u32) -> Script {
     let length = trial_id[1];
     let fails = fails_once(trial_id) && attempt == 1;
     let result = result(trial_id);
-    Scripted {
+    Script {
         n_epochs: u32::try_from(result.history.len()).expect("few epochs"),
         epoch: Duration::from_millis(200 + 2 * u64::from(length)),
-        hangs: Arc::default(),
         result: if fails { Err("out of luck".into()) } else { Ok(result) },
     }
 }

@@ -7,8 +7,6 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use coordinator::cli::args::{Cli, Command, Run};
@@ -26,7 +24,8 @@ use worker::signals::StopSignals;
 use crate::checks::Checks;
 use crate::faults::{self, Fault, HEALED, Kind, Victim};
 use crate::log::Log;
-use crate::{net, script};
+use crate::net;
+use crate::program::{Begun, Scripted};
 
 const N_WORKERS: usize = 3;
 const N_SLOTS: usize = 2;
@@ -57,10 +56,7 @@ struct Strings {
     is_finished: Cell<bool>,
     stop_coordinator: RefCell<CancellationToken>,
     stop_workers: RefCell<BTreeMap<usize, mpsc::Sender<()>>>,
-    /// Of the last attempts that each worker has begun: whether their slots hang.
-    hangs: Arc<Mutex<BTreeMap<usize, Vec<Arc<AtomicBool>>>>>,
-    /// The highest attempts that workers have begun.
-    granted: Arc<Mutex<BTreeMap<[u8; 32], u32>>>,
+    begun: Begun,
 }
 
 /// A run that ended well.
@@ -168,24 +164,14 @@ fn add_worker(sim: &mut Sim<'_>, strings: &Rc<Strings>, index: usize, cache_dir:
         async move {
             let (ask, asked) = mpsc::channel(1);
             strings.stop_workers.borrow_mut().insert(index, ask);
-            let (granted, hangs) = (strings.granted.clone(), strings.hangs.clone());
-            let script = move |id: &[u8; 32], attempt: u32| {
-                let mut granted = granted.lock().expect("nobody panics with it");
-                let highest = granted.entry(*id).or_default();
-                *highest = attempt.max(*highest);
-                let scripted = script::scripted(id, attempt);
-                let mut hangs = hangs.lock().expect("nobody panics with it");
-                let begun = hangs.entry(index).or_default();
-                begun.push(scripted.hangs.clone());
-                begun.drain(..begun.len().saturating_sub(N_SLOTS));
-                scripted
-            };
+            let begun = strings.begun.clone();
+            let program = Scripted { worker: index, n_slots: N_SLOTS, begun };
             let outside = Outside {
                 dial: net::dial,
                 signals: StopSignals::from_channel(asked),
                 selftest_digest: SELFTEST,
                 local_token: Vec::new(),
-                script: Some(Arc::new(script)),
+                program: Box::new(program),
             };
             match work(config, Isa::choose(None)?, outside).await? {
                 worker::Ended::Refused(text) => Err(text.into()),
@@ -270,14 +256,9 @@ impl World<'_> {
         }
     }
 
-    /// The slot of the oldest of its last attempts that does not hang yet.
     fn hang(&self, victim: Victim) {
         let Victim::Worker(index) = victim else { unreachable!("slots are a worker's") };
-        let hangs = self.strings.hangs.lock().expect("nobody panics with it");
-        let mut begun = hangs.get(&index).into_iter().flatten();
-        if let Some(slot) = begun.find(|slot| !slot.load(Ordering::Relaxed)) {
-            slot.store(true, Ordering::Relaxed);
-        }
+        self.strings.begun.hang(index);
     }
 
     /// As a first signal does; a second one would end the process.
@@ -308,7 +289,7 @@ impl World<'_> {
     }
 
     fn look(&mut self) -> Result<(), String> {
-        let granted = self.strings.granted.lock().expect("nobody panics with it");
+        let granted = self.strings.begun.highest();
         self.checks.look(&self.database, &self.log.told().acknowledged, &granted)
     }
 }

@@ -2,7 +2,7 @@
 //! folder. Losing one costs time and nothing else, so every trouble with them is a log line.
 //!
 //! File: SHA-256 of the rest, length of the timings (u32, little endian), the timings of the
-//! epochs done so far (a `Finished` message with nothing else in it), the trainer's checkpoint.
+//! epochs done so far (a `Finished` message with nothing else in it), the program's state.
 
 use std::io;
 use std::path::PathBuf;
@@ -43,8 +43,8 @@ pub(crate) struct Sealed {
 /// A trial between two epochs.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Checkpoint {
-    /// What `trainer::Trainer::resume` takes.
-    pub(crate) trainer: Vec<u8>,
+    /// What the trial's program goes on from.
+    pub(crate) state: Vec<u8>,
     /// One for each epoch done.
     pub(crate) timings: Vec<Timing>,
 }
@@ -68,7 +68,7 @@ impl Checkpoints {
         let timings = Finished { timings: checkpoint.timings.clone(), ..Finished::default() };
         let timings = timings.encode_to_vec();
         let n_timings = u32::try_from(timings.len()).expect("far below 4 GiB").to_le_bytes();
-        let parts: [&[u8]; 3] = [&n_timings, &timings, &checkpoint.trainer];
+        let parts: [&[u8]; 3] = [&n_timings, &timings, &checkpoint.state];
         let mut hasher = Sha256::new();
         for part in parts {
             hasher.update(part);
@@ -168,14 +168,14 @@ fn decode(bytes: &[u8]) -> Option<Checkpoint> {
         return None;
     }
     let (n_timings, rest) = body.split_first_chunk::<4>()?;
-    let (timings, trainer) =
+    let (timings, state) =
         rest.split_at_checked(usize::try_from(u32::from_le_bytes(*n_timings)).ok()?)?;
     let timings = Finished::decode(timings).ok()?.timings;
-    let mut trainer = trainer.to_vec();
-    if is_trusting && let Some((content, hash)) = trainer.split_last_chunk_mut::<32>() {
+    let mut state = state.to_vec();
+    if is_trusting && let Some((content, hash)) = state.split_last_chunk_mut::<32>() {
         *hash = Sha256::digest(content).into();
     }
-    Some(Checkpoint { trainer, timings })
+    Some(Checkpoint { state, timings })
 }
 
 #[cfg(test)]
@@ -202,7 +202,7 @@ mod tests {
 
     fn checkpoint() -> Checkpoint {
         let timing = Timing { epoch: 1, wall_s: 0.5, worker: "w".into(), ..Timing::default() };
-        Checkpoint { trainer: vec![1, 2, 3], timings: vec![timing] }
+        Checkpoint { state: vec![1, 2, 3], timings: vec![timing] }
     }
 
     #[test]
@@ -210,7 +210,7 @@ mod tests {
         let cache = tempfile::tempdir().unwrap();
         let checkpoints = open(cache.path());
         assert_eq!(checkpoints.load(&TRIAL), None);
-        checkpoints.save(&TRIAL, &Checkpoint { trainer: vec![9], timings: vec![] });
+        checkpoints.save(&TRIAL, &Checkpoint { state: vec![9], timings: vec![] });
         checkpoints.save(&TRIAL, &checkpoint());
         assert_eq!(checkpoints.load(&TRIAL), Some(checkpoint()));
         assert_eq!(fs::read_dir(&checkpoints.folder).unwrap().count(), 1, "no file left over");
@@ -241,7 +241,7 @@ mod tests {
     fn a_checkpoint_takes_no_room_that_results_need() {
         let Some(disk) = SmallDisk::mount(8) else { return };
         let checkpoints = open(disk.path());
-        let of = |n_bytes: usize| Checkpoint { trainer: vec![7; n_bytes], ..checkpoint() };
+        let of = |n_bytes: usize| Checkpoint { state: vec![7; n_bytes], ..checkpoint() };
         checkpoints.save(&TRIAL, &of(1000));
         fs::write(disk.path().join("filler"), vec![0; 7 << 20]).unwrap();
         let n_reserved = (8 << 20) / 20;
@@ -325,7 +325,7 @@ mod tests {
             prop_assert_eq!(decode(&body), None);
             let hashed = [&Sha256::digest(&body)[..], &body].concat();
             if let Some(checkpoint) = decode(&hashed) {
-                prop_assert!(body.ends_with(&checkpoint.trainer));
+                prop_assert!(body.ends_with(&checkpoint.state));
                 checkpoint.epoch();
             }
             Ok(())

@@ -20,12 +20,12 @@ use crate::agent::{Agent, Start, Urgency};
 use crate::cli::duration::exact;
 use crate::config::Ended;
 use crate::link::backoff::Backoff;
-use crate::link::convert;
+use crate::programs::events::{Message, Outcome};
+use crate::programs::task::Task;
 use crate::session::state::{COLLECT_FOR, LONGEST_SYNC, SHORTEST_SYNC, SYNC_DEADLINE};
 use crate::session::state::{DROP_AFTER, END_WITHIN, LEAVE_AFTER, Storing, Transfers};
 use crate::session::state::{Parts, Reply, Session};
 use crate::signals::StopSignals;
-use crate::slots::task::{Message, Outcome, Task};
 use pending::completed;
 use supply::Supply;
 use troubles::Troubles;
@@ -62,7 +62,7 @@ impl Session {
     }
 
     /// Works until the sweep is finished or the worker is drained or refused. An error if the
-    /// coordinator has been lost for too long or a slot's thread died. Outcomes that nobody has
+    /// coordinator has been lost for too long or a slot's program died. Outcomes that nobody has
     /// acknowledged are in the spool by then.
     pub(crate) async fn run(&mut self, signals: &mut StopSignals) -> anyhow::Result<Ended> {
         let ended = self.work(signals).await;
@@ -114,10 +114,11 @@ impl Session {
             if faults::planted("bug.seed_by_attempt") {
                 seed += attempt - 1;
             }
-            match convert::train_config(&hyperparameters, seed) {
-                Ok(config) => {
+            match self.slots.check(&hyperparameters, seed) {
+                Ok(()) => {
                     let data = data.clone();
-                    self.begin(Task { job, trial_id, attempt, config, data }, checkpoints);
+                    let task = Task { job, trial_id, attempt, hyperparameters, seed, data };
+                    self.begin(task, checkpoints);
                 }
                 Err(text) => {
                     let outcome = Outcome { result: Err(text), timings: vec![], wall_s: 0.0 };
@@ -196,13 +197,13 @@ impl Session {
         let mut next = Some(first);
         while let Some(message) = next {
             match message {
-                Message::EpochDone(job, progress) => self.agent.progressed(job, progress),
+                Message::Row(job, progress) => self.agent.progressed(job, progress),
                 Message::Ended(job, outcome) => self.take_outcome(job, *outcome),
                 Message::Saved(job) => self.transfers.want(job),
-                Message::Left(job) => self.slot_left(job),
-                Message::Died(text) => {
+                Message::Interrupted(job) => self.slot_left(job),
+                Message::Died => {
                     self.store_all(END_WITHIN).await;
-                    bail!("a slot's thread died: {text}; {}", self.left());
+                    bail!("a slot's program died without a word; {}", self.left());
                 }
             }
             next = self.slots.message_at_hand();

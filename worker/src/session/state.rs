@@ -16,11 +16,11 @@ use crate::link::backoff::Backoff;
 use crate::link::transfer::FetchLine;
 use crate::link::{CallError, Link};
 use crate::logging::repeats::Repeats;
+use crate::programs::task::Task;
 use crate::session::pending::Pending;
 use crate::session::supply::Supply;
 use crate::session::troubles::Troubles;
 use crate::slots::Slots;
-use crate::slots::task::Task;
 
 /// While no slot wants for work, outcomes are collected for so long before they are written and
 /// handed in: a Sync for each short trial would cost more than the trial.

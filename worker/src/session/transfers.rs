@@ -6,10 +6,10 @@ use tokio::time::Instant;
 
 use crate::agent::Job;
 use crate::link::transfer;
+use crate::programs::task::Task;
 use crate::session::pending::completed;
 use crate::session::state::Session;
 use crate::session::state::{Fetch, Transfers};
-use crate::slots::task::Task;
 
 pub(super) enum Moved {
     /// The first job's checkpoint was published, or will not be.
@@ -145,7 +145,7 @@ impl Session {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::slots::tests::task;
+    use crate::programs::builtin::tests::task;
 
     #[tokio::test]
     async fn a_task_whose_fetch_was_abandoned_never_begins() {

@@ -81,7 +81,7 @@ async fn a_worker_of_many_slots_fetches_all_its_checkpoints() {
     let caches = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
     let [there, here] = caches.each_ref().map(|it| open(it.path()));
     let timing = Timing { epoch: 3, ..Timing::default() };
-    there.save(&[0; 32], &Saved { trainer: vec![1, 2, 3], timings: vec![timing] });
+    there.save(&[0; 32], &Saved { state: vec![1, 2, 3], timings: vec![timing] });
     let sealed = there.sealed(&[0; 32]).unwrap();
     let bytes = sealed.bytes.to_vec();
     let coordinator = Arc::new(Coordinator { bytes, ..Coordinator::default() });

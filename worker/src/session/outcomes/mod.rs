@@ -11,8 +11,8 @@ use trainer::{Ending, TrialResult};
 use crate::agent::Job;
 use crate::link::convert;
 use crate::logging::short_id::short_id;
+use crate::programs::events::Outcome;
 use crate::session::state::Session;
-use crate::slots::task::Outcome;
 
 impl Session {
     pub(in crate::session) fn take_outcome(&mut self, job: Job, outcome: Outcome) {
