@@ -3,6 +3,8 @@
 
 #[path = "tidy/circles.rs"]
 mod circles;
+#[path = "tidy/licences.rs"]
+mod licences;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
