@@ -3,13 +3,21 @@
 
 #[path = "tidy/circles.rs"]
 mod circles;
+#[path = "tidy/functions.rs"]
+mod functions;
+#[path = "tidy/licences.rs"]
+mod licences;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const MAX_LINES: usize = 500;
+const MAX_LINES: usize = 400;
+
+/// Lines of a function from `fn` to its closing brace: of the longest, and of 99 in 100.
+const MAX_FUNCTION_LINES: usize = 70;
+const P99_FUNCTION_LINES: usize = 50;
 
 /// Source files beside each other in a folder; what is more belongs into rooms.
 const MAX_LOOSE: usize = 10;
@@ -84,6 +92,35 @@ fn source_files_are_short() {
     let long = files(".rs").into_iter().map(count).filter(|(n_lines, _)| MAX_LINES < *n_lines);
     let long = long.map(|(n_lines, path)| format!("{}: {n_lines} lines", path.display()));
     assert_none("split these", &long.collect::<Vec<_>>());
+}
+
+#[test]
+fn functions_fit_a_screen() {
+    let of_file = |path: PathBuf| lengths(&path.display().to_string(), &read(&path));
+    let mut all: Vec<_> = files(".rs").into_iter().flat_map(of_file).collect();
+    all.sort_unstable();
+    assert_none("split these", &long_ones(&all));
+    let (p99, at) = &all[all.len() * 99 / 100];
+    assert!(*p99 <= P99_FUNCTION_LINES, "99 in 100 functions have up to {p99} lines, as {at}");
+}
+
+#[test]
+fn a_function_of_a_line_too_many_is_found() {
+    let source = |n_lines| format!("fn made_up() {{\n{}}}\n", "    call();\n".repeat(n_lines - 2));
+    assert!(long_ones(&lengths("x.rs", &source(MAX_FUNCTION_LINES))).is_empty());
+    let found = long_ones(&lengths("x.rs", &source(MAX_FUNCTION_LINES + 1)));
+    assert_eq!(found, [format!("x.rs:1: made_up: {} lines", MAX_FUNCTION_LINES + 1)]);
+}
+
+/// The lines of each function, and where it is.
+fn lengths(file: &str, source: &str) -> Vec<(usize, String)> {
+    let functions = functions::functions(source).into_iter();
+    functions.map(|it| (it.n_lines, format!("{file}:{}: {}", it.line, it.name))).collect()
+}
+
+fn long_ones(functions: &[(usize, String)]) -> Vec<String> {
+    let long = functions.iter().filter(|(n_lines, _)| *n_lines > MAX_FUNCTION_LINES);
+    long.map(|(n_lines, at)| format!("{at}: {n_lines} lines")).collect()
 }
 
 #[test]

@@ -27,7 +27,7 @@ pub enum ReportError {
     #[error("{path}:1: there is no column {column}", path = path.display())]
     NoColumn { path: PathBuf, column: String },
     #[error("{path}:{line}: {found} cells, expected one for each of {expected} columns", path = path.display())]
-    Row { path: PathBuf, line: usize, found: usize, expected: usize },
+    Row { path: PathBuf, line: usize, found: u64, expected: u64 },
     #[error("{path}:{line}: {column} is {found:?}, expected {expected}", path = path.display())]
     Cell { path: PathBuf, line: usize, column: String, expected: &'static str, found: String },
 }

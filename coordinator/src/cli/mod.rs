@@ -1,6 +1,7 @@
 //! The command line: flags and verbs, typed. Nothing is looked up or derived here; what contradicts
 //! itself is refused, like any other wrong usage, before anything starts.
 
+#[allow(rustdoc::invalid_html_tags, reason = "these comments are shown by --help as they are")]
 pub mod args;
 mod flags;
 mod hint;

@@ -2,4 +2,6 @@
 
 pub mod local;
 pub mod memory;
+pub mod supervisor;
+pub mod token;
 pub mod worker_command;

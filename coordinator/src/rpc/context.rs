@@ -10,7 +10,7 @@ use sweep::TrialId;
 use tokio::sync::watch;
 use worker::parts::Repeats;
 
-use crate::placement::local::LocalToken;
+use crate::placement::token::LocalToken;
 use crate::rpc::gate::local_workers::LocalWorkers;
 use crate::run::plan_index::PlanIndex;
 use crate::store::CheckpointFiles;

@@ -19,7 +19,7 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
 
 use super::{Bounds, LocalWorkers, incoming, serve};
-use crate::placement::local::LocalToken;
+use crate::placement::token::LocalToken;
 use crate::rpc::context::Sweep;
 use crate::run::mailbox::Mailbox;
 use crate::run::plan_index::PlanIndex;

@@ -19,7 +19,7 @@ use tokio_util::task::AbortOnDropHandle;
 use tonic::transport::server::Connected;
 
 use crate::cli;
-use crate::placement::local::LocalToken;
+use crate::placement::token::LocalToken;
 use crate::rpc;
 use crate::rpc::context::Sweep;
 use crate::run::clock::Clock;

@@ -23,7 +23,8 @@ use tokio::task::JoinHandle;
 use worker::signals::StopSignals;
 
 use crate::cli::refusal::Refusal;
-use crate::placement::local::{Heard, LocalWorkers, Spec, share_slots};
+use crate::placement::local::{LocalWorkers, share_slots};
+use crate::placement::supervisor::{Heard, Spec};
 use crate::placement::worker_command::worker_command;
 use crate::reporting::publish::{Published, publish_in_child};
 use crate::reporting::room;

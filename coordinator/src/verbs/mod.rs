@@ -15,7 +15,7 @@ use std::time::Duration;
 use anyhow::bail;
 use data::ClassCounts;
 use sweep::{Plan, Score, TrialId};
-use trainer::Ending;
+use trainer::{Ending, EpochRecord};
 
 use crate::cli;
 use crate::cli::refusal::Refusal;
@@ -152,11 +152,7 @@ pub fn status(arguments: &cli::FolderArgs) -> anyhow::Result<()> {
                 Ending::Diverged { .. } => status.n_diverged += 1,
                 Ending::Completed { best_epoch, .. } => {
                     status.n_completed += 1;
-                    let epoch = result.history.iter().find(|epoch| epoch.epoch == best_epoch);
-                    let score = epoch.map(|epoch| Score {
-                        accuracy: epoch.valid_accuracy,
-                        loss: epoch.valid_loss,
-                    });
+                    let score = score_at(&result.history, best_epoch);
                     let is_better = |score: &Score| {
                         best.is_none_or(|(best, _)| score.is_better(&best, plan.report.metric))
                     };
@@ -178,6 +174,11 @@ pub fn status(arguments: &cli::FolderArgs) -> anyhow::Result<()> {
     }
     status.n_outside = rows.values().filter(|row| !matches!(row.state, TrialState::Open)).count();
     say(&status.to_string())
+}
+
+fn score_at(history: &[EpochRecord], epoch: u32) -> Option<Score> {
+    let record = history.iter().find(|record| record.epoch == epoch)?;
+    Some(Score { accuracy: record.valid_accuracy, loss: record.valid_loss })
 }
 
 /// How fast the running coordinator's workers got on lately, by its own clock.

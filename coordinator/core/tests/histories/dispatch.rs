@@ -5,8 +5,9 @@ use coordinator_core::ledger::trial::{Status, TrialSpec};
 use coordinator_core::limits::MAX_PREFETCH;
 
 use crate::model::agent::{End, N_SLOTS, running};
+use crate::model::rules::Rules;
 use crate::model::steps::Step;
-use crate::model::world::{N_TRIALS, Rules, TTL_MS, World};
+use crate::model::world::{N_TRIALS, TTL_MS, World};
 
 /// A world in which each trial takes `wall_s` and workers take up to `n_queue_max` in advance.
 pub fn world_of(wall_s: f32, n_queue_max: usize) -> World {

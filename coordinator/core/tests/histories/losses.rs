@@ -9,8 +9,9 @@ use coordinator_core::ledger::trial::{Status, TrialSpec};
 
 use crate::dispatch::{warm_up, world_of};
 use crate::model::agent::{End, N_SLOTS};
+use crate::model::rules::Rules;
 use crate::model::steps::Step;
-use crate::model::world::{Rules, TTL_MS, World};
+use crate::model::world::{TTL_MS, World};
 
 /// No more is closed as lost in a batch than a worker has slots, and only other bits are a conflict.
 pub fn check(before: &Ledger, out: &[Action]) {

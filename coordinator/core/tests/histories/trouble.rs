@@ -10,8 +10,9 @@ use coordinator_core::machine::{Config, Core};
 use coordinator_core::time::Millis;
 
 use crate::model::agent::End;
+use crate::model::rules::Rules;
 use crate::model::steps::Step;
-use crate::model::world::{N_TRIALS, Rules, TTL_MS, World};
+use crate::model::world::{N_TRIALS, TTL_MS, World};
 
 /// Worker 1 has trained trial 0, and worker 2 begins to check it.
 fn world_with_an_audit_begun() -> World {

@@ -49,7 +49,7 @@ pub fn read_results(
     let path = folder.join(manifest.results_csv());
     let text = std::fs::read_to_string(&path)
         .map_err(|source| ReportError::Read { path: path.clone(), source })?;
-    Rows::new(&path, &text).map(|row| trial(&row?, columns)).collect()
+    Rows::new(&path, &text)?.map(|row| trial(&row?, columns)).collect()
 }
 
 /// The canonical bytes of the results of these trials.

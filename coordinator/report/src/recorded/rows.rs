@@ -1,35 +1,41 @@
-//! The rows of the results as CSV, cell by cell. None of its values needs quotes.
+//! The rows of the results as CSV, cell by cell.
 
 use std::collections::HashMap;
 use std::path::Path;
 use std::rc::Rc;
 
+use csv::{ErrorKind, Position, StringRecord, StringRecordsIntoIter};
 use sweep::read_widths_text;
 
 use crate::ReportError;
 use crate::input::{Column, ColumnKind, Value};
 
 pub(super) struct Rows<'a> {
-    path: &'a Path,
-    places: Rc<HashMap<&'a str, usize>>,
-    lines: std::iter::Enumerate<std::str::Lines<'a>>,
+    file: File<'a>,
+    places: Rc<HashMap<String, usize>>,
+    records: StringRecordsIntoIter<&'a [u8]>,
 }
 
 /// One row, its cells in the order of the header.
 pub(super) struct Row<'a> {
+    file: File<'a>,
+    places: Rc<HashMap<String, usize>>,
+    cells: StringRecord,
+}
+
+#[derive(Clone, Copy)]
+struct File<'a> {
     path: &'a Path,
-    /// Counts from 1, the header's line.
-    line: usize,
-    places: Rc<HashMap<&'a str, usize>>,
-    cells: Vec<&'a str>,
+    text: &'a str,
 }
 
 impl<'a> Rows<'a> {
-    pub(super) fn new(path: &'a Path, text: &'a str) -> Self {
-        let mut lines = text.lines().enumerate();
-        let header = lines.next().map_or("", |(_, line)| line);
-        let places = header.split(',').enumerate().map(|(place, name)| (name, place)).collect();
-        Self { path, places: Rc::new(places), lines }
+    pub(super) fn new(path: &'a Path, text: &'a str) -> Result<Self, ReportError> {
+        let file = File { path, text };
+        let mut reader = csv::Reader::from_reader(text.as_bytes());
+        let header = reader.headers().map_err(|error| file.damage(error))?;
+        let places = header.iter().map(str::to_owned).zip(0..).collect();
+        Ok(Self { file, places: Rc::new(places), records: reader.into_records() })
     }
 }
 
@@ -37,24 +43,37 @@ impl<'a> Iterator for Rows<'a> {
     type Item = Result<Row<'a>, ReportError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let (index, line) = self.lines.next()?;
-        let cells: Vec<&str> = line.split(',').collect();
-        let line = index + 1;
-        if cells.len() != self.places.len() {
-            return Some(Err(ReportError::Row {
-                path: self.path.into(),
-                line,
-                found: cells.len(),
-                expected: self.places.len(),
-            }));
-        }
-        Some(Ok(Row { path: self.path, line, places: Rc::clone(&self.places), cells }))
+        let (file, places) = (self.file, Rc::clone(&self.places));
+        Some(match self.records.next()? {
+            Ok(cells) => Ok(Row { file, places, cells }),
+            Err(error) => Err(file.damage(error)),
+        })
     }
 }
 
-impl<'a> Row<'a> {
+impl File<'_> {
+    /// Where a row begins; counts from 1, the header's line. The reader's own count takes the second
+    /// byte of a CRLF for the beginning of the next row.
+    fn line(&self, position: Option<&Position>) -> usize {
+        let at = position.map_or(0, |it| it.byte() as usize);
+        let row = self.text[at..].trim_start_matches(['\r', '\n']);
+        1 + self.text[..self.text.len() - row.len()].matches('\n').count()
+    }
+
+    fn damage(&self, error: csv::Error) -> ReportError {
+        let path = self.path.into();
+        match error.kind() {
+            &ErrorKind::UnequalLengths { ref pos, expected_len: expected, len: found } => {
+                ReportError::Row { path, line: self.line(pos.as_ref()), found, expected }
+            }
+            _ => ReportError::Read { path, source: error.into() },
+        }
+    }
+}
+
+impl Row<'_> {
     /// A cell that must not be empty.
-    pub(super) fn text(&self, column: &str) -> Result<&'a str, ReportError> {
+    pub(super) fn text(&self, column: &str) -> Result<&str, ReportError> {
         let text = self.cell(column)?;
         if text.is_empty() { Err(self.wrong(column, "a value")) } else { Ok(text) }
     }
@@ -104,17 +123,18 @@ impl<'a> Row<'a> {
             .ok_or_else(|| self.wrong(column, "widths such as 256-128-64, or none"))
     }
 
-    pub(super) fn cell(&self, column: &str) -> Result<&'a str, ReportError> {
+    pub(super) fn cell(&self, column: &str) -> Result<&str, ReportError> {
         let place = self.places.get(column);
-        place
-            .map(|&place| self.cells[place])
-            .ok_or_else(|| ReportError::NoColumn { path: self.path.into(), column: column.into() })
+        place.map(|&place| &self.cells[place]).ok_or_else(|| ReportError::NoColumn {
+            path: self.file.path.into(),
+            column: column.into(),
+        })
     }
 
     pub(super) fn wrong(&self, column: &str, expected: &'static str) -> ReportError {
         ReportError::Cell {
-            path: self.path.into(),
-            line: self.line,
+            path: self.file.path.into(),
+            line: self.file.line(self.cells.position()),
             column: column.into(),
             expected,
             found: self.cell(column).unwrap_or_default().into(),

@@ -7,7 +7,7 @@ mod history;
 mod parquet;
 mod results;
 
-pub(crate) use csv::csv_bytes;
+pub(crate) use self::csv::csv_bytes;
 pub(crate) use grid::{Placed, grid};
 pub(crate) use history::{history, timings};
 pub(crate) use parquet::parquet_bytes;

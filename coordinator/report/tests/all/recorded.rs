@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use report::input::{Ending, Provenance, State};
-use report::{Manifest, ReportError, read_trials, results_csv};
+use report::input::{Ending, Provenance, State, Value};
+use report::{Manifest, ReportError, read_results, read_trials, results_csv};
 
 use crate::built::{build, text};
 use crate::sample::{Shape, input};
@@ -74,6 +74,41 @@ fn damage_is_told_with_its_place() {
     std::fs::write(folder.path().join("history.parquet"), "no table").unwrap();
     let error = read_trials(folder.path(), &manifest, &input.columns).unwrap_err();
     assert!(matches!(error, ReportError::Changed { .. }), "{error}");
+}
+
+#[test]
+fn a_quoted_cell_is_one_cell() {
+    let input = input(&shape());
+    let folder = tempfile::tempdir().unwrap();
+    report::build(&input, folder.path()).unwrap();
+    let manifest = manifest(folder.path());
+    let path = folder.path().join("results.csv");
+    let good = std::fs::read_to_string(&path).unwrap();
+    let (header, rows) = good.split_once('\n').unwrap();
+    let rows = rows.replacen(",sgd,", ",\"a, \"\"b\"\"\r\nc\",", 1);
+    let of_name = |name| input.columns.iter().position(|column| column.name == name).unwrap();
+    for line_end in ["\n", "\r\n"] {
+        let rows = rows.replace('\n', line_end).replace("\r\r", "\r");
+        std::fs::write(&path, [header, line_end, &rows].concat()).unwrap();
+        let trials = read_results(folder.path(), &manifest, &input.columns).unwrap();
+        let changed = Value::Text("a, \"b\"\r\nc".into());
+        let mut expected = input.trials.clone();
+        let changed_row =
+            trials.iter().position(|it| it.values.contains(&Some(changed.clone()))).unwrap();
+        expected[changed_row].values[of_name("optimizer")] = Some(changed);
+        let values = |trials: &[report::input::Trial]| {
+            trials.iter().map(|it| it.values.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(values(&trials), values(&expected));
+        // The line of a row is that of its beginning, whatever lines the cells before it have.
+        let last = rows.trim_end().rfind(",grid,").unwrap();
+        let wrong = [&rows[..last], ",gird,", &rows[last + ",grid,".len()..]].concat();
+        std::fs::write(&path, [header, line_end, &wrong].concat()).unwrap();
+        let error = read_results(folder.path(), &manifest, &input.columns).unwrap_err().to_string();
+        let line = 2 + rows[..last].matches('\n').count();
+        let place = format!("results.csv:{line}: phase is");
+        assert!(error.contains(&place), "{place}: {error}");
+    }
 }
 
 /// With the tables' trials and what the page tells, the same report comes out again.

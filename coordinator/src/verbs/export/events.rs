@@ -1,173 +1,29 @@
-//! TensorBoard's event files: protobuf messages in TFRecord frames.
+//! TensorBoard's event files: protobuf messages (`events.proto`) in TFRecord frames.
 //!
-//! Messages, with the fields we write, are those of tensorboard/compat/proto/{event,summary,tensor}.proto
-//! and tensorboard/plugins/hparams/{api,plugin_data}.proto; a frame is a length, its masked CRC-32C, the
-//! bytes, their masked CRC-32C (tensorflow/core/lib/io/record_writer.h).
+//! A frame is a length, its masked CRC-32C, the bytes, their masked CRC-32C
+//! (tensorflow/core/lib/io/record_writer.h).
 
-use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use prost::Message;
+use prost_types::Value;
 use prost_types::value::Kind;
-use prost_types::{ListValue, Value};
 
-#[derive(Clone, PartialEq, Message)]
-pub struct Event {
-    /// Seconds.
-    #[prost(double, tag = "1")]
-    pub wall_time: f64,
-    #[prost(int64, tag = "2")]
-    pub step: i64,
-    #[prost(oneof = "What", tags = "3, 5")]
-    pub what: Option<What>,
-}
+pub use generated::hparam_info::DataType as HparamType;
+pub use generated::hparams_data::Data as Hparams;
+pub use generated::metric_info::Name as MetricName;
+pub use generated::session_end::Status as SessionStatus;
+pub use generated::{Experiment, HparamInfo, MetricInfo, SessionEnd, SessionStart};
 
-#[derive(Clone, PartialEq, prost::Oneof)]
-pub enum What {
-    #[prost(string, tag = "3")]
-    FileVersion(String),
-    #[prost(message, tag = "5")]
-    Summary(Summary),
-}
+use generated::event::What;
+use generated::summary::{self, value};
+use generated::summary_metadata::PluginData;
+use generated::tensor::DataType;
+use generated::tensor_shape::Dim;
+use generated::{Event, HparamsData, Summary, SummaryMetadata, Tensor, TensorShape};
 
-#[derive(Clone, PartialEq, Message)]
-pub struct Summary {
-    #[prost(message, repeated, tag = "1")]
-    pub value: Vec<SummaryValue>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-pub struct SummaryValue {
-    #[prost(string, tag = "1")]
-    pub tag: String,
-    #[prost(float, optional, tag = "2")]
-    pub simple_value: Option<f32>,
-    #[prost(message, optional, tag = "8")]
-    pub tensor: Option<Tensor>,
-    #[prost(message, optional, tag = "9")]
-    pub metadata: Option<SummaryMetadata>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-pub struct SummaryMetadata {
-    #[prost(message, optional, tag = "1")]
-    pub plugin_data: Option<PluginData>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-pub struct PluginData {
-    #[prost(string, tag = "1")]
-    pub plugin_name: String,
-    #[prost(bytes = "vec", tag = "2")]
-    pub content: Vec<u8>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-pub struct Tensor {
-    #[prost(int32, tag = "1")]
-    pub dtype: i32,
-    #[prost(message, optional, tag = "2")]
-    pub shape: Option<TensorShape>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-pub struct TensorShape {
-    #[prost(message, repeated, tag = "2")]
-    pub dim: Vec<TensorDim>,
-}
-
-#[derive(Clone, Copy, PartialEq, Message)]
-pub struct TensorDim {
-    #[prost(int64, tag = "1")]
-    pub size: i64,
-}
-
-#[derive(Clone, PartialEq, Message)]
-pub struct HparamsData {
-    #[prost(oneof = "Hparams", tags = "2, 3, 4")]
-    pub data: Option<Hparams>,
-}
-
-#[derive(Clone, PartialEq, prost::Oneof)]
-pub enum Hparams {
-    #[prost(message, tag = "2")]
-    Experiment(Experiment),
-    #[prost(message, tag = "3")]
-    Start(SessionStart),
-    #[prost(message, tag = "4")]
-    End(SessionEnd),
-}
-
-/// What the columns of the table of hyperparameters are.
-#[derive(Clone, PartialEq, Message)]
-pub struct Experiment {
-    #[prost(string, tag = "1")]
-    pub description: String,
-    #[prost(message, repeated, tag = "4")]
-    pub hparam_infos: Vec<HparamInfo>,
-    #[prost(message, repeated, tag = "5")]
-    pub metric_infos: Vec<MetricInfo>,
-    #[prost(string, tag = "6")]
-    pub name: String,
-}
-
-#[derive(Clone, PartialEq, Message)]
-pub struct HparamInfo {
-    #[prost(string, tag = "1")]
-    pub name: String,
-    #[prost(enumeration = "HparamType", tag = "4")]
-    pub kind: i32,
-    #[prost(message, optional, tag = "5")]
-    pub domain_discrete: Option<ListValue>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, prost::Enumeration)]
-#[repr(i32)]
-pub enum HparamType {
-    Unset = 0,
-    String = 1,
-    Float64 = 3,
-}
-
-#[derive(Clone, PartialEq, Message)]
-pub struct MetricInfo {
-    #[prost(message, optional, tag = "1")]
-    pub name: Option<MetricName>,
-    #[prost(string, tag = "3")]
-    pub display_name: String,
-}
-
-#[derive(Clone, PartialEq, Message)]
-pub struct MetricName {
-    #[prost(string, tag = "2")]
-    pub tag: String,
-}
-
-/// A run's row in that table; rows of one group are shown as their mean.
-#[derive(Clone, PartialEq, Message)]
-pub struct SessionStart {
-    #[prost(btree_map = "string, message", tag = "1")]
-    pub hparams: BTreeMap<String, Value>,
-    #[prost(string, tag = "4")]
-    pub group_name: String,
-    #[prost(double, tag = "5")]
-    pub start_time_secs: f64,
-}
-
-#[derive(Clone, Copy, PartialEq, Message)]
-pub struct SessionEnd {
-    #[prost(enumeration = "SessionStatus", tag = "1")]
-    pub status: i32,
-    #[prost(double, tag = "2")]
-    pub end_time_secs: f64,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, prost::Enumeration)]
-#[repr(i32)]
-pub enum SessionStatus {
-    Unknown = 0,
-    Success = 1,
-    Failure = 2,
+mod generated {
+    tonic::include_proto!("tensorboard");
 }
 
 /// One event file.
@@ -189,13 +45,11 @@ impl<W: Write> EventWriter<W> {
         step: u32,
         scalars: &[(&str, Option<f64>)],
     ) -> io::Result<()> {
-        let value = |&(tag, value): &(&str, Option<f64>)| SummaryValue {
-            tag: tag.into(),
-            simple_value: value.map(|value| value as f32),
-            ..SummaryValue::default()
+        let value = |&(tag, value): &(&str, Option<f64>)| {
+            let value = Some(value::Value::SimpleValue(value? as f32));
+            Some(summary::Value { tag: tag.into(), value, metadata: None })
         };
-        let present = scalars.iter().filter(|(_, value)| value.is_some());
-        let summary = Summary { value: present.map(value).collect() };
+        let summary = Summary { value: scalars.iter().filter_map(value).collect() };
         self.event(wall_s, step.into(), What::Summary(summary))
     }
 
@@ -207,12 +61,11 @@ impl<W: Write> EventWriter<W> {
         };
         let content = HparamsData { data: Some(data) }.encode_to_vec();
         let plugin_data = Some(PluginData { plugin_name: "hparams".into(), content });
-        let value = SummaryValue {
+        let value = summary::Value {
             tag: tag.into(),
             // The plugin reads the metadata alone, but a value must have one.
-            tensor: Some(empty_tensor()),
+            value: Some(value::Value::Tensor(empty_tensor())),
             metadata: Some(SummaryMetadata { plugin_data }),
-            simple_value: None,
         };
         self.event(wall_s, 0, What::Summary(Summary { value: vec![value] }))
     }
@@ -233,8 +86,8 @@ impl<W: Write> EventWriter<W> {
 
 /// Of floats, with none in it.
 fn empty_tensor() -> Tensor {
-    const FLOAT: i32 = 1;
-    Tensor { dtype: FLOAT, shape: Some(TensorShape { dim: vec![TensorDim { size: 0 }] }) }
+    let shape = TensorShape { dim: vec![Dim { size: 0 }] };
+    Tensor { dtype: DataType::Float.into(), shape: Some(shape) }
 }
 
 /// A CRC of bytes that hold CRCs themselves is turned and shifted, as TFRecord does.

@@ -119,7 +119,7 @@ fn start(folder: &Path) -> anyhow::Result<EventWriter<BufWriter<File>>> {
 fn experiment(plan: &Plan) -> Experiment {
     let info = |axis: &Axis| HparamInfo {
         name: axis.name.into(),
-        kind: match axis.values.first() {
+        r#type: match axis.values.first() {
             Some(Value::Number(_) | Value::Count(_)) => HparamType::Float64.into(),
             _ => HparamType::String.into(),
         },

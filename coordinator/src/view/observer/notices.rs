@@ -53,19 +53,7 @@ impl Observer {
                 format!("the times of {} are dropped, its result is kept: {breach}; the clock or the build of worker {name} is broken", self.label(*trial)),
             ),
             Notice::TakenOver { worker, trial, remedy, trained_ms, silent_ms } => {
-                let (kind, what) = match remedy {
-                    Remedy::Speculate => {
-                        ("second attempts", "a second attempt begins in an idle slot")
-                    }
-                    Remedy::TakeBack => ("taken back", "it is taken back for an idle slot"),
-                };
-                let [trained, silent] =
-                    [trained_ms, silent_ms].map(|ms| rounded(Duration::from_millis(*ms)));
-                let label = self.label(*trial);
-                self.repeats.warn(
-                    kind,
-                    format!("a trial does not get on; {what}: {label} on worker {worker}, trained for {trained}, silent for {silent}"),
-                );
+                self.taken_over(worker, *trial, remedy, [*trained_ms, *silent_ms]);
             }
             Notice::WorkerHeldBack { name, ms } => {
                 let pause = rounded(Duration::from_millis(*ms));
@@ -89,6 +77,19 @@ impl Observer {
                 n_of(*n_failed, "trial")
             )),
         }
+    }
+
+    fn taken_over(&mut self, worker: &str, trial: TrialIndex, remedy: &Remedy, ms: [u64; 2]) {
+        let (kind, what) = match remedy {
+            Remedy::Speculate => ("second attempts", "a second attempt begins in an idle slot"),
+            Remedy::TakeBack => ("taken back", "it is taken back for an idle slot"),
+        };
+        let [trained, silent] = ms.map(|ms| rounded(Duration::from_millis(ms)));
+        let label = self.label(trial);
+        self.repeats.warn(
+            kind,
+            format!("a trial does not get on; {what}: {label} on worker {worker}, trained for {trained}, silent for {silent}"),
+        );
     }
 
     fn conflict(&mut self, name: &str, trial: TrialIndex, is_its_own: bool) {

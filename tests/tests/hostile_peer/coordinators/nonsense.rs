@@ -11,7 +11,7 @@ use e2e::{Env, Sweep, canonical_files, eventually, own_host};
 use proto::hyperparameter::Value;
 use proto::{
     Ack, Checkpoint, Chunk, Data, Grant, Hyperparameter, JoinReply, Lease, Order, Scale, SyncReply,
-    Verdict, Widths,
+    SyncRequest, Verdict, Widths,
 };
 use tonic::{Code, Status};
 use trainer::from_hex;
@@ -106,14 +106,28 @@ const PASSING: [Code; 12] = [
     Code::DataLoss,
 ];
 
+type Named = (&'static str, Manner);
+
 /// All manners of one worker's life, with their names.
-fn manners() -> Vec<(&'static str, Manner)> {
-    let sync = |sync| Manner { sync, ..QUIET };
+fn manners() -> Vec<Named> {
+    [idle_manners(), granting_manners(), ending_manners()].into_iter().flatten().collect()
+}
+
+fn sync(sync: fn(SyncRequest, usize) -> Result<SyncReply, Status>) -> Manner {
+    Manner { sync, ..QUIET }
+}
+
+fn idle_manners() -> Vec<Named> {
     vec![
         ("call again at once", QUIET),
         ("Syncs that fail", sync(|_, n| Err(hostile(PASSING[n % PASSING.len()])))),
         ("another Sync's answer", sync(|it, _| Ok(SyncReply { seq: it.seq + 1, ..reply(&it) }))),
         ("join again", sync(|it, _| Ok(SyncReply { order: Order::Rejoin.into(), ..reply(&it) }))),
+    ]
+}
+
+fn granting_manners() -> Vec<Named> {
+    vec![
         (
             "thousands of grants of garbage",
             sync(|it, n| {
@@ -177,6 +191,11 @@ fn manners() -> Vec<(&'static str, Manner)> {
                 ..QUIET
             },
         ),
+    ]
+}
+
+fn ending_manners() -> Vec<Named> {
+    vec![
         ("drain", sync(|it, _| Ok(SyncReply { order: Order::Drain.into(), ..reply(&it) }))),
         (
             "finished, said by a Join",

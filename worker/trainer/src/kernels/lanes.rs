@@ -47,7 +47,7 @@ pub(super) trait Lanes: Copy {
 
     unsafe fn load_sums(from: *const f64) -> Self::Sums;
     unsafe fn store_sums(sums: Self::Sums, to: *mut f64);
-    /// Adds f64(a[i]) * f64(b[i]) (exact) to sum i, for 16 i.
+    /// Adds `f64(a[i]) * f64(b[i])` (exact) to sum i, for 16 i.
     unsafe fn add_to_sums(sums: Self::Sums, a: *const f32, b: *const f32) -> Self::Sums;
 
     /// The twin of `exp32`, operation by operation.

@@ -31,7 +31,7 @@ pub fn peak_gflops(isa: Isa) -> f64 {
     peak
 }
 
-/// A kernel on made-up data, in the shape that it has in training [256,128,64] on images of 784.
+/// A kernel on made-up data, in the shape that it has in training (`[256, 128, 64]`) on images of 784.
 pub struct Workload {
     pub name: &'static str,
     /// Operations of one run; a multiply-add counts two.

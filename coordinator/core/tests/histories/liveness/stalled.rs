@@ -7,8 +7,9 @@ use coordinator_core::ledger::trial::TrialSpec;
 
 use crate::dispatch::warm_up;
 use crate::model::agent::{End, running};
+use crate::model::rules::Rules;
 use crate::model::steps::Step;
-use crate::model::world::{N_TRIALS, Rules, TTL_MS, World};
+use crate::model::world::{N_TRIALS, TTL_MS, World};
 
 /// Ten times what the trials of these worlds take, and half a minute.
 pub const BOUND_S: u64 = 33;

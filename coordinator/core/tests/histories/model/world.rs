@@ -8,34 +8,22 @@ use coordinator_core::event::{
     Action, Call, Event, Join, Notice, Order, Record, Reply, Sync, SyncReply, Timing, Verdict,
     WorkerInfo,
 };
-use coordinator_core::grant_order::GrantOrder;
 use coordinator_core::lease::{Lease, OpenLease, SessionId, TrialIndex, WorkerId};
 use coordinator_core::ledger::Ledger;
 use coordinator_core::ledger::checkpoints::Checkpoint;
 use coordinator_core::ledger::trial::{Status, Trial, TrialSpec};
-use coordinator_core::machine::{Config, Core};
+use coordinator_core::machine::Core;
 use coordinator_core::time::Millis;
 
 use crate::losses;
 use crate::model::agent::{Agent, End, N_SLOTS, digest_of};
+use crate::model::rules::Rules;
 
 pub const TTL_MS: u64 = 30_000;
 /// Trials at the start, and those that follow once these have their outcome.
 pub const N_TRIALS: usize = 12;
 pub const N_FOLLOWING: usize = 4;
 pub const N_WORKERS: u8 = 3;
-
-/// What is fixed for a world.
-#[derive(Clone)]
-pub struct Rules {
-    pub lease_ttl_ms: u64,
-    pub crash_limit: u32,
-    pub max_failed: Option<u32>,
-    /// Trials that a worker takes beyond its slots.
-    pub n_queue_max: usize,
-    /// Of the trials at the start.
-    pub facts: Vec<TrialSpec>,
-}
 
 pub struct World {
     pub core: Core,
@@ -55,17 +43,6 @@ pub struct World {
     pub conflicts: Vec<bool>,
     /// Who may not join, and who lives.
     pub refused_joins: Vec<(String, String)>,
-}
-
-fn grant_order(rules: &Rules, n_trials: usize) -> GrantOrder {
-    let mut facts = rules.facts.clone();
-    facts.resize(n_trials, TrialSpec::default());
-    GrantOrder { order: (0..).map(TrialIndex).take(n_trials).collect(), facts }
-}
-
-fn config(rules: &Rules, term: u64) -> Config {
-    let (crash_limit, max_failed) = (rules.crash_limit, rules.max_failed);
-    Config { term, lease_ttl_ms: rules.lease_ttl_ms, crash_limit, max_failed, seed: term }
 }
 
 impl World {
@@ -108,8 +85,8 @@ impl World {
         let n_trials = rules.facts.len();
         let ledger = Ledger::empty(n_trials);
         let mut out = Vec::new();
-        let grant_order = grant_order(&rules, n_trials);
-        let mut core = Core::restore(config(&rules, 1), &grant_order, &ledger, Millis(0), &mut out);
+        let grant_order = rules.grant_order(n_trials);
+        let mut core = Core::restore(rules.config(1), &grant_order, &ledger, Millis(0), &mut out);
         core.expect_trials();
         assert!(out.is_empty());
         let agents = (0..N_WORKERS).map(|id| (id, Agent::default())).collect();
@@ -217,8 +194,8 @@ impl World {
     /// The restore law: what is recorded is enough to go on from.
     fn check_restore(&self) {
         let (mut ledger, mut out) = (self.ledger.clone(), Vec::new());
-        let grant_order = grant_order(&self.rules, ledger.trials.len());
-        let config = config(&self.rules, self.term + 1);
+        let grant_order = self.rules.grant_order(ledger.trials.len());
+        let config = self.rules.config(self.term + 1);
         let core = Core::restore(config, &grant_order, &ledger, self.now, &mut out);
         book(&mut ledger, out);
         core.check();
@@ -348,8 +325,8 @@ impl World {
                 self.ledger.book(&record);
             }
         }
-        let grant_order = grant_order(&self.rules, self.ledger.trials.len());
-        let config = config(&self.rules, self.term);
+        let grant_order = self.rules.grant_order(self.ledger.trials.len());
+        let config = self.rules.config(self.term);
         self.core = Core::restore(config, &grant_order, &self.ledger, self.now, &mut out);
         self.core.expect_trials();
         self.settle(out);

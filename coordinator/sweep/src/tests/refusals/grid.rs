@@ -3,7 +3,7 @@
 use crate::tests::{BASE, base_and, base_with, check, mnist, parse, plan_recorded, planned};
 
 #[test]
-fn axes() {
+fn axes_that_name_what_is_unknown() {
     check(
         &base_with("optimizer", r#"optimizer = ["sdg", "backtrack"]"#),
         &[
@@ -29,6 +29,10 @@ fn axes() {
             "10:1 unknown key `learning_rates` | not a key of `[[grid]]` | did you mean `learning_rate`?",
         ],
     );
+}
+
+#[test]
+fn learning_rates() {
     check(
         &base_with("learning_rate", r#"learning_rate = "0.1""#),
         &["10:17 `learning_rate` has the wrong type | expected a list of numbers, found a string"],
@@ -76,6 +80,10 @@ fn axes() {
         &base_with("learning_rate", "learning_rate = { linear = [-0.1, 0.1], n = 3 }"),
         &["10:17 `learning_rate` cannot be -0.1 | expected a finite number above 0"],
     );
+}
+
+#[test]
+fn batch_sizes_and_depths() {
     check(
         &base_with("batch_size", "batch_size = [32.0]"),
         &[

@@ -2,5 +2,6 @@
 
 mod file;
 mod grid;
+mod questions;
 mod sizes;
 mod unused;

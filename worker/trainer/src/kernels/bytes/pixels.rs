@@ -20,7 +20,7 @@ pub(crate) trait PixelLanes {
     const TILE_ROWS: usize;
 
     unsafe fn zero() -> Self::Sums;
-    /// Adds a[i] * (b[i] - `OFFSET`), for `N` i.
+    /// Adds `a[i] * (b[i] - OFFSET)`, for `N` i.
     unsafe fn add_products(sums: Self::Sums, a: *const u8, b: *const u8) -> Self::Sums;
     unsafe fn total(sums: Self::Sums) -> u32;
 }
