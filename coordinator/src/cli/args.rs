@@ -13,26 +13,8 @@ use crate::cli::values::{
 use crate::duration;
 use crate::view::output::Output;
 
-/// A lease must outlive this many reports of its worker, so that a late one costs no trial.
-pub const MIN_SYNCS_PER_LEASE: u32 = 3;
-
 /// Folder of the reports.
 pub const DEFAULT_OUT: &str = "reports";
-
-/// What the user asked for.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Cli {
-    pub command: Command,
-    /// How often `-v` was given.
-    pub verbosity: u8,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub enum Command {
-    /// Runs or resumes a sweep and writes its report.
-    Run(Run),
-    Verb(Verb),
-}
 
 pub const EXAMPLES: &str = "\
 Examples:
@@ -59,7 +41,7 @@ Exit codes: 0 every trial completed or diverged, 1 runtime error, 2 wrong usage 
 )]
 pub struct RawCli {
     #[command(flatten)]
-    pub run: Option<Run>,
+    pub run: Option<RunArgs>,
     #[command(subcommand)]
     pub verb: Option<Verb>,
     /// More log lines (-vv for all of them); RUST_LOG chooses in detail
@@ -68,8 +50,8 @@ pub struct RawCli {
 }
 
 /// Flags of a run.
-#[derive(Args, Clone, Debug, PartialEq)]
-pub struct Run {
+#[derive(Args, Debug)]
+pub struct RunArgs {
     /// The sweep file; an interrupted sweep goes on where it stopped
     #[arg(long, value_name = "FILE")]
     pub sweep: PathBuf,
