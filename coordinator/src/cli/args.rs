@@ -43,7 +43,7 @@ pub struct RawCli {
     #[command(flatten)]
     pub run: Option<RunArgs>,
     #[command(subcommand)]
-    pub verb: Option<Verb>,
+    pub verb: Option<RawVerb>,
     /// More log lines (-vv for all of them); RUST_LOG chooses in detail
     #[arg(short, long = "verbose", global = true, action = ArgAction::Count)]
     pub verbosity: u8,
@@ -109,6 +109,15 @@ pub struct RunArgs {
     pub output: Output,
 }
 
+#[derive(Debug, Subcommand)]
+pub enum RawVerb {
+    #[command(flatten)]
+    Verb(Verb),
+    /// A worker on this machine, started by a coordinator
+    #[command(hide = true)]
+    LocalWorker(LocalWorker),
+}
+
 #[derive(Clone, Debug, PartialEq, Subcommand)]
 pub enum Verb {
     /// Show what a sweep file would run, what it would leave out, and what that costs; runs nothing
@@ -128,9 +137,6 @@ pub enum Verb {
     /// Measure this machine
     #[command(subcommand)]
     Bench(Bench),
-    /// A worker on this machine, started by a coordinator
-    #[command(hide = true)]
-    LocalWorker(LocalWorker),
     /// Builds a report from a state, in a process of its own
     #[command(hide = true)]
     BuildReport(BuildReport),

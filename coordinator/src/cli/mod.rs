@@ -19,11 +19,11 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, CommandFactory, FromArgMatches as _};
 
 use crate::view::{Event, Failure, say, stream};
-use args::RawCli;
 pub use args::{
     Bench, BenchDispatch, BenchTrain, BuildReport, DEFAULT_OUT, Export, ExportFormat, FolderArgs,
     LocalWorker, Plan, Replay, Verb,
 };
+use args::{RawCli, RawVerb};
 pub use run_config::RunConfig;
 
 /// What the user asked for.
@@ -39,6 +39,8 @@ pub enum Command {
     /// Runs or resumes a sweep and writes its report.
     Run(RunConfig),
     Verb(Verb),
+    /// Is a worker of the coordinator that started it.
+    LocalWorker(LocalWorker),
 }
 
 /// Reads this process's command line.
@@ -112,7 +114,8 @@ impl Cli {
         let raw = RawCli::from_arg_matches_mut(&mut matches)
             .map_err(|error| error.format(&mut command))?;
         let command = match (raw.verb, raw.run) {
-            (Some(verb), _) => Command::Verb(verb),
+            (Some(RawVerb::Verb(verb)), _) => Command::Verb(verb),
+            (Some(RawVerb::LocalWorker(worker)), _) => Command::LocalWorker(worker),
             (None, Some(args)) => Command::Run(RunConfig::new(args)?),
             (None, None) => {
                 let text = "expected --sweep FILE or a verb, such as plan FILE";

@@ -221,7 +221,7 @@ mod tests {
                 Err(Refusal::Usage(problem)) => Some(problem),
                 Err(_) => panic!("{line}: expected wrong usage"),
             },
-            Command::Run(_) => panic!("{line}: expected a verb"),
+            _ => panic!("{line}: expected a verb"),
         }
     }
 

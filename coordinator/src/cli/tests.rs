@@ -15,7 +15,7 @@ fn parse_line(line: &str) -> Result<Cli, clap::Error> {
 fn run_of(line: &str) -> RunConfig {
     match parse_line(line).expect(line).command {
         Command::Run(run) => run,
-        Command::Verb(verb) => panic!("{line}: expected a run, found {verb:?}"),
+        other => panic!("{line}: expected a run, found {other:?}"),
     }
 }
 
@@ -74,7 +74,7 @@ fn a_run_takes_every_flag() {
 fn verbs_need_no_sweep_flag() {
     let verb = |line: &str| match parse_line(line).expect(line).command {
         Command::Verb(verb) => verb,
-        Command::Run(run) => panic!("{line}: expected a verb, found {run:?}"),
+        other => panic!("{line}: expected a verb, found {other:?}"),
     };
     assert_eq!(verb("plan a.toml"), Verb::Plan(Plan { file: "a.toml".into() }));
     assert_eq!(verb("schema"), Verb::Schema);
@@ -94,7 +94,10 @@ fn verbs_need_no_sweep_flag() {
     assert!(matches!(verb("replay f best --save w"), Verb::Replay(r) if r.save.is_some()));
     let worker = "local-worker --coordinator http://127.0.0.1:7070 --slots 2 --name w \
                   --cache-dir c --local-index 1 --no-pin";
-    assert!(matches!(verb(worker), Verb::LocalWorker(w) if w.local_index == 1 && w.no_pin));
+    assert!(matches!(
+        parse_line(worker).expect(worker).command,
+        Command::LocalWorker(w) if w.local_index == 1 && w.no_pin
+    ));
     let bench = "bench train --hidden 128,64 --samples 640 --dense --output json";
     assert!(matches!(
         verb(bench),
