@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 
 use trainer::{Breach, TrialResult};
 
+pub use crate::close_cause::CloseCause;
 use crate::lease::{Lease, OpenLease, SessionId, TrialIndex, WorkerId};
 use crate::ledger::checkpoints::Checkpoint;
 pub use crate::timing::Timing;
@@ -256,27 +257,6 @@ pub enum Record {
         attempt: u32,
         digest: [u8; 32],
     },
-}
-
-/// Why an attempt ended without an outcome.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum CloseCause {
-    /// Its worker was lost while it ran beside others or for the first time.
-    Lost,
-    /// Its worker was lost while it ran alone: this counts against the trial.
-    LostAlone,
-    /// The worker handed it back, or was lost before it began.
-    Released,
-    /// The coordinator ended, and its own workers with it.
-    CoordinatorEnded,
-    /// Another attempt brought the outcome first.
-    Superseded,
-    /// Its slot did nothing for so long that another one was to begin anew.
-    Stalled,
-    /// The trial had its outcome before, and this attempt's was compared with it.
-    Checked,
-    /// The trial could not be trained, in the worker's words.
-    Failed(String),
 }
 
 /// What is done about an attempt that does not get on.
