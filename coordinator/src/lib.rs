@@ -32,15 +32,18 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(code) => return code,
     };
-    // A worker logs in its own way.
-    if let Command::Verb(Verb::LocalWorker(arguments)) = cli.command {
-        return verbs::local_worker(arguments);
-    }
-    let is_stream = matches!(&cli.command, Command::Run(run) if run.output == Output::Json);
-    start_logging(cli.verbosity, is_stream);
+    let start_logging = |is_stream| start_logging(cli.verbosity, is_stream);
     let result = match cli.command {
-        Command::Run(run) => this_program().and_then(|it| run::run(&run, it)),
-        Command::Verb(verb) => run_verb(&verb).map(|()| 0),
+        // A worker logs in its own way.
+        Command::LocalWorker(arguments) => return verbs::local_worker(arguments),
+        Command::Run(run) => {
+            start_logging(run.output == Output::Json);
+            this_program().and_then(|it| run::run(&run, it))
+        }
+        Command::Verb(verb) => {
+            start_logging(false);
+            run_verb(&verb).map(|()| 0)
+        }
     };
     match result {
         Ok(code) => code.into(),
@@ -84,7 +87,6 @@ fn run_verb(verb: &Verb) -> Result<(), Refusal> {
             verbs::bench::dispatch(arguments, this_program()?)
         }
         Verb::BuildReport(arguments) => Ok(verbs::build_report(arguments)?),
-        Verb::LocalWorker(_) => unreachable!("`main` starts it"),
     }
 }
 

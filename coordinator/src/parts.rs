@@ -9,7 +9,7 @@ use tokio_stream::Stream;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::server::Connected;
 
-use crate::cli::Run;
+use crate::cli::RunConfig;
 use crate::cli::refusal::Refusal;
 pub use crate::run::driver::Ended;
 use crate::run::engine::Engine;
@@ -27,7 +27,7 @@ pub use crate::view::silence;
 ///
 /// The sweep file or the state cannot be used, or the state not be written.
 pub async fn coordinate<C>(
-    run: &Run,
+    run: &RunConfig,
     incoming: impl Stream<Item = io::Result<C>> + Send + 'static,
     selftest_digest: [u8; 32],
     stop: CancellationToken,

@@ -10,7 +10,8 @@ use std::fs;
 use std::time::Instant;
 
 use coordinator_core::event::{
-    Action, Call, Event, Finished, Join, Reply, Running, Sync, SyncReply, Timing, WorkerInfo,
+    Action, Call, Event, Finished, Join, JoinReply, Reply, Running, Sync, SyncReply, Timing,
+    WorkerInfo,
 };
 use coordinator_core::grant_order::GrantOrder;
 use coordinator_core::lease::{Lease, SessionId, TrialIndex, WorkerId};
@@ -112,8 +113,8 @@ impl Dispatch {
             local_index: None,
         };
         let join = Join { worker: WorkerId(id), facts, held: Vec::new(), continues: false };
-        match self.apply(Event::Join { call: Call(0), join }) {
-            Reply::Joined { session, .. } => {
+        match self.apply(Event::Join { call: Call::new(0), join }) {
+            Reply::Join(_, JoinReply::Joined { session, .. }) => {
                 self.workers.push(Worker { session, seq: 0, held: Vec::new() });
             }
             other => panic!("{other:?}"),
@@ -129,7 +130,7 @@ impl Dispatch {
         self.calls_us.push(started.elapsed().as_secs_f64() * 1e6);
         assert!(deadline > Some(self.now));
         let reply = out.into_iter().find_map(|action| match action {
-            Action::Reply(_, reply) => Some(reply),
+            Action::Reply(reply) => Some(reply),
             _ => None,
         });
         reply.expect("every call is answered")
@@ -182,8 +183,8 @@ impl Dispatch {
             released: Vec::new(),
             troubles: Vec::new(),
         };
-        let reply = match self.apply(Event::Sync { call: Call(0), sync }) {
-            Reply::Synced(reply) => reply,
+        let reply = match self.apply(Event::Sync { call: Call::new(0), sync }) {
+            Reply::Sync(_, reply) => reply,
             other => panic!("{other:?}"),
         };
         self.workers[index].take(&reply);

@@ -1,39 +1,54 @@
 //! Everything that can reach the core (`Event`), everything that leaves it (`Action`), and what of
 //! it is made durable (`Record`).
 
+use std::marker::PhantomData;
+
 use trainer::{Breach, TrialResult};
 
+pub use crate::close_cause::CloseCause;
 use crate::lease::{Lease, OpenLease, SessionId, TrialIndex, WorkerId};
 use crate::ledger::checkpoints::Checkpoint;
 pub use crate::timing::Timing;
 
-/// Names the caller that waits for a reply.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Call(pub u64);
+/// Names the caller that waits for a reply of this type.
+#[derive(Clone, Debug)]
+pub struct Call<R> {
+    pub number: u64,
+    reply: PhantomData<R>,
+}
+
+impl<R> Call<R> {
+    pub fn new(number: u64) -> Self {
+        Self { number, reply: PhantomData }
+    }
+}
 
 #[derive(Clone, Debug)]
 pub enum Event {
     Join {
-        call: Call,
+        call: Call<JoinReply>,
         join: Join,
     },
     Sync {
-        call: Call,
+        call: Call<SyncReply>,
         sync: Sync,
     },
-    /// A worker has a checkpoint of a trial and would send it.
+    /// A worker has a checkpoint of a trial and would send it. The answer is the lease's worker, if
+    /// the checkpoint is wanted of it.
     CheckpointOffered {
-        call: Call,
+        call: Call<Option<WorkerId>>,
         lease: Lease,
     },
-    /// A worker would fetch a data set or a checkpoint.
+    /// A worker would fetch a data set or a checkpoint. The answer is whose session it is, if there
+    /// is one.
     TransferOffered {
-        call: Call,
+        call: Call<Option<WorkerId>>,
         session: SessionId,
     },
-    /// A checkpoint of a running trial lies on the coordinator's disk.
+    /// A checkpoint of a running trial lies on the coordinator's disk. The answer is what is kept of
+    /// the trial's checkpoints, the latest first; its other files may go.
     CheckpointPublished {
-        call: Call,
+        call: Call<Vec<Checkpoint>>,
         lease: Lease,
         checkpoint: Checkpoint,
     },
@@ -134,28 +149,31 @@ pub struct Finished {
 pub enum Action {
     /// Must be durable before any reply of the same batch leaves.
     Persist(Record),
-    Reply(Call, Reply),
+    Reply(Reply),
     /// For people: progress, logs.
     Publish(Notice),
 }
 
-#[derive(Clone, Debug, PartialEq)]
+/// A call and its answer.
+#[derive(Clone, Debug)]
 pub enum Reply {
+    Join(Call<JoinReply>, JoinReply),
+    Sync(Call<SyncReply>, SyncReply),
+    /// To an offer or a transfer.
+    Permit(Call<Option<WorkerId>>, Option<WorkerId>),
+    Checkpoints(Call<Vec<Checkpoint>>, Vec<Checkpoint>),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum JoinReply {
     Joined {
         session: SessionId,
         kept: Vec<Lease>,
         finished: bool,
     },
-    Synced(SyncReply),
-    /// Who may send the checkpoint: the lease's worker, if it is wanted of it.
-    CheckpointWanted(Option<WorkerId>),
-    /// Whose session it is, if there is one.
-    TransferAllowed(Option<WorkerId>),
-    /// What is kept of the trial's checkpoints, the latest first; its other files may go.
-    CheckpointsKept(Vec<Checkpoint>),
-    /// A Join beyond the limit.
+    /// It would be one more than the limit.
     TooManyWorkers,
-    /// A Join of a worker that lives in another process, by the name of that one.
+    /// The worker lives in another process, by the name of that one.
     WorkerLives(String),
 }
 
@@ -239,27 +257,6 @@ pub enum Record {
         attempt: u32,
         digest: [u8; 32],
     },
-}
-
-/// Why an attempt ended without an outcome.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum CloseCause {
-    /// Its worker was lost while it ran beside others or for the first time.
-    Lost,
-    /// Its worker was lost while it ran alone: this counts against the trial.
-    LostAlone,
-    /// The worker handed it back, or was lost before it began.
-    Released,
-    /// The coordinator ended, and its own workers with it.
-    CoordinatorEnded,
-    /// Another attempt brought the outcome first.
-    Superseded,
-    /// Its slot did nothing for so long that another one was to begin anew.
-    Stalled,
-    /// The trial had its outcome before, and this attempt's was compared with it.
-    Checked,
-    /// The trial could not be trained, in the worker's words.
-    Failed(String),
 }
 
 /// What is done about an attempt that does not get on.

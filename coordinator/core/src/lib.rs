@@ -1,6 +1,7 @@
 //! The orchestration as a state machine. Pure: no async, clock, socket, file or
 //! thread; time comes in as an argument and decisions go out as values.
 
+mod close_cause;
 pub mod event;
 pub mod fleet;
 pub mod grant_order;

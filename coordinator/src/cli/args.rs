@@ -13,26 +13,8 @@ use crate::cli::values::{
 use crate::duration;
 use crate::view::output::Output;
 
-/// A lease must outlive this many reports of its worker, so that a late one costs no trial.
-pub const MIN_SYNCS_PER_LEASE: u32 = 3;
-
 /// Folder of the reports.
 pub const DEFAULT_OUT: &str = "reports";
-
-/// What the user asked for.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Cli {
-    pub command: Command,
-    /// How often `-v` was given.
-    pub verbosity: u8,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub enum Command {
-    /// Runs or resumes a sweep and writes its report.
-    Run(Run),
-    Verb(Verb),
-}
 
 pub const EXAMPLES: &str = "\
 Examples:
@@ -59,17 +41,17 @@ Exit codes: 0 every trial completed or diverged, 1 runtime error, 2 wrong usage 
 )]
 pub struct RawCli {
     #[command(flatten)]
-    pub run: Option<Run>,
+    pub run: Option<RunArgs>,
     #[command(subcommand)]
-    pub verb: Option<Verb>,
+    pub verb: Option<RawVerb>,
     /// More log lines (-vv for all of them); RUST_LOG chooses in detail
     #[arg(short, long = "verbose", global = true, action = ArgAction::Count)]
     pub verbosity: u8,
 }
 
 /// Flags of a run.
-#[derive(Args, Clone, Debug, PartialEq)]
-pub struct Run {
+#[derive(Args, Debug)]
+pub struct RunArgs {
     /// The sweep file; an interrupted sweep goes on where it stopped
     #[arg(long, value_name = "FILE")]
     pub sweep: PathBuf,
@@ -127,6 +109,15 @@ pub struct Run {
     pub output: Output,
 }
 
+#[derive(Debug, Subcommand)]
+pub enum RawVerb {
+    #[command(flatten)]
+    Verb(Verb),
+    /// A worker on this machine, started by a coordinator
+    #[command(hide = true)]
+    LocalWorker(LocalWorker),
+}
+
 #[derive(Clone, Debug, PartialEq, Subcommand)]
 pub enum Verb {
     /// Show what a sweep file would run, what it would leave out, and what that costs; runs nothing
@@ -146,9 +137,6 @@ pub enum Verb {
     /// Measure this machine
     #[command(subcommand)]
     Bench(Bench),
-    /// A worker on this machine, started by a coordinator
-    #[command(hide = true)]
-    LocalWorker(LocalWorker),
     /// Builds a report from a state, in a process of its own
     #[command(hide = true)]
     BuildReport(BuildReport),

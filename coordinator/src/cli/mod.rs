@@ -8,6 +8,7 @@ mod hint;
 pub mod problems;
 pub mod refusal;
 pub mod report_folder;
+pub mod run_config;
 #[cfg(test)]
 mod tests;
 mod values;
@@ -18,13 +19,30 @@ use std::process::ExitCode;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, CommandFactory, FromArgMatches as _};
 
-use crate::duration;
 use crate::view::{Event, Failure, say, stream};
-use args::RawCli;
 pub use args::{
-    Bench, BenchDispatch, BenchTrain, BuildReport, Cli, Command, DEFAULT_OUT, Export, ExportFormat,
-    FolderArgs, LocalWorker, MIN_SYNCS_PER_LEASE, Plan, Replay, Run, Verb,
+    Bench, BenchDispatch, BenchTrain, BuildReport, DEFAULT_OUT, Export, ExportFormat, FolderArgs,
+    LocalWorker, Plan, Replay, Verb,
 };
+use args::{RawCli, RawVerb};
+pub use run_config::RunConfig;
+
+/// What the user asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cli {
+    pub command: Command,
+    /// How often `-v` was given.
+    pub verbosity: u8,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Command {
+    /// Runs or resumes a sweep and writes its report.
+    Run(RunConfig),
+    Verb(Verb),
+    /// Is a worker of the coordinator that started it.
+    LocalWorker(LocalWorker),
+}
 
 /// Reads this process's command line.
 ///
@@ -97,42 +115,14 @@ impl Cli {
         let raw = RawCli::from_arg_matches_mut(&mut matches)
             .map_err(|error| error.format(&mut command))?;
         let command = match (raw.verb, raw.run) {
-            (Some(verb), _) => Command::Verb(verb),
-            (None, Some(run)) => {
-                run.check().map_err(|(kind, text)| RawCli::command().error(kind, text))?;
-                Command::Run(run)
-            }
+            (Some(RawVerb::Verb(verb)), _) => Command::Verb(verb),
+            (Some(RawVerb::LocalWorker(worker)), _) => Command::LocalWorker(worker),
+            (None, Some(args)) => Command::Run(RunConfig::new(args)?),
             (None, None) => {
                 let text = "expected --sweep FILE or a verb, such as plan FILE";
                 return Err(RawCli::command().error(ErrorKind::MissingRequiredArgument, text));
             }
         };
         Ok(Self { command, verbosity: raw.verbosity })
-    }
-}
-
-impl Run {
-    /// Refuses flags that contradict each other.
-    fn check(&self) -> Result<(), (ErrorKind, String)> {
-        if self.lease_ttl / MIN_SYNCS_PER_LEASE < self.sync_every {
-            let text = format!(
-                "--lease-ttl {} is too short for --sync-every {}: a lease lasts at least \
-                 {MIN_SYNCS_PER_LEASE} reports, so that one late report loses no trial; \
-                 take --lease-ttl {} or more, or report more often",
-                duration::exact(self.lease_ttl),
-                duration::exact(self.sync_every),
-                duration::exact(self.sync_every * MIN_SYNCS_PER_LEASE),
-            );
-            return Err((ErrorKind::ValueValidation, text));
-        }
-        if !self.listen.ip().is_loopback() && !self.insecure_plaintext {
-            let text = format!(
-                "--listen {} is open to other machines, without encryption or authentication; \
-                 add --insecure-plaintext on a network you trust, or listen on 127.0.0.1",
-                self.listen,
-            );
-            return Err((ErrorKind::MissingRequiredArgument, text));
-        }
-        Ok(())
     }
 }

@@ -4,6 +4,7 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
 use super::args::*;
+use super::run_config::FormerState;
 use super::*;
 use crate::view::output::Output;
 
@@ -11,10 +12,10 @@ fn parse_line(line: &str) -> Result<Cli, clap::Error> {
     Cli::try_parse_from(["coordinator"].into_iter().chain(line.split_whitespace()))
 }
 
-fn run_of(line: &str) -> Run {
+fn run_of(line: &str) -> RunConfig {
     match parse_line(line).expect(line).command {
         Command::Run(run) => run,
-        Command::Verb(verb) => panic!("{line}: expected a run, found {verb:?}"),
+        other => panic!("{line}: expected a run, found {other:?}"),
     }
 }
 
@@ -28,27 +29,26 @@ fn a_run_has_a_default_for_everything_but_the_sweep() {
     let run = run_of("--sweep sweeps/quick.toml");
     assert_eq!(
         run,
-        Run {
+        RunConfig {
             sweep: "sweeps/quick.toml".into(),
             out: "reports".into(),
             state: None,
             allow_network_state: false,
-            fresh: false,
-            yes: false,
-            local_workers: 1,
-            local_slots: None,
-            listen: "127.0.0.1:7070".parse().expect("an address"),
-            insecure_plaintext: false,
-            lease_ttl: Duration::from_secs(30),
-            sync_every: Duration::from_secs(5),
+            former_state: FormerState::Resumed,
+            n_local_workers: 1,
+            n_local_slots: None,
+            listen: run.listen,
+            lease: run.lease,
             crash_limit: NonZeroU32::new(3).expect("not zero"),
             retry_failed: false,
             max_failed: None,
             time_limit: None,
-            audit: 0.0,
+            audit_share: 0.0,
             output: Output::Human,
         }
     );
+    assert_eq!(run.listen.get().to_string(), "127.0.0.1:7070");
+    assert_eq!((run.lease.ttl().as_secs(), run.lease.sync_every().as_secs()), (30, 5));
 }
 
 #[test]
@@ -60,20 +60,21 @@ fn a_run_takes_every_flag() {
          --time-limit 1h30m --audit 0.25 --output json",
     );
     assert_eq!(run.state, Some("s".into()));
-    assert_eq!((run.local_workers, run.local_slots), (0, NonZeroUsize::new(2)));
-    assert_eq!(run.listen.port(), 0);
-    assert_eq!((run.lease_ttl.as_millis(), run.sync_every.as_millis()), (2_000, 300));
+    assert_eq!((run.n_local_workers, run.n_local_slots), (0, NonZeroUsize::new(2)));
+    assert_eq!(run.listen.get().port(), 0);
+    assert_eq!((run.lease.ttl().as_millis(), run.lease.sync_every().as_millis()), (2_000, 300));
     assert_eq!(run.max_failed, NonZeroU32::new(10));
     assert_eq!(run.time_limit, Some(Duration::from_secs(5_400)));
-    assert_eq!((run.audit, run.output), (0.25, Output::Json));
-    assert!(run.fresh && run.yes && run.retry_failed && run.allow_network_state);
+    assert_eq!((run.audit_share, run.output), (0.25, Output::Json));
+    assert_eq!(run.former_state, FormerState::SetAside { is_confirmed: true });
+    assert!(run.retry_failed && run.allow_network_state);
 }
 
 #[test]
 fn verbs_need_no_sweep_flag() {
     let verb = |line: &str| match parse_line(line).expect(line).command {
         Command::Verb(verb) => verb,
-        Command::Run(run) => panic!("{line}: expected a verb, found {run:?}"),
+        other => panic!("{line}: expected a verb, found {other:?}"),
     };
     assert_eq!(verb("plan a.toml"), Verb::Plan(Plan { file: "a.toml".into() }));
     assert_eq!(verb("schema"), Verb::Schema);
@@ -93,7 +94,10 @@ fn verbs_need_no_sweep_flag() {
     assert!(matches!(verb("replay f best --save w"), Verb::Replay(r) if r.save.is_some()));
     let worker = "local-worker --coordinator http://127.0.0.1:7070 --slots 2 --name w \
                   --cache-dir c --local-index 1 --no-pin";
-    assert!(matches!(verb(worker), Verb::LocalWorker(w) if w.local_index == 1 && w.no_pin));
+    assert!(matches!(
+        parse_line(worker).expect(worker).command,
+        Command::LocalWorker(w) if w.local_index == 1 && w.no_pin
+    ));
     let bench = "bench train --hidden 128,64 --samples 640 --dense --output json";
     assert!(matches!(
         verb(bench),

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use coordinator_core::event::Reply;
 use coordinator_core::lease::{Lease, WorkerId};
 use coordinator_core::ledger::checkpoints::Checkpoint;
 use proto::put_checkpoint_request::Part;
@@ -87,10 +86,7 @@ async fn publish(
     lease: Lease,
     checkpoint: Checkpoint,
 ) -> Result<(), RpcError> {
-    let Reply::CheckpointsKept(kept) = mailbox.checkpoint_published(lease, checkpoint).await?
-    else {
-        unreachable!("not a checkpoint's answer");
-    };
+    let kept = mailbox.checkpoint_published(lease, checkpoint).await?;
     let (files, id) = (sweep.checkpoints.clone(), sweep.trial_id(lease.trial));
     faults::point("coordinator.checkpoint.kept");
     off_thread(move || files.keep(id, &kept)).await?;

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Duration;
 
 use bytes::Bytes;
 use coordinator_core::lease::TrialIndex;
@@ -10,6 +9,7 @@ use sweep::TrialId;
 use tokio::sync::watch;
 use worker::parts::Repeats;
 
+use crate::cli::run_config::LeaseTiming;
 use crate::placement::token::LocalToken;
 use crate::rpc::gate::local_workers::LocalWorkers;
 use crate::run::plan_index::PlanIndex;
@@ -25,8 +25,7 @@ pub struct Sweep {
     pub checkpoints: Arc<CheckpointFiles>,
     pub term: u64,
     pub state_id: [u8; 16],
-    pub sync_every: Duration,
-    pub lease_ttl: Duration,
+    pub lease: LeaseTiming,
     /// What this build's self-test gives; a worker whose differs would train other bits.
     pub selftest_digest: [u8; 32],
     /// What a child process of this coordinator was handed, to prove that it is one.

@@ -82,8 +82,8 @@ pub(super) fn join_reply(
         protocol: proto::PROTOCOL_VERSION,
         term: sweep.term,
         state_id: sweep.state_id.to_vec(),
-        sync_every_ms: millis(sweep.sync_every),
-        lease_ttl_ms: millis(sweep.lease_ttl),
+        sync_every_ms: millis(sweep.lease.sync_every()),
+        lease_ttl_ms: millis(sweep.lease.ttl()),
         data: Some(data),
         kept: kept.iter().map(|lease| lease_to_wire(lease, &plan_index)).collect(),
         finished,
@@ -203,7 +203,7 @@ pub(super) fn sync_reply(
             Order::Finished => proto::Order::Finished,
         }
         .into(),
-        sync_within_ms: millis(if reply.soon { SOON } else { sweep.sync_every }),
+        sync_within_ms: millis(if reply.soon { SOON } else { sweep.lease.sync_every() }),
         withdraw: reply.withdraw.iter().map(|lease| lease_to_wire(lease, &plan_index)).collect(),
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use coordinator_core::event::Reply;
+use coordinator_core::event;
 use coordinator_core::lease::SessionId;
 use coordinator_core::limits::MAX_WORKERS;
 use proto::{JoinReply, JoinRequest, SyncReply, SyncRequest};
@@ -30,16 +30,15 @@ impl Session {
         let join = convert::join(request, &self.sweep)?;
         let (worker, local_index) = (join.worker, join.facts.local_index);
         match self.mailbox.join(join).await? {
-            Reply::Joined { session, kept, finished } => {
+            event::JoinReply::Joined { session, kept, finished } => {
                 if let Some(index) = local_index {
                     self.sweep.local_workers.joined(index, worker, session);
                     self.sweep.local_joined.store(true, Ordering::Relaxed);
                 }
                 Ok(convert::join_reply(session, &kept, finished, &self.sweep))
             }
-            Reply::WorkerLives(name) => Err(RpcError::WorkerLives(name)),
-            Reply::TooManyWorkers => Err(RpcError::Full(MAX_WORKERS)),
-            _ => unreachable!("not a Join's answer"),
+            event::JoinReply::WorkerLives(name) => Err(RpcError::WorkerLives(name)),
+            event::JoinReply::TooManyWorkers => Err(RpcError::Full(MAX_WORKERS)),
         }
     }
 
@@ -57,10 +56,8 @@ impl Session {
         let plan_index = self.sweep.plan_index();
         let unknown = convert::unknown_leases(&request, &plan_index);
         let sync = convert::sync(request, &plan_index, &self.sweep)?;
-        match self.mailbox.sync(sync).await? {
-            Reply::Synced(reply) => Ok(convert::sync_reply(reply, unknown, &self.sweep)),
-            _ => unreachable!("not a Sync's answer"),
-        }
+        let reply = self.mailbox.sync(sync).await?;
+        Ok(convert::sync_reply(reply, unknown, &self.sweep))
     }
 }
 

@@ -19,6 +19,7 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
 
 use super::{Bounds, LocalWorkers, incoming, serve};
+use crate::cli::run_config::LeaseTiming;
 use crate::placement::token::LocalToken;
 use crate::rpc::context::Sweep;
 use crate::run::mailbox::Mailbox;
@@ -43,8 +44,7 @@ pub(super) fn sweep_in(state: &Path) -> Sweep {
         checkpoints: Arc::new(CheckpointFiles::open(state).unwrap()),
         term: 1,
         state_id: [1; 16],
-        sync_every: Duration::from_secs(5),
-        lease_ttl: Duration::from_secs(30),
+        lease: LeaseTiming::at_least(Duration::from_secs(30), Duration::from_secs(5)),
         selftest_digest: [2; 32],
         local_token: LocalToken::draw().unwrap(),
         largest_valid_share: 0.4,

@@ -1,15 +1,16 @@
 //! The driver: the one owner of the core. It empties the mailbox, lets the core decide, makes the
 //! records durable, and only then lets replies leave.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use coordinator_core::event::{Action, Call, Event, Record, Reply};
+use coordinator_core::event::{Action, Event, JoinReply, Record, Reply, SyncReply};
+use coordinator_core::lease::WorkerId;
+use coordinator_core::ledger::checkpoints::Checkpoint;
 use coordinator_core::machine::{Core, Counts};
 use sweep::Plan;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
 use trainer::wording::n_of;
@@ -17,7 +18,7 @@ use worker::parts::off_thread;
 
 use crate::run::clock::Clock;
 use crate::run::confirm::{Confirm, Grown};
-use crate::run::mailbox::{CAPACITY, Post};
+use crate::run::mailbox::{CAPACITY, Post, Waiting};
 use crate::run::patience::Patience;
 use crate::run::plan_index::PlanIndex;
 use crate::store::error::StoreError;
@@ -72,8 +73,10 @@ pub struct Driver {
 struct Calls {
     /// When the loop last woke up.
     woke: Instant,
-    n_calls: u64,
-    waiting: BTreeMap<Call, oneshot::Sender<Reply>>,
+    joins: Waiting<JoinReply>,
+    syncs: Waiting<SyncReply>,
+    permits: Waiting<Option<WorkerId>>,
+    published: Waiting<Vec<Checkpoint>>,
     stop_by: Option<Instant>,
     finish_by: Option<Instant>,
     /// When the store was last written to.
@@ -205,7 +208,7 @@ impl Driver {
         for action in actions {
             match action {
                 Action::Persist(record) => records.push(record),
-                Action::Reply(call, reply) => replies.push((call, reply)),
+                Action::Reply(reply) => replies.push(reply),
                 Action::Publish(notice) => notices.push(notice),
             }
         }
@@ -316,8 +319,10 @@ impl Calls {
         Self {
             stopping,
             woke: Instant::now(),
-            n_calls: 0,
-            waiting: BTreeMap::new(),
+            joins: Waiting::new(),
+            syncs: Waiting::new(),
+            permits: Waiting::new(),
+            published: Waiting::new(),
             stop_by: None,
             finish_by: None,
             committed: Instant::now(),
@@ -326,16 +331,16 @@ impl Calls {
 
     fn admit(&mut self, post: Post, stop_timeout: Duration) -> Event {
         match post {
-            Post::Join(join, reply) => Event::Join { call: self.ticket(reply), join },
-            Post::Sync(sync, reply) => Event::Sync { call: self.ticket(reply), sync },
-            Post::CheckpointOffered(lease, reply) => {
-                Event::CheckpointOffered { call: self.ticket(reply), lease }
+            Post::Join(join, caller) => Event::Join { call: self.joins.admit(caller), join },
+            Post::Sync(sync, caller) => Event::Sync { call: self.syncs.admit(caller), sync },
+            Post::CheckpointOffered(lease, caller) => {
+                Event::CheckpointOffered { call: self.permits.admit(caller), lease }
             }
-            Post::TransferOffered(session, reply) => {
-                Event::TransferOffered { call: self.ticket(reply), session }
+            Post::TransferOffered(session, caller) => {
+                Event::TransferOffered { call: self.permits.admit(caller), session }
             }
-            Post::CheckpointPublished(lease, checkpoint, reply) => {
-                Event::CheckpointPublished { call: self.ticket(reply), lease, checkpoint }
+            Post::CheckpointPublished(lease, checkpoint, caller) => {
+                Event::CheckpointPublished { call: self.published.admit(caller), lease, checkpoint }
             }
             Post::CheckpointBroken { trial, digest } => Event::CheckpointBroken { trial, digest },
             Post::LocalEnded { local_index, expected, how } => {
@@ -348,18 +353,16 @@ impl Calls {
         }
     }
 
-    fn answer(&mut self, replies: Vec<(Call, Reply)>) {
-        for (call, reply) in replies {
+    fn answer(&mut self, replies: Vec<Reply>) {
+        for reply in replies {
             faults::point("coordinator.reply.before");
-            // A caller that has gone asks again and gets the same.
-            let _ = self.waiting.remove(&call).map(|waiting| waiting.send(reply));
+            match reply {
+                Reply::Join(call, reply) => self.joins.answer(&call, reply),
+                Reply::Sync(call, reply) => self.syncs.answer(&call, reply),
+                Reply::Permit(call, worker) => self.permits.answer(&call, worker),
+                Reply::Checkpoints(call, kept) => self.published.answer(&call, kept),
+            }
             faults::point("coordinator.reply.sent");
         }
-    }
-
-    fn ticket(&mut self, reply: oneshot::Sender<Reply>) -> Call {
-        self.n_calls += 1;
-        self.waiting.insert(Call(self.n_calls), reply);
-        Call(self.n_calls)
     }
 }

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tonic::transport::server::Connected;
 
-use crate::cli;
+use crate::cli::RunConfig;
 use crate::placement::token::LocalToken;
 use crate::rpc;
 use crate::rpc::context::Sweep;
@@ -79,7 +79,7 @@ impl Running {
 impl Engine {
     /// `worker_command` is what people are told to start a worker with.
     pub fn assemble(
-        run: &cli::Run,
+        run: &RunConfig,
         opened: Opened,
         progress: Progress,
         worker_command: String,
@@ -88,7 +88,7 @@ impl Engine {
         let Opened { plan, blob, folder, store, facts, confirm, mut recorded, .. } = opened;
         let clock = Clock::start();
         let mut restored = recorded.ledger.reopen(0, run.retry_failed);
-        let order = grant_order(&plan, run.audit);
+        let order = grant_order(&plan, run.audit_share);
         let config = core_config(run, &facts)?;
         let mut core = Core::restore(config, &order, &recorded.ledger, clock.now(), &mut restored);
         core.recall_workers(&recorded.workers);
@@ -112,9 +112,9 @@ impl Engine {
             confirm: Arc::new(confirm),
             plan_index,
             checkpoints: checkpoints.clone(),
-            lease_ttl: run.lease_ttl,
-            linger: run.sync_every * 3 / 2,
-            stop_timeout: run.sync_every * 6 / 5 + DRAIN_TIME,
+            lease_ttl: run.lease.ttl(),
+            linger: run.lease.sync_every() * 3 / 2,
+            stop_timeout: run.lease.sync_every() * 6 / 5 + DRAIN_TIME,
             stopping: CancellationToken::new(),
             finished: CancellationToken::new(),
         };
@@ -124,8 +124,7 @@ impl Engine {
             checkpoints,
             term: facts.term,
             state_id: facts.state_id,
-            sync_every: run.sync_every,
-            lease_ttl: run.lease_ttl,
+            lease: run.lease,
             selftest_digest,
             local_token: LocalToken::draw()
                 .map_err(|error| anyhow!("no random numbers: {error}"))?,
@@ -163,11 +162,11 @@ impl Engine {
     }
 }
 
-fn core_config(run: &cli::Run, facts: &SweepMeta) -> anyhow::Result<Config> {
+fn core_config(run: &RunConfig, facts: &SweepMeta) -> anyhow::Result<Config> {
     let seed = getrandom::u64().map_err(|error| anyhow!("no random numbers: {error}"))?;
     Ok(Config {
         term: facts.term,
-        lease_ttl_ms: u64::try_from(run.lease_ttl.as_millis()).unwrap_or(u64::MAX),
+        lease_ttl_ms: u64::try_from(run.lease.ttl().as_millis()).unwrap_or(u64::MAX),
         crash_limit: run.crash_limit.get(),
         max_failed: run.max_failed.map(Into::into),
         seed,

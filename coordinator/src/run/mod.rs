@@ -22,19 +22,20 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use worker::signals::StopSignals;
 
+use crate::cli::RunConfig;
 use crate::cli::refusal::Refusal;
 use crate::placement::local::{LocalWorkers, share_slots};
 use crate::placement::supervisor::{Heard, Spec};
 use crate::placement::worker_command::worker_command;
 use crate::reporting::publish::{Published, publish_in_child};
 use crate::reporting::room;
+use crate::rpc;
 use crate::run::open::Opened;
 use crate::view::output::Output;
 use crate::view::terminal::Summary;
 use crate::view::{
     Event, Failure, Listening, Progress, can_be_live, leave, print_summary, say, stream, warn,
 };
-use crate::{cli, rpc};
 use driver::Ended;
 use engine::{Engine, Running};
 
@@ -52,14 +53,14 @@ const PARTIAL_REPORT_REST: u32 = 10;
 
 /// Runs a sweep to its end or to a stop, and gives the exit code. `program` is what local workers
 /// and the report are started from.
-pub fn run(run: &cli::Run, program: PathBuf) -> Result<u8, Refusal> {
+pub fn run(run: &RunConfig, program: PathBuf) -> Result<u8, Refusal> {
     let isa = prepare::choose_isa()?;
     let planned = prepare::plan_run(run)?;
     // What trains for hours must not find at its end that nobody can have its report.
-    let out = run.out.join(&planned.plan.name);
+    let out = run.report_folder(&planned.plan.name);
     room::check_folder(&out)
         .with_context(|| format!("{}: the report cannot be written there", out.display()))?;
-    let listener = prepare::bind(run.listen)?;
+    let listener = prepare::bind(run.listen.get())?;
     let opened = open::open(run, planned)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -91,7 +92,7 @@ struct Session {
 
 impl Session {
     fn start(
-        run: &cli::Run,
+        run: &RunConfig,
         program: PathBuf,
         opened: Opened,
         listener: std::net::TcpListener,
@@ -104,7 +105,7 @@ impl Session {
         if run.output == Output::Json {
             listening(run, address, &opened);
         }
-        greet(run, address, &opened.news);
+        greet(address, &opened.news);
         let name = opened.plan.name.clone();
         let cache_dir = opened.folder.worker_cache();
         let progress = Progress::new(run.output, can_be_live());
@@ -116,18 +117,18 @@ impl Session {
             url: format!("http://{address}"),
             cache_dir,
             token: running.local_token.clone(),
-            slots: share_slots(run.local_workers, run.local_slots, worker::usable_cores()),
-            lease_ttl: run.lease_ttl,
+            slots: share_slots(run.n_local_workers, run.n_local_slots, worker::usable_cores()),
+            lease_ttl: run.lease.ttl(),
         };
         let Running { mailbox, local_joined, local_workers, finished, .. } = &running;
         let heard = Heard { joined: local_joined.clone(), calls: local_workers.clone() };
         let local = LocalWorkers::start(&spec, mailbox, &heard, finished);
         let state = running.folder.path().to_path_buf();
-        let (out, started) = (run.out.join(&name), Instant::now());
+        let (out, started) = (run.report_folder(&name), Instant::now());
         Ok(Self { running, signals, local, partial: None, program, state, out, name, started })
     }
 
-    async fn finish(mut self, run: &cli::Run) -> anyhow::Result<u8> {
+    async fn finish(mut self, run: &RunConfig) -> anyhow::Result<u8> {
         let ended = self.watch(run).await;
         self.running.serving.cancel();
         let mut signals = self.signals;
@@ -185,7 +186,7 @@ impl Session {
     }
 
     /// Until the driver ends; passes stops on to it and keeps the partial report fresh.
-    async fn watch(&mut self, run: &cli::Run) -> anyhow::Result<Ended> {
+    async fn watch(&mut self, run: &RunConfig) -> anyhow::Result<Ended> {
         let mut partial = tokio::time::interval_at(
             tokio::time::Instant::now() + PARTIAL_REPORT_EVERY,
             PARTIAL_REPORT_EVERY,
@@ -255,7 +256,7 @@ impl Session {
 }
 
 /// The first event of the stream.
-fn listening(run: &cli::Run, address: SocketAddr, opened: &Opened) {
+fn listening(run: &RunConfig, address: SocketAddr, opened: &Opened) {
     let statuses = opened.recorded.ledger.trials.iter().map(|trial| trial.status);
     let n_recorded = statuses.filter(|status| status.is_terminal()).count();
     let plan = &opened.plan;
@@ -268,7 +269,7 @@ fn listening(run: &cli::Run, address: SocketAddr, opened: &Opened) {
         worker_command: worker_command(address),
         sweep: run.sweep.clone(),
         state: opened.folder.path().to_path_buf(),
-        out: run.out.join(&plan.name),
+        out: run.report_folder(&plan.name),
         n_trials: plan.trials.len(),
         n_recorded,
     };
@@ -282,7 +283,7 @@ fn say_how_to_go_on() {
     ));
 }
 
-fn greet(run: &cli::Run, address: SocketAddr, news: &[String]) {
+fn greet(address: SocketAddr, news: &[String]) {
     for line in news {
         say(line);
     }
@@ -294,7 +295,6 @@ fn greet(run: &cli::Run, address: SocketAddr, news: &[String]) {
             worker_command(address)
         ));
     }
-    debug_assert!(address.ip().is_loopback() || run.insecure_plaintext);
 }
 
 fn summary(name: &str, ended: Ended, published: Published, wall_s: f64) -> Summary {

@@ -11,14 +11,16 @@ use report::command;
 use sweep::{self, Plan};
 use trainer::wording::{n_of, n_of_n};
 
+use crate::cli::DEFAULT_OUT;
 use crate::cli::refusal::Refusal;
+use crate::cli::run_config::{FormerState, RunConfig};
+use crate::dataset;
 use crate::run::confirm::Confirm;
-use crate::run::prepare::{Planned, state_of};
+use crate::run::prepare::Planned;
 use crate::store::connection::Store;
 use crate::store::meta::{Data, SweepMeta};
 use crate::store::{Recorded, StateFolder};
 use crate::view::troubles;
-use crate::{cli, dataset};
 
 /// A run that may begin: its plan, the data, and a state that is open and fits them.
 pub struct Opened {
@@ -35,8 +37,8 @@ pub struct Opened {
 }
 
 /// Opens the state, and adds to the plan the confirm trials that follow what it holds.
-pub fn open(run: &cli::Run, mut planned: Planned) -> Result<Opened, Refusal> {
-    let path = state_of(run, &planned.plan.name);
+pub fn open(run: &RunConfig, mut planned: Planned) -> Result<Opened, Refusal> {
+    let path = run.state_folder(&planned.plan.name);
     let mut news = Vec::new();
     let folder = open_folder(run, &path, &mut news)?;
     let mut store = Store::open(&folder.database())?;
@@ -52,7 +54,7 @@ pub fn open(run: &cli::Run, mut planned: Planned) -> Result<Opened, Refusal> {
         database: folder.database(),
         chance: facts.data.chance(),
         retry_failed: run.retry_failed,
-        audit_share: run.audit,
+        audit_share: run.audit_share,
     };
     confirm.extend(&mut planned.plan)?;
     let recorded = store.load(&planned.plan)?;
@@ -68,25 +70,25 @@ pub fn open(run: &cli::Run, mut planned: Planned) -> Result<Opened, Refusal> {
 
 /// The state's folder; with `--fresh` the former one is set aside first.
 fn open_folder(
-    run: &cli::Run,
+    run: &RunConfig,
     path: &Path,
     news: &mut Vec<String>,
 ) -> Result<StateFolder, Refusal> {
     let folder = StateFolder::open(path, run.allow_network_state)?;
     troubles::forget(folder.path());
-    if !run.fresh || !folder.is_used() {
-        return Ok(folder);
+    let is_confirmed = match run.former_state {
+        FormerState::SetAside { is_confirmed } if folder.is_used() => is_confirmed,
+        _ => return Ok(folder),
+    };
+    if !is_confirmed {
+        ask_to_set_aside(folder.path())?;
     }
-    confirm_fresh(run, folder.path())?;
     let aside = folder.set_aside()?;
     news.push(format!("the former state lies in {}", aside.display()));
     Ok(StateFolder::open(path, run.allow_network_state)?)
 }
 
-fn confirm_fresh(run: &cli::Run, state: &Path) -> Result<(), Refusal> {
-    if run.yes {
-        return Ok(());
-    }
+fn ask_to_set_aside(state: &Path) -> Result<(), Refusal> {
     if !io::stdin().is_terminal() {
         let text =
             format!("--fresh sets {} aside; add --yes to say that you mean it", state.display());
@@ -144,7 +146,7 @@ fn describe_split(former: &SweepMeta, planned: &Planned) -> Option<String> {
 }
 
 fn describe(
-    run: &cli::Run,
+    run: &RunConfig,
     former: Option<&SweepMeta>,
     recorded: &Recorded,
     plan: &Plan,
@@ -207,7 +209,7 @@ fn n_recorded(ledger: &Ledger) -> usize {
 
 fn next_facts(
     former: Option<&SweepMeta>,
-    run: &cli::Run,
+    run: &RunConfig,
     planned: &Planned,
 ) -> Result<SweepMeta, Refusal> {
     let mut fresh_id = [0; 16];
@@ -219,7 +221,7 @@ fn next_facts(
         sweep_path: run.sweep.display().to_string(),
         sweep_folder: folder_of(&run.sweep),
         command: Some(command::coordinator(repeating(run))),
-        report_folder: Some(command::quoted(command::path(&run.out.join(&planned.plan.name)))),
+        report_folder: Some(command::quoted(command::path(&run.report_folder(&planned.plan.name)))),
         state_id,
         term: if faults::planted("bug.term_not_bumped") { term.max(1) } else { term + 1 },
         numerics_version: trainer::NUMERICS_VERSION,
@@ -235,9 +237,9 @@ fn folder_of(file: &Path) -> Option<String> {
 }
 
 /// The arguments that say what a sweep is and where its files go; the others decide neither.
-fn repeating(run: &cli::Run) -> Vec<OsString> {
+fn repeating(run: &RunConfig) -> Vec<OsString> {
     let mut words = vec!["--sweep".into(), command::path(&run.sweep)];
-    if run.out != Path::new(cli::DEFAULT_OUT) {
+    if run.out != Path::new(DEFAULT_OUT) {
         words.extend(["--out".into(), command::path(&run.out)]);
     }
     if let Some(state) = &run.state {

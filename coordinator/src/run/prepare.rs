@@ -4,16 +4,16 @@
 use std::cell::RefCell;
 use std::io::{self};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, anyhow};
 use data::LoadedDataset;
 use sweep::{self, DatasetMeta, Draft, Plan, SweepFile};
 use trainer::Isa;
 
-use crate::cli;
 use crate::cli::problems::SweepText;
 use crate::cli::refusal::Refusal;
+use crate::cli::run_config::{FormerState, RunConfig};
 use crate::dataset;
 use crate::store::database_in;
 use crate::store::meta::SweepMeta;
@@ -38,7 +38,7 @@ pub fn plan_file(path: &Path) -> Result<Planned, Refusal> {
 /// The same for a sweep that is to run. Some keys that do nothing are part of a trial's id, so that a
 /// sweep which a former build began with them could not go on without: what the recorded file has as
 /// well is told and kept.
-pub fn plan_run(run: &cli::Run) -> Result<Planned, Refusal> {
+pub fn plan_run(run: &RunConfig) -> Result<Planned, Refusal> {
     let kept = RefCell::new(Vec::new());
     let plan = |file: &SweepFile, facts: &DatasetMeta| {
         sweep::plan(file, facts).or_else(|problems| {
@@ -57,16 +57,15 @@ pub fn plan_run(run: &cli::Run) -> Result<Planned, Refusal> {
 
 /// The plan of a sweep that was begun with every one of these problems; `None` if it was not.
 fn plan_as_begun(
-    run: &cli::Run,
+    run: &RunConfig,
     file: &SweepFile,
     facts: &DatasetMeta,
     problems: &[sweep::Problem],
 ) -> Option<Plan> {
-    if run.fresh {
+    if run.former_state != FormerState::Resumed {
         return None;
     }
-    let state = state_of(run, &file.name);
-    let former = SweepMeta::of_any_schema(&database_in(&state))?;
+    let former = SweepMeta::of_any_schema(&database_in(&run.state_folder(&file.name)))?;
     let begun = sweep::parse(&former.sweep_toml).ok()?;
     let had = sweep::plan(&begun, facts).err()?;
     let is_old = |problem: &sweep::Problem| {
@@ -76,10 +75,6 @@ fn plan_as_begun(
         return None;
     }
     sweep::plan_recorded(file, facts, former.data.n_valid()).ok()
-}
-
-pub fn state_of(run: &cli::Run, name: &str) -> PathBuf {
-    run.state.clone().unwrap_or_else(|| run.out.join(name).join(".state"))
 }
 
 /// The same for the file of a report, of which `n_valid` rows validated, with the data that `load`

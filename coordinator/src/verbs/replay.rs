@@ -170,13 +170,9 @@ fn train(planned: &Planned, trial: Trial, isa: trainer::Isa) -> anyhow::Result<T
                 rounded(started.elapsed())
             ))?;
         }
-        match end {
-            EpochEnd::Continues => {}
-            EpochEnd::Ends => {
-                let weights = trainer.best_weights();
-                return Ok(Trained { result: trainer.into_result(), weights });
-            }
-            EpochEnd::Stopped => unreachable!("nobody asked it to stop"),
+        if end != EpochEnd::Continues {
+            let weights = trainer.best_weights();
+            return Ok(Trained { result: trainer.into_result(), weights });
         }
     }
 }

@@ -20,7 +20,7 @@ impl Plan {
         let first = n_read * sizes[0];
         let upper: f64 = sizes.windows(2).map(|pair| pair[0] * pair[1]).sum();
         let n_weights = n_inputs * sizes[0] + upper;
-        let batch = self.count(point, "batch_size");
+        let batch = self.points.count(point, "batch_size") as f64;
         let optimizer = self.optimizer(point);
 
         let forward = first + upper;
@@ -36,33 +36,22 @@ impl Plan {
         let n_train = f64::from(self.split.n_train);
         let n_valid = f64::from(self.split.n_valid);
         let epoch = n_train * (forward + backward + probes + update) + n_valid * forward;
-        self.count(point, "epochs") * epoch + f64::from(self.facts.n_test_rows) * forward
+        self.points.count(point, "epochs") as f64 * epoch
+            + f64::from(self.facts.n_test_rows) * forward
     }
 
     /// Outputs of each layer, the classes last.
     fn layer_sizes(&self, point: usize) -> Vec<f64> {
-        let hidden = match self.points.value(point, "hidden") {
-            Some(Value::Widths(widths)) => widths.as_slice(),
-            _ => unreachable!("every point has hidden layers"),
-        };
-        let sizes = hidden.iter().copied().chain([self.facts.n_classes]);
+        let sizes = self.points.hidden(point).iter().copied().chain([self.facts.n_classes]);
         sizes.map(f64::from).collect()
     }
 
-    fn count(&self, point: usize, key: &str) -> f64 {
-        match self.points.value(point, key) {
-            Some(Value::Count(n)) => *n as f64,
-            _ => unreachable!("every point has {key}"),
-        }
-    }
-
     pub(crate) fn optimizer(&self, point: usize) -> OptimizerKind {
-        match self.points.value(point, "optimizer") {
-            Some(Value::Text(name)) => {
-                OptimizerKind::from_name(name).expect("the file's optimizers are known")
-            }
-            _ => unreachable!("every point has an optimizer"),
-        }
+        let kind = match self.points.value(point, "optimizer") {
+            Some(Value::Text(name)) => OptimizerKind::from_name(name),
+            _ => None,
+        };
+        kind.expect("every point has a known optimizer")
     }
 }
 

@@ -133,11 +133,8 @@ impl Plan {
 
     /// Epochs of a trial, by its position in `trials`; much cheaper than its whole configuration.
     pub fn n_epochs(&self, trial: usize) -> u32 {
-        let epochs = self.points.value(self.trials[trial].point as usize, "epochs");
-        match epochs {
-            Some(&Value::Count(n)) => u32::try_from(n).expect("planning checked its range"),
-            _ => unreachable!("every point has a number of epochs"),
-        }
+        let n_epochs = self.points.count(self.trials[trial].point as usize, "epochs");
+        u32::try_from(n_epochs).expect("planning checked its range")
     }
 
     /// What results are held against. `largest_valid_share` is that of the most frequent class among

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
-use coordinator::cli::args::{Cli, Command, Run};
+use coordinator::cli::{Cli, Command, RunConfig};
 use coordinator::parts::{Ended, coordinate, database_in};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -130,7 +130,7 @@ fn add_coordinator(sim: &mut Sim<'_>, strings: &Rc<Strings>, site: &Site, state:
 }
 
 /// Losses are the faults' doing here, so no number of them makes a trial fail.
-fn run_of(site: &Site, state: &Path) -> Run {
+fn run_of(site: &Site, state: &Path) -> RunConfig {
     let (sweep, state) = (site.sweep.display().to_string(), state.display().to_string());
     let arguments = ["coordinator", "--sweep", &sweep, "--state", &state];
     let times = ["--lease-ttl", "2s", "--sync-every", "300ms", "--crash-limit", "1000"];

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::event::{Action, Call, CloseCause, Join, Notice, Record, Reply};
+use crate::event::{Action, Call, CloseCause, Join, JoinReply, Notice, Record, Reply};
 use crate::fleet::worker::Worker;
 use crate::lease::{Lease, OpenLease, SessionId, WorkerId};
 use crate::ledger::trial::Status;
@@ -11,17 +11,23 @@ use crate::machine::Core;
 use crate::time::Millis;
 
 impl Core {
-    pub(super) fn join(&mut self, now: Millis, call: Call, join: Join, out: &mut Vec<Action>) {
+    pub(super) fn join(
+        &mut self,
+        now: Millis,
+        call: Call<JoinReply>,
+        join: Join,
+        out: &mut Vec<Action>,
+    ) {
         let id = join.worker;
         let is_known = self.fleet.get(id).is_some();
         if MAX_WORKERS <= self.fleet.len() && !is_known {
-            out.push(Action::Reply(call, Reply::TooManyWorkers));
+            out.push(Action::Reply(Reply::Join(call, JoinReply::TooManyWorkers)));
             return;
         }
         if let Some(living) = self.living_namesake(now, &join) {
             let name = join.facts.name;
             out.push(Action::Publish(Notice::JoinRefused { name, living: living.clone() }));
-            out.push(Action::Reply(call, Reply::WorkerLives(living)));
+            out.push(Action::Reply(Reply::Join(call, JoinReply::WorkerLives(living))));
             return;
         }
         let deadline = now + self.config.lease_ttl_ms;
@@ -58,7 +64,8 @@ impl Core {
             }
         }
         let kept = kept.into_iter().map(|open| open.lease).collect();
-        out.push(Action::Reply(call, Reply::Joined { session, kept, finished }));
+        let joined = JoinReply::Joined { session, kept, finished };
+        out.push(Action::Reply(Reply::Join(call, joined)));
     }
 
     /// The name of the process that has this worker's session and lives: it has spoken within the time in

@@ -7,10 +7,15 @@ use crate::machine::Core;
 
 impl Core {
     /// Nothing is to be kept for a stale lease or of a trial that has its outcome.
-    pub(super) fn checkpoint_offered(&mut self, call: Call, lease: Lease, out: &mut Vec<Action>) {
+    pub(super) fn checkpoint_offered(
+        &mut self,
+        call: Call<Option<WorkerId>>,
+        lease: Lease,
+        out: &mut Vec<Action>,
+    ) {
         let is_over = self.trials[lease.trial.index()].status.is_terminal();
         let worker = self.publisher(&lease).filter(|_| !is_over);
-        out.push(Action::Reply(call, Reply::CheckpointWanted(worker)));
+        out.push(Action::Reply(Reply::Permit(call, worker)));
     }
 
     /// The worker that holds the lease.
@@ -21,7 +26,7 @@ impl Core {
     /// Answers what is kept of the trial, with the new one or, for a stale lease, without.
     pub(super) fn checkpoint_published(
         &mut self,
-        call: Call,
+        call: Call<Vec<Checkpoint>>,
         lease: Lease,
         checkpoint: Checkpoint,
         out: &mut Vec<Action>,
@@ -30,7 +35,7 @@ impl Core {
             self.checkpoint_found(lease.trial, checkpoint);
         }
         let kept = self.checkpoints.of(lease.trial).to_vec();
-        out.push(Action::Reply(call, Reply::CheckpointsKept(kept)));
+        out.push(Action::Reply(Reply::Checkpoints(call, kept)));
     }
 
     pub(super) fn checkpoint_found(&mut self, trial: TrialIndex, checkpoint: Checkpoint) {

@@ -186,7 +186,7 @@ impl Core {
             Event::CheckpointOffered { call, lease } => self.checkpoint_offered(call, lease, out),
             Event::TransferOffered { call, session } => {
                 let worker = self.fleet.of_session(session);
-                out.push(Action::Reply(call, Reply::TransferAllowed(worker)));
+                out.push(Action::Reply(Reply::Permit(call, worker)));
             }
             Event::CheckpointPublished { call, lease, checkpoint } => {
                 self.checkpoint_published(call, lease, checkpoint, out);

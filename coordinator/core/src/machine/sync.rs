@@ -10,10 +10,16 @@ use crate::machine::Core;
 use crate::time::Millis;
 
 impl Core {
-    pub(super) fn sync(&mut self, now: Millis, call: Call, mut sync: Sync, out: &mut Vec<Action>) {
+    pub(super) fn sync(
+        &mut self,
+        now: Millis,
+        call: Call<SyncReply>,
+        mut sync: Sync,
+        out: &mut Vec<Action>,
+    ) {
         let Some(id) = self.fleet.of_session(sync.session) else {
             let reply = SyncReply::bare(sync.seq, Order::Rejoin);
-            out.push(Action::Reply(call, Reply::Synced(reply)));
+            out.push(Action::Reply(Reply::Sync(call, reply)));
             return;
         };
         if !sync.draining {
@@ -65,7 +71,7 @@ impl Core {
             self.end_drain(now, id, out);
             self.part_with(now, id, false);
         }
-        out.push(Action::Reply(call, Reply::Synced(reply)));
+        out.push(Action::Reply(Reply::Sync(call, reply)));
     }
 
     /// True if it was not asked for.

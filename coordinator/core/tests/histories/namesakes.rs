@@ -1,7 +1,7 @@
 //! Two processes of one worker id, as on machines to which a cache folder was copied: the one that has
 //! the session keeps it, and one that has ended makes room soon.
 
-use coordinator_core::event::{Event, Join, Order, Reply, Sync, WorkerInfo};
+use coordinator_core::event::{Event, Join, JoinReply, Order, Reply, Sync, WorkerInfo};
 use coordinator_core::lease::{Lease, SessionId, WorkerId};
 
 use crate::dispatch::world_of;
@@ -55,11 +55,11 @@ impl Process {
         let (held, continues) = (self.held.clone(), self.has_joined);
         let join = Join { worker: WorkerId([1; 16]), facts, held, continues };
         match world.apply(Event::Join { call, join }) {
-            Some(Reply::Joined { session, .. }) => {
+            Some(Reply::Join(_, JoinReply::Joined { session, .. })) => {
                 (self.session, self.seq, self.has_joined) = (Some(session), 0, true);
                 self.n_joined += 1;
             }
-            Some(Reply::WorkerLives(living)) => {
+            Some(Reply::Join(_, JoinReply::WorkerLives(living))) => {
                 assert_ne!(living, name, "the other one is named");
                 self.n_refused += 1;
             }

@@ -6,7 +6,6 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use coordinator_core::event::Reply;
 use coordinator_core::lease::{SessionId, WorkerId};
 use proto::artifacts_client::ArtifactsClient;
 use proto::artifacts_server::ArtifactsServer;
@@ -77,23 +76,23 @@ impl Served {
                 if matches!(post, Post::CheckpointOffered(..) | Post::TransferOffered(..)) {
                     judged.lock().unwrap().push(their_places.each_ref().map(Places::n_free));
                 }
-                let _ = match post {
+                match post {
                     // Each trial is another worker's.
                     Post::CheckpointOffered(lease, reply) => {
                         let worker = WorkerId([lease.trial.0 as u8; 16]);
                         let is_current = lease.attempt == CURRENT;
-                        reply.send(Reply::CheckpointWanted(is_current.then_some(worker)))
+                        let _ = reply.send(is_current.then_some(worker));
                     }
                     // Each session but the first is a worker's.
                     Post::TransferOffered(SessionId(session), reply) => {
                         let worker = (session > 0).then_some(WorkerId([session as u8; 16]));
-                        reply.send(Reply::TransferAllowed(worker))
+                        let _ = reply.send(worker);
                     }
                     Post::CheckpointPublished(_, checkpoint, reply) => {
-                        reply.send(Reply::CheckpointsKept(vec![checkpoint]))
+                        let _ = reply.send(vec![checkpoint]);
                     }
                     other => panic!("{other:?}"),
-                };
+                }
             }
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

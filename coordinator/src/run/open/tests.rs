@@ -2,19 +2,13 @@
 
 use std::fs;
 
-use clap::Parser;
 use coordinator_core::event::{CloseCause, Record, WorkerInfo};
 use coordinator_core::lease::{Lease, OpenLease, TrialIndex, WorkerId};
 use sweep::SweepFile;
 
 use super::*;
+use crate::cli::{Cli, Command};
 use crate::run::prepare::{Missing, plan_recorded_file, plan_run};
-
-#[derive(Parser)]
-struct Line {
-    #[command(flatten)]
-    run: cli::Run,
-}
 
 /// A folder with four IDX files of two classes.
 fn folder() -> tempfile::TempDir {
@@ -38,12 +32,15 @@ const SWEEP: &str = "name = \"s\"\n[dataset]\nformat = \"idx\"\npath = \"data\"\
     patience = 5\n[[grid]]\noptimizer = [\"sgd\"]\nlearning_rate = [0.1, 0.2]\nbatch_size = [8]\n\
     hidden = [[4]]\n";
 
-fn run_in(folder: &Path, text: &str, more: &[&str]) -> cli::Run {
+fn run_in(folder: &Path, text: &str, more: &[&str]) -> RunConfig {
     let file = folder.join("s.toml");
     fs::write(&file, text).unwrap();
     let (file, out) = (file.display().to_string(), folder.join("reports").display().to_string());
     let words = ["coordinator", "--sweep", &file, "--out", &out];
-    Line::parse_from(words.into_iter().chain(more.iter().copied())).run
+    match Cli::try_parse_from(words.into_iter().chain(more.iter().copied())) {
+        Ok(Cli { command: Command::Run(run), .. }) => run,
+        other => panic!("expected a run, found {other:?}"),
+    }
 }
 
 /// Records a state as a build did which refused less: one trial of two was granted and failed.
@@ -54,7 +51,7 @@ fn begin(folder: &Path, text: &str) {
     };
     let Ok(planned) = plan_recorded_file(&run.sweep, 10, load) else { panic!("it is recorded") };
     let Ok(facts) = next_facts(None, &run, &planned) else { panic!("there are random numbers") };
-    let state = StateFolder::open(&state_of(&run, "s"), false).unwrap();
+    let state = StateFolder::open(&run.state_folder("s"), false).unwrap();
     let mut store = Store::open(&state.database()).unwrap();
     facts.begin(&mut store).unwrap();
     let (trial, worker) = (TrialIndex(0), WorkerId([1; 16]));
@@ -77,7 +74,7 @@ fn begin(folder: &Path, text: &str) {
 }
 
 /// What is told of a sweep that goes on; `None` if it is refused.
-fn news(run: &cli::Run) -> Option<Vec<String>> {
+fn news(run: &RunConfig) -> Option<Vec<String>> {
     open(run, plan_run(run).ok()?).ok().map(|opened| opened.news)
 }
 

@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use coordinator_core::event::WorkerInfo;
+use coordinator_core::event::{CloseCause, WorkerInfo};
 use coordinator_core::lease::{Lease, OpenLease, TrialIndex, WorkerId};
 use coordinator_core::ledger::Ledger;
-use coordinator_core::ledger::trial::{Status, Trial};
+use coordinator_core::ledger::trial::Status;
 use coordinator_core::timing::MAX_SLOTS;
 use rusqlite::{Connection, Row};
 use sweep::{Metric, Phase, Plan, Score};
@@ -145,7 +145,9 @@ fn load_attempts(
                         trial.status = Status::Leased;
                         recorded.ledger.open.push(granted);
                     }
-                    Some(word) if !row.get::<_, bool>(8)? => book(trial, word),
+                    Some(word) if !row.get::<_, bool>(8)? => {
+                        CloseCause::from_word(word).iter().for_each(|cause| trial.book(cause));
+                    }
                     Some(_) => {}
                 }
             }
@@ -162,20 +164,6 @@ fn open_lease(row: &Row<'_>, trial: TrialIndex) -> rusqlite::Result<OpenLease> {
         nonce: row.get::<_, i64>(3)?.cast_unsigned(),
     };
     Ok(OpenLease { lease, worker: WorkerId(row.get(4)?), alone: row.get(5)?, local: row.get(6)? })
-}
-
-/// The inverse of the words that `write` closes attempts with, as far as they count.
-fn book(trial: &mut Trial, word: &str) {
-    match word {
-        "lost" => trial.n_suspicions += 1,
-        "lost_alone" => {
-            trial.n_suspicions += 1;
-            trial.n_losses_alone += 1;
-        }
-        "failed" => trial.n_failures += 1,
-        "checked" => trial.is_checked = true,
-        _ => {}
-    }
 }
 
 fn load_outcomes(

@@ -9,7 +9,7 @@ pub mod trial;
 use std::collections::HashMap;
 use std::path::Path;
 
-use coordinator_core::event::Timing;
+use coordinator_core::event::{CloseCause, Timing};
 use rusqlite::{Connection, Row};
 use sweep::{Outcome, Plan, Score, Trial};
 use trainer::{Backtracks, Ending, EpochRecord, StepSizes, TrialResult, Work};
@@ -180,13 +180,14 @@ impl Reader {
 
     pub fn attempt_counts(&self) -> Result<AttemptCounts, StoreError> {
         let count = |sql: &str| self.connection.query_row(sql, [], |row| row.get::<_, u64>(0));
+        let n_closed = |cause: CloseCause| {
+            count(&format!("SELECT count(*) FROM attempts WHERE closed = '{}'", cause.word()))
+        };
         let read = || {
             Ok(AttemptCounts {
                 n_attempts: count("SELECT count(*) FROM attempts")?,
-                n_lost: count(
-                    "SELECT count(*) FROM attempts WHERE closed IN ('lost', 'lost_alone')",
-                )?,
-                n_ended: count("SELECT count(*) FROM attempts WHERE closed = 'coordinator_ended'")?,
+                n_lost: n_closed(CloseCause::Lost)? + n_closed(CloseCause::LostAlone)?,
+                n_ended: n_closed(CloseCause::CoordinatorEnded)?,
                 n_conflicts: count("SELECT count(*) FROM conflicts")?,
             })
         };

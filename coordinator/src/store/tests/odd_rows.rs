@@ -133,7 +133,7 @@ fn go_on(path: &Path) {
     for (n, open) in recorded.ledger.open.iter().enumerate() {
         let held = if n % 2 == 0 { vec![open.lease] } else { Vec::new() };
         let join = Join { worker: open.worker, facts: facts(), held, continues: n % 3 == 0 };
-        core.apply(Millis(10), Event::Join { call: Call(n as u64), join }, &mut out);
+        core.apply(Millis(10), Event::Join { call: Call::new(n as u64), join }, &mut out);
     }
     for at in [20, 5_000, 10_000_000] {
         core.apply(Millis(at), Event::Tick, &mut out);

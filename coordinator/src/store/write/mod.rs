@@ -3,8 +3,6 @@
 pub mod times;
 pub mod workers;
 pub mod writer;
-use std::iter::successors;
-
 use coordinator_core::event::{CloseCause, Record, Timing};
 use coordinator_core::lease::{OpenLease, TrialIndex};
 use proto::text::{clean_line, clean_lines};
@@ -56,11 +54,12 @@ impl Store {
         self.transact(|transaction| {
             // What ended with its coordinator ended when that was last seen.
             let mut statement = transaction.prepare_cached(
-                "UPDATE attempts SET closed = 'coordinator_ended', ended_ms =
+                "UPDATE attempts SET closed = ?2, ended_ms =
                      (SELECT max(began_ms, seen_ms) FROM terms WHERE terms.term = attempts.term)
                  WHERE trial = ?1 AND closed IS NULL",
             )?;
-            numbers.iter().try_for_each(|number| statement.execute([number]).map(drop))
+            let word = CloseCause::CoordinatorEnded.word();
+            numbers.iter().try_for_each(|number| statement.execute((number, word)).map(drop))
         })
     }
 
@@ -108,10 +107,9 @@ impl Batch<'_> {
                 write_grant(transaction, number, open, self.now_ms)
             }
             Record::Closed { trial, attempt, cause } => {
-                let (word, detail) = close_words(cause);
-                let detail = detail.map(|text| clean_lines(text, MAX_TEXT_BYTES));
+                let detail = cause.detail().map(|text| clean_lines(text, MAX_TEXT_BYTES));
                 let number = self.number(*trial)?;
-                self.close_attempt(number, *attempt, word, detail.as_deref())
+                self.close_attempt(number, *attempt, cause.word(), detail.as_deref())
             }
             Record::Completed { trial, attempt, result, timings, .. } => {
                 let number = self.number(*trial)?;
@@ -149,9 +147,10 @@ impl Batch<'_> {
         let sql = "UPDATE attempts SET closed = ?3, detail = ?4, ended_ms = max(
                        coalesce(began_ms, 0),
                        coalesce((SELECT seen_ms FROM terms WHERE terms.term = attempts.term
-                                 AND ?3 = 'coordinator_ended' AND terms.term <> ?6), ?5))
+                                 AND ?3 = ?7 AND terms.term <> ?6), ?5))
                    WHERE trial = ?1 AND attempt = ?2 AND closed IS NULL";
-        let row = params![number, attempt, word, detail, self.now_ms, self.term];
+        let ended = CloseCause::CoordinatorEnded.word();
+        let row = params![number, attempt, word, detail, self.now_ms, self.term, ended];
         self.transaction.prepare_cached(sql)?.execute(row).map(drop)
     }
 
@@ -198,36 +197,7 @@ const COMPLETED: &str = "completed";
 
 /// Every word that `attempts.closed` may be.
 pub(super) fn closed_words() -> Vec<&'static str> {
-    let causes = successors(Some(CloseCause::Lost), next_cause);
-    [COMPLETED].into_iter().chain(causes.map(|cause| close_words(&cause).0)).collect()
-}
-
-/// The causes in a row: one that is added does not compile until it has its place here.
-fn next_cause(cause: &CloseCause) -> Option<CloseCause> {
-    match cause {
-        CloseCause::Lost => Some(CloseCause::LostAlone),
-        CloseCause::LostAlone => Some(CloseCause::Released),
-        CloseCause::Released => Some(CloseCause::CoordinatorEnded),
-        CloseCause::CoordinatorEnded => Some(CloseCause::Superseded),
-        CloseCause::Superseded => Some(CloseCause::Stalled),
-        CloseCause::Stalled => Some(CloseCause::Checked),
-        CloseCause::Checked => Some(CloseCause::Failed(String::new())),
-        CloseCause::Failed(_) => None,
-    }
-}
-
-/// The word of `attempts.closed` for an attempt without an outcome, and what is told beside it.
-fn close_words(cause: &CloseCause) -> (&'static str, Option<&str>) {
-    match cause {
-        CloseCause::Lost => ("lost", None),
-        CloseCause::LostAlone => ("lost_alone", None),
-        CloseCause::Released => ("released", None),
-        CloseCause::CoordinatorEnded => ("coordinator_ended", None),
-        CloseCause::Superseded => ("superseded", None),
-        CloseCause::Stalled => ("stalled", None),
-        CloseCause::Checked => ("checked", None),
-        CloseCause::Failed(text) => ("failed", Some(text)),
-    }
+    [COMPLETED].into_iter().chain(CloseCause::ALL.map(|cause| cause.word())).collect()
 }
 
 fn write_end(

@@ -12,6 +12,7 @@ use anyhow::{Context, bail};
 use rustix::process::{Pid, Signal, kill_process};
 use worker::duration;
 
+use crate::cli::run_config::LeaseTiming;
 use crate::view::say;
 
 const FILE: &str = "sweep.toml";
@@ -25,8 +26,7 @@ pub struct Site {
     pub program: PathBuf,
     /// Holds the sweep file, the state and the report.
     pub folder: PathBuf,
-    pub sync_every: Duration,
-    pub lease_ttl: Duration,
+    pub lease: LeaseTiming,
 }
 
 #[derive(Debug)]
@@ -50,8 +50,8 @@ impl Site {
         let mut child = Command::new(&self.program)
             .args(["--sweep", FILE, "--out", "reports", "--local-workers", "0"])
             .args(["--listen", address])
-            .args(["--sync-every", &duration::exact(self.sync_every)])
-            .args(["--lease-ttl", &duration::exact(self.lease_ttl)])
+            .args(["--sync-every", &duration::exact(self.lease.sync_every())])
+            .args(["--lease-ttl", &duration::exact(self.lease.ttl())])
             .current_dir(&self.folder)
             .stdin(Stdio::null())
             .stdout(Stdio::null())

@@ -12,8 +12,9 @@ use tokio::time::{Instant, sleep};
 
 use super::coordinator::{Coordinator, Site};
 use super::fake_worker::{Behaviour, FakeWorker, Sample};
+use crate::cli::BenchDispatch;
 use crate::cli::refusal::Refusal;
-use crate::cli::{BenchDispatch, MIN_SYNCS_PER_LEASE};
+use crate::cli::run_config::LeaseTiming;
 use crate::rpc::raise_file_limit;
 use crate::run::prepare;
 use crate::verbs::bench::print;
@@ -65,8 +66,7 @@ pub fn dispatch(arguments: &BenchDispatch, program: PathBuf) -> Result<(), Refus
     let site = Site {
         program,
         folder: folder.path().into(),
-        sync_every: arguments.sync_every,
-        lease_ttl: LEASE_TTL_MIN.max(arguments.sync_every * MIN_SYNCS_PER_LEASE),
+        lease: LeaseTiming::at_least(LEASE_TTL_MIN, arguments.sync_every),
     };
     site.write_sweep(&sweep_file(arguments))?;
     let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;

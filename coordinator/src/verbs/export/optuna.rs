@@ -191,9 +191,9 @@ fn write_trials(
                 })
                 .unzip();
             entry["user_attrs"]["phase"] = planned.phase.name().into();
-            entry.insert("params".into(), params.into());
-            entry.insert("distributions".into(), distributions.into());
-            line(&mut out, CREATE_TRIAL, entry.into())
+            entry["params"] = params.into();
+            entry["distributions"] = distributions.into();
+            line(&mut out, CREATE_TRIAL, entry)
         },
     )?;
     Ok(n_trials)
@@ -215,7 +215,7 @@ fn metric_name(metric: Metric) -> &'static str {
 
 /// Everything of a trial but its parameters. Diverged trials are pruned ones: they have
 /// intermediate values and no final one.
-fn outcome(metric: Metric, trial: &Trial, times: Times) -> Map<String, Json> {
+fn outcome(metric: Metric, trial: &Trial, times: Times) -> Json {
     let mut attributes =
         BTreeMap::from([("trial_id", json!(trial.id)), ("seed", json!(trial.seed))]);
     let (mut state, mut value) = (FAIL, None);
@@ -245,7 +245,7 @@ fn outcome(metric: Metric, trial: &Trial, times: Times) -> Map<String, Json> {
             attributes.insert("outcome", json!("cancelled"));
         }
     }
-    let entry = json!({
+    json!({
         "study_id": 0,
         "state": state,
         "value": value,
@@ -255,11 +255,7 @@ fn outcome(metric: Metric, trial: &Trial, times: Times) -> Map<String, Json> {
         "user_attrs": attributes,
         "system_attrs": {},
         "intermediate_values": intermediate,
-    });
-    match entry {
-        Json::Object(entry) => entry,
-        _ => unreachable!("it was written as an object"),
-    }
+    })
 }
 
 fn ending(

@@ -140,12 +140,27 @@ impl Points {
         depths.into_iter().map(Value::Count).collect()
     }
 
+    /// A whole number that every point has.
+    pub(crate) fn count(&self, point: usize, key: &str) -> u64 {
+        let count = match self.value(point, key) {
+            Some(&Value::Count(n)) => Some(n),
+            _ => None,
+        };
+        count.expect("every point has it")
+    }
+
+    /// Widths of the hidden layers.
+    pub(crate) fn hidden(&self, point: usize) -> &[u32] {
+        let widths = match self.value(point, "hidden") {
+            Some(Value::Widths(widths)) => Some(widths),
+            _ => None,
+        };
+        widths.expect("every point has hidden layers")
+    }
+
     /// Number of hidden layers.
     pub fn depth(&self, point: usize) -> usize {
-        match self.value(point, "hidden") {
-            Some(Value::Widths(widths)) => widths.len(),
-            _ => unreachable!("every point has hidden layers"),
-        }
+        self.hidden(point).len()
     }
 
     /// Points that a filter holds for, in order.

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use trainer::{EpochEnd, Isa, PreparedData, TrainConfig, TrainError};
 use trainer::{Trainer, check_size, slot_bytes};
-use crate::cpu::thread_cpu_time;
 
+use crate::cpu::thread_cpu_time;
 use crate::link::convert;
 use crate::memory::{Memory, Reservation};
 use crate::programs::events::{End, Event, Events, Row};

@@ -1,7 +1,7 @@
 //! Slots that hang while their workers beat: with other slots idle a sweep ends, soon, whatever it is
 //! that hangs.
 
-use coordinator_core::event::{Event, Join, Reply, Running, Sync, WorkerInfo};
+use coordinator_core::event::{Event, Join, JoinReply, Reply, Running, Sync, WorkerInfo};
 use coordinator_core::lease::{Lease, TrialIndex, WorkerId};
 use coordinator_core::ledger::trial::TrialSpec;
 
@@ -286,7 +286,9 @@ fn a_slot_that_hangs_is_seen_among_many_that_run() {
         local_index: None,
     };
     let join = Join { worker: WorkerId([2; 16]), facts, held: Vec::new(), continues: false };
-    let Some(Reply::Joined { session, .. }) = world.apply(Event::Join { call, join }) else {
+    let Some(Reply::Join(_, JoinReply::Joined { session, .. })) =
+        world.apply(Event::Join { call, join })
+    else {
         panic!("a Join is answered");
     };
     let mut held: Vec<Lease> = Vec::new();

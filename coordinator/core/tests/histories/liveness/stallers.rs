@@ -1,7 +1,7 @@
 //! Workers that take trials, say that they run and do nothing: however many there are and however fast
 //! they ask, whoever works ends the sweep, and a trial is not passed on among them.
 
-use coordinator_core::event::{Event, Join, Reply, Running, Sync, WorkerInfo};
+use coordinator_core::event::{Event, Join, JoinReply, Reply, Running, Sync, WorkerInfo};
 use coordinator_core::lease::{Lease, SessionId, WorkerId};
 
 use crate::liveness::stalled::world;
@@ -29,7 +29,7 @@ impl Staller {
         };
         let join = Join { worker: WorkerId([id; 16]), facts, held: Vec::new(), continues: false };
         match world.apply(Event::Join { call, join }) {
-            Some(Reply::Joined { session, .. }) => {
+            Some(Reply::Join(_, JoinReply::Joined { session, .. })) => {
                 Self { session, seq: 0, held: Vec::new(), n_granted: 0 }
             }
             other => panic!("a Join is answered by {other:?}"),

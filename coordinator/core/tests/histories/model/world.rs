@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 
 use coordinator_core::event::{
-    Action, Call, Event, Join, Notice, Order, Record, Reply, Sync, SyncReply, Timing, Verdict,
-    WorkerInfo,
+    Action, Call, Event, Join, JoinReply, Notice, Order, Record, Reply, Sync, SyncReply, Timing,
+    Verdict, WorkerInfo,
 };
 use coordinator_core::lease::{Lease, OpenLease, SessionId, TrialIndex, WorkerId};
 use coordinator_core::ledger::Ledger;
@@ -131,13 +131,13 @@ impl World {
         let before = self.core.checkpoints().of(lease.trial).to_vec();
         let offered = self.apply(Event::CheckpointOffered { call, lease });
         assert_eq!(self.core.checkpoints().of(lease.trial), before, "an offer changes nothing");
-        if offered == Some(Reply::CheckpointWanted(None)) {
+        if matches!(offered, Some(Reply::Permit(_, None))) {
             return before.iter().map(|kept| kept.epoch).collect();
         }
-        assert!(matches!(offered, Some(Reply::CheckpointWanted(Some(_)))), "{offered:?}");
+        assert!(matches!(offered, Some(Reply::Permit(_, Some(_)))), "{offered:?}");
         let call = self.call();
         match self.apply(Event::CheckpointPublished { call, lease, checkpoint }) {
-            Some(Reply::CheckpointsKept(kept)) => kept.iter().map(|kept| kept.epoch).collect(),
+            Some(Reply::Checkpoints(_, kept)) => kept.iter().map(|kept| kept.epoch).collect(),
             other => panic!("a checkpoint is answered by {other:?}"),
         }
     }
@@ -205,9 +205,9 @@ impl World {
         assert_eq!(live.n_checked, restored.n_checked);
     }
 
-    pub fn call(&mut self) -> Call {
+    pub fn call<R>(&mut self) -> Call<R> {
         self.n_calls += 1;
-        Call(self.n_calls)
+        Call::new(self.n_calls)
     }
 
     pub fn join(&mut self, id: u8) {
@@ -233,10 +233,12 @@ impl World {
         for _ in 0..2 {
             let (call, join) = (self.call(), join.clone());
             match self.apply(Event::Join { call, join }) {
-                Some(Reply::Joined { session, kept, finished }) => {
+                Some(Reply::Join(_, JoinReply::Joined { session, kept, finished })) => {
                     return (session, kept, finished);
                 }
-                Some(Reply::WorkerLives(_)) => self.now = self.now + self.rules.lease_ttl_ms / 3,
+                Some(Reply::Join(_, JoinReply::WorkerLives(_))) => {
+                    self.now = self.now + self.rules.lease_ttl_ms / 3;
+                }
                 other => panic!("a Join is answered by {other:?}"),
             }
         }
@@ -279,7 +281,7 @@ impl World {
     pub fn answer(&mut self, sync: Sync) -> SyncReply {
         let call = self.call();
         match self.apply(Event::Sync { call, sync }) {
-            Some(Reply::Synced(reply)) => reply,
+            Some(Reply::Sync(_, reply)) => reply,
             other => panic!("a Sync is answered by {other:?}"),
         }
     }
@@ -367,7 +369,7 @@ fn book(ledger: &mut Ledger, out: Vec<Action>) -> Option<Reply> {
     for action in out {
         match action {
             Action::Persist(record) => ledger.book(&record),
-            Action::Reply(_, reply) => answer = Some(reply),
+            Action::Reply(reply) => answer = Some(reply),
             Action::Publish(_) => {}
         }
     }
