@@ -16,6 +16,7 @@ use coordinator_core::lease::{Lease, TrialIndex};
 use coordinator_core::ledger::trial::{Status, Trial, TrialSpec};
 use proptest::prelude::*;
 
+use model::agent::End;
 use model::steps::{Step, step};
 use model::world::{N_FOLLOWING, N_TRIALS, TTL_MS, World};
 
@@ -336,4 +337,26 @@ fn a_worker_re_attaches_to_a_restarted_coordinator_and_keeps_training() {
     world.join(1);
     world.sync(1, true);
     assert_eq!(world.agents[&1].running, before);
+}
+
+/// Two workers stalled at a trial, and the third one lost it: none is left that the others could leave
+/// it to.
+#[test]
+fn a_trial_that_every_worker_had_trouble_with_does_not_wait_for_another() {
+    let sync = |worker, reply_arrives| Step::Sync { worker, reply_arrives };
+    let steps = [
+        Step::Join(2),
+        sync(1, true),
+        Step::Finish { worker: 1, end: End::Well },
+        Step::Oversleep(10_000),
+        Step::Join(0),
+        Step::Hang(1),
+        sync(1, false),
+        sync(2, true),
+        sync(2, false),
+        Step::Join(1),
+        sync(2, false),
+        sync(0, false),
+    ];
+    live_through(true, &steps);
 }

@@ -14,11 +14,14 @@ use crate::time::Millis;
 impl Core {
     /// The trial stalled, was lost or failed, and another worker is to have it.
     pub(crate) fn is_for_others(&self, now: Millis, id: WorkerId, trial: TrialIndex) -> bool {
+        self.failed_last(trial) == Some(id) && self.has_other_for(id, trial)
+            || self.stalls.contains_key(&trial) && self.yields(now, id, trial, Millis::default())
+    }
+
+    /// The worker of the last attempt at a trial that was lost or failed.
+    fn failed_last(&self, trial: TrialIndex) -> Option<WorkerId> {
         let record = &self.trials[trial.index()];
-        let failed_here = !record.is_unsuspected() && record.last_worker == Some(id);
-        let stalls = self.stalls.get(&trial);
-        failed_here && self.fleet.has_other_than(id)
-            || stalls.is_some() && self.yields(now, id, trial, Millis::default())
+        record.last_worker.filter(|_| !record.is_unsuspected())
     }
 
     /// Nothing waits that this worker would take, now or once it is idle.
@@ -51,7 +54,9 @@ impl Core {
         self.stalls.get(&trial).is_some_and(|stalls| stalls.is_by(id))
     }
 
-    /// Another worker takes trials, has not stalled at this one, and does not hold it.
+    /// Another worker takes trials, has neither stalled nor failed at this one, and does not hold it. Who
+    /// leaves a trial to others for one of these reasons is not one of the others for another of them:
+    /// otherwise all would leave it to each other, for good.
     pub(crate) fn has_other_for(&self, id: WorkerId, trial: TrialIndex) -> bool {
         self.has_other(id, trial, |load| load.n_able)
     }
@@ -60,6 +65,7 @@ impl Core {
         let mut excluded: BTreeSet<WorkerId> =
             self.fleet.leases_of(trial).map(|open| open.worker).collect();
         excluded.extend(self.stalls.get(&trial).into_iter().flat_map(|stalls| stalls.workers()));
+        excluded.extend(self.failed_last(trial));
         excluded.insert(id);
         let known = excluded.iter().filter_map(|id| self.fleet.get(*id));
         let n_excluded: usize = known.map(|worker| n(&worker.load())).sum();
