@@ -19,9 +19,8 @@ const N_HISTORIES: &str = "2000";
 /// histories, the other in a test of its own.
 const USUAL: [&str; 2] = ["attempt_reused", "no_fencing"];
 
-/// Folders of the repository that no build needs; those that builds make are told by their mark.
-const LEFT_OUT: [&str; 2] = [".git", "reports"];
-const MARK_OF_BUILDS: &str = "CACHEDIR.TAG";
+/// Folders of the repository that no build needs.
+const LEFT_OUT: [&str; 3] = [".git", "reports", "target"];
 
 struct Mutant {
     name: String,
@@ -135,7 +134,8 @@ fn copy_folder(from: &Path, to: &Path) {
         let entry = entry.expect("a file");
         let (source, target) = (entry.path(), to.join(entry.file_name()));
         let is_left_out = LEFT_OUT.iter().any(|name| *name == entry.file_name());
-        if is_left_out || source.join(MARK_OF_BUILDS).exists() {
+        // A target folder of another name may hold the copy itself.
+        if is_left_out || to.starts_with(&source) {
             continue;
         }
         if source.is_dir() {
