@@ -14,6 +14,7 @@ use crate::cli::refusal::Refusal;
 pub use crate::run::driver::Ended;
 use crate::run::engine::Engine;
 use crate::run::{open, prepare};
+pub use crate::store::error::StoreError;
 pub use crate::store::meta::SweepMeta;
 pub use crate::store::{Reader, TrialRow, TrialState, database_in};
 use crate::view::Progress;

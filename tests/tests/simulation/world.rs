@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use coordinator::cli::{Cli, Command, RunConfig};
-use coordinator::parts::{Ended, coordinate, database_in};
+use coordinator::parts::{Ended, StoreError, coordinate, database_in};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tokio::sync::mpsc;
@@ -122,11 +122,19 @@ fn add_coordinator(sim: &mut Sim<'_>, strings: &Rc<Strings>, site: &Site, state:
         async move {
             let stop = CancellationToken::new();
             strings.stop_coordinator.replace(stop.clone());
-            let ended = coordinate(&run, net::incoming().await?, SELFTEST, stop).await?;
-            strings.is_finished.set(matches!(ended, Ended::Finished(_)));
+            match coordinate(&run, net::incoming().await?, SELFTEST, stop.clone()).await {
+                Ok(ended) => strings.is_finished.set(matches!(ended, Ended::Finished(_))),
+                // A stop waits only so long for a disk that stalls; the same command goes on from there.
+                Err(error) if stop.is_cancelled() && is_silent_disk(&error) => {}
+                Err(error) => return Err(error.into()),
+            }
             Ok(())
         }
     });
+}
+
+fn is_silent_disk(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(StoreError::Silent { .. }))
 }
 
 /// Losses are the faults' doing here, so no number of them makes a trial fail.
