@@ -8,6 +8,7 @@ use tokio::select;
 use tokio_stream::Stream;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::server::Connected;
+use trial::Digest;
 
 use crate::cli::RunConfig;
 use crate::cli::refusal::Refusal;
@@ -30,7 +31,7 @@ pub use crate::view::silence;
 pub async fn coordinate<C>(
     run: &RunConfig,
     incoming: impl Stream<Item = io::Result<C>> + Send + 'static,
-    selftest_digest: [u8; 32],
+    selftest_digest: Digest,
     stop: CancellationToken,
 ) -> anyhow::Result<Ended>
 where

@@ -1,7 +1,8 @@
 //! The wire types and services of `sweep/v1/*.proto`, with the protocol's version, its size limits
-//! and the cleaning of foreign text. Each side converts to its own types in one file.
+//! the cleaning of foreign text, and the conversion of what a trial is made of and gives.
 
 pub mod codec;
+pub mod convert;
 pub mod shape;
 pub mod text;
 

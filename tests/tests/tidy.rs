@@ -32,22 +32,37 @@ const HALF_DONE: [&str; 5] = [
 ];
 
 /// Each crate's folder, the crates of ours that it may name, and the outside ones that it must not.
-const DIRECTIONS: [(&str, &[&str], &[&str]); 11] = [
-    ("proto", &[], &["polars", "rusqlite", "tokio"]),
-    ("worker/trainer", &[], &["polars", "prost", "rusqlite", "tokio", "tonic"]),
-    ("worker", &["faults", "proto", "trainer"], &["polars", "rusqlite"]),
-    ("coordinator/core", &["trainer"], &["polars", "prost", "rusqlite", "tokio", "tonic"]),
-    ("coordinator/data", &["trainer"], &["prost", "rusqlite", "tokio", "tonic"]),
-    ("coordinator/sweep", &["trainer"], &["polars", "prost", "rusqlite", "tokio", "tonic"]),
-    ("coordinator/report", &["sweep"], &["prost", "rusqlite", "tokio", "tonic"]),
+const DIRECTIONS: [(&str, &[&str], &[&str]); 12] = [
+    ("proto/trial", &[], &["polars", "prost", "rusqlite", "tokio", "tonic"]),
+    ("proto", &["trial"], &["polars", "rusqlite", "tokio"]),
+    ("worker/trainer", &["trial"], &["polars", "prost", "rusqlite", "tokio", "tonic"]),
+    ("worker", &["faults", "proto", "trainer", "trial"], &["polars", "rusqlite"]),
+    ("coordinator/core", &["trial"], &["polars", "prost", "rusqlite", "tokio", "tonic"]),
+    ("coordinator/data", &["trainer", "trial"], &["prost", "rusqlite", "tokio", "tonic"]),
+    (
+        "coordinator/sweep",
+        &["trainer", "trial"],
+        &["polars", "prost", "rusqlite", "tokio", "tonic"],
+    ),
+    ("coordinator/report", &["sweep", "trial"], &["prost", "rusqlite", "tokio", "tonic"]),
     (
         "coordinator",
-        &["coordinator-core", "data", "faults", "proto", "report", "sweep", "trainer", "worker"],
+        &[
+            "coordinator-core",
+            "data",
+            "faults",
+            "proto",
+            "report",
+            "sweep",
+            "trainer",
+            "trial",
+            "worker",
+        ],
         &["polars", "polars-io"],
     ),
     ("tests/faults", &[], &["polars", "prost", "rusqlite", "tokio", "tonic"]),
     ("tests/properties", &[], &["polars", "rusqlite", "tokio", "tonic"]),
-    ("tests", &["coordinator", "worker"], &["polars", "rusqlite", "tokio", "tonic"]),
+    ("tests", &["coordinator", "trial", "worker"], &["polars", "rusqlite", "tokio", "tonic"]),
 ];
 
 fn root() -> PathBuf {

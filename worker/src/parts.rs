@@ -10,4 +10,4 @@ pub use crate::programs::Program;
 pub use crate::programs::events::{End, Event, Events, Row};
 pub use crate::programs::task::{Stop, Task};
 pub use crate::run::{Outside, work};
-pub use trainer::hex;
+pub use trial::hex::hex;

@@ -16,7 +16,8 @@ use tonic::transport::Endpoint;
 use tracing::{info, warn};
 use tracing_subscriber::filter::LevelFilter;
 use trainer::Isa;
-use trainer::wording::{n_of, span};
+use trial::Digest;
+use trial::wording::{n_of, span};
 
 use crate::config::Config;
 use crate::config::Ended;
@@ -137,7 +138,7 @@ pub struct Outside {
     pub dial: Dial,
     pub signals: StopSignals,
     /// What this build's self-test gives on the instruction set.
-    pub selftest_digest: [u8; 32],
+    pub selftest_digest: Digest,
     /// What the slots drive.
     pub program: Box<dyn Program>,
     /// From the coordinator that started this worker; empty if none did.
@@ -175,7 +176,7 @@ pub async fn work(config: Config, isa: Isa, outside: Outside) -> anyhow::Result<
         protocol_min: proto::PROTOCOL_VERSION,
         protocol_max: proto::PROTOCOL_VERSION,
         numerics_version: trainer::NUMERICS_VERSION,
-        selftest_digest: outside.selftest_digest.to_vec(),
+        selftest_digest: outside.selftest_digest.0.to_vec(),
         isa: isa.name().into(),
         worker_id: folder.worker_id.to_vec(),
         name,

@@ -10,8 +10,7 @@ use std::fs;
 use std::time::Instant;
 
 use coordinator_core::event::{
-    Action, Call, Event, Finished, Join, JoinReply, Reply, Running, Sync, SyncReply, Timing,
-    WorkerInfo,
+    Action, Call, Event, Finished, Join, JoinReply, Reply, Running, Sync, SyncReply, WorkerInfo,
 };
 use coordinator_core::grant_order::GrantOrder;
 use coordinator_core::lease::{Lease, SessionId, TrialIndex, WorkerId};
@@ -21,7 +20,7 @@ use coordinator_core::limits::MAX_PREFETCH;
 use coordinator_core::machine::{Config, Core};
 use coordinator_core::time::Millis;
 use sweep::{DatasetMeta, Plan, parse, plan};
-use trainer::{Ending, TrialResult, Work};
+use trial::{Ending, Timing, TrialResult, Work};
 
 const N_WORKERS: usize = 1_000;
 const N_SLOTS: u32 = 4;
@@ -54,7 +53,7 @@ fn million() -> Plan {
                 hidden = [[4], [8], [12], [16], [20], [24], [28], [32], [36], [40]]\n\
                 [seeds]\nn = 10\n";
     let facts = DatasetMeta {
-        digest: [7; 32],
+        digest: trial::Digest([7; 32]),
         n_train_rows: 60_000,
         n_test_rows: 10_000,
         n_inputs: 784,
@@ -203,8 +202,12 @@ impl Worker {
 
 fn finished(lease: Lease) -> Finished {
     let ending = Ending::Completed { best_epoch: 1, test_accuracy: None, collapsed: false };
-    let result =
-        TrialResult { ending, history: Vec::new(), work: Work::default(), digest: [1; 32] };
+    let result = TrialResult {
+        ending,
+        history: Vec::new(),
+        work: Work::default(),
+        digest: trial::Digest([1; 32]),
+    };
     let timing = Timing {
         epoch: 1,
         wall_s: 1e-3,

@@ -3,12 +3,11 @@
 
 use std::marker::PhantomData;
 
-use trainer::{Breach, TrialResult};
+use trial::{Breach, Digest, Timing, TrialResult};
 
 pub use crate::close_cause::CloseCause;
 use crate::lease::{Lease, OpenLease, SessionId, TrialIndex, WorkerId};
 use crate::ledger::checkpoints::Checkpoint;
-pub use crate::timing::Timing;
 
 /// Names the caller that waits for a reply of this type.
 #[derive(Clone, Debug)]
@@ -60,7 +59,7 @@ pub enum Event {
     /// A checkpoint is gone or damaged.
     CheckpointBroken {
         trial: TrialIndex,
-        digest: [u8; 32],
+        digest: Digest,
     },
     /// A worker process that this coordinator started has ended; `expected` if it was told to. `how`
     /// is for people.
@@ -255,7 +254,7 @@ pub enum Record {
     Conflict {
         trial: TrialIndex,
         attempt: u32,
-        digest: [u8; 32],
+        digest: Digest,
     },
 }
 

@@ -11,4 +11,3 @@ pub mod ledger;
 pub mod limits;
 pub mod machine;
 pub mod time;
-pub mod timing;

@@ -3,7 +3,8 @@
 //! train on some classes and validate on others.
 
 use serde::{Deserialize, Serialize};
-use trainer::{Dataset, Split};
+use trainer::Dataset;
+use trial::Split;
 
 /// Rows of each class in each part.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

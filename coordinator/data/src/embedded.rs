@@ -1,7 +1,6 @@
 //! The data sets inside this binary.
 
-use sha2::{Digest, Sha256};
-use trainer::hex;
+use trial::Digest;
 
 use super::unpack::unpack;
 use crate::error::DatasetError;
@@ -78,8 +77,8 @@ fn unpack_file(file: &EmbeddedFile) -> Result<Vec<u8>, DatasetError> {
         help: "build again from an intact copy of coordinator/data/mnist".to_owned(),
     };
     let bytes = unpack(file.gzip, MAX_FILE_BYTES).map_err(|error| damaged(error.to_string()))?;
-    let sha256 = hex(&Sha256::digest(&bytes));
-    if sha256 != file.sha256 {
+    let sha256 = Digest::of(&bytes);
+    if sha256.to_string() != file.sha256 {
         return Err(damaged(format!("a file has SHA-256 {sha256}")));
     }
     Ok(bytes)

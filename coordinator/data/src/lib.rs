@@ -13,8 +13,8 @@ mod unpack;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use sha2::{Digest, Sha256};
 use trainer::{DataError, Dataset};
+use trial::Digest;
 
 pub use classes::ClassCounts;
 pub use error::DatasetError;
@@ -28,7 +28,7 @@ pub struct LoadedDataset {
     /// `Dataset::encode()`: what workers fetch.
     pub blob: Arc<[u8]>,
     /// SHA-256 of the blob.
-    pub digest: [u8; 32],
+    pub digest: Digest,
     /// Such as "mnist", or the folder as the sweep file wrote it.
     pub name: String,
 }
@@ -58,7 +58,7 @@ pub fn load_folder(name: &str, folder: &Path) -> Result<LoadedDataset, DatasetEr
 /// Bytes that are not such a blob.
 pub fn from_blob(name: String, blob: Vec<u8>) -> Result<LoadedDataset, DataError> {
     let dataset = Dataset::decode(&blob)?;
-    let digest = Sha256::digest(&blob).into();
+    let digest = Digest::of(&blob);
     Ok(LoadedDataset { dataset, blob: blob.into(), digest, name })
 }
 
@@ -72,7 +72,7 @@ fn finish(
     let dataset = Dataset::from_idx(train_images, train_labels, test_images, test_labels)
         .map_err(|error| content_error(&error, place))?;
     let blob: Arc<[u8]> = dataset.encode().into();
-    let digest = Sha256::digest(&blob).into();
+    let digest = Digest::of(&blob);
     Ok(LoadedDataset { dataset, blob, digest, name })
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
-use sweep::hex;
+use trial::hex::hex;
 
 use crate::ReportError;
 

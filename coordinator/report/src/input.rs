@@ -1,6 +1,8 @@
 //! What a report is made from, as plain data. The coordinator fills it from its state; nothing here
 //! knows SQL, the wire or the state machine.
 
+use trial::{Digest, Ending, EpochRecord, Kind, Scale, Timing, TrialId, Value, Work};
+
 /// One sweep with everything that is known about its trials.
 #[derive(Clone, Debug)]
 pub struct Input {
@@ -31,8 +33,7 @@ pub struct Input {
 pub struct DatasetMeta {
     /// Such as "mnist" or the folder of the files.
     pub name: String,
-    /// 64 hex digits.
-    pub digest: String,
+    pub digest: Digest,
     pub n_train: u32,
     pub n_valid: u32,
     pub n_test: u32,
@@ -40,8 +41,7 @@ pub struct DatasetMeta {
     pub n_classes: u32,
     /// Share from 0 to 1 of the most frequent class in the validation split: chance.
     pub largest_valid_class_share: f64,
-    /// "unit" or "standard".
-    pub scale: String,
+    pub scale: Scale,
     /// Sentences on what makes the split unsound, such as classes that never train.
     pub warnings: Vec<String>,
 }
@@ -49,23 +49,7 @@ pub struct DatasetMeta {
 #[derive(Clone, Debug)]
 pub struct Column {
     pub name: String,
-    pub kind: ColumnKind,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ColumnKind {
-    Text,
-    Number,
-    Count,
-    Widths,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub enum Value {
-    Text(String),
-    Number(f64),
-    Count(u64),
-    Widths(Vec<u32>),
+    pub kind: Kind,
 }
 
 #[derive(Clone, Debug)]
@@ -121,8 +105,7 @@ pub enum Phase {
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trial {
-    /// 64 hex digits.
-    pub id: String,
+    pub id: TrialId,
     pub phase: Phase,
     /// One for each of `Input::columns`; `None` where the optimizer does not use it.
     pub values: Vec<Option<Value>>,
@@ -146,60 +129,11 @@ pub enum State {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Done {
     pub ending: Ending,
-    pub history: Vec<Epoch>,
+    pub history: Vec<EpochRecord>,
     pub work: Work,
-    /// 64 hex digits.
-    pub digest: String,
+    pub digest: Digest,
     /// One per epoch that was trained, in order; may be longer than the history.
     pub timings: Vec<Timing>,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub enum Ending {
-    Completed { best_epoch: u32, test_accuracy: Option<f64>, collapsed: bool },
-    Diverged { step: u64, last_finite_loss: Option<f64> },
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub struct Epoch {
-    /// Counts from 1.
-    pub epoch: u32,
-    pub train_loss: f64,
-    /// Shares from 0 to 1.
-    pub train_accuracy: f64,
-    pub valid_loss: f64,
-    pub valid_accuracy: f64,
-    pub learning_rate: f64,
-    /// Accepted steps of a line search: smallest, lower median, largest.
-    pub steps: Option<(f64, f64, f64)>,
-    pub n_backtracks: u64,
-    pub gradient_norm: f64,
-    pub grad_samples: u64,
-    pub probe_samples: u64,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub struct Work {
-    pub n_steps: u64,
-    pub grad_samples: u64,
-    pub probe_samples: u64,
-    pub macs_textbook: u64,
-    pub macs_executed: u64,
-    /// Mean, 95th percentile and largest count of refused probes per step; line searches only.
-    pub backtracks: Option<(f64, u32, u32)>,
-    pub steps_without_step: u64,
-}
-
-/// How long an epoch took, and where; may differ between runs.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Timing {
-    pub epoch: u32,
-    pub wall_s: f64,
-    pub cpu_s: f64,
-    pub worker: String,
-    pub isa: String,
-    pub attempt: u32,
-    pub slots_in_use: u32,
 }
 
 /// What the notes tell about the run itself; may differ between runs, so it reaches no canonical file.

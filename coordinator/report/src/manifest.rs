@@ -75,7 +75,7 @@ impl Manifest {
                 trials: counts.n_trials,
             },
             data: Data {
-                digest: data.digest.clone(),
+                digest: data.digest.to_string(),
                 largest_valid_class_share: Some(data.largest_valid_class_share),
                 n_classes: data.n_classes,
                 n_inputs: data.n_inputs,
@@ -83,7 +83,7 @@ impl Manifest {
                 n_train: data.n_train,
                 n_valid: data.n_valid,
                 name: data.name.clone(),
-                scale: data.scale.clone(),
+                scale: data.scale.name().into(),
             },
             files: files.clone(),
             name: input.name.clone(),

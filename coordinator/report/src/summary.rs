@@ -26,7 +26,7 @@ pub(crate) fn best(sweep: &Sweep<'_>) -> Option<Best> {
     let scores = judged.scores(sweep.metric());
     Some(Best {
         description: sweep.describe(point),
-        trial_id: point.trial().id.clone(),
+        trial_id: point.trial().id.to_string(),
         mean: stats::mean(&scores)?,
         half_interval: stats::t_interval(&scores),
         test_accuracy: stats::mean(&judged.test_accuracies()),

@@ -1,16 +1,14 @@
 //! A state's plan and records to what the report is made from; the only file that knows both.
 
-use coordinator_core::event::Timing;
 use report::command;
 use report::input::{
-    Axis, Cell, Column, Compare, DatasetMeta, Done, Ending, Epoch, HeatmapSpec, Hypothesis, Input,
-    Metric, Phase, Provenance, State, Trial, Value, Work, WorkerInfo,
+    Axis, Cell, Column, Compare, DatasetMeta, Done, HeatmapSpec, Hypothesis, Input, Metric, Phase,
+    Provenance, State, Trial, WorkerInfo,
 };
-use sweep::{self, Filter, Plan, TrialId};
-use trainer::hex;
-use trainer::{Breach, EpochRecord, KEYS, Key, Scale, TrialResult};
+use sweep::{self, Filter, Plan};
+use trainer::{KEYS, Key};
+use trial::{Timing, TrialResult, Value};
 
-use crate::reporting::values::{column_kind, to_report};
 use crate::store::error::StoreError;
 use crate::store::meta::SweepMeta;
 use crate::store::{Reader, TrialRow, TrialState};
@@ -20,7 +18,7 @@ pub fn input(reader: &Reader, facts: &SweepMeta) -> Result<Input, StoreError> {
     let plan = facts.plan(reader)?;
     let mut rows = reader.trials()?;
     let planned = plan.table_order().into_iter();
-    let trials = planned.map(|it| trial(&plan, it, rows.remove(&it.id.0))).collect();
+    let trials = planned.map(|it| trial(&plan, it, rows.remove(&it.id))).collect();
     let (sweep_toml, data) = (facts.sweep_toml.clone(), data(facts, &plan));
     Ok(of_plan(&plan, sweep_toml, data, trials, provenance(reader, facts)?))
 }
@@ -52,7 +50,7 @@ pub fn of_plan(
 
 /// Every hyperparameter, in the order of the result tables.
 pub fn columns() -> Vec<Column> {
-    let column = |key: &Key| Column { name: key.name.into(), kind: column_kind(key.kind) };
+    let column = |key: &Key| Column { name: key.name.into(), kind: key.kind };
     KEYS.iter().map(column).collect()
 }
 
@@ -67,17 +65,14 @@ fn data(facts: &SweepMeta, plan: &Plan) -> DatasetMeta {
     let data = &facts.data;
     DatasetMeta {
         name: data.name.clone(),
-        digest: hex(&data.digest),
+        digest: data.digest(),
         n_train: plan.split.n_train,
         n_valid: plan.split.n_valid,
         n_test: data.n_test_rows,
         n_inputs: data.n_inputs,
         n_classes: data.n_classes,
         largest_valid_class_share: data.largest_class_share,
-        scale: match plan.split.scale {
-            Scale::Unit => "unit".into(),
-            Scale::Standard => "standard".into(),
-        },
+        scale: plan.split.scale,
         warnings: data.classes.warnings(),
     }
 }
@@ -109,7 +104,7 @@ pub fn provenance(reader: &Reader, facts: &SweepMeta) -> Result<Provenance, Stor
 }
 
 pub fn axis(axis: &sweep::Axis) -> Axis {
-    Axis { name: axis.name.into(), values: axis.values.iter().map(to_report).collect() }
+    Axis { name: axis.name.into(), values: axis.values.clone() }
 }
 
 fn heatmap(spec: &sweep::HeatmapSpec) -> HeatmapSpec {
@@ -134,9 +129,8 @@ fn hypothesis(hypothesis: &sweep::Hypothesis) -> Hypothesis {
 }
 
 fn filter(filter: &Filter) -> Vec<(String, Vec<Value>)> {
-    let condition = |condition: &sweep::Condition| {
-        (condition.name.to_string(), condition.values.iter().map(to_report).collect())
-    };
+    let condition =
+        |condition: &sweep::Condition| (condition.name.to_string(), condition.values.clone());
     filter.conditions.iter().map(condition).collect()
 }
 
@@ -151,130 +145,24 @@ pub fn trial(plan: &Plan, planned: &sweep::Trial, row: Option<TrialRow>) -> Tria
         Some(TrialState::Done { result, timings }) => State::Done(Box::new(done(*result, timings))),
     };
     Trial {
-        id: planned.id.to_string(),
+        id: planned.id,
         phase: match planned.phase {
             sweep::Phase::Grid => Phase::Grid,
             sweep::Phase::Confirm => Phase::Confirm,
         },
-        values: KEYS.iter().map(|key| config.value(key.name).as_ref().map(to_report)).collect(),
+        values: KEYS.iter().map(|key| config.value(key.name)).collect(),
         seed: planned.seed,
         state,
     }
 }
 
 fn done(result: TrialResult, timings: Vec<Timing>) -> Done {
-    let work = result.work;
-    Done {
-        ending: match result.ending {
-            trainer::Ending::Completed { best_epoch, test_accuracy, collapsed } => {
-                Ending::Completed { best_epoch, test_accuracy, collapsed }
-            }
-            trainer::Ending::Diverged { step, last_finite_loss } => {
-                Ending::Diverged { step, last_finite_loss }
-            }
-        },
-        history: result.history.into_iter().map(epoch).collect(),
-        work: Work {
-            n_steps: work.n_steps,
-            grad_samples: work.grad_samples,
-            probe_samples: work.probe_samples,
-            macs_textbook: work.macs_textbook,
-            macs_executed: work.macs_executed,
-            backtracks: work.backtracks.map(|b| (b.mean, b.p95, b.max)),
-            steps_without_step: work.steps_without_step,
-        },
-        digest: hex(&result.digest),
-        timings: timings.into_iter().map(timing).collect(),
-    }
+    let TrialResult { ending, history, work, digest } = result;
+    Done { ending, history, work, digest, timings }
 }
 
-fn epoch(record: EpochRecord) -> Epoch {
-    Epoch {
-        epoch: record.epoch,
-        train_loss: record.train_loss,
-        train_accuracy: record.train_accuracy,
-        valid_loss: record.valid_loss,
-        valid_accuracy: record.valid_accuracy,
-        learning_rate: record.learning_rate,
-        steps: record.steps.map(|steps| (steps.min, steps.median, steps.max)),
-        n_backtracks: record.n_backtracks,
-        gradient_norm: record.gradient_norm,
-        grad_samples: record.grad_samples,
-        probe_samples: record.probe_samples,
-    }
-}
-
-fn timing(timing: Timing) -> report::input::Timing {
-    report::input::Timing {
-        epoch: timing.epoch,
-        wall_s: timing.wall_s,
-        cpu_s: timing.cpu_s,
-        worker: timing.worker,
-        isa: timing.isa,
-        attempt: timing.attempt,
-        slots_in_use: timing.n_slots_in_use,
-    }
-}
-
-/// What a report tells of a trial as the result that it was made from. The error says what of it
-/// cannot be one.
-pub fn result(done: &Done) -> Result<TrialResult, Breach> {
-    let Ok(TrialId(digest)) = done.digest.parse() else {
-        let (field, found) = ("digest".into(), format!("{:?}", done.digest));
-        return Err(Breach { field, found, expected: "64 hex digits".into() });
-    };
-    let work = &done.work;
-    let backtracks = |(mean, p95, max)| trainer::Backtracks { mean, p95, max };
-    Ok(TrialResult {
-        ending: match done.ending {
-            Ending::Completed { best_epoch, test_accuracy, collapsed } => {
-                trainer::Ending::Completed { best_epoch, test_accuracy, collapsed }
-            }
-            Ending::Diverged { step, last_finite_loss } => {
-                trainer::Ending::Diverged { step, last_finite_loss }
-            }
-        },
-        history: done.history.iter().map(epoch_record).collect(),
-        work: trainer::Work {
-            n_steps: work.n_steps,
-            grad_samples: work.grad_samples,
-            probe_samples: work.probe_samples,
-            macs_textbook: work.macs_textbook,
-            macs_executed: work.macs_executed,
-            backtracks: work.backtracks.map(backtracks),
-            steps_without_step: work.steps_without_step,
-        },
-        digest,
-    })
-}
-
-fn epoch_record(epoch: &Epoch) -> EpochRecord {
-    let steps = |(min, median, max)| trainer::StepSizes { min, median, max };
-    EpochRecord {
-        epoch: epoch.epoch,
-        train_loss: epoch.train_loss,
-        train_accuracy: epoch.train_accuracy,
-        valid_loss: epoch.valid_loss,
-        valid_accuracy: epoch.valid_accuracy,
-        learning_rate: epoch.learning_rate,
-        steps: epoch.steps.map(steps),
-        n_backtracks: epoch.n_backtracks,
-        gradient_norm: epoch.gradient_norm,
-        grad_samples: epoch.grad_samples,
-        probe_samples: epoch.probe_samples,
-    }
-}
-
-/// The times that a report tells of a trial.
-pub fn timings(done: &Done) -> Vec<Timing> {
-    let timing = |it: &report::input::Timing| Timing {
-        epoch: it.epoch,
-        wall_s: it.wall_s,
-        cpu_s: it.cpu_s,
-        worker: it.worker.clone(),
-        isa: it.isa.clone(),
-        attempt: it.attempt,
-        n_slots_in_use: it.slots_in_use,
-    };
-    done.timings.iter().map(timing).collect()
+/// What a report tells of a trial as the result that it was made from.
+pub fn result(done: &Done) -> TrialResult {
+    let Done { ending, history, work, digest, .. } = done;
+    TrialResult { ending: *ending, history: history.clone(), work: *work, digest: *digest }
 }

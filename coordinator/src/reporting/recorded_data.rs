@@ -116,7 +116,7 @@ fn load(name: &str, place: &Place) -> Result<LoadedDataset, String> {
 }
 
 fn check(loaded: &LoadedDataset, manifest: &Manifest) -> Result<(), String> {
-    let digest = trainer::hex(&loaded.digest);
+    let digest = loaded.digest.to_string();
     match digest == manifest.data.digest {
         true => Ok(()),
         false => Err(format!("other data, with the digest {digest}")),

@@ -5,10 +5,11 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, anyhow, bail};
-use coordinator_core::timing;
-use report::input::{Done, Ending, State, Trial};
+use report::input::{Done, State, Trial};
 use report::{Manifest, command};
-use sweep::{self, DatasetMeta, Outcome, Plan, Score, TrialId};
+use sweep::{self, DatasetMeta, Outcome, Plan, Score};
+use trainer::check_result;
+use trial::{Digest, Ending, TrialId, timing};
 
 use crate::reporting::input as report_input;
 use crate::run::confirm;
@@ -62,18 +63,15 @@ impl ReportFolder {
     pub fn breaches(&self, manifest: &Manifest) -> Vec<String> {
         let shape = self.plan.data_shape(manifest.data.largest_valid_class_share);
         let places = self.plan.trials.iter().zip(0..);
-        let places: HashMap<String, usize> =
-            places.map(|(trial, place)| (trial.id.to_string(), place)).collect();
+        let places: HashMap<TrialId, usize> =
+            places.map(|(trial, place)| (trial.id, place)).collect();
         let breach = |trial: &Trial| {
             let State::Done(done) = &trial.state else { return None };
             let place = *places.get(&trial.id)?;
-            let checked = report_input::result(done)
-                .and_then(|result| result.check(&self.plan.config(place), &shape))
+            let result = report_input::result(done);
+            let checked = check_result(&result, &self.plan.config(place), &shape)
                 // Which attempt brought the result is not told.
-                .and_then(|()| {
-                    let timings = report_input::timings(done);
-                    timing::check(&timings, done.history.len(), u32::MAX)
-                });
+                .and_then(|()| timing::check(&done.timings, done.history.len(), u32::MAX));
             Some(format!("trial {}: {}", trial.id, checked.err()?))
         };
         self.trials.iter().filter_map(breach).collect()
@@ -96,7 +94,7 @@ fn outcomes(plan: &Plan, trials: &[Trial], chance: Score) -> Vec<Outcome> {
             State::Failed { .. } => Outcome::Failed,
             State::Open | State::Cancelled => Outcome::Open,
         };
-        Some((trial.id.parse::<TrialId>().ok()?, outcome))
+        Some((trial.id, outcome))
     });
     let recorded: HashMap<TrialId, Outcome> = recorded.collect();
     let outcome = |id| recorded.get(id).copied().unwrap_or(Outcome::Open);
@@ -139,11 +137,11 @@ fn plan(path: &Path, manifest: &Manifest) -> anyhow::Result<Plan> {
     };
     let file = sweep::parse(&text).map_err(refuse)?;
     let data = &manifest.data;
-    let digest: TrialId = data.digest.parse().map_err(|_| {
+    let digest: Digest = data.digest.parse().map_err(|_| {
         anyhow!("manifest.json: the data set's digest is {:?}, expected 64 hex digits", data.digest)
     })?;
     let facts = DatasetMeta {
-        digest: digest.0,
+        digest,
         // Rows beyond the split decide nothing.
         n_train_rows: data.n_train.saturating_add(data.n_valid),
         n_test_rows: data.n_test,

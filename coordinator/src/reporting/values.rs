@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, json};
 use sweep::{Plan, display, number_text, widths_text};
-use trainer::{Kind, TrainConfig, Value};
+use trainer::TrainConfig;
+use trial::{Kind, Value};
 
 /// A trial's canonical hyperparameters as a JSON object.
 pub fn hyperparameters_json(config: &TrainConfig) -> String {
@@ -45,33 +46,6 @@ pub fn config_of_json(json: &str, seed: u32) -> Result<TrainConfig, String> {
     match values.keys().find(|name| config.value(name).is_none()) {
         Some(name) => Err(format!("{name} has a value that its optimizer does not use")),
         None => Ok(config),
-    }
-}
-
-pub fn to_report(value: &Value) -> report::input::Value {
-    match value {
-        Value::Text(text) => report::input::Value::Text(text.clone()),
-        Value::Number(number) => report::input::Value::Number(*number),
-        Value::Count(count) => report::input::Value::Count(*count),
-        Value::Widths(widths) => report::input::Value::Widths(widths.clone()),
-    }
-}
-
-pub fn from_report(value: &report::input::Value) -> Value {
-    match value {
-        report::input::Value::Text(text) => Value::Text(text.clone()),
-        report::input::Value::Number(number) => Value::Number(*number),
-        report::input::Value::Count(count) => Value::Count(*count),
-        report::input::Value::Widths(widths) => Value::Widths(widths.clone()),
-    }
-}
-
-pub fn column_kind(kind: Kind) -> report::input::ColumnKind {
-    match kind {
-        Kind::Text(_) => report::input::ColumnKind::Text,
-        Kind::Number => report::input::ColumnKind::Number,
-        Kind::Count => report::input::ColumnKind::Count,
-        Kind::Widths => report::input::ColumnKind::Widths,
     }
 }
 

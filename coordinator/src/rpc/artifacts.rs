@@ -81,7 +81,7 @@ impl proto::artifacts_server::Artifacts for Artifacts {
         let peer = Peer::of(request.extensions());
         let GetDatasetRequest { digest, offset, session } = request.into_inner();
         let asker = self.asker(session, peer.as_ref()).await?;
-        if digest != self.sweep.plan_index().plan.dataset_digest {
+        if digest != self.sweep.plan_index().plan.dataset_digest.0 {
             return Err(RpcError::UnknownDataset(convert::shown(&digest)).into());
         }
         let blob = self.sweep.blob.clone();

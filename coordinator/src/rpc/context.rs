@@ -5,8 +5,8 @@ use std::sync::atomic::AtomicBool;
 
 use bytes::Bytes;
 use coordinator_core::lease::TrialIndex;
-use sweep::TrialId;
 use tokio::sync::watch;
+use trial::{Digest, TrialId};
 use worker::parts::Repeats;
 
 use crate::cli::run_config::LeaseTiming;
@@ -27,7 +27,7 @@ pub struct Sweep {
     pub state_id: [u8; 16],
     pub lease: LeaseTiming,
     /// What this build's self-test gives; a worker whose differs would train other bits.
-    pub selftest_digest: [u8; 32],
+    pub selftest_digest: Digest,
     /// What a child process of this coordinator was handed, to prove that it is one.
     pub local_token: LocalToken,
     /// Share of the most frequent class among the rows that validate, from 0 to 1.

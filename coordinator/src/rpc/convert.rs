@@ -13,17 +13,17 @@ use coordinator_core::event::{
 };
 use coordinator_core::lease::{Lease, SessionId, TrialIndex, WorkerId};
 use coordinator_core::ledger::checkpoints::Checkpoint;
-use coordinator_core::timing::MAX_SLOTS;
 use proto::MAX_NAME_BYTES;
+use proto::convert::{array, digest, required};
 use proto::text::{clean_line, clean_name};
-use sweep::TrialId;
-use trainer::hex;
-use trainer::wording::n_of;
-use trainer::{Scale, Value};
+use trial::hex::hex;
+use trial::timing::MAX_SLOTS;
+use trial::wording::n_of;
+use trial::{Digest, TrialId};
 
 use super::status::RpcError;
 use crate::rpc::context::Sweep;
-use crate::rpc::convert::fields::{array, lease, missing};
+use crate::rpc::convert::fields::lease;
 use crate::run::plan_index::PlanIndex;
 
 /// Leases in one Sync: far above what a worker's slots can hold.
@@ -67,16 +67,7 @@ pub(super) fn join_reply(
 ) -> proto::JoinReply {
     let plan_index = sweep.plan_index();
     let plan = &plan_index.plan;
-    let data = proto::Data {
-        digest: plan.dataset_digest.to_vec(),
-        n_bytes: sweep.blob.len() as u64,
-        n_train: plan.split.n_train,
-        n_valid: plan.split.n_valid,
-        scale: match plan.split.scale {
-            Scale::Unit => proto::Scale::Unit.into(),
-            Scale::Standard => proto::Scale::Standard.into(),
-        },
-    };
+    let n_bytes = sweep.blob.len() as u64;
     proto::JoinReply {
         session: session.0,
         protocol: proto::PROTOCOL_VERSION,
@@ -84,7 +75,7 @@ pub(super) fn join_reply(
         state_id: sweep.state_id.to_vec(),
         sync_every_ms: millis(sweep.lease.sync_every()),
         lease_ttl_ms: millis(sweep.lease.ttl()),
-        data: Some(data),
+        data: Some(proto::Data::new(plan.dataset_digest, n_bytes, plan.split)),
         kept: kept.iter().map(|lease| lease_to_wire(lease, &plan_index)).collect(),
         finished,
     }
@@ -211,16 +202,8 @@ pub(super) fn sync_reply(
 fn grant(grant: &Grant, plan_index: &PlanIndex) -> proto::Grant {
     let Grant { lease, checkpoints } = grant;
     let config = plan_index.plan.config(lease.trial.index());
-    let hyperparameters = config.values().into_iter().map(|(key, value)| {
-        use proto::hyperparameter::Value as Wire;
-        let value = match value {
-            Value::Text(text) => Wire::Text(text),
-            Value::Number(number) => Wire::Number(number),
-            Value::Count(count) => Wire::Count(count),
-            Value::Widths(widths) => Wire::Widths(proto::Widths { widths }),
-        };
-        proto::Hyperparameter { key: key.into(), value: Some(value) }
-    });
+    let hyperparameters =
+        config.values().into_iter().map(|(key, value)| proto::Hyperparameter::new(key, value));
     proto::Grant {
         lease: Some(lease_to_wire(lease, plan_index)),
         hyperparameters: hyperparameters.collect(),
@@ -231,7 +214,7 @@ fn grant(grant: &Grant, plan_index: &PlanIndex) -> proto::Grant {
 
 fn checkpoint_to_wire(checkpoint: &Checkpoint) -> proto::Checkpoint {
     let Checkpoint { digest, n_bytes, epoch } = *checkpoint;
-    proto::Checkpoint { digest: digest.to_vec(), n_bytes, epoch }
+    proto::Checkpoint { digest: digest.0.to_vec(), n_bytes, epoch }
 }
 
 fn verdict_to_wire(verdict: Verdict) -> proto::Verdict {
@@ -248,10 +231,10 @@ pub(super) fn announcement(
     wire: &proto::Announcement,
     plan_index: &PlanIndex,
 ) -> Result<(Lease, Checkpoint), RpcError> {
-    let wire_lease = wire.lease.as_ref().ok_or_else(|| missing("announcement.lease"))?;
+    let wire_lease = required(wire.lease.as_ref(), "announcement.lease")?;
     let unknown = || RpcError::Malformed("the lease is of a trial that the plan lacks".into());
     let lease = lease(wire_lease, plan_index).ok_or_else(unknown)?;
-    let checkpoint = wire.checkpoint.as_ref().ok_or_else(|| missing("announcement.checkpoint"))?;
+    let checkpoint = required(wire.checkpoint.as_ref(), "announcement.checkpoint")?;
     let proto::Checkpoint { n_bytes, epoch, .. } = *checkpoint;
     if !(1..=proto::MAX_CHECKPOINT_BYTES).contains(&n_bytes) {
         let text = format!("{n_bytes} bytes, expected 1 to {}", proto::MAX_CHECKPOINT_BYTES);
@@ -262,7 +245,7 @@ pub(super) fn announcement(
         let text = format!("a checkpoint at epoch {epoch} of a trial of {n_epochs}");
         return Err(RpcError::Malformed(text));
     }
-    let digest = array(&checkpoint.digest, "checkpoint.digest")?;
+    let digest = digest(&checkpoint.digest, "checkpoint.digest")?;
     Ok((lease, Checkpoint { digest, n_bytes, epoch }))
 }
 
@@ -270,16 +253,16 @@ pub(super) fn announcement(
 pub(super) fn wanted_checkpoint(
     wire: &proto::GetCheckpointRequest,
     plan_index: &PlanIndex,
-) -> Result<(TrialIndex, [u8; 32]), RpcError> {
-    let id = TrialId(array(&wire.trial_id, "trial_id")?);
+) -> Result<(TrialIndex, Digest), RpcError> {
+    let id = TrialId(digest(&wire.trial_id, "trial_id")?);
     let trial = plan_index.place(id).ok_or(RpcError::UnknownCheckpoint)?;
-    Ok((trial, array(&wire.digest, "digest")?))
+    Ok((trial, digest(&wire.digest, "digest")?))
 }
 
 fn lease_to_wire(lease: &Lease, plan_index: &PlanIndex) -> proto::Lease {
     proto::Lease {
         term: lease.term,
-        trial_id: plan_index.plan.trials[lease.trial.index()].id.0.to_vec(),
+        trial_id: plan_index.plan.trials[lease.trial.index()].id.bytes().to_vec(),
         attempt: lease.attempt,
         nonce: lease.nonce,
     }

@@ -93,7 +93,7 @@ fn check_compatible(request: &JoinRequest, sweep: &Sweep) -> Result<(), RpcError
             trainer::NUMERICS_VERSION
         )));
     }
-    if request.selftest_digest != sweep.selftest_digest {
+    if request.selftest_digest != sweep.selftest_digest.0 {
         return Err(RpcError::Refused(format!(
             "the worker's self-test on path {} gives other bits than the coordinator's: its machine or its build is broken",
             request.isa.escape_default()

@@ -1,5 +1,6 @@
 //! Errors of this edge to gRPC codes; nowhere else are codes chosen.
 
+use proto::convert::Malformed;
 use std::io;
 
 use thiserror::Error;
@@ -49,6 +50,12 @@ impl From<CallError> for RpcError {
             CallError::Busy => Self::Busy,
             CallError::Closed => Self::Ending,
         }
+    }
+}
+
+impl From<Malformed> for RpcError {
+    fn from(Malformed(text): Malformed) -> Self {
+        Self::Malformed(text)
     }
 }
 

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::metadata::MetadataValue;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
+use trial::Digest;
 
 use super::{Bounds, LocalWorkers, incoming, serve};
 use crate::cli::run_config::LeaseTiming;
@@ -45,7 +46,7 @@ pub(super) fn sweep_in(state: &Path) -> Sweep {
         term: 1,
         state_id: [1; 16],
         lease: LeaseTiming::at_least(Duration::from_secs(30), Duration::from_secs(5)),
-        selftest_digest: [2; 32],
+        selftest_digest: Digest([2; 32]),
         local_token: LocalToken::draw().unwrap(),
         largest_valid_share: 0.4,
         repeats: Arc::default(),

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use coordinator_core::event::Action;
 use coordinator_core::ledger::trial::TrialSpec;
-use sweep::{Outcome, Plan, Score, TrialId};
+use sweep::{Outcome, Plan, Score};
+use trial::TrialId;
 
 use crate::run::plan_index::grant_order;
 use crate::store::error::StoreError;
@@ -90,9 +91,9 @@ mod tests {
     use coordinator_core::event::Record;
     use coordinator_core::lease::{Lease, OpenLease, TrialIndex, WorkerId};
     use data::ClassCounts;
-    use report::input::{Input, Value};
+    use report::input::Input;
     use sweep::{self, Phase};
-    use trainer::{Ending, EpochRecord, TrialResult, Work};
+    use trial::{Digest, Ending, EpochRecord, TrialResult, Value, Work};
 
     use super::*;
     use crate::reporting::input as report_input;
@@ -175,7 +176,7 @@ mod tests {
             0 => Ending::Diverged { step: 3, last_finite_loss: None },
             _ => Ending::Completed { best_epoch: 1, test_accuracy: Some(0.5), collapsed: false },
         };
-        let digest = [trial as u8; 32];
+        let digest = Digest([trial as u8; 32]);
         TrialResult { ending, history: vec![epoch], work: Work::default(), digest }
     }
 

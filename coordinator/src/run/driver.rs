@@ -13,7 +13,7 @@ use sweep::Plan;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
-use trainer::wording::n_of;
+use trial::wording::n_of;
 use worker::parts::off_thread;
 
 use crate::run::clock::Clock;

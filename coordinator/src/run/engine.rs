@@ -17,6 +17,7 @@ use tokio_stream::Stream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tonic::transport::server::Connected;
+use trial::Digest;
 
 use crate::cli::RunConfig;
 use crate::placement::token::LocalToken;
@@ -83,7 +84,7 @@ impl Engine {
         opened: Opened,
         progress: Progress,
         worker_command: String,
-        selftest_digest: [u8; 32],
+        selftest_digest: Digest,
     ) -> anyhow::Result<Self> {
         let Opened { plan, blob, folder, store, facts, confirm, mut recorded, .. } = opened;
         let clock = Clock::start();

@@ -7,6 +7,7 @@ use coordinator_core::event::{Call, Join, JoinReply, Sync, SyncReply};
 use coordinator_core::lease::{Lease, SessionId, TrialIndex, WorkerId};
 use coordinator_core::ledger::checkpoints::Checkpoint;
 use tokio::sync::{mpsc, oneshot};
+use trial::Digest;
 
 /// Posts that wait for the driver; more are refused, and callers back off.
 pub const CAPACITY: usize = 1024;
@@ -18,7 +19,7 @@ pub enum Post {
     CheckpointOffered(Lease, oneshot::Sender<Option<WorkerId>>),
     TransferOffered(SessionId, oneshot::Sender<Option<WorkerId>>),
     CheckpointPublished(Lease, Checkpoint, oneshot::Sender<Vec<Checkpoint>>),
-    CheckpointBroken { trial: TrialIndex, digest: [u8; 32] },
+    CheckpointBroken { trial: TrialIndex, digest: Digest },
     LocalEnded { local_index: u32, expected: bool, how: String },
     Stop,
 }

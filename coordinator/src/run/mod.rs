@@ -20,6 +20,7 @@ use coordinator_core::machine::Counts;
 use report::command;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+use trial::Digest;
 use worker::signals::StopSignals;
 
 use crate::cli::RunConfig;
@@ -96,7 +97,7 @@ impl Session {
         program: PathBuf,
         opened: Opened,
         listener: std::net::TcpListener,
-        selftest_digest: [u8; 32],
+        selftest_digest: Digest,
     ) -> anyhow::Result<Self> {
         // First, so that a signal from here on means: stop in good order.
         let signals = StopSignals::new().context("cannot listen for signals")?;

@@ -9,7 +9,7 @@ use anyhow::anyhow;
 use coordinator_core::ledger::Ledger;
 use report::command;
 use sweep::{self, Plan};
-use trainer::wording::{n_of, n_of_n};
+use trial::wording::{n_of, n_of_n};
 
 use crate::cli::DEFAULT_OUT;
 use crate::cli::refusal::Refusal;
@@ -133,7 +133,7 @@ fn describe_split(former: &SweepMeta, planned: &Planned) -> Option<String> {
     let file = sweep::parse(&planned.text).ok()?;
     let facts = &dataset::facts(&planned.loaded);
     let (n_rows, n_valid) = (facts.n_train_rows, former.data.n_valid());
-    let is_same_data = former.data.digest == planned.loaded.digest;
+    let is_same_data = former.data.digest() == planned.loaded.digest;
     if file.has_split() || !is_same_data || n_valid == planned.plan.split.n_valid {
         return None;
     }

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use coordinator_core::grant_order::GrantOrder;
 use coordinator_core::lease::TrialIndex;
 use coordinator_core::ledger::trial::TrialSpec;
-use sweep::{Plan, TrialId};
+use sweep::Plan;
+use trial::TrialId;
 
 #[derive(Debug)]
 pub struct PlanIndex {

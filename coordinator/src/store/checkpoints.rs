@@ -15,10 +15,8 @@ use std::time::Duration;
 
 use coordinator_core::lease::TrialIndex;
 use coordinator_core::ledger::checkpoints::Checkpoint;
-use sha2::{Digest, Sha256};
-use sweep::TrialId;
-use trainer::from_hex;
-use trainer::hex;
+use sha2::{Digest as _, Sha256};
+use trial::{Digest, TrialId};
 use worker::parts::{make_folder, n_free};
 
 /// Checkpoints of trials that no plan names any more go once others are younger by this.
@@ -142,7 +140,7 @@ impl CheckpointFiles {
 
     /// A checkpoint whose bytes were compared with its digest; `None` if it is not there. A damaged one
     /// is removed.
-    pub fn open_whole(&self, id: TrialId, digest: [u8; 32]) -> io::Result<Option<WholeCheckpoint>> {
+    pub fn open_whole(&self, id: TrialId, digest: Digest) -> io::Result<Option<WholeCheckpoint>> {
         let has_digest = |file: &&PathBuf| parse(file).is_some_and(|it| it.digest == digest);
         let files = files_in(&self.folder_of(id))?;
         let Some(path) = files.iter().find(has_digest) else { return Ok(None) };
@@ -202,12 +200,12 @@ impl WholeCheckpoint {
 }
 
 /// SHA-256 of a file's bytes and their number, a piece at a time.
-fn digest_of(file: &File) -> io::Result<([u8; 32], u64)> {
+fn digest_of(file: &File) -> io::Result<(Digest, u64)> {
     let (mut hasher, mut n_bytes, mut piece) = (Sha256::new(), 0, vec![0; 64 * 1024]);
     loop {
         let n_read = file.read_at(&mut piece, n_bytes)?;
         if n_read == 0 {
-            return Ok((hasher.finalize().into(), n_bytes));
+            return Ok((Digest(hasher.finalize().into()), n_bytes));
         }
         hasher.update(&piece[..n_read]);
         n_bytes += n_read as u64;
@@ -215,23 +213,23 @@ fn digest_of(file: &File) -> io::Result<([u8; 32], u64)> {
 }
 
 fn name_of(checkpoint: &Checkpoint) -> String {
-    format!("{}-{}", checkpoint.epoch, TrialId(checkpoint.digest))
+    format!("{}-{}", checkpoint.epoch, checkpoint.digest)
 }
 
 /// The inverse, with the length from the disk; `None` for what is no whole checkpoint.
 fn parse(path: &Path) -> Option<Checkpoint> {
     let (epoch, digest) = path.file_name()?.to_str()?.split_once('-')?;
     let n_bytes = fs::metadata(path).ok()?.len();
-    Some(Checkpoint { digest: digits(digest)?, n_bytes, epoch: epoch.parse().ok()? })
+    Some(Checkpoint { digest: digest_in(digest)?, n_bytes, epoch: epoch.parse().ok()? })
 }
 
 fn trial_id(path: &Path) -> Option<TrialId> {
-    digits(path.file_name()?.to_str()?).map(TrialId)
+    digest_in(path.file_name()?.to_str()?).map(TrialId)
 }
 
-/// As `hex` writes it: no file has two names.
-fn digits<const N: usize>(text: &str) -> Option<[u8; N]> {
-    from_hex(text).filter(|bytes| hex(bytes) == text)
+/// As it is written: no file has two names.
+fn digest_in(text: &str) -> Option<Digest> {
+    text.parse().ok().filter(|digest: &Digest| digest.to_string() == text)
 }
 
 /// None where there is no such folder.

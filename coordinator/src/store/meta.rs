@@ -7,6 +7,7 @@ use anyhow::bail;
 use data::{ClassCounts, LoadedDataset};
 use serde::{Deserialize, Serialize};
 use sweep::{self, DatasetMeta, Plan, Score};
+use trial::Digest;
 
 use crate::dataset;
 use crate::run::confirm;
@@ -115,7 +116,7 @@ impl Data {
         let facts = dataset::facts(loaded);
         Self {
             name: loaded.name.clone(),
-            digest: loaded.digest,
+            digest: loaded.digest.0,
             n_train_rows: facts.n_train_rows,
             n_test_rows: facts.n_test_rows,
             n_inputs: facts.n_inputs,
@@ -132,6 +133,10 @@ impl Data {
         self.n_valid.unwrap_or(FORMER_DEFAULT_N_VALID)
     }
 
+    pub fn digest(&self) -> Digest {
+        Digest(self.digest)
+    }
+
     /// What a diverged trial counts as.
     pub fn chance(&self) -> Score {
         Score { accuracy: self.largest_class_share, loss: libm::log(f64::from(self.n_classes)) }
@@ -139,7 +144,7 @@ impl Data {
 
     pub fn to_core(&self) -> DatasetMeta {
         DatasetMeta {
-            digest: self.digest,
+            digest: self.digest(),
             n_train_rows: self.n_train_rows,
             n_test_rows: self.n_test_rows,
             n_inputs: self.n_inputs,

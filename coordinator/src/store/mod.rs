@@ -17,8 +17,8 @@ mod write;
 
 pub use checkpoints::{CheckpointFiles, Receiving, WholeCheckpoint};
 pub use folder::{StateFolder, database_in, recorded_in};
+pub use read::by_trial::TrialReader;
 pub use read::load::Recorded;
-pub use read::trial::TrialReader;
 pub use read::{OpenAttempt, Reader, TrialRow, TrialState};
 pub use write::times::AttemptTimes;
 pub use write::writer::Writer;

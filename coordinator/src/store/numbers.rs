@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use coordinator_core::lease::TrialIndex;
 use rusqlite::Connection;
-use sweep::{Plan, TrialId};
+use sweep::Plan;
+use trial::TrialId;
 
 use crate::store::error::StoreError;
 
@@ -13,7 +14,7 @@ pub struct Numbers {
     /// By the trial's place in the plan; 0 if it has none yet.
     planned: Vec<u32>,
     /// Of trials that the plan did not name when it was loaded.
-    others: HashMap<[u8; 32], u32>,
+    others: HashMap<TrialId, u32>,
     last: u32,
     /// Given by the open transaction.
     fresh: Vec<TrialIndex>,
@@ -26,8 +27,8 @@ pub(super) struct Places(Vec<Option<TrialIndex>>);
 impl Numbers {
     pub(super) fn load(connection: &Connection, plan: &Plan) -> Result<Self, StoreError> {
         let read = StoreError::read;
-        let places: HashMap<&[u8; 32], usize> =
-            plan.trials.iter().map(|trial| &trial.id.0).zip(0..).collect();
+        let places: HashMap<TrialId, usize> =
+            plan.trials.iter().map(|trial| trial.id).zip(0..).collect();
         let mut numbers = Self {
             planned: vec![0; plan.trials.len()],
             others: HashMap::new(),
@@ -40,11 +41,10 @@ impl Numbers {
         let mut rows = statement.query([]).map_err(read)?;
         while let Some(row) = rows.next().map_err(read)? {
             let number: u32 = row.get(0).map_err(read)?;
-            let id: [u8; 32] = row.get(1).map_err(read)?;
+            let id = TrialId::from_bytes(row.get(1).map_err(read)?);
             // They are given one after the other, and tables are made as long as the last one.
             let expected = numbers.last + 1;
             if number != expected {
-                let id = TrialId(id);
                 let text = format!("trial {id} has the number {number}, expected {expected}");
                 return Err(StoreError::Damaged(text));
             }
@@ -53,7 +53,6 @@ impl Numbers {
                 None => numbers.others.insert(id, number).unwrap_or(0),
             };
             if former != 0 {
-                let id = TrialId(id);
                 let text = format!("trial {id} has two numbers, {former} and {number}");
                 return Err(StoreError::Damaged(text));
             }
@@ -74,7 +73,7 @@ impl Numbers {
 
     pub(super) fn of(&self, trial: TrialIndex, id: &TrialId) -> Option<u32> {
         match self.planned.get(trial.index()) {
-            Some(0) | None => self.others.get(&id.0).copied(),
+            Some(0) | None => self.others.get(id).copied(),
             Some(&number) => Some(number),
         }
     }

@@ -7,11 +7,13 @@ mod queries;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use coordinator_core::event::{CloseCause, Record, Timing, WorkerInfo};
+use coordinator_core::event::{CloseCause, Record, WorkerInfo};
 use coordinator_core::lease::{Lease, OpenLease, TrialIndex, WorkerId};
 use coordinator_core::ledger::Ledger;
 use sweep::{self, DatasetMeta, Plan};
-use trainer::{Backtracks, Ending, EpochRecord, StepSizes, TrialResult, Work};
+use trial::{
+    Backtracks, Digest, Ending, EpochRecord, StepSizes, Timing, TrialId, TrialResult, Work,
+};
 
 use super::write::closed_words;
 use super::{Reader, TrialReader, TrialState};
@@ -31,7 +33,7 @@ pub fn plan(seeds: u32) -> Plan {
 /// The plan of a sweep file over a data set of 150 rows.
 pub fn planned(text: &str) -> Plan {
     let facts = DatasetMeta {
-        digest: [7; 32],
+        digest: Digest([7; 32]),
         n_train_rows: 150,
         n_test_rows: 10,
         n_inputs: 9,
@@ -76,7 +78,7 @@ fn result(ending: Ending) -> TrialResult {
         steps_without_step: 1,
     };
     let plain = EpochRecord { epoch: 2, steps: None, ..epoch.clone() };
-    TrialResult { ending, history: vec![epoch, plain], work, digest: [5; 32] }
+    TrialResult { ending, history: vec![epoch, plain], work, digest: Digest([5; 32]) }
 }
 
 fn timing() -> Timing {
@@ -140,7 +142,7 @@ pub fn history() -> Vec<Record> {
         grant(1, 2, false),
         close(1, 2, CloseCause::Superseded),
         completed(1, 1, Ending::Diverged { step: 7, last_finite_loss: None }),
-        Record::Conflict { trial: TrialIndex(1), attempt: 2, digest: [6; 32] },
+        Record::Conflict { trial: TrialIndex(1), attempt: 2, digest: Digest([6; 32]) },
         grant(0, 4, false),
         // A copy, which outlives the first attempt.
         grant(0, 5, false),
@@ -194,7 +196,7 @@ fn a_reader_gives_back_results_bit_for_bit() {
     Store::open(&path).unwrap().commit(&plan, &history()).unwrap();
     let reader = Reader::open(&path).unwrap();
     let mut trials = reader.trials().unwrap();
-    let mut state = |trial: usize| trials.remove(&plan.trials[trial].id.0).unwrap().state;
+    let mut state = |trial: usize| trials.remove(&plan.trials[trial].id).unwrap().state;
     let ending = Ending::Completed { best_epoch: 2, test_accuracy: Some(0.9), collapsed: true };
     match state(2) {
         TrialState::Done { result: read, timings } => {
@@ -226,7 +228,7 @@ fn what_a_worker_got_beyond_its_slots_waits_in_the_order_of_the_grants() {
     store.commit(&plan, &[vec![joined], grants(&[5, 2, 4])].concat()).unwrap();
     std::thread::sleep(std::time::Duration::from_millis(5));
     store.commit(&plan, &grants(&[0, 1])).unwrap();
-    let place = |id: [u8; 32]| plan.trials.iter().position(|it| it.id.0 == id).unwrap();
+    let place = |id: TrialId| plan.trials.iter().position(|it| it.id == id).unwrap();
     let in_slots = || {
         let open = Reader::open(&path).unwrap().open_attempts().unwrap();
         assert!(open.iter().all(|it| it.n_slots == 2));
@@ -354,7 +356,7 @@ fn one_trial_reads_as_among_all() {
     let mut all = reader.trials().unwrap();
     let one_by_one = TrialReader::new(&reader).unwrap();
     for trial in &plan.trials {
-        let (one, among) = (one_by_one.trial(&trial.id.0).unwrap(), all.remove(&trial.id.0));
+        let (one, among) = (one_by_one.trial(&trial.id).unwrap(), all.remove(&trial.id));
         assert_eq!(format!("{one:?}"), format!("{among:?}"));
     }
     assert!(all.is_empty());

@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use anyhow::bail;
 use data::ClassCounts;
-use sweep::{Plan, Score, TrialId};
-use trainer::{Ending, EpochRecord};
+use sweep::{Plan, Score};
+use trial::{Ending, EpochRecord};
 
 use crate::cli;
 use crate::cli::refusal::Refusal;
@@ -141,7 +141,7 @@ pub fn status(arguments: &cli::FolderArgs) -> anyhow::Result<()> {
     let mut best: Option<(Score, usize)> = None;
     for (index, trial) in plan.trials.iter().enumerate() {
         let cost = plan.cost_macs(trial.point as usize);
-        match rows.remove(&trial.id.0).map(|row| row.state) {
+        match rows.remove(&trial.id).map(|row| row.state) {
             None | Some(TrialState::Open) => cost_left += cost,
             Some(TrialState::Cancelled) => status.n_cancelled += 1,
             Some(TrialState::Failed { cause }) => {
@@ -184,7 +184,7 @@ fn score_at(history: &[EpochRecord], epoch: u32) -> Option<Score> {
 /// How fast the running coordinator's workers got on lately, by its own clock.
 fn pace(plan: &Plan, reader: &Reader, n_slots: usize) -> Result<Eta, StoreError> {
     let costs: HashMap<_, _> =
-        plan.trials.iter().map(|it| (it.id.0, plan.cost_macs(it.point as usize))).collect();
+        plan.trials.iter().map(|it| (it.id, plan.cost_macs(it.point as usize))).collect();
     let lately = reader.done_lately()?;
     let cost = lately.trials.iter().filter_map(|id| costs.get(id)).sum();
     let mut eta = Eta::default();
@@ -196,18 +196,18 @@ fn pace(plan: &Plan, reader: &Reader, n_slots: usize) -> Result<Eta, StoreError>
 fn n_running(plan: &Plan, open: &[OpenAttempt]) -> usize {
     let running = open.iter().filter(|it| it.is_in_slot && !it.has_outcome);
     let running: HashSet<_> = running.map(|it| it.trial_id).collect();
-    plan.trials.iter().filter(|trial| running.contains(&trial.id.0)).count()
+    plan.trials.iter().filter(|trial| running.contains(&trial.id)).count()
 }
 
 /// The attempts at trials of the plan that have a slot: worker, trial id, configuration, attempt. And
 /// how many more wait for one at their workers.
 fn granted(plan: &Plan, open: &[OpenAttempt]) -> (Vec<[String; 4]>, usize) {
-    let places: HashMap<_, _> = plan.trials.iter().zip(0..).map(|(it, at)| (it.id.0, at)).collect();
+    let places: HashMap<_, _> = plan.trials.iter().zip(0..).map(|(it, at)| (it.id, at)).collect();
     let row = |open: &OpenAttempt, place: usize| {
         let config = plan.config(place);
         let again = if open.has_outcome { ", to compare" } else { "" };
         let label = format!("{} seed {}{again}", label(plan, &config), config.seed);
-        let id = TrialId(open.trial_id).to_string();
+        let id = open.trial_id.to_string();
         [open.worker.clone(), id, label, open.attempt.to_string()]
     };
     let known = open.iter().filter_map(|it| Some((it, *places.get(&it.trial_id)?)));

@@ -10,9 +10,9 @@ use std::time::Instant;
 use anyhow::{anyhow, bail};
 use report::Manifest;
 use report::input::{Done, State, Trial as Recorded};
-use sweep::{Trial, TrialId};
-use trainer::hex;
-use trainer::{Ending, EpochEnd, LayerWeights, PreparedData, Scale, Trainer, TrialResult};
+use sweep::Trial;
+use trainer::{EpochEnd, LayerWeights, PreparedData, Trainer};
+use trial::{Digest, Ending, Scale, TrialId, TrialResult};
 
 use crate::cli;
 use crate::cli::refusal::Refusal;
@@ -52,12 +52,12 @@ pub fn replay(arguments: &cli::Replay) -> Result<(), Refusal> {
         )
     })?;
     let recorded = recorded_of(id, &rows)?;
-    let is_diverged = matches!(recorded.ending, report::input::Ending::Diverged { .. });
+    let is_diverged = matches!(recorded.ending, trial::Ending::Diverged { .. });
     if arguments.save.is_some() && is_diverged {
         return Err(anyhow!("{}; leave --save out to train it again", no_weights(id)).into());
     }
     let trained = train(&planned, trial, isa)?;
-    compare(id, &recorded.digest, &trained.result)?;
+    compare(id, recorded.digest, &trained.result)?;
     if let Some(path) = &arguments.save {
         save(path, id, &planned, &trained)?;
     }
@@ -81,13 +81,13 @@ fn save(path: &Path, id: TrialId, planned: &Planned, trained: &Trained) -> anyho
     let (dataset, split) = (&planned.loaded.dataset, planned.plan.split);
     let mut about = HashMap::from([
         ("data_name".into(), planned.loaded.name.clone()),
-        ("data_sha256".into(), hex(&planned.loaded.digest)),
+        ("data_sha256".into(), planned.loaded.digest.to_string()),
         ("n_inputs".into(), dataset.n_inputs().to_string()),
         ("n_classes".into(), dataset.n_classes().to_string()),
         ("n_train".into(), split.n_train.to_string()),
         ("layout".into(), "weight[in][out]; outputs = inputs @ weight + bias".into()),
         ("trial_id".into(), id.to_string()),
-        ("digest".into(), hex(&trained.result.digest)),
+        ("digest".into(), trained.result.digest.to_string()),
         ("best_epoch".into(), best_epoch.to_string()),
         ("activation".into(), "relu".into()),
         ("input_scale".into(), scale.into()),
@@ -109,7 +109,7 @@ fn find(wanted: &str, rows: &[Recorded], manifest: &Manifest) -> Result<TrialId,
         ("best", None) => return Err(no_best(manifest)),
         (prefix, _) => prefix,
     };
-    let id = TrialId::find(prefix, rows.iter().filter_map(|row| row.id.parse().ok()))
+    let id = TrialId::find(prefix, rows.iter().map(|row| row.id))
         .map_err(|error| Refusal::Usage(format!("trial {wanted}: {error}")))?;
     // Reports of older builds name a trial even where every one diverged.
     if wanted == "best" && manifest.counts.completed == 0 {
@@ -139,7 +139,7 @@ fn no_best(manifest: &Manifest) -> Refusal {
 }
 
 fn recorded_of(id: TrialId, rows: &[Recorded]) -> anyhow::Result<&Done> {
-    let row = rows.iter().find(|row| row.id == id.to_string());
+    let row = rows.iter().find(|row| row.id == id);
     match row.map(|row| &row.state) {
         Some(State::Done(done)) => Ok(done),
         _ => bail!("trial {id} has no result to compare with: it failed, was cancelled or is open"),
@@ -177,8 +177,8 @@ fn train(planned: &Planned, trial: Trial, isa: trainer::Isa) -> anyhow::Result<T
     }
 }
 
-fn compare(id: TrialId, recorded: &str, result: &TrialResult) -> anyhow::Result<()> {
-    let trained = hex(&result.digest);
+fn compare(id: TrialId, recorded: Digest, result: &TrialResult) -> anyhow::Result<()> {
+    let trained = result.digest;
     if trained == recorded {
         return say(&format!("trial {id}\ndigest {trained}: equal to the recorded one\n"));
     }

@@ -10,13 +10,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use coordinator_core::event::{Record, Timing};
+use coordinator_core::event::Record;
 use coordinator_core::fleet::worker::{HeldLease, Worker};
 use coordinator_core::lease::{TrialIndex, WorkerId};
 use coordinator_core::machine::Core;
 use coordinator_core::time::Millis;
-use sweep::{Plan, Score, TrialId};
-use trainer::{Ending, TrialResult};
+use sweep::{Plan, Score};
+use trial::{Ending, Timing, TrialResult};
 use worker::parts::Repeats;
 
 use crate::reporting::values::{hyperparameters, label};
@@ -158,7 +158,7 @@ impl Observer {
         let mut measured = Measured {
             n_epochs: Some(result.history.len()),
             wall_s: is_timed.then_some(wall_s),
-            digest: Some(TrialId(result.digest).to_string()),
+            digest: Some(result.digest.to_string()),
             ..Measured::default()
         };
         let outcome = match result.ending {

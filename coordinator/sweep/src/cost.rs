@@ -1,7 +1,8 @@
 //! Estimates what a trial costs, before any is measured: to start the longest first and to divide
 //! the time that is left.
 
-use trainer::{OptimizerKind, Scale, Value};
+use trainer::OptimizerKind;
+use trial::{Scale, Value};
 
 use super::plan::Plan;
 

@@ -5,94 +5,19 @@
 //! optimizer uses with their defaults, `dataset` (digest), `n_train`, `n_valid`, `scale`,
 //! `numerics` and `seed`. Numbers are the 16 hex digits of their f64 bits, counts are decimal.
 
-use std::fmt::{self, Write};
-use std::str::FromStr;
+use std::fmt::Write;
 
-use sha2::{Digest, Sha256};
-use thiserror::Error;
-use trainer::hex;
-use trainer::{KEYS, NUMERICS_VERSION, Split, TrainConfig, Value, from_hex};
+use trainer::{KEYS, NUMERICS_VERSION, TrainConfig};
+use trial::{Digest, Split, TrialId, Value};
 
-use crate::file::spec::SCALE_NAMES;
 use crate::space::text::joined_widths;
 
 /// The first line; raised when the form of the text changes.
 const TAG: &str = "trial 1\n";
 
-/// The identity of a trial. Displays as 64 hex digits.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TrialId(pub [u8; 32]);
-
-impl TrialId {
-    /// The id of a configuration on a data set.
-    pub fn of(config: &TrainConfig, dataset_digest: &[u8; 32], split: Split) -> Self {
-        Identity::new(dataset_digest, split).texts(config).id(config.seed)
-    }
-
-    /// The one of `ids` that begins with `prefix`.
-    pub fn find(prefix: &str, ids: impl IntoIterator<Item = TrialId>) -> Result<Self, PrefixError> {
-        let prefix = prefix.to_ascii_lowercase();
-        if prefix.is_empty() || prefix.len() > 64 || !prefix.bytes().all(|b| b.is_ascii_hexdigit())
-        {
-            return Err(PrefixError::NoId { prefix });
-        }
-        let mut found = None;
-        for id in ids {
-            if !id.starts_with(&prefix) {
-                continue;
-            }
-            if let Some(first) = found.replace(id).filter(|first| *first != id) {
-                return Err(PrefixError::Ambiguous { prefix, first, second: id });
-            }
-        }
-        found.ok_or(PrefixError::NotFound { prefix })
-    }
-
-    fn starts_with(&self, prefix: &str) -> bool {
-        let digit = |i: usize| match i % 2 {
-            0 => self.0[i / 2] >> 4,
-            _ => self.0[i / 2] & 15,
-        };
-        let digits = prefix.chars().map(|c| c.to_digit(16));
-        digits.enumerate().all(|(i, wanted)| wanted == Some(u32::from(digit(i))))
-    }
-}
-
-impl fmt::Display for TrialId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hex(&self.0))
-    }
-}
-
-impl fmt::Debug for TrialId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "TrialId({self})")
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("expected a trial id, 64 hex digits")]
-pub struct NoTrialId;
-
-impl FromStr for TrialId {
-    type Err = NoTrialId;
-
-    fn from_str(text: &str) -> Result<Self, NoTrialId> {
-        from_hex(text).map(Self).ok_or(NoTrialId)
-    }
-}
-
-/// Why a prefix names no trial.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum PrefixError {
-    #[error("`{prefix}` is no beginning of a trial id: expected 1 to 64 hex digits")]
-    NoId { prefix: String },
-    #[error("no trial's id begins with `{prefix}`")]
-    NotFound { prefix: String },
-    #[error(
-        "several trials' ids begin with `{prefix}`, such as {first} and {second}: give more digits"
-    )]
-    Ambiguous { prefix: String, first: TrialId, second: TrialId },
+/// The id of a configuration on a data set.
+pub fn trial_id(config: &TrainConfig, dataset_digest: Digest, split: Split) -> TrialId {
+    Identity::new(dataset_digest, split).texts(config).id(config.seed)
 }
 
 enum Line {
@@ -109,13 +34,13 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    pub(crate) fn new(dataset_digest: &[u8; 32], split: Split) -> Self {
-        let scale = SCALE_NAMES[split.scale as usize];
+    pub(crate) fn new(dataset_digest: Digest, split: Split) -> Self {
+        let scale = split.scale.name();
         let constant = |key: &'static str, value: String| (key, Line::Constant(value));
         let mut lines: Vec<(&str, Line)> =
             KEYS.iter().map(|key| (key.name, Line::Key(key.name))).collect();
         lines.extend([
-            constant("dataset", format!("dataset={}\n", TrialId(*dataset_digest))),
+            constant("dataset", format!("dataset={}\n", dataset_digest)),
             constant("n_train", format!("n_train={}\n", split.n_train)),
             constant("n_valid", format!("n_valid={}\n", split.n_valid)),
             constant("numerics", format!("numerics={NUMERICS_VERSION}\n")),
@@ -153,7 +78,7 @@ pub(crate) struct Texts {
 
 impl Texts {
     pub(crate) fn id(&self, seed: u32) -> TrialId {
-        TrialId(Sha256::digest(self.with(seed)).into())
+        TrialId(Digest::of(self.with(seed)))
     }
 
     pub(crate) fn with(&self, seed: u32) -> String {

@@ -19,7 +19,7 @@ pub use file::problem::{Problem, Span, Spanned, sort_by_place};
 pub use file::schema::schema;
 pub use file::spec::{Cell, Compare, DatasetSource, HeatmapSpec, Hypothesis, Metric, SweepFile};
 pub use hypothesis::Sides;
-pub use identity::{NoTrialId, PrefixError, TrialId};
+pub use identity::trial_id;
 pub use phases::confirm::{FIRST_CONFIRM_SEED, Outcome, Score};
 pub use plan::{Axis, DatasetMeta, Phase, Plan, ReportSpec, Trial};
 pub use planning::{check_without_data, plan, plan_recorded};
@@ -29,9 +29,6 @@ pub use space::filter::{Condition, Filter};
 pub use space::points::Points;
 pub use space::text::{NO_LAYERS, display, number_text, read_widths_text, widths_text};
 pub use split::{MAX_DEFAULT_N_VALID, default_n_valid};
-pub use trainer::Value;
-pub use trainer::hex;
-pub use trainer::wording;
 
 #[cfg(test)]
 mod tests;

@@ -18,13 +18,15 @@ impl Plan {
     /// `share`, from 0 to 1, is the share of trials that are trained twice. The first bits of an id
     /// are as good as random, and the same in every run: a larger share takes in the smaller one.
     pub fn is_audited(&self, trial: usize, share: f64) -> bool {
-        let [a, b, c, d, ..] = self.trials[trial].id.0;
+        let [a, b, c, d, ..] = *self.trials[trial].id.bytes();
         f64::from(u32::from_be_bytes([a, b, c, d])) < share * (f64::from(u32::MAX) + 1.0)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use trial::Digest;
+
     use super::*;
     use crate::parse;
     use crate::{DatasetMeta, plan};
@@ -36,7 +38,7 @@ mod tests {
              hidden = [[4], [9], [6]]\n[seeds]\nn = {seeds}\n"
         );
         let facts = DatasetMeta {
-            digest: [7; 32],
+            digest: Digest([7; 32]),
             n_train_rows: 150,
             n_test_rows: 10,
             n_inputs: 9,

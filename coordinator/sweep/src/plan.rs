@@ -1,8 +1,8 @@
 //! The plan: distinct points and trials, in the order of the result tables.
 
-use trainer::{DataShape, Split, TrainConfig, Value};
+use trainer::TrainConfig;
+use trial::{DataShape, Digest, Split, TrialId, Value};
 
-use super::identity::TrialId;
 use crate::file::spec::{HeatmapSpec, Hypothesis, Metric};
 use crate::space::domain::DEPTH;
 use crate::space::expand::Duplicates;
@@ -12,7 +12,7 @@ use crate::space::text::widths_text;
 /// What planning must know of a data set.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DatasetMeta {
-    pub digest: [u8; 32],
+    pub digest: Digest,
     /// Rows of the training file, validation included.
     pub n_train_rows: u32,
     pub n_test_rows: u32,
@@ -28,7 +28,7 @@ pub struct DatasetMeta {
 pub struct Plan {
     pub name: String,
     pub description: String,
-    pub dataset_digest: [u8; 32],
+    pub dataset_digest: Digest,
     pub split: Split,
     /// Distinct, in the order of the result tables.
     pub points: Points,

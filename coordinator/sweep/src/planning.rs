@@ -1,6 +1,6 @@
 //! Planning: a sweep file expanded against its data set, and what is wrong with it.
 
-use trainer::{Split, Value};
+use trial::{Digest, Split, Value};
 
 use super::identity::Identity;
 use super::size;
@@ -90,7 +90,7 @@ pub(crate) fn plan_by(
 /// What is wrong with a file whatever its data set holds, in the order of the file.
 pub fn check_without_data(file: &SweepFile) -> Vec<Problem> {
     let anything = DatasetMeta {
-        digest: [0; 32],
+        digest: Digest([0; 32]),
         n_train_rows: u32::MAX,
         n_test_rows: u32::MAX,
         n_inputs: 1,
@@ -146,7 +146,7 @@ pub(crate) fn trials(
     problems: &mut Problems,
 ) -> Vec<Trial> {
     let points = &expansion.points;
-    let identity = Identity::new(&facts.digest, split);
+    let identity = Identity::new(facts.digest, split);
     let mut configs = Configs::new(points);
     let mut trials = Vec::with_capacity(points.len() * file.seeds.len());
     for point in 0..points.len() {

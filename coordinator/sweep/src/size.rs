@@ -1,6 +1,7 @@
 //! Size: refuses networks that no trainer would train, and tells what memory the others need.
 
-use trainer::{Elements, MAX_ELEMENTS, Scale, TrainConfig};
+use trainer::{Elements, MAX_ELEMENTS, TrainConfig};
+use trial::Scale;
 
 use super::plan::Plan;
 use crate::file::problem::{Problem, Span};

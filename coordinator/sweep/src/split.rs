@@ -1,7 +1,7 @@
 //! The split: which rows of the training file train and which validate.
 
-use trainer::Split;
-use trainer::wording::{grouped, n_of};
+use trial::Split;
+use trial::wording::{grouped, n_of};
 
 use crate::file::problem::{Problem, Problems, Spanned};
 use crate::file::spec::SweepFile;

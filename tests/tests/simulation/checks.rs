@@ -4,16 +4,15 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
 use coordinator::parts::{Reader, TrialRow, TrialState};
-use trainer::TrialResult;
-use trainer::hex;
+use trial::{TrialId, TrialResult};
 
 use crate::script;
 
 /// What was seen so far and must stay true.
 #[derive(Default)]
 pub struct Checks {
-    recorded: BTreeMap<[u8; 32], TrialResult>,
-    n_attempts: BTreeMap<[u8; 32], u32>,
+    recorded: BTreeMap<TrialId, TrialResult>,
+    n_attempts: BTreeMap<TrialId, u32>,
     n_lost: u64,
 }
 
@@ -24,7 +23,7 @@ impl Checks {
         &mut self,
         database: &Path,
         acknowledged: &BTreeSet<String>,
-        granted: &BTreeMap<[u8; 32], u32>,
+        granted: &BTreeMap<TrialId, u32>,
     ) -> Result<(), String> {
         if !database.exists() {
             return if granted.is_empty() { Ok(()) } else { Err("the state is gone".into()) };
@@ -40,7 +39,6 @@ impl Checks {
         for (id, attempt) in granted {
             let n_attempts = trials.get(id).map_or(0, |row| row.n_attempts);
             if n_attempts < *attempt {
-                let id = hex(id);
                 return Err(format!(
                     "attempt {attempt} at trial {id} was granted and only {n_attempts} are recorded"
                 ));
@@ -49,16 +47,16 @@ impl Checks {
         self.compare_with_before(&trials)
     }
 
-    fn compare_with_before(&mut self, trials: &HashMap<[u8; 32], TrialRow>) -> Result<(), String> {
+    fn compare_with_before(&mut self, trials: &HashMap<TrialId, TrialRow>) -> Result<(), String> {
         for (id, before) in &self.n_attempts {
             if trials.get(id).is_none_or(|row| row.n_attempts < *before) {
-                return Err(format!("trial {} has lost attempts", hex(id)));
+                return Err(format!("trial {} has lost attempts", id));
             }
         }
         for (id, before) in &self.recorded {
             let same = |row: &TrialRow| matches!(&row.state, TrialState::Done { result, .. } if **result == *before);
             if !trials.get(id).is_some_and(same) {
-                return Err(format!("the result of trial {} has changed", hex(id)));
+                return Err(format!("the result of trial {} has changed", id));
             }
         }
         self.n_attempts = trials.iter().map(|(id, row)| (*id, row.n_attempts)).collect();
@@ -80,7 +78,7 @@ impl Checks {
         }
         for (id, result) in &self.recorded {
             if *result != script::result(id) {
-                return Err(format!("trial {} has another result than a plain loop's", hex(id)));
+                return Err(format!("trial {} has another result than a plain loop's", id));
             }
         }
         Ok(())
@@ -89,10 +87,11 @@ impl Checks {
 
 /// What a worker was told to be recorded is: a result, or that the attempt failed.
 fn check_acknowledged(
-    trials: &HashMap<[u8; 32], TrialRow>,
+    trials: &HashMap<TrialId, TrialRow>,
     acknowledged: &BTreeSet<String>,
 ) -> Result<(), String> {
-    let rows: BTreeMap<String, _> = trials.iter().map(|(id, row)| (hex(id), (id, row))).collect();
+    let rows: BTreeMap<String, _> =
+        trials.iter().map(|(id, row)| (id.to_string(), (id, row))).collect();
     for name in acknowledged {
         let Some((id, row)) = rows.get(name) else {
             return Err(format!("trial {name} was acknowledged and is unknown"));

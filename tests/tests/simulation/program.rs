@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
+use trial::TrialId;
 use worker::parts::{End, Event, Events, Program, Row, Stop, Task};
 
 use crate::script::{self, Script};
@@ -24,14 +25,14 @@ pub struct Begun(Arc<Mutex<Attempts>>);
 #[derive(Default)]
 struct Attempts {
     /// The highest of each trial.
-    highest: BTreeMap<[u8; 32], u32>,
+    highest: BTreeMap<TrialId, u32>,
     /// Whether the slots of the last ones of each worker hang.
     hangs: BTreeMap<usize, Vec<Arc<AtomicBool>>>,
 }
 
 impl Begun {
     /// The highest attempts, by their trials.
-    pub fn highest(&self) -> BTreeMap<[u8; 32], u32> {
+    pub fn highest(&self) -> BTreeMap<TrialId, u32> {
         self.0.lock().expect("nobody panics with it").highest.clone()
     }
 
@@ -75,7 +76,7 @@ impl Program for Scripted {
 }
 
 struct Attempt {
-    trial_id: [u8; 32],
+    trial_id: TrialId,
     script: Script,
     stop: Stop,
     hangs: Arc<AtomicBool>,
@@ -105,7 +106,7 @@ impl Attempt {
             }
             let leaves = self.stop.at_epoch_end();
             if leaves || saved.elapsed() >= CHECKPOINT_EVERY {
-                let state = [&self.trial_id[..], &epoch.to_le_bytes()].concat();
+                let state = [&self.trial_id.bytes()[..], &epoch.to_le_bytes()].concat();
                 events.tell(Event::Checkpoint(state)).await;
                 saved = Instant::now();
             }
@@ -138,8 +139,11 @@ impl Attempt {
 }
 
 /// The trial and the last epoch of a checkpoint, and its number of rows.
-fn opened(state: &[u8]) -> Result<(([u8; 32], u32), usize), String> {
+fn opened(state: &[u8]) -> Result<((TrialId, u32), usize), String> {
     let (trial_id, epoch) = state.split_first_chunk().ok_or("it is too short")?;
     let epoch = u32::from_le_bytes(epoch.try_into().map_err(|_| "it names no epoch")?);
-    Ok(((*trial_id, epoch), usize::try_from(epoch).map_err(|error| error.to_string())?))
+    Ok((
+        (TrialId::from_bytes(*trial_id), epoch),
+        usize::try_from(epoch).map_err(|error| error.to_string())?,
+    ))
 }

@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use trainer::{Ending, EpochRecord, TrialResult, Work, diverged_digest};
+use trainer::diverged_digest;
+use trial::{Digest, Ending, EpochRecord, TrialId, TrialResult, Work};
 
 /// What becomes of an attempt.
 pub struct Script {
@@ -29,8 +30,8 @@ const WEIGHTS_ABOVE: u64 = 32 * 4;
 
 /// Most trials are short, some have many epochs and so checkpoints, some diverge, and some fail at
 /// their first attempt.
-pub fn of_attempt(trial_id: &[u8; 32], attempt: u32) -> Script {
-    let length = trial_id[1];
+pub fn of_attempt(trial_id: &TrialId, attempt: u32) -> Script {
+    let length = trial_id.bytes()[1];
     let fails = fails_once(trial_id) && attempt == 1;
     let result = result(trial_id);
     Script {
@@ -41,15 +42,15 @@ pub fn of_attempt(trial_id: &[u8; 32], attempt: u32) -> Script {
 }
 
 /// Whatever was begun as the trial's first attempt fails, even if it ends as a later one's.
-pub fn fails_once(trial_id: &[u8; 32]) -> bool {
-    trial_id[0] % 16 == 7
+pub fn fails_once(trial_id: &TrialId) -> bool {
+    trial_id.bytes()[0] % 16 == 7
 }
 
 /// What is to be recorded of a trial, whatever happened to its attempts: as a trial could give it,
 /// since the coordinator refuses anything else.
-pub fn result(trial_id: &[u8; 32]) -> TrialResult {
+pub fn result(trial_id: &TrialId) -> TrialResult {
     let n_epochs = n_epochs(trial_id);
-    if trial_id[2] % 8 == 3 {
+    if trial_id.bytes()[2] % 8 == 3 {
         // In the epoch that would have been the last.
         return diverged(trial_id, n_epochs - 1);
     }
@@ -66,14 +67,14 @@ pub fn result(trial_id: &[u8; 32]) -> TrialResult {
     let ending = Ending::Completed { best_epoch, test_accuracy, collapsed: false };
     let n_steps = u64::from(n_epochs) * N_BATCHES;
     let work = work(n_steps, u64::from(n_epochs) * N_TRAIN);
-    let mut digest = *trial_id;
+    let mut digest = *trial_id.bytes();
     digest.reverse();
-    TrialResult { ending, history, work, digest }
+    TrialResult { ending, history, work, digest: Digest(digest) }
 }
 
-fn diverged(trial_id: &[u8; 32], n_epochs: u32) -> TrialResult {
+fn diverged(trial_id: &TrialId, n_epochs: u32) -> TrialResult {
     let history: Vec<_> = (1..=n_epochs).map(|epoch| record(trial_id, epoch)).collect();
-    let n_extra = u64::from(trial_id[3]) % N_BATCHES;
+    let n_extra = u64::from(trial_id.bytes()[3]) % N_BATCHES;
     let n_steps = u64::from(n_epochs) * N_BATCHES + n_extra;
     let (step, last_finite_loss) = (n_steps + 1, Some(9.5));
     let digest = diverged_digest(step, last_finite_loss, &history);
@@ -88,14 +89,14 @@ fn work(n_steps: u64, grad_samples: u64) -> Work {
 }
 
 /// With a patience of one epoch a trial that ends early has two.
-fn n_epochs(trial_id: &[u8; 32]) -> u32 {
-    let [kind, length, ..] = *trial_id;
+fn n_epochs(trial_id: &TrialId) -> u32 {
+    let [kind, length, ..] = *trial_id.bytes();
     if kind < 160 { 2 + u32::from(length) % 3 } else { N_EPOCHS }
 }
 
-fn record(trial_id: &[u8; 32], epoch: u32) -> EpochRecord {
+fn record(trial_id: &TrialId, epoch: u32) -> EpochRecord {
     // Half of the answers are wrong, each of which loses ln 2 at least.
-    let loss = 0.5 + 1.0 / f64::from(epoch + u32::from(trial_id[4]));
+    let loss = 0.5 + 1.0 / f64::from(epoch + u32::from(trial_id.bytes()[4]));
     EpochRecord {
         epoch,
         train_loss: loss,

@@ -16,6 +16,7 @@ use rand::rngs::StdRng;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use trainer::Isa;
+use trial::Digest;
 use turmoil::Sim;
 use worker::Config;
 use worker::parts::{Outside, work};
@@ -38,7 +39,7 @@ const LATENCY: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(
 const BOUND: Duration = Duration::from_secs(120);
 
 /// What both sides' self-tests are taken to give.
-const SELFTEST: [u8; 32] = [7; 32];
+const SELFTEST: Digest = Digest([7; 32]);
 
 const COORDINATOR: &str = "coordinator";
 

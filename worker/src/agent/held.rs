@@ -1,6 +1,7 @@
 //! What the agent holds: granted trials, each with how far it has come.
 
 use std::time::Duration;
+pub(crate) use trial::TrialId;
 
 use proto::{Checkpoint, Hyperparameter, Lease, Running};
 
@@ -89,5 +90,3 @@ impl Held {
         })
     }
 }
-
-pub(crate) type TrialId = [u8; 32];

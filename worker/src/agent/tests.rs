@@ -70,7 +70,7 @@ fn grants_beyond_the_slots_wait_and_a_grant_sent_again_changes_nothing() {
     agent.replied(again).unwrap();
     assert_eq!(agent.start_next(), None);
     assert_eq!(agent.ended(starts[0].job), Some(lease(1, 1)));
-    assert_eq!(agent.start_next().unwrap().trial_id, [3; 32]);
+    assert_eq!(agent.start_next().unwrap().trial_id, TrialId::from_bytes([3; 32]));
     assert_eq!(agent.leases(), [lease(2, 1), lease(3, 1)]);
 }
 
@@ -90,7 +90,7 @@ fn a_stopped_trial_is_not_named_but_holds_its_slot_until_it_rests() {
     let seq = sync(&mut agent).seq;
     let stop = vec![lease(1, 1), lease(9, 1)];
     let answer = agent.replied(SyncReply { stop, ..reply(seq) }).unwrap();
-    assert_eq!(answer.stop, [(starts[0].job, [1; 32])]);
+    assert_eq!(answer.stop, [(starts[0].job, TrialId::from_bytes([1; 32]))]);
     let seq = sync(&mut agent).seq;
     agent.replied(SyncReply { grants: vec![grant(1, 2)], ..reply(seq) }).unwrap();
     assert_eq!(agent.start_next(), None);
@@ -111,7 +111,7 @@ fn a_new_session_goes_on_with_what_runs_and_keeps_of_the_rest_what_the_coordinat
     assert_eq!((request.session, request.seq, request.seen_seq), (41, 1, 0));
     assert_eq!(agent.leases(), [lease(1, 1), lease(2, 1), lease(4, 1)]);
     let answer = agent.replied(SyncReply { stop: vec![lease(1, 1)], ..reply(1) }).unwrap();
-    assert_eq!(answer.stop, [(starts[0].job, [1; 32])]);
+    assert_eq!(answer.stop, [(starts[0].job, TrialId::from_bytes([1; 32]))]);
     assert_eq!(agent.leases(), [lease(2, 1), lease(4, 1)]);
 }
 
@@ -219,7 +219,7 @@ fn what_waits_is_told_apart_and_given_back_when_it_is_withdrawn() {
     assert_eq!(request.released, [lease(3, 1)], "what runs goes on");
     assert_eq!(agent.leases(), [lease(1, 1), lease(2, 1), lease(4, 1)]);
     agent.ended(starts[0].job);
-    assert_eq!(agent.start_next().unwrap().trial_id, [4; 32]);
+    assert_eq!(agent.start_next().unwrap().trial_id, TrialId::from_bytes([4; 32]));
 }
 
 #[test]

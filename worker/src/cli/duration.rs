@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 /// For a reader, rounded down.
-pub use trainer::wording::span as rounded;
+pub use trial::wording::span as rounded;
 
 /// Units from the largest to the smallest, each with its milliseconds.
 const UNITS: [(&str, u64); 5] =

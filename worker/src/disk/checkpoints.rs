@@ -13,7 +13,6 @@ use prost::Message as _;
 use proto::{Finished, Timing};
 use sha2::{Digest as _, Sha256};
 use tracing::warn;
-use trainer::hex;
 
 use crate::agent::TrialId;
 use crate::disk::files;
@@ -151,7 +150,7 @@ impl Checkpoints {
     }
 
     fn path(&self, trial_id: &TrialId) -> PathBuf {
-        self.folder.join(hex(trial_id))
+        self.folder.join(trial_id.to_string())
     }
 }
 
@@ -194,7 +193,7 @@ mod tests {
     const FAILED_BEFORE: &str =
         concat!(env!("CARGO_MANIFEST_DIR"), "/proptest-regressions/checkpoints.txt");
 
-    const TRIAL: TrialId = [0xab; 32];
+    const TRIAL: TrialId = TrialId::from_bytes([0xab; 32]);
 
     fn open(cache_dir: &Path) -> Checkpoints {
         Checkpoints::open(&Upkeep::new(cache_dir, DiskLimits::default()), Arc::default())
@@ -251,19 +250,25 @@ mod tests {
         let sealed = {
             let elsewhere = tempfile::tempdir().unwrap();
             let elsewhere = open(elsewhere.path());
-            elsewhere.save(&[1; 32], &of(900 << 10));
-            elsewhere.sealed(&[1; 32]).unwrap()
+            elsewhere.save(&TrialId::from_bytes([1; 32]), &of(900 << 10));
+            elsewhere.sealed(&TrialId::from_bytes([1; 32])).unwrap()
         };
-        let error = checkpoints.adopt(&[1; 32], &sealed.digest, &sealed.bytes).unwrap_err();
+        let error = checkpoints
+            .adopt(&TrialId::from_bytes([1; 32]), &sealed.digest, &sealed.bytes)
+            .unwrap_err();
         assert!(files::is_full(&error) && error.to_string().contains("left to others"), "{error}");
         // Nor do many that are written at the same time, each of which would leave enough.
         std::thread::scope(|scope| {
             for trial in 10..26 {
                 let (checkpoints, of) = (&checkpoints, &of);
-                scope.spawn(move || checkpoints.save(&[trial; 32], &of(200 << 10)));
+                scope.spawn(move || {
+                    checkpoints.save(&TrialId::from_bytes([trial; 32]), &of(200 << 10))
+                });
             }
         });
-        let n_written = (10..26).filter(|&trial| checkpoints.load(&[trial; 32]).is_some()).count();
+        let n_written = (10..26)
+            .filter(|&trial| checkpoints.load(&TrialId::from_bytes([trial; 32])).is_some())
+            .count();
         assert!(n_written > 0, "there is room for one");
         // A result has the whole reserve, but for what ends within a block.
         let result = vec![0; n_reserved - (64 << 10)];

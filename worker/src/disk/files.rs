@@ -7,7 +7,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
-use trainer::hex;
+use trial::hex::hex;
 
 /// Replaces `path` by `parts`, one after the other. When this returns, the new content is on the
 /// disk; when it fails, the former content is still in place.

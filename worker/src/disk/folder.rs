@@ -6,7 +6,7 @@ use std::{fs, io};
 
 use anyhow::Context as _;
 use tracing::{info, warn};
-use trainer::hex;
+use trial::hex::hex;
 
 use crate::disk::files;
 use crate::disk::locks::{Lock, Mode, has_no_locks};

@@ -1,30 +1,22 @@
-//! The one place where wire types and the trainer's types meet.
+//! What a coordinator asks for, as the trainer's types.
 
 use std::collections::BTreeMap;
 
+use proto::convert::Malformed;
 use proto::text::clean_line;
-use proto::{hyperparameter, trial_result};
-use trainer::{Ending, EpochRecord, Scale, Split, TrainConfig, TrialResult, Value};
+use trainer::TrainConfig;
+use trial::{Digest, Split};
 
 /// The data that all trials of a sweep are trained on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct DataSpec {
-    pub(crate) digest: [u8; 32],
+    pub(crate) digest: Digest,
     pub(crate) n_bytes: u64,
     pub(crate) split: Split,
 }
 
 pub(crate) fn data_spec(data: &proto::Data) -> Result<DataSpec, String> {
-    let digest = data.digest.as_slice().try_into();
-    let digest = digest.map_err(|_| "the data set's digest is not 32 bytes long".to_string())?;
-    let scale = match data.scale() {
-        proto::Scale::Unit => Scale::Unit,
-        proto::Scale::Standard => Scale::Standard,
-        proto::Scale::Unspecified => {
-            return Err(format!("this worker does not know the data's scale {}", data.scale));
-        }
-    };
-    let split = Split { n_train: data.n_train, n_valid: data.n_valid, scale };
+    let (digest, split) = data.identity().map_err(|Malformed(text)| text)?;
     Ok(DataSpec { digest, n_bytes: data.n_bytes, split })
 }
 
@@ -45,85 +37,26 @@ fn foreign_config(
     seed: u32,
 ) -> Result<TrainConfig, String> {
     let mut values = BTreeMap::new();
-    for proto::Hyperparameter { key, value } in hyperparameters {
+    for hyperparameter in hyperparameters {
+        let key = &hyperparameter.key;
         if trainer::key(key).is_none() {
             return Err(format!(
                 "this worker does not know the hyperparameter `{key}`: it is older than its coordinator"
             ));
         }
-        let Some(value) = value else {
+        let Some(value) = hyperparameter.to_value() else {
             return Err(format!("{key}: this worker does not know this kind of value"));
         };
-        values.insert(key.clone(), trainer_value(value));
+        values.insert(key.clone(), value);
     }
     TrainConfig::from_values(&values, seed).map_err(|error| error.to_string())
 }
 
-fn trainer_value(value: &hyperparameter::Value) -> Value {
-    match value {
-        hyperparameter::Value::Text(text) => Value::Text(text.clone()),
-        hyperparameter::Value::Number(number) => Value::Number(*number),
-        hyperparameter::Value::Count(count) => Value::Count(*count),
-        hyperparameter::Value::Widths(widths) => Value::Widths(widths.widths.clone()),
-    }
-}
-
-pub(crate) fn trial_result(result: &TrialResult) -> proto::TrialResult {
-    let ending = match result.ending {
-        Ending::Completed { best_epoch, test_accuracy, collapsed } => {
-            trial_result::Ending::Completed(proto::Completed {
-                best_epoch,
-                test_accuracy,
-                collapsed,
-            })
-        }
-        Ending::Diverged { step, last_finite_loss } => {
-            trial_result::Ending::Diverged(proto::Diverged { step, last_finite_loss })
-        }
-    };
-    let work = result.work;
-    proto::TrialResult {
-        ending: Some(ending),
-        history: result.history.iter().map(epoch).collect(),
-        work: Some(proto::Work {
-            n_steps: work.n_steps,
-            grad_samples: work.grad_samples,
-            probe_samples: work.probe_samples,
-            macs_textbook: work.macs_textbook,
-            macs_executed: work.macs_executed,
-            backtracks: work.backtracks.map(|backtracks| proto::Backtracks {
-                mean: backtracks.mean,
-                p95: backtracks.p95,
-                max: backtracks.max,
-            }),
-            steps_without_step: work.steps_without_step,
-        }),
-        digest: result.digest.to_vec(),
-    }
-}
-
-fn epoch(record: &EpochRecord) -> proto::Epoch {
-    proto::Epoch {
-        epoch: record.epoch,
-        train_loss: record.train_loss,
-        train_accuracy: record.train_accuracy,
-        valid_loss: record.valid_loss,
-        valid_accuracy: record.valid_accuracy,
-        learning_rate: record.learning_rate,
-        steps: record.steps.map(|steps| proto::StepSizes {
-            min: steps.min,
-            median: steps.median,
-            max: steps.max,
-        }),
-        n_backtracks: record.n_backtracks,
-        gradient_norm: record.gradient_norm,
-        grad_samples: record.grad_samples,
-        probe_samples: record.probe_samples,
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use proto::hyperparameter;
+    use trial::Scale;
+
     use super::*;
 
     fn hyperparameter(key: &str, value: hyperparameter::Value) -> proto::Hyperparameter {

@@ -69,7 +69,7 @@ pub(crate) async fn publish(artifacts: Artifacts, checkpoints: Checkpoints, leas
     let repeats = checkpoints.repeats();
     let sealed = off_thread(move || own.sealed(&trial_id)).await;
     let Ok(Some(sealed)) = sealed else { return };
-    let trial = short_id(&trial_id);
+    let trial = short_id(trial_id.bytes());
     if sealed.bytes.len() as u64 > proto::MAX_CHECKPOINT_BYTES {
         return debug!("trial {trial}: its checkpoint is too large to be published");
     }
@@ -97,7 +97,7 @@ pub(crate) async fn fetch(
     trial_id: TrialId,
     published: Vec<Checkpoint>,
 ) {
-    let trial = short_id(&trial_id);
+    let trial = short_id(trial_id.bytes());
     let (own, repeats) = (checkpoints.clone(), checkpoints.repeats());
     let Ok(own_epoch) = off_thread(move || own.epoch(&trial_id)).await else { return };
     for checkpoint in published.into_iter().filter(|it| own_epoch < it.epoch) {
@@ -222,7 +222,7 @@ async fn try_get(
     }
     let offset = bytes.len() as u64;
     let request = GetCheckpointRequest {
-        trial_id: trial_id.to_vec(),
+        trial_id: trial_id.bytes().to_vec(),
         digest,
         offset,
         session: artifacts.session(),

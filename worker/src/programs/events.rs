@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use proto::Timing;
 use tokio::sync::mpsc;
-use trainer::TrialResult;
+use trial::TrialResult;
 
 use crate::agent::{Job, Progress, TrialId};
 use crate::disk::checkpoints::{Checkpoint, Checkpoints};
@@ -108,7 +108,7 @@ impl Events {
         open: impl FnOnce(&[u8]) -> Result<(T, usize), String>,
     ) -> Option<T> {
         let Checkpoint { state, timings } = self.shared.checkpoints.load(&self.trial_id)?;
-        let (repeats, trial) = (self.shared.checkpoints.repeats(), short_id(&self.trial_id));
+        let (repeats, trial) = (self.shared.checkpoints.repeats(), short_id(self.trial_id.bytes()));
         match open(&state) {
             Ok((opened, n_rows)) if n_rows == timings.len() => {
                 let line = format!("trial {trial} goes on after epoch {n_rows}");

@@ -6,8 +6,8 @@ use std::time::Duration;
 use proto::{Ack, JoinReply, Lease, Order, SyncReply, Verdict};
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
-use trainer::hex;
-use trainer::wording::n_of;
+use trial::hex::hex;
+use trial::wording::n_of;
 
 use crate::agent::TrialId;
 use crate::agent::{Job, StateId, Urgency};
@@ -252,7 +252,8 @@ impl Session {
             if !self.abandon_fetch(job) {
                 self.slots.stop(job);
             }
-            let line = format!("trial {} stopped, it is not needed any more", short_id(&trial_id));
+            let line =
+                format!("trial {} stopped, it is not needed any more", short_id(trial_id.bytes()));
             self.repeats.info("stopped trials", line);
         }
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use proto::text::clean_line;
 use tokio::time::Instant;
 use tracing::{info, warn};
-use trainer::wording::span;
+use trial::wording::span;
 
 /// Between two lines about the same trouble.
 const SAID_EVERY: Duration = Duration::from_secs(60);

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use tokio::time::Instant;
-use trainer::wording::n_of_n;
+use trial::wording::n_of_n;
 
 use crate::agent::Standing;
 use crate::session::state::Session;

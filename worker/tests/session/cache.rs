@@ -14,7 +14,7 @@ use super::run;
 
 fn dataset_path(cache: &Path, state: &State) -> PathBuf {
     let digest = state.data().digest;
-    cache.join("datasets").join(trainer::hex(&digest))
+    cache.join("datasets").join(trial::hex::hex(&digest))
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The data set that the fake coordinator hands out.
 
-use trainer::{Dataset, Scale, Split};
+use trainer::Dataset;
+use trial::{Scale, Split};
 
 pub const N_TRAIN: u32 = 400;
 pub const N_VALID: u32 = 100;

@@ -273,7 +273,7 @@ impl Fake {
             n_datasets_to_prolong: 0,
             is_finished: false,
             blob: dataset.encode(),
-            digest: dataset.digest(),
+            digest: dataset.digest().0,
             sessions: 0,
         })))
     }

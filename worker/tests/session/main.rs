@@ -17,13 +17,13 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
+use fake::{Fake, dataset, hyperparameters, split};
 use proto::finished::Outcome;
 use proto::{Finished, Order};
 use tonic::Status;
-use trainer::{EpochEnd, Isa, PreparedData, TrainConfig, Trainer, TrialResult, Value};
+use trainer::{EpochEnd, Isa, PreparedData, TrainConfig, Trainer};
+use trial::{TrialResult, Value};
 use worker::{Config, Ended};
-
-use fake::{Fake, dataset, hyperparameters, split};
 
 /// Far longer than any test waits for it.
 const ENDLESS: u64 = 10_000;
@@ -81,7 +81,7 @@ fn trials_are_trained_and_handed_in_once_though_replies_are_lost() {
     for (trial, epochs) in [(1, 3), (2, 5)] {
         let [finished] = state.outcomes(trial) else { panic!("one outcome of trial {trial}") };
         let expected = plain_loop(epochs);
-        assert_eq!(result(finished).digest, expected.digest);
+        assert_eq!(result(finished).digest, expected.digest.0);
         assert_eq!(result(finished).history.len(), expected.history.len());
         let timings = &finished.timings;
         assert_eq!(timings.len(), expected.history.len());
@@ -120,7 +120,7 @@ fn an_outcome_outlives_its_worker_and_is_handed_in_by_the_next() {
     assert_eq!(run(server.worker(cache.path())).unwrap(), Ended::Finished);
     let state = fake.state();
     let [finished] = state.outcomes(1) else { panic!("one outcome") };
-    assert_eq!(result(finished).digest, plain_loop(20).digest);
+    assert_eq!(result(finished).digest, plain_loop(20).digest.0);
     let [first, second] = &state.joins[..] else { panic!("two Joins") };
     assert_eq!(first.worker_id, second.worker_id, "it adopted the folder");
     assert_eq!(second.held, [finished.lease.clone().unwrap()]);
@@ -246,7 +246,7 @@ fn what_cannot_be_trained_is_a_failure_with_its_reason() {
             Outcome::Result(_) => panic!("trial {trial} cannot have a result"),
         }
     }
-    assert_eq!(result(&state.outcomes(3)[0]).digest, plain_loop(2).digest);
+    assert_eq!(result(&state.outcomes(3)[0]).digest, plain_loop(2).digest.0);
 }
 
 #[test]

@@ -101,7 +101,7 @@ fn of_an_order_to_join_again_nothing_else_is_believed() {
     assert_eq!(trials(&second.held), [1], "finished and not acknowledged");
     assert_eq!(second.held[0], *state.trials[&1].grant.lease.as_ref().unwrap());
     assert!(second.continues);
-    assert_eq!(result(&state.outcomes(1)[0]).digest, plain_loop(3).digest);
+    assert_eq!(result(&state.outcomes(1)[0]).digest, plain_loop(3).digest.0);
     let running = state.syncs.iter().flat_map(|sync| &sync.running);
     assert!(running.filter_map(|running| running.lease.as_ref()).all(|l| l.trial_id[0] != 9));
 }

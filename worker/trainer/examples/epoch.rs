@@ -9,9 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use trainer::{
-    Dataset, EpochEnd, Isa, KEYS, Kind, PreparedData, Scale, Split, TrainConfig, Trainer, Value,
-};
+use trainer::{Dataset, EpochEnd, Isa, KEYS, PreparedData, TrainConfig, Trainer};
+use trial::{Kind, Scale, Split, Value};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -60,7 +59,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let result = trainer.into_result();
     println!("test evaluation: {:.1} ms", 1e3 * start.elapsed().as_secs_f64());
     println!("{:?}\n{:?}", result.ending, result.work);
-    println!("digest {}", trainer::hex(&result.digest));
+    println!("digest {}", result.digest);
     Ok(())
 }
 

@@ -13,16 +13,14 @@ mod reference;
 #[cfg(test)]
 mod testing;
 mod trial;
-pub mod wording;
 
+pub use crate::config::*;
 pub use crate::data::samples::{DataError, MAX_CLASSES, MAX_INPUTS};
-pub use config::*;
-pub use data::{Dataset, IdxHeader, MAX_IDX_HEADER_BYTES, PreparedData, Scale, Split, idx_header};
-pub use isa::{Isa, IsaError};
-pub use model::size::{Elements, MAX_ELEMENTS, TooLarge, check_size, slot_bytes};
-pub use numerics::digest::diverged_digest;
-pub use numerics::hex::{from_hex, hex};
-pub use trial::measure::{Workload, peak_gflops, workloads};
-pub use trial::result::*;
-pub use trial::selftest::selftest_digest;
-pub use trial::trainer::{EpochEnd, LayerWeights, TrainError, Trainer};
+pub use crate::data::{Dataset, IdxHeader, MAX_IDX_HEADER_BYTES, PreparedData, idx_header};
+pub use crate::isa::{Isa, IsaError};
+pub use crate::model::size::{Elements, MAX_ELEMENTS, TooLarge, check_size, slot_bytes};
+pub use crate::numerics::digest::diverged_digest;
+pub use crate::trial::measure::{Workload, peak_gflops, workloads};
+pub use crate::trial::result::check_result;
+pub use crate::trial::selftest::selftest_digest;
+pub use crate::trial::trainer::{EpochEnd, LayerWeights, TrainError, Trainer};

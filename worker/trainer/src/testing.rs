@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use crate::config::{OptimizerKind, TrainConfig, Value};
-use crate::data::{Dataset, PreparedData, Scale, Split};
+use trial::{Scale, Split, TrialResult, Value};
+
+use crate::config::{OptimizerKind, TrainConfig};
+use crate::data::{Dataset, PreparedData};
 use crate::numerics::rng::{Purpose, draw};
-use crate::trial::result::TrialResult;
 pub(crate) use crate::trial::selftest::idx;
 use crate::trial::trainer::{EpochEnd, Trainer};
 

@@ -7,9 +7,8 @@ use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use trainer::{
-    Dataset, EpochEnd, Isa, PreparedData, Scale, Split, TrainConfig, Trainer, Value, slot_bytes,
-};
+use trainer::{Dataset, EpochEnd, Isa, PreparedData, TrainConfig, Trainer, slot_bytes};
+use trial::{Scale, Split, Value};
 
 /// Bytes of this process in memory: `VmRSS`, or since the beginning at the most: `VmHWM`.
 fn resident(field: &str) -> u64 {

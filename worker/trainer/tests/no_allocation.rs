@@ -8,9 +8,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use trainer::{
-    Dataset, EpochEnd, Isa, OptimizerKind, PreparedData, Scale, Split, TrainConfig, Trainer, Value,
-};
+use trainer::{Dataset, EpochEnd, Isa, OptimizerKind, PreparedData, TrainConfig, Trainer};
+use trial::{Scale, Split, Value};
 
 thread_local! {
     /// Of this thread alone: the test harness allocates on others. Made without allocating.

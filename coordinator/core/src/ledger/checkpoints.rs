@@ -3,13 +3,15 @@
 
 use std::collections::BTreeMap;
 
+use trial::Digest;
+
 use crate::lease::TrialIndex;
 
 /// A file that a trial can go on from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Checkpoint {
     /// SHA-256 of its bytes.
-    pub digest: [u8; 32],
+    pub digest: Digest,
     pub n_bytes: u64,
     /// Epochs that were complete.
     pub epoch: u32,
@@ -38,7 +40,7 @@ impl Checkpoints {
         }
     }
 
-    pub fn forget(&mut self, trial: TrialIndex, digest: [u8; 32]) {
+    pub fn forget(&mut self, trial: TrialIndex, digest: Digest) {
         if let Some(kept) = self.0.get_mut(&trial) {
             kept.retain(|known| known.digest != digest);
             if kept.is_empty() {
@@ -61,7 +63,7 @@ mod tests {
     use super::*;
 
     fn at(epoch: u32) -> Checkpoint {
-        Checkpoint { digest: [epoch as u8; 32], n_bytes: 10, epoch }
+        Checkpoint { digest: Digest([epoch as u8; 32]), n_bytes: 10, epoch }
     }
 
     #[test]
@@ -71,9 +73,9 @@ mod tests {
             checkpoints.add(trial, at(epoch));
         }
         assert_eq!(checkpoints.of(trial), [at(5), at(3)]);
-        checkpoints.forget(trial, [5; 32]);
+        checkpoints.forget(trial, Digest([5; 32]));
         assert_eq!(checkpoints.of(trial), [at(3)]);
-        checkpoints.forget(trial, [3; 32]);
+        checkpoints.forget(trial, Digest([3; 32]));
         assert_eq!(checkpoints.trials().count(), 0, "nothing is left of it");
         checkpoints.add(trial, at(6));
         checkpoints.forget_all(trial);
@@ -84,7 +86,7 @@ mod tests {
     fn of_two_at_an_epoch_the_first_stays() {
         let (mut checkpoints, trial) = (Checkpoints::default(), TrialIndex(0));
         checkpoints.add(trial, at(1));
-        checkpoints.add(trial, Checkpoint { digest: [9; 32], ..at(1) });
+        checkpoints.add(trial, Checkpoint { digest: Digest([9; 32]), ..at(1) });
         assert_eq!(checkpoints.of(trial), [at(1)]);
     }
 }

@@ -1,5 +1,7 @@
 //! What the core knows of one trial: its status and the attempts spent on it.
 
+use trial::Digest;
+
 use crate::event::CloseCause;
 use crate::lease::WorkerId;
 
@@ -35,7 +37,7 @@ pub enum Status {
     Ready,
     Leased,
     Completed {
-        digest: [u8; 32],
+        digest: Digest,
         /// Who trained it.
         worker: WorkerId,
     },

@@ -1,14 +1,14 @@
 //! A finished trial that a worker hands in: the first valid completion is recorded, every later
 //! one is compared with it.
 
-use trainer::{Ending, TrialResult};
+use trial::timing::{self, CLOCKS_APART, CLOCKS_APART_S};
+use trial::{Digest, Ending, Timing, TrialResult};
 
-use crate::event::{Action, CloseCause, Finished, Notice, Record, Timing, Verdict};
+use crate::event::{Action, CloseCause, Finished, Notice, Record, Verdict};
 use crate::lease::{Lease, OpenLease, TrialIndex, WorkerId};
 use crate::ledger::trial::Status;
 use crate::machine::Core;
 use crate::time::Millis;
-use crate::timing::{self, CLOCKS_APART, CLOCKS_APART_S};
 
 impl Core {
     pub(super) fn finish(
@@ -62,7 +62,7 @@ impl Core {
         &mut self,
         id: WorkerId,
         lease: Lease,
-        (recorded, by): ([u8; 32], WorkerId),
+        (recorded, by): (Digest, WorkerId),
         result: &TrialResult,
         out: &mut Vec<Action>,
     ) -> Verdict {

@@ -3,7 +3,7 @@
 use coordinator_core::event::{Finished, Verdict};
 use coordinator_core::lease::Lease;
 use coordinator_core::ledger::trial::Status;
-use trainer::{Ending, TrialResult, Work};
+use trial::{Ending, TrialResult, Work};
 
 use crate::dispatch::world_of;
 use crate::model::agent::{End, digest_of};

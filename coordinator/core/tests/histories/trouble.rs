@@ -8,6 +8,7 @@ use coordinator_core::ledger::Ledger;
 use coordinator_core::ledger::trial::{Status, Trial, TrialSpec};
 use coordinator_core::machine::{Config, Core};
 use coordinator_core::time::Millis;
+use trial::Digest;
 
 use crate::model::agent::End;
 use crate::model::rules::Rules;
@@ -324,7 +325,7 @@ pub fn a_lost_workers_trial_goes_on_elsewhere_from_the_last_checkpoint() {
     };
     assert!(!is_wanted(lease), "a stale lease publishes nothing");
     assert_eq!(world.publish(1, 4), [3, 2]);
-    world.apply(Event::CheckpointBroken { trial: lease.trial, digest: [3; 32] });
+    world.apply(Event::CheckpointBroken { trial: lease.trial, digest: Digest([3; 32]) });
     assert_eq!(world.core.checkpoints().of(lease.trial)[0].epoch, 2);
     // The model's Syncs check that each grant names the latest one.
     world.join(2);

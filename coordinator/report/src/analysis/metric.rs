@@ -2,7 +2,8 @@
 
 use sweep::number_text;
 
-use crate::input::{DatasetMeta, Done, Ending, Epoch, Metric, State};
+use crate::input::{DatasetMeta, Done, Metric, State};
+use trial::{Ending, EpochRecord};
 
 /// Validation figures of one trial at its best epoch.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -29,7 +30,7 @@ impl Score {
 
 /// Of the complete epochs the one with the highest validation accuracy, ties by lower loss, then
 /// the earlier one; a completed trial names it itself.
-pub(crate) fn best_epoch(done: &Done) -> Option<&Epoch> {
+pub(crate) fn best_epoch(done: &Done) -> Option<&EpochRecord> {
     if let Ending::Completed { best_epoch, .. } = done.ending {
         return done.history.iter().find(|epoch| epoch.epoch == best_epoch);
     }

@@ -1,7 +1,9 @@
 //! A point of the grid with its runs, one a seed.
 
+use trial::Ending;
+
 use super::metric::{Score, score_value};
-use crate::input::{Done, Ending, Metric, State, Trial};
+use crate::input::{Done, Metric, State, Trial};
 use crate::stats;
 
 /// One trial with what counts for it.

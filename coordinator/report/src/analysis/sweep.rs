@@ -3,11 +3,13 @@
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
+use trial::{Ending, Value};
+
 use super::metric::{Score, gain};
 use super::points::{Point, Run};
 use super::values::{value_label, value_order};
 use crate::ReportError;
-use crate::input::{Ending, Input, Metric, Phase, State, Trial, Value};
+use crate::input::{Input, Metric, Phase, State, Trial};
 
 /// How many trials ended how.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -81,7 +83,7 @@ impl<'a> Sweep<'a> {
         for trial in &input.trials {
             if trial.values.len() != input.columns.len() {
                 return Err(ReportError::Shape {
-                    id: trial.id.clone(),
+                    id: trial.id.to_string(),
                     found: trial.values.len(),
                     expected: input.columns.len(),
                 });

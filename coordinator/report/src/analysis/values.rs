@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use sweep::{number_text, widths_text};
 
-use crate::input::Value;
+use trial::Value;
 
 /// As people write it: `0.01`, `1e-5`, `256-128-64`, `none`.
 pub(crate) fn value_label(value: &Value) -> String {

@@ -9,7 +9,7 @@ use crate::figures::Figure;
 
 pub(crate) use super::escape::{code, escape};
 /// Counts and times, in the words of the terminal.
-pub(crate) use sweep::wording::{grouped as thousands, n_of as count, n_of_n, span_s as duration};
+pub(crate) use trial::wording::{grouped as thousands, n_of as count, n_of_n, span_s as duration};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Align {

@@ -1,5 +1,6 @@
 //! Phrases and forms that several sections share.
 
+use std::fmt::Display;
 use sweep::number_text;
 
 use crate::analysis::{
@@ -151,13 +152,15 @@ pub(crate) fn mean_of(point: &Point<'_>, cost: &dyn Fn(&Run<'_>) -> Option<f64>)
 
 /// How many digits tell all trials of the sweep apart, six at least.
 pub(crate) fn id_digits(sweep: &Sweep<'_>) -> usize {
-    let mut ids: Vec<&str> = sweep.input.trials.iter().map(|trial| trial.id.as_str()).collect();
+    let mut ids: Vec<String> =
+        sweep.input.trials.iter().map(|trial| trial.id.to_string()).collect();
     ids.sort_unstable();
     let shared =
-        |pair: &[&str]| pair[0].bytes().zip(pair[1].bytes()).take_while(|(a, b)| a == b).count();
+        |pair: &[String]| pair[0].bytes().zip(pair[1].bytes()).take_while(|(a, b)| a == b).count();
     ids.windows(2).map(|pair| shared(pair) + 1).max().unwrap_or(0).max(6)
 }
 
-pub(crate) fn short_id(id: &str, digits: usize) -> &str {
-    id.get(..digits).unwrap_or(id)
+/// The first digits of an id or a digest.
+pub(crate) fn short_id(id: impl Display, digits: usize) -> String {
+    format!("{id:.digits$}")
 }

@@ -6,11 +6,14 @@ mod told;
 
 use std::path::Path;
 
-use crate::input::{Column, Done, Ending, Phase, State, Trial, Work};
+use trial::Backtracks;
+
+use crate::input::{Column, Done, Phase, State, Trial};
 use crate::{Manifest, ReportError, tables};
 use parquet::{Table, histories, timings};
 use rows::{Row, Rows};
 pub use told::read_told;
+use trial::{Ending, Work};
 
 /// Reads the results, `history.parquet` and `timings.parquet` of the report with this manifest; the
 /// trials come in the order of the results. `columns` are the hyperparameters, as in
@@ -89,7 +92,7 @@ pub fn differing_tables(
 
 fn trial(row: &Row<'_>, columns: &[Column]) -> Result<Trial, ReportError> {
     Ok(Trial {
-        id: row.text("trial_id")?.into(),
+        id: row.digits("trial_id")?,
         phase: match row.text("phase")? {
             "grid" => Phase::Grid,
             "confirm" => Phase::Confirm,
@@ -130,7 +133,7 @@ fn done(row: &Row<'_>, ending: Ending) -> Result<Done, ReportError> {
         ending,
         history: Vec::new(),
         work: work(row)?,
-        digest: row.text("digest")?.into(),
+        digest: row.digits("digest")?,
         timings: Vec::new(),
     })
 }
@@ -138,7 +141,10 @@ fn done(row: &Row<'_>, ending: Ending) -> Result<Done, ReportError> {
 fn work(row: &Row<'_>) -> Result<Work, ReportError> {
     let backtracks = match row.number("backtracks_mean")? {
         None => None,
-        Some(mean) => Some((mean, row.small("backtracks_p95")?, row.small("backtracks_max")?)),
+        Some(mean) => {
+            let (p95, max) = (row.small("backtracks_p95")?, row.small("backtracks_max")?);
+            Some(Backtracks { mean, p95, max })
+        }
     };
     Ok(Work {
         n_steps: row.count("n_steps")?,

@@ -12,24 +12,24 @@ use std::{fs, thread};
 use polars::prelude::{Column, DataFrame, PolarsResult};
 use polars_io::SerReader;
 use polars_io::parquet::read::{ParallelStrategy, ParquetReader};
+use trial::{EpochRecord, StepSizes, Timing, TrialId};
 
 use crate::folder::sha256;
-use crate::input::{Epoch, Timing};
 use crate::tables::csv_bytes;
 use crate::{Manifest, ReportError, shown};
 
-pub(super) fn histories(table: &Table) -> Result<ByTrial<Epoch>, ReportError> {
+pub(super) fn histories(table: &Table) -> Result<ByTrial<EpochRecord>, ReportError> {
     let steps = |row| -> Result<_, ReportError> {
         let step = |name| table.number(name, row);
         match (step("step_min")?, step("step_median")?, step("step_max")?) {
-            (Some(min), Some(median), Some(max)) => Ok(Some((min, median, max))),
+            (Some(min), Some(median), Some(max)) => Ok(Some(StepSizes { min, median, max })),
             (None, None, None) => Ok(None),
             _ => Err(table.empty("step_median", row)),
         }
     };
     table.by_trial(|row| {
         let number = |name| table.number(name, row)?.ok_or_else(|| table.empty(name, row));
-        Ok(Epoch {
+        Ok(EpochRecord {
             epoch: table.small("epoch", row)?,
             train_loss: number("train_loss")?,
             train_accuracy: number("train_accuracy")?,
@@ -55,7 +55,7 @@ pub(super) fn timings(table: &Table) -> Result<ByTrial<Timing>, ReportError> {
             worker: table.text("worker", row)?,
             isa: table.text("isa", row)?,
             attempt: table.small("attempt", row)?,
-            slots_in_use: table.small("slots_in_use", row)?,
+            n_slots_in_use: table.small("slots_in_use", row)?,
         })
     })
 }
@@ -135,7 +135,7 @@ impl Table {
     ) -> Result<ByTrial<T>, ReportError> {
         let mut groups = ByTrial::new();
         for row in 0..self.frame.height() {
-            groups.entry(self.text("trial_id", row)?).or_insert_with(Vec::new).push(read(row)?);
+            groups.entry(self.id(row)?).or_insert_with(Vec::new).push(read(row)?);
         }
         Ok(groups)
     }
@@ -168,6 +168,10 @@ impl Table {
         cell.ok_or_else(|| self.empty(name, row))
     }
 
+    fn id(&self, row: usize) -> Result<TrialId, ReportError> {
+        self.text("trial_id", row)?.parse().map_err(|_| self.empty("trial_id", row))
+    }
+
     /// Of a column without gaps.
     fn empty(&self, column: &'static str, row: usize) -> ReportError {
         ReportError::Empty { path: self.path.clone(), column, row }
@@ -175,4 +179,4 @@ impl Table {
 }
 
 /// What belongs to each trial, by its id.
-pub(crate) type ByTrial<T> = HashMap<String, Vec<T>>;
+pub(crate) type ByTrial<T> = HashMap<TrialId, Vec<T>>;

@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::rc::Rc;
+use std::str::FromStr;
 
 use csv::{ErrorKind, Position, StringRecord, StringRecordsIntoIter};
 use sweep::read_widths_text;
 
 use crate::ReportError;
-use crate::input::{Column, ColumnKind, Value};
+use crate::input::Column;
+use trial::{Kind, Value};
 
 pub(super) struct Rows<'a> {
     file: File<'a>,
@@ -78,6 +80,11 @@ impl Row<'_> {
         if text.is_empty() { Err(self.wrong(column, "a value")) } else { Ok(text) }
     }
 
+    /// An id or a digest.
+    pub(super) fn digits<T: FromStr>(&self, column: &str) -> Result<T, ReportError> {
+        self.text(column)?.parse().map_err(|_| self.wrong(column, "64 hex digits"))
+    }
+
     pub(super) fn number(&self, column: &str) -> Result<Option<f64>, ReportError> {
         match self.cell(column)? {
             "" => Ok(None),
@@ -106,11 +113,11 @@ impl Row<'_> {
         let name = column.name.as_str();
         let text = self.cell(name)?;
         Ok(match column.kind {
-            ColumnKind::Widths => Some(Value::Widths(self.widths(name, text)?)),
+            Kind::Widths => Some(Value::Widths(self.widths(name, text)?)),
             _ if text.is_empty() => None,
-            ColumnKind::Text => Some(Value::Text(text.into())),
-            ColumnKind::Number => self.number(name)?.map(Value::Number),
-            ColumnKind::Count => Some(Value::Count(self.count(name)?)),
+            Kind::Text(_) => Some(Value::Text(text.into())),
+            Kind::Number => self.number(name)?.map(Value::Number),
+            Kind::Count => Some(Value::Count(self.count(name)?)),
         })
     }
 

@@ -75,7 +75,7 @@ fn times(run: &str, provenance: &mut Provenance) -> Option<()> {
     Some(())
 }
 
-/// Reads what [`sweep::wording::span`] writes: `280ms`, `3m07s`, `2d03h`.
+/// Reads what [`trial::wording::span`] writes: `280ms`, `3m07s`, `2d03h`.
 fn seconds(text: &str) -> Option<f64> {
     let mut ms = 0;
     let mut rest = text;
@@ -145,7 +145,7 @@ fn commands(repeat: &str, provenance: &mut Provenance) -> Option<()> {
 
 #[cfg(test)]
 mod tests {
-    use sweep::wording::{span, span_s};
+    use trial::wording::{span, span_s};
 
     use super::*;
 

@@ -1,22 +1,23 @@
 //! `results`: one row a trial, in the input's canonical order.
 
 use polars::prelude::DataFrame;
+use trial::{Ending, EpochRecord, Kind, Value, Work};
 
 use super::columns::Columns;
 use crate::ReportError;
 use crate::analysis::{best_epoch, value_label};
-use crate::input::{Column, ColumnKind, Done, Ending, Epoch, Phase, State, Trial, Value, Work};
+use crate::input::{Column, Done, Phase, State, Trial};
 
 pub(crate) fn results(keys: &[Column], trials: &[Trial]) -> Result<DataFrame, ReportError> {
     let mut columns = Columns::new(trials.len());
-    columns.text("trial_id", trials.iter().map(|trial| Some(trial.id.clone())));
+    columns.text("trial_id", trials.iter().map(|trial| Some(trial.id.to_string())));
     columns.text("phase", trials.iter().map(|trial| Some(phase(trial).to_string())));
     hyperparameters(keys, trials, &mut columns);
     columns.count("seed", trials.iter().map(|trial| Some(trial.seed.into())));
     outcome(trials, &mut columns);
     measures(trials, &mut columns);
     work(trials, &mut columns);
-    columns.text("digest", trials.iter().map(|trial| Some(done(trial)?.digest.clone())));
+    columns.text("digest", trials.iter().map(|trial| Some(done(trial)?.digest.to_string())));
     columns.frame().map_err(|source| ReportError::Table { table: "results", source })
 }
 
@@ -24,11 +25,11 @@ fn hyperparameters(keys: &[Column], trials: &[Trial], columns: &mut Columns) {
     for (index, column) in keys.iter().enumerate() {
         let cells = trials.iter().map(|trial| trial.values[index].as_ref());
         match column.kind {
-            ColumnKind::Text | ColumnKind::Widths => {
+            Kind::Text(_) | Kind::Widths => {
                 columns.text(&column.name, cells.map(|cell| cell.map(value_label)));
             }
-            ColumnKind::Number => columns.number(&column.name, cells.map(as_number)),
-            ColumnKind::Count => columns.count(&column.name, cells.map(as_count)),
+            Kind::Number => columns.number(&column.name, cells.map(as_number)),
+            Kind::Count => columns.count(&column.name, cells.map(as_count)),
         }
         if column.name == "hidden" {
             let depth = trials.iter().map(|trial| match &trial.values[index] {
@@ -52,8 +53,9 @@ fn outcome(trials: &[Trial], columns: &mut Columns) {
 }
 
 fn measures(trials: &[Trial], columns: &mut Columns) {
-    let best = |trial: &Trial, field: fn(&Epoch) -> f64| best_epoch(done(trial)?).map(field);
-    let last = |trial: &Trial, field: fn(&Epoch) -> f64| done(trial)?.history.last().map(field);
+    let best = |trial: &Trial, field: fn(&EpochRecord) -> f64| best_epoch(done(trial)?).map(field);
+    let last =
+        |trial: &Trial, field: fn(&EpochRecord) -> f64| done(trial)?.history.last().map(field);
     columns.count(
         "best_epoch",
         trials.iter().map(|trial| best_epoch(done(trial)?).map(|epoch| epoch.epoch.into())),
@@ -96,14 +98,14 @@ fn work(trials: &[Trial], columns: &mut Columns) {
         ("probe_samples", |work| Some(work.probe_samples)),
         ("macs_textbook", |work| Some(work.macs_textbook)),
         ("macs_executed", |work| Some(work.macs_executed)),
-        ("backtracks_p95", |work| work.backtracks.map(|(_, p95, _)| p95.into())),
-        ("backtracks_max", |work| work.backtracks.map(|(_, _, max)| max.into())),
+        ("backtracks_p95", |work| work.backtracks.map(|it| it.p95.into())),
+        ("backtracks_max", |work| work.backtracks.map(|it| it.max.into())),
         // Other optimizers always take their step: not applicable, so empty.
         ("steps_without_step", |work| work.backtracks.map(|_| work.steps_without_step)),
     ];
     for (name, field) in counted {
         if name == "backtracks_p95" {
-            let means = trials.iter().map(|trial| Some(done(trial)?.work.backtracks?.0));
+            let means = trials.iter().map(|trial| Some(done(trial)?.work.backtracks?.mean));
             columns.number("backtracks_mean", means);
         }
         columns.count(name, trials.iter().map(|trial| field(&done(trial)?.work)));

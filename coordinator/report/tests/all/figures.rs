@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-use report::input::{Ending, Input, State};
+use report::input::{Input, State};
+use trial::Ending;
 
 use crate::sample::{Shape, awkward, input};
 

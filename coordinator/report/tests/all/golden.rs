@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use report::input::{Ending, Input, Phase, State, Trial, Value};
+use report::input::{Input, Phase, State, Trial};
+use trial::{Ending, Value};
 
 use crate::built::{Files, build, text};
 use crate::sample::{Shape, input};
@@ -54,7 +55,7 @@ fn complete() -> Input {
 
 fn confirm(trial: &Trial) -> Trial {
     let mut trial = trial.clone();
-    trial.id = trial.id.chars().rev().collect();
+    trial.id = trial.id.to_string().chars().rev().collect::<String>().parse().unwrap();
     (trial.seed, trial.phase) = (1_000_000 + trial.seed, Phase::Confirm);
     let State::Done(done) = &mut trial.state else { unreachable!("sample trials are done") };
     for epoch in &mut done.history {

@@ -3,7 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use report::input::{Axis, Column, ColumnKind, Epoch, Input, Metric, State, Value};
+use report::input::{Axis, Column, Input, Metric, State};
+use trial::{EpochRecord, Kind, Value};
 
 use crate::built::{Files, build, text};
 use crate::sample::input;
@@ -26,7 +27,6 @@ fn named(name: &str) -> Input {
     set(&mut input.name);
     set(&mut input.description);
     set(&mut input.data.name);
-    set(&mut input.data.scale);
     set(&mut input.notes_on_copies[0]);
     set(&mut input.provenance.command);
     set(&mut input.provenance.version);
@@ -34,7 +34,7 @@ fn named(name: &str) -> Input {
     for worker in &mut input.provenance.workers {
         [&mut worker.name, &mut worker.cpu, &mut worker.isa].into_iter().for_each(set);
     }
-    input.columns.push(Column { name: "schedule".into(), kind: ColumnKind::Text });
+    input.columns.push(Column { name: "schedule".into(), kind: Kind::Text(&[]) });
     input.axes.push(Axis { name: "schedule".into(), values: Vec::new() });
     for (index, trial) in input.trials.iter_mut().enumerate() {
         trial.values.push(Some(Value::Text(format!("{name}{}", index / 2 % 2))));
@@ -88,7 +88,7 @@ fn names_do_nothing() {
 /// Numbers that a loss, a norm or a time may be, as far as the columns are concerned.
 const NUMBERS: [f64; 7] = [0.0, 5e-324, f64::MIN_POSITIVE, 1e-13, 7e38, 1e300, f64::MAX];
 
-type Set = fn(&mut Epoch, f64);
+type Set = fn(&mut EpochRecord, f64);
 
 /// A report is as large with any finite number as it is with ordinary ones, and done as soon.
 #[test]

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use report::input::{Ending, Provenance, State, Value};
+use report::input::{Provenance, State};
 use report::{Manifest, ReportError, read_results, read_trials, results_csv};
+use trial::{Ending, Value};
 
 use crate::built::{build, text};
 use crate::sample::{Shape, input};

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use report::ReportError;
-use report::input::{Ending, Metric, State, Trial, WorkerInfo};
+use report::input::{Metric, State, Trial, WorkerInfo};
+use trial::{Ending, TrialId};
 
 use crate::built::{Files, build, text};
 use crate::sample::{Shape, input};
@@ -148,7 +149,7 @@ fn results_csv_has_the_canonical_form() {
     let mut input = input(&small());
     input.trials.truncate(1);
     let mut diverged = input.trials[0].clone();
-    diverged.id = "ab".repeat(32);
+    diverged.id = TrialId::from_bytes([0xab; 32]);
     diverged.seed = 2;
     diverged.values[5] = None;
     diverge(&mut diverged);
@@ -159,7 +160,9 @@ fn results_csv_has_the_canonical_form() {
 abababababababababababababababababababababababababababababababab,grid,backtracking,0.1,32,256,1,2,,2,diverged,,,,,,,,,,3,,3126,100000,110000,82000000000,54666666666,0.13,3,9,0,@DIGEST
 ";
     let State::Done(done) = &input.trials[0].state else { unreachable!("the sample is done") };
-    let expected = expected.replace("@ID", &input.trials[0].id).replace("@DIGEST", &done.digest);
+    let expected = expected
+        .replace("@ID", &input.trials[0].id.to_string())
+        .replace("@DIGEST", &done.digest.to_string());
     assert_eq!(text(&files, "results.csv"), expected);
     let digest = built.results_sha256.unwrap();
     assert!(text(&files, "manifest.json").contains(&format!("\"results_sha256\": \"{digest}\"")));

@@ -64,8 +64,8 @@ impl Served {
             SessionId(LOCAL_SESSION),
         );
         let plan = sweep.plan_index().plan.clone();
-        let trial_ids = plan.trials.iter().map(|trial| trial.id.0.to_vec()).collect();
-        let dataset_digest = plan.dataset_digest.to_vec();
+        let trial_ids = plan.trials.iter().map(|trial| trial.id.bytes().to_vec()).collect();
+        let dataset_digest = plan.dataset_digest.0.to_vec();
         let (mailbox, mut posts) = Mailbox::new();
         let mut artifacts = Artifacts::new(Arc::new(sweep), mailbox);
         artifacts.pace = pace;

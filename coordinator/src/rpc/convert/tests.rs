@@ -4,12 +4,13 @@
 mod changes;
 
 use coordinator_core::event::Finished;
-use coordinator_core::timing;
 use properties::check;
 use proptest::prelude::*;
 use prost::Message;
 use proto::MAX_TEXT_BYTES;
-use trainer::{DataShape, Ending, EpochRecord, TrialResult, Work, diverged_digest};
+use trainer::check_result;
+use trainer::diverged_digest;
+use trial::{DataShape, Digest, Ending, EpochRecord, TrialResult, Work, timing};
 
 use super::*;
 use crate::rpc::tests::sweep_in;
@@ -54,47 +55,12 @@ fn result(n_epochs: u32) -> TrialResult {
     };
     let history: Vec<EpochRecord> = history;
     let digest = match ending {
-        Ending::Completed { .. } => [9; 32],
+        Ending::Completed { .. } => Digest([9; 32]),
         Ending::Diverged { step, last_finite_loss } => {
             diverged_digest(step, last_finite_loss, &history)
         }
     };
     TrialResult { ending, history, work, digest }
-}
-
-fn wire_of(result: &TrialResult) -> proto::TrialResult {
-    use proto::trial_result::Ending as Wire;
-    let epoch = |it: &EpochRecord| proto::Epoch {
-        epoch: it.epoch,
-        train_loss: it.train_loss,
-        train_accuracy: it.train_accuracy,
-        valid_loss: it.valid_loss,
-        valid_accuracy: it.valid_accuracy,
-        learning_rate: it.learning_rate,
-        gradient_norm: it.gradient_norm,
-        grad_samples: it.grad_samples,
-        ..proto::Epoch::default()
-    };
-    let work = result.work;
-    proto::TrialResult {
-        ending: Some(match result.ending {
-            Ending::Completed { best_epoch, test_accuracy, collapsed } => {
-                Wire::Completed(proto::Completed { best_epoch, test_accuracy, collapsed })
-            }
-            Ending::Diverged { step, last_finite_loss } => {
-                Wire::Diverged(proto::Diverged { step, last_finite_loss })
-            }
-        }),
-        history: result.history.iter().map(epoch).collect(),
-        work: Some(proto::Work {
-            n_steps: work.n_steps,
-            grad_samples: work.grad_samples,
-            macs_textbook: work.macs_textbook,
-            macs_executed: work.macs_executed,
-            ..proto::Work::default()
-        }),
-        digest: result.digest.to_vec(),
-    }
 }
 
 fn timing_of(epoch: u32) -> proto::Timing {
@@ -119,7 +85,7 @@ fn finished_of(sweep: &Sweep, result: &TrialResult) -> proto::Finished {
     let n_epochs = u32::try_from(result.history.len()).unwrap();
     proto::Finished {
         lease: Some(wire_lease(sweep, 0)),
-        outcome: Some(proto::finished::Outcome::Result(wire_of(result))),
+        outcome: Some(proto::finished::Outcome::Result(proto::TrialResult::from(result))),
         timings: (1..=n_epochs).map(timing_of).collect(),
     }
 }
@@ -147,7 +113,7 @@ fn genuine_results_come_through_as_they_are() {
 fn a_result_that_no_trial_gives_is_a_failure_that_names_the_field() {
     let (_folder, sweep) = sweep();
     let told = |change: fn(&mut proto::TrialResult)| {
-        let mut wire = wire_of(&result(10));
+        let mut wire = proto::TrialResult::from(&result(10));
         change(&mut wire);
         let outcome = Some(proto::finished::Outcome::Result(wire));
         taken(&sweep, proto::Finished { outcome, ..finished_of(&sweep, &result(10)) })
@@ -213,7 +179,7 @@ fn check_sync(bytes: &[u8], sweep: &Sweep) -> Result<(), TestCaseError> {
         match &finished.outcome {
             Ok(result) => {
                 let config = plan_index.plan.config(finished.lease.trial.index());
-                prop_assert_eq!(result.check(&config, &shape(sweep)), Ok(()));
+                prop_assert_eq!(check_result(result, &config, &shape(sweep)), Ok(()));
                 let n_epochs = result.history.len();
                 let timings = timing::check(&finished.timings, n_epochs, finished.lease.attempt);
                 prop_assert_eq!(timings, Ok(()));

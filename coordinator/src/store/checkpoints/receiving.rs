@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use coordinator_core::lease::TrialIndex;
 use coordinator_core::ledger::checkpoints::Checkpoint;
-use sweep::TrialId;
+use trial::TrialId;
 use worker::parts::{is_full, make_folder, rename};
 
 use super::{CheckpointFiles, PART, digest_of, files_in, lock, name_of, parse, remove};

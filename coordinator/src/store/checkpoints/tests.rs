@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::*;
 
 const TRIAL: TrialIndex = TrialIndex(3);
-const ID: TrialId = TrialId([0xab; 32]);
+const ID: TrialId = TrialId::from_bytes([0xab; 32]);
 
 fn bytes(epoch: u32) -> Vec<u8> {
     (0..1000 + epoch).map(|at| (at * epoch) as u8).collect()
@@ -13,7 +13,7 @@ fn bytes(epoch: u32) -> Vec<u8> {
 
 fn checkpoint(epoch: u32) -> Checkpoint {
     let bytes = bytes(epoch);
-    let digest = Sha256::digest(&bytes).into();
+    let digest = Digest::of(&bytes);
     Checkpoint { digest, n_bytes: bytes.len() as u64, epoch }
 }
 
@@ -148,7 +148,7 @@ fn no_clock_that_is_set_wrong_makes_checkpoints_old() {
 }
 
 const OTHER: TrialIndex = TrialIndex(4);
-const OTHER_ID: TrialId = TrialId([0xcd; 32]);
+const OTHER_ID: TrialId = TrialId::from_bytes([0xcd; 32]);
 const MIB: u64 = 1024 * 1024;
 
 /// Files on a disk that has as much free as the file `free` of the state says.
@@ -178,7 +178,7 @@ fn n_files(files: &CheckpointFiles, id: TrialId) -> usize {
 fn what_is_still_to_come_for_one_trial_is_not_promised_to_another() {
     let state = tempfile::tempdir().unwrap();
     let files = open_on_disk(state.path(), RESERVE_BYTES + 100 * MIB);
-    let large = |digit| Checkpoint { digest: [digit; 32], n_bytes: 60 * MIB, epoch: 1 };
+    let large = |digit| Checkpoint { digest: Digest([digit; 32]), n_bytes: 60 * MIB, epoch: 1 };
     let mut first = files.receive(TRIAL, ID, large(1)).unwrap().unwrap();
     assert!(is_refused(files.receive(OTHER, OTHER_ID, large(2))));
     assert_eq!(n_files(&files, OTHER_ID), 0, "nothing is left of the refused one");

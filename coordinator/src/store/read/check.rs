@@ -2,7 +2,7 @@
 
 use proto::text::clean_line;
 use rusqlite::types::Value;
-use trainer::wording::n_of;
+use trial::wording::n_of;
 
 use super::{ranges, shape};
 use crate::store::Reader;

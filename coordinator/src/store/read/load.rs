@@ -7,9 +7,10 @@ use coordinator_core::event::{CloseCause, WorkerInfo};
 use coordinator_core::lease::{Lease, OpenLease, TrialIndex, WorkerId};
 use coordinator_core::ledger::Ledger;
 use coordinator_core::ledger::trial::Status;
-use coordinator_core::timing::MAX_SLOTS;
 use rusqlite::{Connection, Row};
 use sweep::{Metric, Phase, Plan, Score};
+use trial::Digest;
+use trial::timing::MAX_SLOTS;
 
 use crate::store::Reader;
 use crate::store::connection::Store;
@@ -191,7 +192,7 @@ fn load_outcomes(
         recorded.ledger.trials[place.index()].status = match outcome {
             "failed" => Status::Failed,
             "cancelled" => Status::Cancelled,
-            _ => Status::Completed { digest: row.get(2)?, worker: WorkerId(row.get(5)?) },
+            _ => Status::Completed { digest: Digest(row.get(2)?), worker: WorkerId(row.get(5)?) },
         };
         if outcome == "completed" {
             let score = Score { accuracy: row.get(3)?, loss: row.get(6)? };

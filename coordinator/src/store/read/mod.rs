@@ -1,18 +1,20 @@
 //! A read-only view of a state, for reports and `status`; works while a coordinator runs.
 
+pub mod by_trial;
 pub mod check;
 pub mod load;
 pub mod ranges;
 pub mod shape;
 pub mod sound;
-pub mod trial;
 use std::collections::HashMap;
 use std::path::Path;
 
-use coordinator_core::event::{CloseCause, Timing};
+use coordinator_core::event::CloseCause;
 use rusqlite::{Connection, Row};
 use sweep::{Outcome, Plan, Score, Trial};
-use trainer::{Backtracks, Ending, EpochRecord, StepSizes, TrialResult, Work};
+use trial::{
+    Backtracks, Digest, Ending, EpochRecord, StepSizes, Timing, TrialId, TrialResult, Work,
+};
 
 use crate::store::connection::meta;
 use crate::store::connection::open_read_only;
@@ -41,7 +43,7 @@ pub enum TrialState {
 /// An attempt that a worker holds now, as far as the state knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenAttempt {
-    pub trial_id: [u8; 32],
+    pub trial_id: TrialId,
     pub attempt: u32,
     pub worker_id: Vec<u8>,
     pub worker: String,
@@ -77,11 +79,11 @@ impl Reader {
     }
 
     /// Everything recorded, by trial id.
-    pub fn trials(&self) -> Result<HashMap<[u8; 32], TrialRow>, StoreError> {
+    pub fn trials(&self) -> Result<HashMap<TrialId, TrialRow>, StoreError> {
         self.read_trials().map_err(StoreError::read)
     }
 
-    fn read_trials(&self) -> rusqlite::Result<HashMap<[u8; 32], TrialRow>> {
+    fn read_trials(&self) -> rusqlite::Result<HashMap<TrialId, TrialRow>> {
         let mut histories = self.grouped(
             "SELECT trial_id, epoch, train_loss, train_accuracy, valid_loss, valid_accuracy,
                     learning_rate, step_min, step_median, step_max, n_backtracks, gradient_norm,
@@ -101,13 +103,13 @@ impl Reader {
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             let trial = TrialRow { n_attempts: row.get(1)?, state: TrialState::Open };
-            trials.insert(row.get(0)?, trial);
+            trials.insert(TrialId::from_bytes(row.get(0)?), trial);
         }
         let mut statement =
             self.connection.prepare("SELECT * FROM outcomes JOIN trials USING (trial)")?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
-            let id: [u8; 32] = row.get("trial_id")?;
+            let id = TrialId::from_bytes(row.get("trial_id")?);
             let history = histories.remove(&id).unwrap_or_default();
             let timings = timings.remove(&id).unwrap_or_default();
             let entry = trials
@@ -129,13 +131,13 @@ impl Reader {
             )?;
             let mut rows = statement.query([])?;
             while let Some(row) = rows.next()? {
-                let id: [u8; 32] = row.get(0)?;
+                let id = TrialId::from_bytes(row.get(0)?);
                 outcomes.insert(id, grid_outcome(row, chance)?);
             }
             Ok(outcomes)
         };
         let outcomes = read().map_err(StoreError::read)?;
-        let of = |trial: &Trial| outcomes.get(&trial.id.0).copied().unwrap_or(Outcome::Open);
+        let of = |trial: &Trial| outcomes.get(&trial.id).copied().unwrap_or(Outcome::Open);
         Ok(plan.grid().iter().map(of).collect())
     }
 
@@ -143,12 +145,12 @@ impl Reader {
         &self,
         sql: &str,
         read: fn(&Row<'_>) -> rusqlite::Result<T>,
-    ) -> rusqlite::Result<HashMap<[u8; 32], Vec<T>>> {
-        let mut groups: HashMap<[u8; 32], Vec<T>> = HashMap::new();
+    ) -> rusqlite::Result<HashMap<TrialId, Vec<T>>> {
+        let mut groups: HashMap<TrialId, Vec<T>> = HashMap::new();
         let mut statement = self.connection.prepare(sql)?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
-            groups.entry(row.get(0)?).or_default().push(read(row)?);
+            groups.entry(TrialId::from_bytes(row.get(0)?)).or_default().push(read(row)?);
         }
         Ok(groups)
     }
@@ -164,7 +166,7 @@ impl Reader {
             let mut statement = self.connection.prepare(sql)?;
             let rows = statement.query_map([], |row| {
                 Ok(OpenAttempt {
-                    trial_id: row.get(0)?,
+                    trial_id: TrialId::from_bytes(row.get(0)?),
                     attempt: row.get(1)?,
                     worker_id: row.get(2)?,
                     worker: row.get(3)?,
@@ -224,7 +226,8 @@ pub(super) fn trial_state(
             collapsed: row.get("collapsed")?,
         },
     };
-    let result = TrialResult { ending, history, work: work(row)?, digest: row.get("digest")? };
+    let result =
+        TrialResult { ending, history, work: work(row)?, digest: Digest(row.get("digest")?) };
     Ok(TrialState::Done { result: Box::new(result), timings })
 }
 

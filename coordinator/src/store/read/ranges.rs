@@ -4,7 +4,7 @@
 use proto::text::clean_line;
 use rusqlite::Connection;
 use sweep::Phase;
-use trainer::wording::n_of;
+use trial::wording::n_of;
 
 use crate::store::write::closed_words;
 

@@ -200,7 +200,7 @@ mod tests {
             assert_eq!(reader.ran_s().unwrap(), 0.0, "nobody knows it any more");
             assert_eq!(reader.workers().unwrap().len(), 1);
             let trials = TrialReader::new(&reader).unwrap();
-            assert!(trials.last_attempt_times(&plan.trials[2].id.0).unwrap().is_none());
+            assert!(trials.last_attempt_times(&plan.trials[2].id).unwrap().is_none());
             let copy = Connection::open(former(&path, version)).unwrap();
             let count = |sql| copy.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
             assert_eq!(count("PRAGMA user_version"), version);

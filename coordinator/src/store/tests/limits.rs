@@ -1,10 +1,10 @@
 //! What the store does not take: a state that is damaged, newer or against its own rules, and more than
 //! a worker may make it keep.
 
-use coordinator_core::event::{CloseCause, Record, Timing, WorkerInfo};
+use coordinator_core::event::{CloseCause, Record, WorkerInfo};
 use coordinator_core::lease::{TrialIndex, WorkerId};
 use coordinator_core::limits::MAX_WORKERS;
-use trainer::Ending;
+use trial::{Digest, Ending, Timing};
 
 use super::{Reader, Store, close, completed, facts, grant, history, plan, timing};
 
@@ -41,7 +41,8 @@ fn what_workers_can_make_us_keep_is_bounded() {
     ];
     store.commit(&plan, &records).unwrap();
     for _ in 0..3 {
-        let conflict = Record::Conflict { trial: TrialIndex(0), attempt: 1, digest: [9; 32] };
+        let conflict =
+            Record::Conflict { trial: TrialIndex(0), attempt: 1, digest: Digest([9; 32]) };
         store.commit(&plan, &[conflict]).unwrap();
     }
     // One that was granted something stays, however many others come.

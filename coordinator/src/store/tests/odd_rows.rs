@@ -156,8 +156,8 @@ fn read(path: &Path) {
     let _ = (reader.outcomes(&plan, Score { accuracy: 0.5, loss: 1.0 }), reader.load(&plan));
     let Ok(trials) = TrialReader::new(&reader) else { return };
     for trial in &plan.trials {
-        let _ = (trials.trial(&trial.id.0), trials.form(&trial.id.0));
-        let _ = trials.last_attempt_times(&trial.id.0);
+        let _ = (trials.trial(&trial.id), trials.form(&trial.id));
+        let _ = trials.last_attempt_times(&trial.id);
     }
 }
 

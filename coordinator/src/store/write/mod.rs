@@ -3,13 +3,13 @@
 pub mod times;
 pub mod workers;
 pub mod writer;
-use coordinator_core::event::{CloseCause, Record, Timing};
+use coordinator_core::event::{CloseCause, Record};
 use coordinator_core::lease::{OpenLease, TrialIndex};
 use proto::text::{clean_line, clean_lines};
 use proto::{MAX_NAME_BYTES, MAX_TEXT_BYTES};
 use rusqlite::{Transaction, TransactionBehavior, params};
 use sweep::Plan;
-use trainer::{Ending, EpochRecord, TrialResult};
+use trial::{Ending, EpochRecord, Timing, TrialResult};
 
 use super::numbers::Numbers;
 use crate::reporting::values::hyperparameters_json;
@@ -128,7 +128,7 @@ impl Batch<'_> {
             }
             Record::Reopened { trial } => reopen(transaction, self.number(*trial)?),
             Record::Conflict { trial, attempt, digest } => {
-                let row = params![self.number(*trial)?, attempt, digest];
+                let row = params![self.number(*trial)?, attempt, digest.0];
                 let sql = "INSERT OR IGNORE INTO conflicts VALUES (?1, ?2, ?3)";
                 transaction.prepare_cached(sql)?.execute(row).map(drop)
             }
@@ -163,7 +163,7 @@ impl Batch<'_> {
         let number = self.numbers.give(trial);
         let json = hyperparameters_json(&self.plan.config(trial.index()));
         let sql = "INSERT INTO trials VALUES (?1, ?2, ?3, ?4, ?5)";
-        let row = params![number, planned.id.0, planned.phase.name(), planned.seed, json];
+        let row = params![number, planned.id.bytes(), planned.phase.name(), planned.seed, json];
         self.transaction.prepare_cached(sql)?.execute(row)?;
         Ok(number)
     }
@@ -238,7 +238,7 @@ fn write_result(
         number,
         outcome,
         attempt,
-        result.digest,
+        result.digest.0,
         best_epoch,
         test_accuracy,
         collapsed,

@@ -4,6 +4,7 @@
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use rusqlite::params;
+use trial::TrialId;
 
 use crate::store::Reader;
 use crate::store::connection::Running;
@@ -35,7 +36,7 @@ pub struct AttemptTimes {
 /// has run so far, and how long that is.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DoneLately {
-    pub trials: Vec<[u8; 32]>,
+    pub trials: Vec<TrialId>,
     pub seconds: f64,
 }
 
@@ -140,7 +141,9 @@ impl Reader {
                    WHERE closed = 'completed' AND term = ?1 AND ended_ms >= ?2";
         let read = || {
             let mut statement = self.connection.prepare(sql)?;
-            let rows = statement.query_map(params![term, began_ms + half_ms], |row| row.get(0))?;
+            let rows = statement.query_map(params![term, began_ms + half_ms], |row| {
+                row.get(0).map(TrialId::from_bytes)
+            })?;
             rows.collect::<rusqlite::Result<_>>()
         };
         let trials = read().map_err(StoreError::read)?;

@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until};
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
+use trial::Digest;
 
 /// Between two tries to reach a coordinator that was killed, and how long to go on trying.
 const RETRY_PAUSE: Duration = Duration::from_millis(50);
@@ -33,7 +34,7 @@ pub struct Behaviour {
     pub trial_time: Duration,
     pub n_epochs: u32,
     pub isa: String,
-    pub selftest_digest: [u8; 32],
+    pub selftest_digest: Digest,
 }
 
 /// One answered Sync.
@@ -135,7 +136,7 @@ impl FakeWorker {
             protocol_min: proto::PROTOCOL_VERSION,
             protocol_max: proto::PROTOCOL_VERSION,
             numerics_version: trainer::NUMERICS_VERSION,
-            selftest_digest: self.behaviour.selftest_digest.to_vec(),
+            selftest_digest: self.behaviour.selftest_digest.0.to_vec(),
             isa: self.behaviour.isa.clone(),
             worker_id: self.worker_id.to_vec(),
             name: "bench".into(),

@@ -8,9 +8,8 @@ use std::time::Instant;
 use data;
 use rustix::time::{ClockId, clock_gettime};
 use serde::Serialize;
-use trainer::{
-    Ending, EpochEnd, Isa, PreparedData, Scale, Split, TrainConfig, Trainer, Value, peak_gflops,
-};
+use trainer::{EpochEnd, Isa, PreparedData, TrainConfig, Trainer, peak_gflops};
+use trial::{Ending, Scale, Split, Value};
 
 use crate::cli::BenchTrain;
 use crate::cli::refusal::Refusal;
@@ -101,7 +100,7 @@ fn measure(config: &TrainConfig, arguments: &BenchTrain, isa: Isa) -> Result<Mea
         peak_gflops,
         evaluation_ms,
         isa: isa.name(),
-        digest: trainer::hex(&result.digest),
+        digest: result.digest.to_string(),
     })
 }
 

@@ -12,10 +12,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use report::input::{Done, Ending, Metric, State, Trial};
+use report::input::{Done, Metric, State, Trial};
 use serde_json::{Map, Value as Json, json};
-use sweep::{Axis, TrialId, display};
-use trainer::Value;
+use sweep::{Axis, display};
+use trial::{Ending, TrialId, Value};
 
 use super::place::new_file;
 use super::source::{Source, Times};
@@ -178,7 +178,7 @@ fn write_trials(
         |planned, trial, times| {
             let mut entry = outcome(metric, trial, times);
             let came_to = entry["user_attrs"]["outcome"].as_str();
-            if came_to == written.outcomes.get(&trial.id).map(String::as_str) {
+            if came_to == written.outcomes.get(&trial.id.to_string()).map(String::as_str) {
                 return Ok(());
             }
             n_trials += 1;

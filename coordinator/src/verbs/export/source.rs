@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use report::input::{State, Trial};
-use sweep::{Plan, Trial as Planned, TrialId};
+use sweep::{Plan, Trial as Planned};
+use trial::TrialId;
 
 use crate::cli;
 use crate::reporting::input as report_input;
@@ -85,17 +86,17 @@ impl Source {
             Trials::State(reader) => {
                 let recorded = TrialReader::new(reader)?;
                 for planned in planned.into_iter().filter(|planned| is_wanted(planned.id)) {
-                    let row = recorded.trial(&planned.id.0)?;
+                    let row = recorded.trial(&planned.id)?;
                     let trial = report_input::trial(&self.plan, planned, row);
                     if !matches!(trial.state, State::Open) {
-                        let times = recorded.last_attempt_times(&planned.id.0)?;
+                        let times = recorded.last_attempt_times(&planned.id)?;
                         take(planned, &trial, Times::of(&trial, times))?;
                     }
                 }
             }
             Trials::Report(trials) => {
-                let ids = planned.iter().map(|planned| planned.id.to_string());
-                if !trials.iter().map(|trial| &trial.id).eq(ids.collect::<Vec<_>>().iter()) {
+                let ids = planned.iter().map(|planned| planned.id);
+                if !trials.iter().map(|trial| trial.id).eq(ids) {
                     bail!("the results are not of the trials of sweep.toml; see `verify`");
                 }
                 for (planned, trial) in planned.into_iter().zip(trials) {

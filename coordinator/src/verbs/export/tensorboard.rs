@@ -9,9 +9,9 @@ use std::path::Path;
 
 use anyhow::Context;
 use prost_types::ListValue;
-use report::input::{Done, Ending, Epoch, State, Trial};
-use sweep::{Axis, Phase, Plan, Trial as Planned, TrialId, display};
-use trainer::Value;
+use report::input::{Done, State, Trial};
+use sweep::{Axis, Phase, Plan, Trial as Planned, display};
+use trial::{Ending, EpochRecord, TrialId, Value};
 use worker::parts::rename;
 
 use super::events::{
@@ -190,7 +190,7 @@ impl Point {
             name.truncate(MAX_NAME_BYTES);
             name.push_str("..,");
         }
-        format!("{name}seed={},id={}", trial.seed, &trial.id[..ID_DIGITS])
+        format!("{name}seed={},id={:.ID_DIGITS$}", trial.seed, trial.id)
     }
 }
 
@@ -229,7 +229,7 @@ fn write_run(folder: &Path, point: &Point, done: &Done, times: Times) -> anyhow:
     Ok(events.finish()?)
 }
 
-fn curves(epoch: &Epoch) -> [(&'static str, Option<f64>); 8] {
+fn curves(epoch: &EpochRecord) -> [(&'static str, Option<f64>); 8] {
     [
         ("train/loss", Some(epoch.train_loss)),
         ("train/accuracy", Some(epoch.train_accuracy)),
@@ -237,7 +237,7 @@ fn curves(epoch: &Epoch) -> [(&'static str, Option<f64>); 8] {
         ("valid/accuracy", Some(epoch.valid_accuracy)),
         ("learning_rate", Some(epoch.learning_rate)),
         ("gradient_norm", Some(epoch.gradient_norm)),
-        ("line_search/step_median", epoch.steps.map(|(_, median, _)| median)),
+        ("line_search/step_median", epoch.steps.map(|steps| steps.median)),
         ("line_search/backtracks", epoch.steps.map(|_| epoch.n_backtracks as f64)),
     ]
 }

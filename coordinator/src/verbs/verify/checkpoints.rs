@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::{fs, io};
 
-use sweep::{Plan, TrialId};
+use sweep::Plan;
+use trial::TrialId;
 
 use crate::verbs::verify::digest::sha256_of;
 use crate::verbs::verify::findings::Findings;

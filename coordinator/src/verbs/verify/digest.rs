@@ -5,7 +5,7 @@ use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
-use trainer::hex;
+use trial::hex::hex;
 
 pub fn sha256_of(path: &Path) -> io::Result<String> {
     let mut file = BufReader::with_capacity(1 << 20, File::open(path)?);

@@ -6,14 +6,14 @@ use std::path::Path;
 
 use report::Manifest;
 use report::input::{Column, Trial};
-use sweep::{self, Plan, TrialId};
+use sweep::{self, Plan};
 use trainer::TrainConfig;
+use trial::TrialId;
 
 use super::{manifest, pages, rebuilt};
 use crate::reporting::input as report_input;
 use crate::reporting::report_folder::ReportFolder;
 use crate::reporting::report_folder::{plan_grid, read_manifest};
-use crate::reporting::values::from_report;
 use crate::verbs::verify::findings::Findings;
 use crate::view::terminal::n_of;
 
@@ -83,7 +83,7 @@ fn ids(table: &str, plan: &Plan, columns: &[Column], rows: &[Trial], findings: &
             Ok(id) => id,
             Err(problem) => return Some(format!("{table}: trial {}: {problem}", row.id)),
         };
-        let is_right = id.to_string() == row.id;
+        let is_right = id == row.id;
         (!is_right).then(|| format!("{table}: trial {}: its row's values give {id}", row.id))
     };
     findings.wrong_alike(rows.iter().filter_map(wrong).collect());
@@ -92,14 +92,13 @@ fn ids(table: &str, plan: &Plan, columns: &[Column], rows: &[Trial], findings: &
 
 fn id_of(plan: &Plan, columns: &[Column], row: &Trial) -> Result<TrialId, String> {
     let named = columns.iter().zip(&row.values);
-    let values: BTreeMap<String, trainer::Value> = named
-        .filter_map(|(column, value)| Some((column.name.clone(), from_report(value.as_ref()?))))
-        .collect();
+    let values: BTreeMap<String, trial::Value> =
+        named.filter_map(|(column, value)| Some((column.name.clone(), value.clone()?))).collect();
     let config = TrainConfig::from_values(&values, row.seed).map_err(|error| error.to_string())?;
     // A value that the optimizer does not use would go unseen, since it does not reach the id.
     match values.keys().find(|name| config.value(name).is_none()) {
         Some(name) => Err(format!("{name} has a value that its optimizer does not use")),
-        None => Ok(TrialId::of(&config, &plan.dataset_digest, plan.split)),
+        None => Ok(sweep::trial_id(&config, plan.dataset_digest, plan.split)),
     }
 }
 
@@ -110,9 +109,9 @@ fn order<'a>(
     rows: impl Iterator<Item = &'a Trial>,
     findings: &mut Findings,
 ) -> bool {
-    let planned: Vec<String> = planned.map(|trial| trial.id.to_string()).collect();
-    let rows: Vec<&str> = rows.map(|row| row.id.as_str()).collect();
-    let expected: HashSet<&str> = planned.iter().map(String::as_str).collect();
+    let planned: Vec<TrialId> = planned.map(|trial| trial.id).collect();
+    let rows: Vec<TrialId> = rows.map(|row| row.id).collect();
+    let expected: HashSet<TrialId> = planned.iter().copied().collect();
     let mut found = HashSet::new();
     let mut wrong = Vec::new();
     for id in &rows {
@@ -122,7 +121,7 @@ fn order<'a>(
             wrong.push(format!("{table}: trial {id} has two rows"));
         }
     }
-    let missing = planned.iter().filter(|id| !found.contains(&id.as_str()));
+    let missing = planned.iter().filter(|id| !found.contains(id));
     wrong.extend(missing.map(|id| format!("{table}: trial {id} of sweep.toml has no row")));
     if wrong.is_empty() && rows != planned {
         wrong.push(format!("{table}: its rows are not in their order"));

@@ -6,11 +6,11 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
 
-use report::input::{Ending, Phase, State, Trial};
+use report::input::{Phase, State, Trial};
 use report::{Manifest, ManifestCounts};
 use sweep::{Metric, Plan};
-use trainer::Scale;
-use trainer::wording::n_of;
+use trial::wording::n_of;
+use trial::{Ending, Scale};
 
 use crate::verbs::verify::digest::sha256_of;
 use crate::verbs::verify::findings::Findings;
@@ -175,7 +175,7 @@ pub fn best(manifest: &Manifest, plan: &Plan, trials: &[Trial], findings: &mut F
         }
         return;
     };
-    let Some(best) = grid.iter().find(|row| row.id == *id) else {
+    let Some(best) = grid.iter().find(|row| row.id.to_string() == *id) else {
         let what = format!("best_trial_id {id} has no row of the grid in {table}");
         findings.wrong(format!("manifest.json: {what}"));
         return;

@@ -7,6 +7,7 @@ use std::path::Path;
 use anyhow::Context;
 use report::Manifest;
 use report::input::{DatasetMeta, Input, Provenance};
+use trial::Scale;
 
 use crate::reporting::input as report_input;
 use crate::reporting::report_folder::ReportFolder;
@@ -106,16 +107,20 @@ fn input(
     let data = &manifest.data;
     // Reports of older builds do not tell it; theirs is another version.
     let Some(largest_valid_class_share) = data.largest_valid_class_share else { return Ok(None) };
+    let expected = "expected \"unit\" or \"standard\"";
+    let scale = Scale::ALL.into_iter().find(|scale| scale.name() == data.scale);
+    let scale =
+        scale.with_context(|| format!("manifest.json: scale {:?}, {expected}", data.scale))?;
     let data = DatasetMeta {
         name: data.name.clone(),
-        digest: data.digest.clone(),
+        digest: data.digest.parse().context("manifest.json: the data set's digest")?,
         n_train: data.n_train,
         n_valid: data.n_valid,
         n_test: data.n_test,
         n_inputs: data.n_inputs,
         n_classes: data.n_classes,
         largest_valid_class_share,
-        scale: data.scale.clone(),
+        scale,
         warnings: Vec::new(),
     };
     let provenance = Provenance {

@@ -5,11 +5,12 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Context;
-use coordinator_core::timing;
 use report::Manifest;
-use report::input::{Ending, Provenance, State, Trial};
-use sweep::{FIRST_CONFIRM_SEED, Phase, Plan, TrialId};
-use trainer::{DataShape, Split, TrainConfig};
+use report::input::{Provenance, State, Trial};
+use sweep::{FIRST_CONFIRM_SEED, Phase, Plan};
+use trainer::TrainConfig;
+use trainer::check_result;
+use trial::{DataShape, Ending, Split, TrialId, timing};
 
 use super::{checkpoints, rebuilt};
 use crate::reporting::input as report_input;
@@ -59,10 +60,10 @@ pub fn check(
     }
     compare(&reader, reported, findings)?;
     let has_result = |trial: &&Trial| matches!(trial.state, State::Done(_));
-    let of_report: HashSet<&str> =
-        reported.trials.iter().filter(has_result).map(|trial| trial.id.as_str()).collect();
+    let of_report: HashSet<String> =
+        reported.trials.iter().filter(has_result).map(|trial| trial.id.to_string()).collect();
     let is_complete = of_report.len() == reported.trials.len();
-    let newer: Vec<&String> = done.iter().filter(|id| !of_report.contains(id.as_str())).collect();
+    let newer: Vec<&String> = done.iter().filter(|id| !of_report.contains(*id)).collect();
     // Trials that failed or were cancelled may have been run again since.
     if is_complete && fs::read_to_string(folder.join("sweep.toml"))? == facts.sweep_toml {
         let wrong = |id: &&String| format!("trial {id}: recorded in the state, not in the report");
@@ -131,7 +132,7 @@ fn broken_rows(facts: &SweepMeta, split: Split) -> Vec<String> {
 /// What state and manifest both tell of the sweep.
 fn other_facts(facts: &SweepMeta, manifest: &Manifest) -> Vec<String> {
     let (data, told) = (&facts.data, &manifest.data);
-    let digest = TrialId(data.digest).to_string();
+    let digest = data.digest().to_string();
     let pairs = [
         ("digest", digest, told.digest.clone()),
         ("name", data.name.clone(), told.name.clone()),
@@ -166,7 +167,7 @@ fn recorded(
         planned_ids.insert(planned.id);
         let config = plan.config(index);
         let expected = (planned.seed, hyperparameters_json(&config));
-        let form = reader.form(&planned.id.0)?;
+        let form = reader.form(&planned.id)?;
         // A seed of the user's own belongs to the grid; one that confirms may have been either.
         let is_of_grid = planned.phase == Phase::Grid && planned.seed < FIRST_CONFIRM_SEED;
         if is_of_grid && form.as_ref().is_some_and(|form| form.phase != "grid") {
@@ -181,14 +182,14 @@ fn recorded(
                 planned.id
             ));
         }
-        let Some(row) = reader.trial(&planned.id.0)? else { continue };
+        let Some(row) = reader.trial(&planned.id)? else { continue };
         if matches!(row.state, TrialState::Done { .. }) {
             done.push(planned.id.to_string());
         }
         wrong.extend(breach(&planned.id, &row, &config, &shape));
     }
     let mut n_outside = 0;
-    for id in reader.ids().map(|id| TrialId(*id)).filter(|id| !planned_ids.contains(id)) {
+    for id in reader.ids().copied().filter(|id| !planned_ids.contains(id)) {
         n_outside += 1;
         wrong.extend(outside(reader, id, plan, &shape, &planned_ids)?);
     }
@@ -215,14 +216,14 @@ fn outside(
     shape: &DataShape,
     planned: &HashSet<TrialId>,
 ) -> anyhow::Result<Option<String>> {
-    let Some(form) = reader.form(&id.0)? else { return Ok(None) };
+    let Some(form) = reader.form(&id)? else { return Ok(None) };
     let config = match config_of_json(&form.hyperparameters, form.seed) {
         Ok(config) => config,
         Err(problem) => return Ok(Some(format!("state: trial {id}: {problem}"))),
     };
-    let now = TrialId::of(&config, &plan.dataset_digest, plan.split);
+    let now = sweep::trial_id(&config, plan.dataset_digest, plan.split);
     if now == id {
-        let row = reader.trial(&id.0)?;
+        let row = reader.trial(&id)?;
         return Ok(row.and_then(|row| breach(&id, &row, &config, shape)));
     }
     let is_planned = planned.contains(&now);
@@ -232,8 +233,7 @@ fn outside(
 /// What of a stored result or of its times no such trial gives.
 fn breach(id: &TrialId, row: &TrialRow, config: &TrainConfig, shape: &DataShape) -> Option<String> {
     let TrialState::Done { result, timings } = &row.state else { return None };
-    let checked = result
-        .check(config, shape)
+    let checked = check_result(result, config, shape)
         .and_then(|()| timing::check(timings, result.history.len(), row.n_attempts));
     Some(format!("state: trial {id}: {}", checked.err()?))
 }
@@ -260,7 +260,7 @@ fn compare(
 ) -> anyhow::Result<()> {
     let mut wrong = Vec::new();
     for (planned, shown) in reported.plan.table_order().into_iter().zip(&reported.trials) {
-        let row = reader.trial(&planned.id.0)?;
+        let row = reader.trial(&planned.id)?;
         let recorded = report_input::trial(&reported.plan, planned, row);
         if let Some(what) = difference(&recorded, shown) {
             wrong.push(format!("trial {}: {what}", planned.id));

@@ -16,7 +16,7 @@ pub use summary::Summary;
 
 /// Text on one line, without the characters that steer a terminal.
 pub use report::shown as printable;
-pub use trainer::wording::{grouped, n_of, n_of_n};
+pub use trial::wording::{grouped, n_of, n_of_n};
 
 use sweep::{Metric, Score};
 

@@ -223,7 +223,7 @@ n = 14
     fn planned(source: &str) -> Plan {
         let file = sweep::parse(source).expect("a valid file");
         let facts = DatasetMeta {
-            digest: [0; 32],
+            digest: trial::Digest([0; 32]),
             n_train_rows: 60_000,
             n_test_rows: 10_000,
             n_inputs: 784,

@@ -1,7 +1,8 @@
 //! Reads a sweep file from its text: every section, all problems at once.
 
 use toml::de::DeTable;
-use trainer::{KEYS, Scale, Value};
+use trainer::KEYS;
+use trial::{Scale, Value};
 
 use super::problem::{Problem, Problems, Span, Spanned};
 use super::questions;
@@ -158,7 +159,7 @@ fn dataset(root: &Table, problems: &mut Problems) -> Option<Dataset> {
     let n_train = table.count("train", 1..=u32::MAX, problems);
     let n_valid = table.count("valid", 1..=u32::MAX, problems);
     let scale = table.word("scale", &SCALE_NAMES, problems).unwrap_or(0);
-    let scale = [Scale::Unit, Scale::Standard][scale];
+    let scale = Scale::ALL[scale];
     Some(Dataset { source: source?, n_train, n_valid, scale })
 }
 

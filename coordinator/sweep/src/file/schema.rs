@@ -2,7 +2,8 @@
 //! check it. Built from the lists of keys that the parser reads by.
 
 use serde_json::{Map, Value as Json, json};
-use trainer::{Kind, OptimizerKind, Value};
+use trainer::OptimizerKind;
+use trial::{Kind, Value};
 
 use super::parse::{MAX_NAME_BYTES, MODEL_KEYS, SEEDS_KEYS};
 use crate::file::spec::{Cell, Compare, Metric, SCALE_NAMES};

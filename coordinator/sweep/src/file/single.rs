@@ -1,6 +1,6 @@
 //! Single precision: numbers that training, which computes in 32 bits, would take for 0 or for 1.
 
-use trainer::Value;
+use trial::Value;
 
 use super::problem::{Problem, Problems, Span};
 use crate::file::spec::SweepFile;

@@ -1,7 +1,7 @@
 //! A sweep file after reading: typed, each value known to be possible, with the places that a
 //! later check against the data set may have to name.
 
-use trainer::{Scale, Value};
+use trial::{Scale, Value};
 
 use super::problem::{Span, Spanned};
 use crate::space::filter::Filter;
@@ -51,7 +51,7 @@ pub enum DatasetSource {
 }
 
 /// The words of the file for the trainer's `Scale`, in the order of its variants.
-pub(crate) const SCALE_NAMES: [&str; 2] = ["unit", "standard"];
+pub(crate) const SCALE_NAMES: [&str; 2] = [Scale::Unit.name(), Scale::Standard.name()];
 
 /// One value of one hyperparameter.
 #[derive(Clone, Debug, PartialEq)]

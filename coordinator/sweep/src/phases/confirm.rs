@@ -6,11 +6,12 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use toml::de::DeValue;
+use trial::TrialId;
 
 use crate::file::problem::{Problem, Problems, Spanned};
 use crate::file::reader::{Table, count};
 use crate::file::spec::{Compare, Metric, SweepFile};
-use crate::identity::{Identity, TrialId};
+use crate::identity::Identity;
 use crate::limits::MAX_TRIALS;
 use crate::plan::{Phase, Plan, Trial};
 
@@ -147,7 +148,7 @@ impl Plan {
     fn confirm_trials_of(&self, point: u32) -> Vec<Trial> {
         let seeds = self.confirm_seeds();
         let config = self.point_config(point as usize, seeds.start);
-        let texts = Identity::new(&self.dataset_digest, self.split).texts(&config);
+        let texts = Identity::new(self.dataset_digest, self.split).texts(&config);
         let trial = |seed| Trial { id: texts.id(seed), point, seed, phase: Phase::Confirm };
         seeds.map(trial).collect()
     }

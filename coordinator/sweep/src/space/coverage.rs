@@ -1,7 +1,7 @@
 //! Coverage: which values of a filter's conditions matter, told by the points that it is shown. A
 //! value that no point of the whole filter has is a slip that would change nothing.
 
-use trainer::Value;
+use trial::Value;
 
 use super::filter::{Condition, Filter};
 use super::points::{CodeFilter, Column};

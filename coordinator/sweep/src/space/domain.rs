@@ -2,7 +2,8 @@
 //! `depth`, which names the first widths of `[model] widths`.
 
 use toml::de::DeValue;
-use trainer::{KEYS, Kind, Value};
+use trainer::KEYS;
+use trial::{Kind, Value};
 
 use super::text::display;
 use crate::file::problem::{Problem, did_you_mean};

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use trainer::{KEYS, OptimizerKind, Value};
+use trainer::{KEYS, OptimizerKind};
+use trial::Value;
 
 use super::coverage::{Coverage, idle_values};
 use super::domain::DEPTH;

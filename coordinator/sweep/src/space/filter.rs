@@ -2,7 +2,7 @@
 //! sides of a hypothesis state them. All conditions must hold; one of several values is enough.
 
 use toml::de::DeValue;
-use trainer::{Kind, Value};
+use trial::{Kind, Value};
 
 use super::domain::{Domain, domain_at};
 use super::text::display;

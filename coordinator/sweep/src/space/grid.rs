@@ -1,8 +1,8 @@
 //! Reads `[[grid]]`: its axes, lists or ranges, which of them go in step, and what it excludes.
 
 use toml::de::DeValue;
-use trainer::wording::n_of;
-use trainer::{Kind, Value};
+use trial::wording::n_of;
+use trial::{Kind, Value};
 
 use super::domain::{DEPTH, Domain, domain, names, toml_text};
 use super::filter::Filter;

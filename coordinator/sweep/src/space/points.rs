@@ -4,7 +4,8 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
-use trainer::{ConfigError, KEYS, Key, TrainConfig, Value};
+use trainer::{ConfigError, KEYS, Key, TrainConfig};
+use trial::Value;
 
 use super::domain::DEPTH;
 use super::filter::{Condition, Filter};

@@ -1,6 +1,6 @@
 //! Text: how people read a hyperparameter value, the same on a terminal, in a report and in a table.
 
-use trainer::Value;
+use trial::Value;
 
 /// The layers of a network that has none. An empty text would mean that a value is not used.
 pub const NO_LAYERS: &str = "none";

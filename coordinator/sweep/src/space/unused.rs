@@ -4,7 +4,8 @@
 
 use std::collections::BTreeSet;
 
-use trainer::{Key, OptimizerKind, Value};
+use trainer::{Key, OptimizerKind};
+use trial::Value;
 
 use super::coverage::{Coverage, idle_values};
 use super::domain::DEPTH;

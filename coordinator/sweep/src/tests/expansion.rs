@@ -1,11 +1,9 @@
 //! Which points and trials a file means, in which order, and which copies are dropped.
 
-use trainer::Value;
+use trial::{TrialId, Value};
 
 use crate::tests::{BASE, base_and, base_with, mnist, parse, planned};
-use crate::{
-    Cell, Compare, DatasetMeta, DuplicateReason, HeatmapSpec, Metric, Plan, TrialId, display,
-};
+use crate::{Cell, Compare, DatasetMeta, DuplicateReason, HeatmapSpec, Metric, Plan, display};
 
 /// The given columns of every point, such as `sgd 0.01 256-128`.
 fn rows(plan: &Plan, names: &[&str]) -> Vec<String> {

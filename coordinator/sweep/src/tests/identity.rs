@@ -1,10 +1,9 @@
 //! Ids: what they depend on, what not, and that they never change.
 
-use trainer::{Scale, Split};
+use trial::{Digest, PrefixError, Scale, Split, TrialId};
 
-use super::super::identity::Identity;
+use crate::identity::{Identity, trial_id};
 use crate::tests::{BASE, DatasetMeta, base_and, base_with, mnist, parse, plan, planned};
-use crate::{PrefixError, TrialId};
 
 const SPLIT: Split = Split { n_train: 50_000, n_valid: 10_000, scale: Scale::Unit };
 
@@ -12,7 +11,7 @@ const SPLIT: Split = Split { n_train: 50_000, n_valid: 10_000, scale: Scale::Uni
 fn the_canonical_text_holds_what_decides_a_trial() {
     let source = base_with("optimizer", r#"optimizer = ["adam"]"#);
     let config = planned(&format!("{source}patience = [4]\n[seeds]\nlist = [11]\n")).config(1);
-    let text = Identity::new(&[7; 32], SPLIT).texts(&config).with(config.seed);
+    let text = Identity::new(Digest([7; 32]), SPLIT).texts(&config).with(config.seed);
     let digest = "07".repeat(32);
     let expected = format!(
         "trial 1
@@ -47,7 +46,7 @@ weight_decay=0000000000000000
 fn a_network_without_hidden_layers_keeps_its_id() {
     let mut config = planned(&base_and("")).config(0);
     config.hidden.clear();
-    let text = Identity::new(&[7; 32], SPLIT).texts(&config).with(1);
+    let text = Identity::new(Digest([7; 32]), SPLIT).texts(&config).with(1);
     assert!(text.contains("\nhidden=\nlabel_smoothing="), "{text}");
 }
 
@@ -75,7 +74,7 @@ fn a_plan_and_a_configuration_give_the_same_ids() {
         base_with("optimizer", optimizers)
     ));
     for (i, trial) in plan.trials.iter().enumerate() {
-        assert_eq!(trial.id, TrialId::of(&plan.config(i), &plan.dataset_digest, plan.split));
+        assert_eq!(trial.id, trial_id(&plan.config(i), plan.dataset_digest, plan.split));
     }
 }
 
@@ -99,7 +98,7 @@ fn everything_that_decides_bits_changes_the_id() {
         assert_ne!(planned(&other).trials[0].id, reference, "{other}");
     }
     let file = parse(BASE).unwrap();
-    let other = plan(&file, &DatasetMeta { digest: [8; 32], ..mnist() }).unwrap();
+    let other = plan(&file, &DatasetMeta { digest: Digest([8; 32]), ..mnist() }).unwrap();
     assert_ne!(other.trials[0].id, reference);
     let more_test_rows = plan(&file, &DatasetMeta { nonzero_share: 0.5, ..mnist() }).unwrap();
     assert_eq!(more_test_rows.trials[0].id, reference);
@@ -121,7 +120,7 @@ fn a_prefix_names_the_one_trial_that_begins_so() {
     let id = |start: u8, next: u8| {
         let mut bytes = [0; 32];
         bytes[..2].copy_from_slice(&[start, next]);
-        TrialId(bytes)
+        TrialId::from_bytes(bytes)
     };
     let ids = [id(0xab, 0x10), id(0xab, 0x1f), id(0x3f, 0xa9)];
     assert_eq!(TrialId::find("3", ids), Ok(ids[2]));

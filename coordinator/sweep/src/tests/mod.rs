@@ -8,6 +8,8 @@ mod properties;
 mod refusals;
 mod schema;
 
+use trial::Digest;
+
 use super::plan;
 use crate::{DatasetMeta, Plan, Problem, parse, plan_recorded};
 
@@ -36,7 +38,7 @@ fn base_with(start: &str, replacement: &str) -> String {
 
 fn mnist() -> DatasetMeta {
     DatasetMeta {
-        digest: [7; 32],
+        digest: Digest([7; 32]),
         n_train_rows: 60_000,
         n_test_rows: 10_000,
         n_inputs: 784,

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
+use trial::TrialId;
 
-use crate::TrialId;
 use crate::tests::{BASE, mnist, parse, plan, planned};
 
 const AXES: [(&str, &[&str]); 6] = [

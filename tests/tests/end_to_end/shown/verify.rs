@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use e2e::{Env, Row, Sweep, results, sha256_of};
-use trainer::from_hex;
+use trial::hex::from_hex;
 
 use crate::env;
 

@@ -14,7 +14,7 @@ use proto::{
     SyncRequest, Verdict, Widths,
 };
 use tonic::{Code, Status};
-use trainer::from_hex;
+use trial::hex::from_hex;
 
 use crate::fake::{Chunks, Fake, Manner, QUIET, reply};
 use crate::meter::{cpu_time, peak_mb};

@@ -45,7 +45,7 @@ pub fn introduction() -> JoinRequest {
         protocol_min: proto::PROTOCOL_VERSION,
         protocol_max: proto::PROTOCOL_VERSION,
         numerics_version: trainer::NUMERICS_VERSION,
-        selftest_digest: trainer::selftest_digest(Isa::Portable).to_vec(),
+        selftest_digest: trainer::selftest_digest(Isa::Portable).0.to_vec(),
         isa: "portable".into(),
         worker_id,
         name: format!("attacker-{n}"),

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tonic::Code;
 use tonic::transport::Channel;
-use trainer::from_hex;
+use trial::hex::from_hex;
 
 use crate::attacker::{Member, artifacts, channel, introduction, unread};
 use crate::raw;

@@ -8,7 +8,7 @@ use std::{fs, io};
 
 use rustix::time::{ClockId, clock_gettime};
 use sha2::{Digest as _, Sha256};
-use trainer::hex;
+use trial::hex::hex;
 
 use crate::disk::files;
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use proto::GetDatasetRequest;
 use tokio::time::{self, Instant};
-use trainer::wording::{n_of, span};
+use trial::wording::{n_of, span};
 
 use crate::disk::datasets::trouble::DataTrouble;
 use crate::disk::files;
@@ -40,7 +40,7 @@ pub async fn download(
     if offset < spec.n_bytes {
         upkeep.make_room(spec.n_bytes - offset)?;
         let (mut client, session) = (artifacts.client(), artifacts.session());
-        let request = GetDatasetRequest { digest: spec.digest.to_vec(), offset, session };
+        let request = GetDatasetRequest { digest: spec.digest.0.to_vec(), offset, session };
         let mut chunks = in_time(client.get_dataset(request)).await?.into_inner();
         let mut pace = Pace::new(Instant::now());
         while let Some(chunk) = in_time(chunks.message()).await? {

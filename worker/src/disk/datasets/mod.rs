@@ -14,12 +14,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 use tokio::time::{self, Instant};
 use tracing::{info, warn};
-use trainer::wording::span;
-use trainer::{DataError, Dataset, PreparedData, hex};
+use trainer::{DataError, Dataset, PreparedData};
+use trial::Digest;
+use trial::wording::span;
 
 use self::download::download;
 use self::own_part::OwnPart;
@@ -83,7 +83,7 @@ pub(crate) struct Datasets {
     /// What was told of the folder and need not be told with every try.
     told: Arc<Mutex<BTreeSet<String>>>,
     /// Parts of this process alone, by the digest of their data set.
-    own_parts: Arc<Mutex<BTreeMap<[u8; 32], OwnPart>>>,
+    own_parts: Arc<Mutex<BTreeMap<Digest, OwnPart>>>,
 }
 
 impl Datasets {
@@ -146,7 +146,7 @@ impl Datasets {
     }
 
     fn path(&self, spec: &DataSpec) -> PathBuf {
-        self.folder.join(hex(&spec.digest))
+        self.folder.join(spec.digest.to_string())
     }
 
     /// The data set if the cache has it whole. What cannot be read is as if it was not there.
@@ -223,7 +223,7 @@ impl Datasets {
                 info!(
                     "waiting for {} until another worker has fetched data set {}: {} of {} are there ({})",
                     span(waited),
-                    short_id(&spec.digest),
+                    short_id(&spec.digest.0),
                     size_text(n_there),
                     size_text(spec.n_bytes),
                     path.display()
@@ -257,7 +257,7 @@ impl Datasets {
         Ok(path)
     }
 
-    fn own_parts(&self) -> MutexGuard<'_, BTreeMap<[u8; 32], OwnPart>> {
+    fn own_parts(&self) -> MutexGuard<'_, BTreeMap<Digest, OwnPart>> {
         self.own_parts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -315,7 +315,7 @@ fn keep(part: &Path, path: &Path, upkeep: &Upkeep) -> Option<Lock> {
 /// The file's bytes if they are there and have the digest.
 fn read_checked(path: &Path, spec: &DataSpec) -> io::Result<Option<Vec<u8>>> {
     let bytes = files::read(path, spec.n_bytes)?;
-    Ok(bytes.filter(|bytes| Sha256::digest(bytes).as_slice() == spec.digest))
+    Ok(bytes.filter(|bytes| Digest::of(bytes) == spec.digest))
 }
 
 /// Runs what takes long off the thread that keeps the session alive.

@@ -12,7 +12,7 @@ use std::time::Duration;
 use prost::Message as _;
 use proto::{Finished, Lease};
 use tracing::{error, warn};
-use trainer::wording::n_of;
+use trial::wording::n_of;
 
 use self::record::Record;
 pub(crate) use self::work::{Done, Work};

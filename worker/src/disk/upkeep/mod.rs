@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use tracing::info;
-use trainer::wording::span;
+use trial::wording::span;
 
 use self::inventory::{Item, inventory};
 use crate::disk::datasets::cache_clock::CacheClock;

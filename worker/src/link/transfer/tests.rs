@@ -81,8 +81,11 @@ async fn a_worker_of_many_slots_fetches_all_its_checkpoints() {
     let caches = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
     let [there, here] = caches.each_ref().map(|it| open(it.path()));
     let timing = Timing { epoch: 3, ..Timing::default() };
-    there.save(&[0; 32], &Saved { state: vec![1, 2, 3], timings: vec![timing] });
-    let sealed = there.sealed(&[0; 32]).unwrap();
+    there.save(
+        &TrialId::from_bytes([0; 32]),
+        &Saved { state: vec![1, 2, 3], timings: vec![timing] },
+    );
+    let sealed = there.sealed(&TrialId::from_bytes([0; 32])).unwrap();
     let bytes = sealed.bytes.to_vec();
     let coordinator = Arc::new(Coordinator { bytes, ..Coordinator::default() });
     let url = format!("http://{}", serve(coordinator.clone()).await);
@@ -90,7 +93,8 @@ async fn a_worker_of_many_slots_fetches_all_its_checkpoints() {
     let n_bytes = sealed.bytes.len() as u64;
     let published = Checkpoint { digest: sealed.digest.to_vec(), n_bytes, epoch: sealed.epoch };
     let (line, mut fetches) = (FetchLine::default(), JoinSet::new());
-    let trials: Vec<TrialId> = (0..N_SLOTS).map(|slot| [slot as u8; 32]).collect();
+    let trials: Vec<TrialId> =
+        (0..N_SLOTS).map(|slot| TrialId::from_bytes([slot as u8; 32])).collect();
     for trial_id in &trials {
         let (line, artifacts, own) = (line.clone(), artifacts.clone(), here.clone());
         fetches.spawn(fetch(line, artifacts, own, *trial_id, vec![published.clone()]));
@@ -98,7 +102,7 @@ async fn a_worker_of_many_slots_fetches_all_its_checkpoints() {
     let began = Instant::now();
     fetches.join_all().await;
     for trial_id in &trials {
-        assert_eq!(here.epoch(trial_id), 3, "trial {}", short_id(trial_id));
+        assert_eq!(here.epoch(trial_id), 3, "trial {}", short_id(trial_id.bytes()));
     }
     assert!(line.moved_at() > began, "whoever waits in the line gets on");
 }

@@ -7,7 +7,8 @@ use proto::hyperparameter::Value;
 use rustix::thread::CpuSet;
 use tempfile::TempDir;
 use tokio::sync::mpsc as messages;
-use trainer::{Dataset, Isa, PreparedData, Scale, Split};
+use trainer::{Dataset, Isa, PreparedData};
+use trial::{Scale, Split, TrialId};
 
 use super::*;
 use crate::agent::Job;
@@ -50,7 +51,7 @@ pub(crate) fn task() -> Task {
         values.map(|(key, value)| Hyperparameter { key: key.into(), value: Some(value) });
     Task {
         job: Job(1),
-        trial_id: [1; 32],
+        trial_id: TrialId::from_bytes([1; 32]),
         attempt: 1,
         hyperparameters: hyperparameters.into(),
         seed: 7,

@@ -5,11 +5,10 @@ mod storing;
 use proto::{Finished, Lease, finished};
 use tokio::time::Instant;
 use tracing::info;
-use trainer::wording::{n_of, span_s};
-use trainer::{Ending, TrialResult};
+use trial::wording::{n_of, span_s};
+use trial::{Ending, TrialResult};
 
 use crate::agent::Job;
-use crate::link::convert;
 use crate::logging::short_id::short_id;
 use crate::programs::events::Outcome;
 use crate::session::state::Session;
@@ -21,7 +20,7 @@ impl Session {
         let Outcome { result, timings, .. } = outcome;
         self.has_result |= result.is_ok();
         let outcome = match result {
-            Ok(result) => finished::Outcome::Result(convert::trial_result(&result)),
+            Ok(result) => finished::Outcome::Result((&result).into()),
             Err(text) => finished::Outcome::Failure(text),
         };
         faults::point("worker.outcome.fresh");

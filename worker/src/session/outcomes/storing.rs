@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::task::JoinError;
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{info, warn};
-use trainer::wording::n_of;
+use trial::wording::n_of;
 
 use crate::agent::Urgency;
 use crate::disk::off_thread::off_thread;

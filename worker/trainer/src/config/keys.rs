@@ -1,33 +1,14 @@
 //! The table of hyperparameters, `KEYS`: each key's kind, default, range, and the optimizers that
 //! use it. A key that is not in this table does not exist anywhere.
 
+use trial::{Kind, Value};
+
 use super::optimizer::{OPTIMIZER_NAMES, OptimizerKind};
 
 pub const MAX_BATCH_SIZE: u64 = 65_536;
 pub const MAX_EPOCHS: u64 = 10_000;
 pub const MAX_HIDDEN_LAYERS: usize = 64;
 pub const MAX_WIDTH: u64 = 16_384;
-
-/// A hyperparameter's value as files, wire and tables carry it.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Value {
-    Text(String),
-    Number(f64),
-    Count(u64),
-    Widths(Vec<u32>),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// One of a few words.
-    Text(&'static [&'static str]),
-    /// A finite f64 in a range.
-    Number,
-    /// A whole number in a range.
-    Count,
-    /// Sizes of the hidden layers, input side first.
-    Widths,
-}
 
 /// One hyperparameter.
 #[derive(Debug)]

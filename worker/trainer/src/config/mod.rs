@@ -7,6 +7,7 @@ mod optimizer;
 use std::collections::BTreeMap;
 
 use thiserror::Error;
+use trial::Value;
 
 pub use keys::*;
 pub use optimizer::*;

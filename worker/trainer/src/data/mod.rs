@@ -10,13 +10,14 @@ pub mod samples;
 
 use std::ops::Range;
 
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
+use trial::Digest;
 
 use crate::data::samples::{DataError, MAX_CLASSES, MAX_INPUTS, Samples, n_inputs};
 
 pub use idx::{IdxHeader, MAX_IDX_HEADER_BYTES, idx_header};
+pub use prepared::PreparedData;
 pub(crate) use prepared::{Part, Values};
-pub use prepared::{PreparedData, Scale, Split};
 
 /// Raw content of a data set: inputs (u8), labels (below `MAX_CLASSES`) and the shape of one input.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,10 +95,10 @@ impl Dataset {
     }
 
     /// SHA-256 of `encode()`: it covers role, shape and bytes of each file.
-    pub fn digest(&self) -> [u8; 32] {
+    pub fn digest(&self) -> Digest {
         let mut hash = Sha256::new();
         self.write_blob(|part| hash.update(part));
-        hash.finalize().into()
+        Digest(hash.finalize().into())
     }
 
     fn write_blob(&self, mut sink: impl FnMut(&[u8])) {
@@ -369,7 +370,7 @@ mod tests {
         let set = small();
         let blob = set.encode();
         assert_eq!(Dataset::decode(&blob).unwrap(), set);
-        assert_eq!(set.digest(), <[u8; 32]>::from(Sha256::digest(&blob)));
+        assert_eq!(set.digest(), Digest::of(&blob));
     }
 
     #[test]

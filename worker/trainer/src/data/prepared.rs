@@ -1,26 +1,10 @@
 //! A data set split and scaled for training: built once, shared by all slots, never changed.
 
+use trial::{DataShape, Digest, Scale, Split};
+
 use super::{Dataset, largest_share};
 use crate::data::samples::{DataError, Samples};
 use crate::kernels::{CompressedRows, vec_in_huge_pages};
-use crate::trial::result::DataShape;
-
-/// How u8 inputs become f32.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scale {
-    /// `u / 255`, so that 0 stays 0.
-    Unit,
-    /// Mean 0 and deviation 1 of each input over the training split.
-    Standard,
-}
-
-/// The first `n_train` rows of the train file train, the next `n_valid` (0 allowed) validate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Split {
-    pub n_train: u32,
-    pub n_valid: u32,
-    pub scale: Scale,
-}
 
 /// Inputs as the training loop reads them.
 #[derive(Debug)]
@@ -82,7 +66,7 @@ pub struct PreparedData {
     split: Split,
     n_inputs: usize,
     n_classes: usize,
-    digest: [u8; 32],
+    digest: Digest,
 }
 
 impl PreparedData {
@@ -181,7 +165,7 @@ impl PreparedData {
     }
 
     /// Of the data set that this was prepared from.
-    pub fn dataset_digest(&self) -> [u8; 32] {
+    pub fn dataset_digest(&self) -> Digest {
         self.digest
     }
 

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
+use trial::{Scale, Value};
 
 use super::FastNetwork;
-use crate::config::{OptimizerKind, TrainConfig, Value};
-use crate::data::{PreparedData, Scale};
+use crate::config::{OptimizerKind, TrainConfig};
+use crate::data::PreparedData;
 use crate::isa::Isa;
 use crate::model::network::{Batch, Network, initial_parameters, layer_shapes};
 use crate::optimizers::OptimizerState;

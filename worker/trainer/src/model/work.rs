@@ -1,11 +1,12 @@
 //! Counts a trial's work by the contract's forms, the same on every path.
 
+use trial::{Backtracks, Work};
+
 use crate::config::TrainConfig;
 use crate::data::PreparedData;
 use crate::model::network::LayerShape;
 use crate::optimizers::line_search::Search;
 use crate::reference::uses_gram_form;
-use crate::trial::result::{Backtracks, Work};
 
 /// No trial does as much work: a core of 10^12 multiply-adds a second would take 53 days for it.
 const MAX_CREDIBLE: u64 = 1 << 62;

@@ -1,8 +1,7 @@
 //! The digest of a trial: SHA-256 over its weights and history in one fixed byte layout.
 
-use sha2::{Digest, Sha256};
-
-use crate::trial::result::{Ending, EpochRecord};
+use sha2::{Digest as _, Sha256};
+use trial::{Digest, Ending, EpochRecord};
 
 /// Completed: final and best weights (logical order, little-endian f32), then the history.
 /// Diverged: the history, the step, the last finite loss. A leading byte tells them apart.
@@ -11,7 +10,7 @@ pub(crate) fn trial_digest(
     last: &[f32],
     best: &[f32],
     history: &[EpochRecord],
-) -> [u8; 32] {
+) -> Digest {
     let mut hash = Sha256::new();
     match *ending {
         Ending::Completed { .. } => {
@@ -28,7 +27,7 @@ pub(crate) fn trial_digest(
             hash.update(last_finite_loss.unwrap_or(0.0).to_le_bytes());
         }
     }
-    hash.finalize().into()
+    Digest(hash.finalize().into())
 }
 
 /// The digest of a trial that diverged: nothing but its result goes into it.
@@ -36,7 +35,7 @@ pub fn diverged_digest(
     step: u64,
     last_finite_loss: Option<f64>,
     history: &[EpochRecord],
-) -> [u8; 32] {
+) -> Digest {
     trial_digest(&Ending::Diverged { step, last_finite_loss }, &[], &[], history)
 }
 

@@ -2,6 +2,5 @@
 
 pub mod digest;
 pub mod exp;
-pub mod hex;
 pub mod rng;
 pub mod sum;

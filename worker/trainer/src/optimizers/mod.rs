@@ -173,8 +173,10 @@ impl OptimizerState {
 pub(crate) mod tests {
     use std::collections::BTreeMap;
 
+    use trial::Value;
+
     use super::*;
-    use crate::config::{OptimizerKind, Value};
+    use crate::config::OptimizerKind;
 
     pub(crate) fn config(optimizer: OptimizerKind, learning_rate: f64) -> TrainConfig {
         let values = BTreeMap::from([

@@ -3,9 +3,11 @@
 
 use std::sync::Arc;
 
+use trial::{Scale, Value};
+
 use super::PlainNetwork;
-use crate::config::{OptimizerKind, TrainConfig, Value};
-use crate::data::{PreparedData, Scale};
+use crate::config::{OptimizerKind, TrainConfig};
+use crate::data::PreparedData;
 use crate::model::network::{Batch, Network, initial_parameters, layer_shapes, n_parameters};
 use crate::optimizers::OptimizerState;
 use crate::reference::layers::{Forward, Rows, norm_squared};

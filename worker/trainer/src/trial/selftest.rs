@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
+use trial::{Digest, Scale, Split, Value};
 
-use crate::config::{OptimizerKind, TrainConfig, Value};
-use crate::data::{Dataset, PreparedData, Scale, Split};
+use crate::config::{OptimizerKind, TrainConfig};
+use crate::data::{Dataset, PreparedData};
 use crate::isa::Isa;
 use crate::numerics::rng::{Purpose, draw};
 use crate::trial::trainer::{EpochEnd, Trainer};
@@ -18,7 +19,7 @@ const N_TRAIN: u32 = 70;
 const N_TEST: u32 = 16;
 
 /// SHA-256 over the digests of one tiny trial per optimizer, with sparse and dense inputs.
-pub fn selftest_digest(isa: Isa) -> [u8; 32] {
+pub fn selftest_digest(isa: Isa) -> Digest {
     let mut hash = Sha256::new();
     for scale in [Scale::Unit, Scale::Standard] {
         let split = Split { n_train: 50, n_valid: 20, scale };
@@ -28,10 +29,10 @@ pub fn selftest_digest(isa: Isa) -> [u8; 32] {
             let trainer = Trainer::new(config(kind), Arc::clone(&data), isa);
             let mut trainer = trainer.expect("the batch fits");
             while trainer.run_epoch(&AtomicBool::new(false)) == EpochEnd::Continues {}
-            hash.update(trainer.into_result().digest);
+            hash.update(trainer.into_result().digest.0);
         }
     }
-    hash.finalize().into()
+    Digest(hash.finalize().into())
 }
 
 fn config(kind: OptimizerKind) -> TrainConfig {

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use coordinator_core::event::{Finished, Running, Sync, SyncReply, Timing};
+use coordinator_core::event::{Finished, Running, Sync, SyncReply};
 use coordinator_core::lease::{Lease, SessionId, TrialIndex};
-use trainer::{Ending, TrialResult, Work};
+use trial::{Digest, Ending, Timing, TrialResult, Work};
 
 pub const N_SLOTS: usize = 2;
 
@@ -42,11 +42,11 @@ pub struct Agent {
 }
 
 /// What is recorded of a trial that ends this way.
-pub fn digest_of(trial: TrialIndex, end: End) -> [u8; 32] {
+pub fn digest_of(trial: TrialIndex, end: End) -> Digest {
     let mut digest = [0; 32];
     digest[..4].copy_from_slice(&trial.0.to_le_bytes());
     digest[4] = u8::from(end == End::OtherBits);
-    digest
+    Digest(digest)
 }
 
 /// What it says of a trial that it holds.

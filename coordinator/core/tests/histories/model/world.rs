@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 
 use coordinator_core::event::{
-    Action, Call, Event, Join, JoinReply, Notice, Order, Record, Reply, Sync, SyncReply, Timing,
-    Verdict, WorkerInfo,
+    Action, Call, Event, Join, JoinReply, Notice, Order, Record, Reply, Sync, SyncReply, Verdict,
+    WorkerInfo,
 };
 use coordinator_core::lease::{Lease, OpenLease, SessionId, TrialIndex, WorkerId};
 use coordinator_core::ledger::Ledger;
@@ -14,6 +14,7 @@ use coordinator_core::ledger::checkpoints::Checkpoint;
 use coordinator_core::ledger::trial::{Status, Trial, TrialSpec};
 use coordinator_core::machine::Core;
 use coordinator_core::time::Millis;
+use trial::{Digest, Timing};
 
 use crate::losses;
 use crate::model::agent::{Agent, End, N_SLOTS, digest_of};
@@ -34,7 +35,7 @@ pub struct World {
     pub term: u64,
     pub n_calls: u64,
     /// Digests of everything that a worker was told is recorded.
-    pub acked: BTreeMap<TrialIndex, [u8; 32]>,
+    pub acked: BTreeMap<TrialIndex, Digest>,
     pub highest_attempt: Vec<u32>,
     pub heard_of_the_end: bool,
     /// Of each recorded result.
@@ -126,7 +127,7 @@ impl World {
     /// Publishes a checkpoint of the worker's oldest trial; gives the epochs that are kept.
     pub fn publish(&mut self, id: u8, epoch: u32) -> Vec<u32> {
         let Some(&lease) = self.agents[&id].running.first() else { return Vec::new() };
-        let checkpoint = Checkpoint { digest: [epoch as u8; 32], n_bytes: 1, epoch };
+        let checkpoint = Checkpoint { digest: Digest([epoch as u8; 32]), n_bytes: 1, epoch };
         let call = self.call();
         let before = self.core.checkpoints().of(lease.trial).to_vec();
         let offered = self.apply(Event::CheckpointOffered { call, lease });

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use trial::Timing;
+
 use crate::analysis::points::{Point, Run};
 use crate::analysis::sweep::Sweep;
-use crate::input::Timing;
 use crate::stats;
 
 /// Measures the trials that ran on the most used class of machine from their first epoch to their
@@ -28,7 +29,7 @@ impl Clock {
         let runs = sweep.points.iter().flat_map(|point| &point.runs);
         for timing in runs.filter_map(|run| run.done()).flat_map(|done| &done.timings) {
             *n_epochs.entry(class_of(&processors, timing)).or_default() += 1;
-            slots = (timing.slots_in_use.min(slots.0), timing.slots_in_use.max(slots.1));
+            slots = (timing.n_slots_in_use.min(slots.0), timing.n_slots_in_use.max(slots.1));
         }
         let n_classes = n_epochs.len();
         // Of equally used classes the first by name.

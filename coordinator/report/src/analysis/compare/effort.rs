@@ -1,9 +1,10 @@
 //! What a result costs: epochs, samples and processor seconds to a target, and what a budget buys.
 
+use trial::EpochRecord;
+
 use super::clock::Clock;
 use crate::analysis::points::{Point, Run};
 use crate::analysis::sweep::Sweep;
-use crate::input::Epoch;
 use crate::stats;
 
 /// Samples whose gradient or probe was computed, from the first epoch to `epoch`.
@@ -27,7 +28,7 @@ pub(crate) fn samples_until(run: &Run<'_>, epoch: u32) -> Samples {
     }
 }
 
-pub(crate) fn epochs<'a>(run: &Run<'a>) -> &'a [Epoch] {
+pub(crate) fn epochs<'a>(run: &Run<'a>) -> &'a [EpochRecord] {
     run.done().map_or(&[], |done| &done.history)
 }
 
@@ -93,7 +94,7 @@ pub(crate) fn accuracy_within(
     let best_of = |run: &Run<'_>| {
         let epochs = epochs(run);
         // What was spent only grows, so the epochs within the budget come first.
-        let is_within = |epoch: &Epoch| cost(run, epoch.epoch).is_some_and(|s| s <= budget);
+        let is_within = |epoch: &EpochRecord| cost(run, epoch.epoch).is_some_and(|s| s <= budget);
         let n_within = epochs.partition_point(is_within);
         epochs[..n_within].iter().map(|epoch| epoch.valid_accuracy).reduce(f64::max)
     };

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use trial::{TrialId, Value};
+
 use super::paired::{Match, Paired, compare, compare_best, match_points};
 use crate::analysis::points::Point;
 use crate::analysis::sweep::Sweep;
 use crate::analysis::values::{place_of, value_order};
-use crate::input::{Compare, Hypothesis, Value};
+use crate::input::{Compare, Hypothesis};
 use crate::stats::{self, PairedTest};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,7 +84,7 @@ pub(crate) fn judge_all<'a>(sweep: &Sweep<'a>) -> Vec<Judged<'a>> {
     let compared: Vec<_> =
         sweep.input.hypotheses.iter().map(|h| (h, compare_sides(sweep, h))).collect();
     // The first of those that ask the same.
-    let mut firsts: BTreeMap<&Question<'_>, usize> = BTreeMap::new();
+    let mut firsts: BTreeMap<&Question, usize> = BTreeMap::new();
     let mut raw = Vec::new();
     let places: Vec<(Option<usize>, bool)> = compared
         .iter()
@@ -113,25 +115,24 @@ pub(crate) fn judge_all<'a>(sweep: &Sweep<'a>) -> Vec<Judged<'a>> {
 }
 
 /// One hypothesis with its sides compared.
-struct Compared<'a> {
+struct Compared {
     paired: Paired,
-    question: Question<'a>,
+    question: Question,
     best: Option<BestPoints>,
     untrained: Untrained,
 }
 
 /// Which points are compared with which, named by the ids of their first trials; the same in both
 /// directions, whose tests are the same.
-type Question<'a> = Vec<(Vec<&'a str>, Vec<&'a str>)>;
+type Question = Vec<(Vec<TrialId>, Vec<TrialId>)>;
 
-fn question<'a>(matches: &[Match<'_, 'a>]) -> Question<'a> {
-    let ids = |points: &[&Point<'a>]| -> Vec<&'a str> {
-        points.iter().map(|point| point.trial().id.as_str()).collect()
+fn question(matches: &[Match<'_, '_>]) -> Question {
+    let ids = |points: &[&Point<'_>]| -> Vec<TrialId> {
+        points.iter().map(|point| point.trial().id).collect()
     };
-    let mut question: Question<'a> =
-        matches.iter().map(|m| (ids(&m.better), ids(&m.than))).collect();
+    let mut question: Question = matches.iter().map(|m| (ids(&m.better), ids(&m.than))).collect();
     question.sort_unstable();
-    let mut reversed: Question<'a> =
+    let mut reversed: Question =
         question.iter().map(|(better, than)| (than.clone(), better.clone())).collect();
     reversed.sort_unstable();
     question.min(reversed)
@@ -151,7 +152,7 @@ fn judge(test: Option<PairedTest>, p_corrected: Option<f64>, margin: f64) -> Ver
     }
 }
 
-fn compare_sides<'a>(sweep: &Sweep<'a>, hypothesis: &Hypothesis) -> Compared<'a> {
+fn compare_sides<'a>(sweep: &Sweep<'a>, hypothesis: &Hypothesis) -> Compared {
     let better = side(sweep, &hypothesis.better);
     let than = side(sweep, &hypothesis.than);
     if hypothesis.compare == Compare::Best {

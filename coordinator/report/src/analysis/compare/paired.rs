@@ -206,7 +206,7 @@ fn same_bits(a: &Run<'_>, b: &Run<'_>) -> bool {
         return false;
     }
     let (Some(a), Some(b)) = (a.done(), b.done()) else { return false };
-    let same = |pick: fn(&crate::input::Epoch) -> f64| {
+    let same = |pick: fn(&trial::EpochRecord) -> f64| {
         a.history.iter().map(pick).map(f64::to_bits).eq(b
             .history
             .iter()

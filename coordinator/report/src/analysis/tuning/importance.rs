@@ -1,10 +1,12 @@
 //! Which axes matter: the spread of results on a balanced grid, split among axes and seeds.
 
+use trial::Value;
+
 use crate::analysis::metric::score_value;
 use crate::analysis::points::Point;
 use crate::analysis::sweep::Sweep;
 use crate::analysis::values::value_order;
-use crate::input::{Metric, Value};
+use crate::input::Metric;
 use crate::stats;
 
 /// The results of one optimizer that an importance is about.
@@ -207,7 +209,7 @@ mod tests {
     fn a_missing_or_doubled_combination_is_no_full_grid() {
         let is_full = |a: &[usize], b: &[usize]| {
             let trial = crate::input::Trial {
-                id: String::new(),
+                id: trial::TrialId::from_bytes([0; 32]),
                 phase: crate::input::Phase::Grid,
                 values: Vec::new(),
                 seed: 1,

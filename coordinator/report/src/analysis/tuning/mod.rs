@@ -4,12 +4,13 @@ pub mod heat;
 pub mod importance;
 
 use sweep::has_values_beyond;
+use trial::Value;
 
 use super::metric::gain;
 use super::points::Point;
 use super::sweep::Sweep;
 use super::values::{place_of, value_label, value_order};
-use crate::input::{Metric, Value};
+use crate::input::Metric;
 use crate::stats;
 
 /// The metric of one optimizer's points that share a value of an axis.
@@ -162,8 +163,8 @@ fn has_room(
         return false;
     }
     let value = match value {
-        Value::Number(x) => sweep::Value::Number(*x),
-        Value::Count(n) => sweep::Value::Count(*n),
+        Value::Number(x) => trial::Value::Number(*x),
+        Value::Count(n) => trial::Value::Count(*n),
         Value::Text(_) | Value::Widths(_) => return false,
     };
     has_values_beyond(axis, &value, is_lowest)

@@ -43,8 +43,8 @@ fn data(sweep: &Sweep<'_>) -> String {
         escape(&data.name),
         count(data.n_inputs, "input"),
         count(data.n_classes, "class"),
-        escape(&data.scale),
-        code(short_id(&data.digest, 16)),
+        escape(data.scale.name()),
+        code(&short_id(data.digest, 16)),
         thousands(data.n_train.into()),
         thousands(data.n_valid.into()),
         thousands(data.n_test.into()),
@@ -120,7 +120,7 @@ fn failed(page: &mut Page, sweep: &Sweep<'_>) {
         .iter()
         .filter_map(|trial| match &trial.state {
             State::Failed { cause, n_attempts } => {
-                Some(vec![code(short_id(&trial.id, digits)), n_attempts.to_string(), escape(cause)])
+                Some(vec![code(&short_id(trial.id, digits)), n_attempts.to_string(), escape(cause)])
             }
             _ => None,
         })
@@ -201,7 +201,7 @@ fn repeat(sweep: &Sweep<'_>) -> String {
     let best = sweep.best(&sweep.points).map(|point| point.trial());
     let is_done = |trial: &&Trial| matches!(trial.state, State::Done(_));
     let replay = best.or_else(|| sweep.input.trials.iter().find(is_done)).map(|trial| {
-        let id = short_id(&trial.id, id_digits(sweep));
+        let id = short_id(trial.id, id_digits(sweep));
         let command = code(&format!("coordinator replay {folder} {}", command::quoted(id)));
         format!(" One row, trained again and compared with its digest: {command}.")
     });

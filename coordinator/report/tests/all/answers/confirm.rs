@@ -3,7 +3,8 @@
 //! `confidence_interval`).
 
 use report::Best;
-use report::input::{Ending, Phase, State};
+use report::input::{Phase, State};
+use trial::Ending;
 
 use super::{FRESH, GRID, confirmed, line, not_yet_confirmed, report};
 
@@ -30,7 +31,11 @@ fn headline_claims_and_test_accuracy_come_from_the_confirm_seeds_alone() {
     let best = built.best.expect("a best point");
     assert_eq!((best.n_seeds, format!("{:.4}", best.mean)), (3, "0.9720".into()));
     assert_eq!(built.short_table[1][1..4], ["97.20 %", "0.50", "96.20 %"]);
-    assert_eq!(best.trial_id, confirmed(GRID, FRESH).trials[0].id, "the lowest grid seed");
+    assert_eq!(
+        best.trial_id,
+        confirmed(GRID, FRESH).trials[0].id.to_string(),
+        "the lowest grid seed"
+    );
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What accuracy costs, and which axes matter.
 
-use report::input::{Ending, State, Value};
+use report::input::State;
+use trial::{Ending, Value};
 
 use super::{line, page, report, score, with_accuracies};
 use crate::sample::{Shape, input};

@@ -1,7 +1,8 @@
 //! What stands where nothing was trained: words, and never chance as if it were a result.
 
-use report::input::{Compare, Ending, Input, State, Trial, Value};
+use report::input::{Compare, Input, State, Trial};
 use report::read_trials;
+use trial::{Ending, Value};
 
 use super::{line, report, with_accuracies};
 use crate::built::{build, text};
@@ -77,7 +78,7 @@ fn where_nothing_trained_nothing_is_the_best() {
     assert_eq!(built.short_table[1][1], "all 3 diverged");
     assert!(text(&files, "manifest.json").contains("\"best_trial_id\": null"));
     let page = text(&files, "report.md");
-    let id = &input.trials[0].id[..6];
+    let id = &input.trials[0].id.to_string()[..6];
     assert!(page.contains(&format!("coordinator replay reports/sample {id}")), "a row there is");
     assert!(line(page, "| backtracking − sgd |").ends_with("| *all trials diverged* |"));
     for row in page.lines().filter(|line| line.starts_with('|')) {
@@ -148,11 +149,11 @@ fn a_network_without_hidden_units_has_no_activation_and_no_dropout() {
     for (name, value) in
         [("activation", Value::Text("relu".into())), ("dropout", Value::Number(0.0))]
     {
-        let kind = report::input::ColumnKind::Text;
+        let kind = trial::Kind::Text(&[]);
         input.columns.push(report::input::Column { name: name.into(), kind });
         input.trials.iter_mut().for_each(|trial| trial.values.push(Some(value.clone())));
     }
-    input.columns.last_mut().unwrap().kind = report::input::ColumnKind::Number;
+    input.columns.last_mut().unwrap().kind = trial::Kind::Number;
     let (_, page) = report(&input);
     assert!(line(&page, "In full:").ends_with("activation relu, dropout 0."), "{page}");
     input.trials.iter_mut().for_each(|trial| trial.values[3] = Some(Value::Widths(Vec::new())));

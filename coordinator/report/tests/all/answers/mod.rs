@@ -7,7 +7,8 @@ mod recompute;
 mod verdicts;
 
 use report::Built;
-use report::input::{Compare, Ending, Input, Phase, State, Trial};
+use report::input::{Compare, Input, Phase, State, Trial};
+use trial::Ending;
 
 use crate::built::{build, text};
 use crate::sample::{Shape, input};
@@ -50,7 +51,7 @@ fn confirmed(grid: [[f64; 3]; 2], fresh: [[f64; 3]; 2]) -> Input {
     for (point, shares) in input.trials.chunks(3).zip(fresh) {
         trials.extend_from_slice(point);
         trials.extend((1_000_001..).zip(point).zip(shares).map(|((seed, trial), share)| {
-            let id = trial.id.chars().rev().collect();
+            let id = trial.id.to_string().chars().rev().collect::<String>().parse().unwrap();
             let mut trial = Trial { id, seed, phase: Phase::Confirm, ..trial.clone() };
             score(&mut trial, share, 0.1);
             trial

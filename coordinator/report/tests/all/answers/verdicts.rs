@@ -1,9 +1,8 @@
 //! Which point is the best, and what is said of claims and pairs. Expected statistics come from
 //! scipy 1.17.1 (`scipy.stats.ttest_1samp` and its `confidence_interval`).
 
-use report::input::{
-    Axis, Column, ColumnKind, Compare, Ending, Hypothesis, Metric, State, Trial, Value,
-};
+use report::input::{Axis, Column, Compare, Hypothesis, Metric, State, Trial};
+use trial::{Ending, Kind, Value};
 
 use super::{line, page, score, with_accuracies};
 use crate::sample::{Shape, input};
@@ -114,7 +113,7 @@ fn a_point_that_misses_a_seed_is_not_the_best() {
 #[test]
 fn an_axis_that_one_side_does_not_use_is_no_hindrance() {
     let mut input = with_accuracies([0.970, 0.972, 0.974], [0.960, 0.961, 0.962]);
-    input.columns.push(Column { name: "armijo_c".into(), kind: ColumnKind::Number });
+    input.columns.push(Column { name: "armijo_c".into(), kind: Kind::Number });
     let values = vec![Value::Number(0.1), Value::Number(0.2)];
     input.axes.push(Axis { name: "armijo_c".into(), values });
     let mut more: Vec<Trial> = input.trials[..3].to_vec();

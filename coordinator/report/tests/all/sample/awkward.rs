@@ -1,6 +1,7 @@
 //! Sweeps whose figures are hard to draw.
 
-use report::input::{Ending, Input, Metric, State, Value};
+use report::input::{Input, Metric, State};
+use trial::{Ending, Value};
 
 use super::{Shape, input};
 

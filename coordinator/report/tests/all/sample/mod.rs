@@ -3,9 +3,10 @@
 pub(crate) mod awkward;
 
 use report::input::{
-    Axis, Cell, Column, ColumnKind, Compare, DatasetMeta, Done, Ending, Epoch, HeatmapSpec,
-    Hypothesis, Input, Metric, Phase, Provenance, State, Timing, Trial, Value, Work, WorkerInfo,
+    Axis, Cell, Column, Compare, DatasetMeta, Done, HeatmapSpec, Hypothesis, Input, Metric, Phase,
+    Provenance, State, Trial, WorkerInfo,
 };
+use trial::{Backtracks, Digest, Ending, EpochRecord, Kind, Scale, StepSizes, Timing, Value, Work};
 
 /// What varies; everything crossed with everything.
 pub(crate) struct Shape {
@@ -70,7 +71,7 @@ pub(crate) fn input(shape: &Shape) -> Input {
 fn data() -> DatasetMeta {
     DatasetMeta {
         name: "mnist".into(),
-        digest: "5f".repeat(32),
+        digest: Digest([0x5f; 32]),
         n_train: N_TRAIN as u32,
         n_valid: 10_000,
         n_test: 10_000,
@@ -78,18 +79,18 @@ fn data() -> DatasetMeta {
         n_classes: 10,
         largest_valid_class_share: 0.1135,
         warnings: Vec::new(),
-        scale: "unit".into(),
+        scale: Scale::Unit,
     }
 }
 
 fn columns() -> Vec<Column> {
     [
-        ("optimizer", ColumnKind::Text),
-        ("learning_rate", ColumnKind::Number),
-        ("batch_size", ColumnKind::Count),
-        ("hidden", ColumnKind::Widths),
-        ("epochs", ColumnKind::Count),
-        ("shrink", ColumnKind::Number),
+        ("optimizer", Kind::Text(&[])),
+        ("learning_rate", Kind::Number),
+        ("batch_size", Kind::Count),
+        ("hidden", Kind::Widths),
+        ("epochs", Kind::Count),
+        ("shrink", Kind::Number),
     ]
     .map(|(name, kind)| Column { name: name.into(), kind })
     .to_vec()
@@ -206,7 +207,11 @@ impl Place<'_> {
 fn trial(place: &Place<'_>, n_epochs: u32) -> Trial {
     let word = |i: u64| (place.noise(i + 100 + place.own_salt()) * 4e9) as u32;
     Trial {
-        id: (0..8).map(|i| format!("{:08x}", word(i))).collect(),
+        id: (0..8)
+            .map(|i| format!("{:08x}", word(i)))
+            .collect::<String>()
+            .parse()
+            .expect("hex digits"),
         phase: Phase::Grid,
         values: vec![
             Some(Value::Text(place.optimizer.into())),
@@ -223,17 +228,20 @@ fn trial(place: &Place<'_>, n_epochs: u32) -> Trial {
 
 fn done(place: &Place<'_>, n_epochs: u32) -> Done {
     let n_complete = if place.diverges() { 1.min(n_epochs) } else { n_epochs };
-    let history: Vec<Epoch> = (1..=n_complete).map(|epoch| epoch_of(place, epoch)).collect();
+    let history: Vec<EpochRecord> = (1..=n_complete).map(|epoch| epoch_of(place, epoch)).collect();
     Done {
         ending: ending(place, &history),
         work: work(place, &history),
-        digest: format!("{:016x}", (place.noise(place.own_salt()) * 1e18) as u64).repeat(4),
+        digest: format!("{:016x}", (place.noise(place.own_salt()) * 1e18) as u64)
+            .repeat(4)
+            .parse()
+            .expect("hex digits"),
         timings: (1..=n_complete).map(|epoch| timing(place, epoch)).collect(),
         history,
     }
 }
 
-fn ending(place: &Place<'_>, history: &[Epoch]) -> Ending {
+fn ending(place: &Place<'_>, history: &[EpochRecord]) -> Ending {
     let best = history.iter().max_by(|a, b| {
         a.valid_accuracy
             .total_cmp(&b.valid_accuracy)
@@ -250,7 +258,7 @@ fn ending(place: &Place<'_>, history: &[Epoch]) -> Ending {
     }
 }
 
-fn work(place: &Place<'_>, history: &[Epoch]) -> Work {
+fn work(place: &Place<'_>, history: &[EpochRecord]) -> Work {
     let grad_samples = N_TRAIN * history.len() as u64;
     let probe_samples: u64 = history.iter().map(|epoch| epoch.probe_samples).sum();
     let macs = (grad_samples * 3 + probe_samples) * 200_000 * (1 + place.depth as u64) / 2;
@@ -260,7 +268,11 @@ fn work(place: &Place<'_>, history: &[Epoch]) -> Work {
         probe_samples,
         macs_textbook: macs,
         macs_executed: macs * 2 / 3,
-        backtracks: place.is_line_search().then_some((place.learning_rate * 1.3, 3, 9)),
+        backtracks: place.is_line_search().then_some(Backtracks {
+            mean: place.learning_rate * 1.3,
+            p95: 3,
+            max: 9,
+        }),
         steps_without_step: 0,
     }
 }
@@ -278,25 +290,29 @@ fn timing(place: &Place<'_>, epoch: u32) -> Timing {
         worker: "local-1".into(),
         isa: "avx512".into(),
         attempt: 1,
-        slots_in_use: 2,
+        n_slots_in_use: 2,
     }
 }
 
-fn epoch_of(place: &Place<'_>, epoch: u32) -> Epoch {
+fn epoch_of(place: &Place<'_>, epoch: u32) -> EpochRecord {
     let error = place.error(epoch);
     let valid_error = error + 0.0006 * place.noise(u64::from(epoch));
     let learned = 0.012 * (1.0 - libm::exp(-0.3 * f64::from(epoch)));
     let train_error = (error - learned).max(0.0008);
     let step = place.learning_rate * libm::pow(0.9, epoch.into());
     let searched = |x: f64| if place.is_line_search() { x as u64 } else { 0 };
-    Epoch {
+    EpochRecord {
         epoch,
         train_loss: round(train_error * 3.2),
         train_accuracy: round(1.0 - train_error),
         valid_loss: round(valid_error * 3.4 + 0.0015 * f64::from(epoch)),
         valid_accuracy: round(1.0 - valid_error),
         learning_rate: place.learning_rate,
-        steps: place.is_line_search().then_some((step / 16.0, step / 2.0, place.learning_rate)),
+        steps: place.is_line_search().then_some(StepSizes {
+            min: step / 16.0,
+            median: step / 2.0,
+            max: place.learning_rate,
+        }),
         n_backtracks: searched(place.learning_rate * 2_000.0),
         gradient_norm: round(0.3 + place.noise(3)),
         grad_samples: N_TRAIN,

@@ -67,7 +67,7 @@ fn sign(folder: &Path, name: &str) {
         return;
     };
     let bytes = fs::read(folder.join(name)).unwrap();
-    let digest = trainer::hex(&Sha256::digest(bytes));
+    let digest = trial::hex::hex(&Sha256::digest(bytes));
     if let Some(files) = manifest.get_mut("files").and_then(|files| files.as_object_mut()) {
         files.insert(name.into(), digest.into());
     }

@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use report::input::{Done, Ending, State};
+use report::input::{Done, State};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
+use trial::{Digest, Ending, StepSizes};
 
 use super::site::{Site, assert_is_prose};
 use crate::reporting::report_folder::{ReportFolder, read_manifest};
@@ -14,7 +14,7 @@ use crate::verbs::verify::state;
 type Change = fn(&mut Done);
 
 /// Every column of the three tables, as a plausible change of one trial that completed.
-const FIELDS: [(&str, Change); 34] = [
+const FIELDS: [(&str, Change); 33] = [
     ("test_accuracy", |done| {
         if let Ending::Completed { test_accuracy, .. } = &mut done.ending {
             *test_accuracy = Some(1.0);
@@ -36,13 +36,12 @@ const FIELDS: [(&str, Change); 34] = [
     ("probe_samples", |done| done.work.probe_samples += 1),
     ("macs_textbook", |done| done.work.macs_textbook += 1),
     ("macs_executed", |done| done.work.macs_executed += 1),
-    ("backtracks_mean", |done| done.work.backtracks.as_mut().unwrap().0 += 0.1),
-    ("backtracks_p95", |done| done.work.backtracks.as_mut().unwrap().1 += 40),
-    ("backtracks_max", |done| done.work.backtracks.as_mut().unwrap().2 += 40),
+    ("backtracks_mean", |done| done.work.backtracks.as_mut().unwrap().mean += 0.1),
+    ("backtracks_p95", |done| done.work.backtracks.as_mut().unwrap().p95 += 40),
+    ("backtracks_max", |done| done.work.backtracks.as_mut().unwrap().max += 40),
     ("backtracks", |done| done.work.backtracks = None),
     ("steps_without_step", |done| done.work.steps_without_step += 100),
-    ("digest", |done| done.digest = "ab".repeat(32)),
-    ("form of the digest", |done| done.digest = "none".into()),
+    ("digest", |done| done.digest = Digest([0xab; 32])),
     ("epoch", |done| done.history[1].epoch = 7),
     ("epochs", |done| done.history.truncate(2)),
     ("train_loss", |done| done.history[1].train_loss *= 1.01),
@@ -50,7 +49,9 @@ const FIELDS: [(&str, Change); 34] = [
     ("valid_loss", |done| done.history[0].valid_loss *= 1.01),
     ("valid_accuracy", |done| done.history[1].valid_accuracy += 1e-9),
     ("learning_rate", |done| done.history[1].learning_rate *= 1.01),
-    ("step_min", |done| done.history[1].steps = Some((0.01, 0.0, 0.02))),
+    ("step_min", |done| {
+        done.history[1].steps = Some(StepSizes { min: 0.01, median: 0.0, max: 0.02 })
+    }),
     ("n_backtracks", |done| done.history[1].n_backtracks += 1),
     ("gradient_norm", |done| done.history[1].gradient_norm *= 1.01),
     ("grad_samples of an epoch", |done| done.history[1].grad_samples += 1),
@@ -60,7 +61,7 @@ const FIELDS: [(&str, Change); 34] = [
     ("worker", |done| done.timings[1].worker = "other".into()),
     ("isa", |done| done.timings[1].isa = "other".into()),
     ("attempt", |done| done.timings[1].attempt += 1),
-    ("slots_in_use", |done| done.timings[1].slots_in_use += 1),
+    ("slots_in_use", |done| done.timings[1].n_slots_in_use += 1),
 ];
 
 /// What the files of a report alone cannot tell, each with the reason.
@@ -109,7 +110,7 @@ pub fn forge(site: &Site, name: &str, bytes: &[u8]) {
     fs::write(site.report.join(name), bytes).unwrap();
     let path = site.report.join("manifest.json");
     let mut manifest: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
-    let digest = trainer::hex(&Sha256::digest(bytes));
+    let digest = Digest::of(bytes).to_string();
     manifest["files"][name] = json!(digest);
     if name == "results.csv" {
         manifest["results_sha256"] = json!(digest);

@@ -8,10 +8,11 @@ use std::sync::{Arc, OnceLock};
 
 use coordinator_core::event::{CloseCause, Record, WorkerInfo};
 use coordinator_core::lease::{Lease, OpenLease, TrialIndex, WorkerId};
-use coordinator_core::timing::Timing;
 use data::ClassCounts;
 use sweep::{self, DatasetMeta, Plan};
-use trainer::{Dataset, EpochEnd, Isa, PreparedData, Trainer, TrialResult};
+use trainer::{Dataset, EpochEnd, Isa, PreparedData, Trainer};
+use trial::TrialResult;
+use trial::timing::Timing;
 
 use crate::reporting::input as report_input;
 use crate::store::connection::Store;
@@ -169,7 +170,7 @@ fn facts(dataset: &Dataset, plan: &Plan) -> SweepMeta {
         report_folder: None,
         data: Data {
             name: "data".into(),
-            digest: facts.digest,
+            digest: facts.digest.0,
             n_train_rows: facts.n_train_rows,
             n_test_rows: facts.n_test_rows,
             n_inputs: facts.n_inputs,
@@ -238,9 +239,8 @@ fn timings(result: &TrialResult, attempt: u32) -> Vec<Timing> {
 
 /// As a kill between a commit and its tidying leaves it.
 fn publish_checkpoint(state: &Path, plan: &Plan) {
-    use sha2::Digest as _;
     let bytes = b"where training stood";
-    let digest = sweep::TrialId(sha2::Sha256::digest(bytes).into());
+    let digest = trial::Digest::of(bytes);
     let folder = state.join("checkpoints").join(plan.trials[0].id.to_string());
     fs::create_dir_all(&folder).unwrap();
     fs::write(folder.join(format!("2-{digest}")), bytes).unwrap();

@@ -4,12 +4,13 @@
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
+use trial::{EpochRecord, Scale, StepSizes, Value};
 
-use crate::config::{NUMERICS_VERSION, TrainConfig, Value};
-use crate::data::{PreparedData, Scale};
+use crate::config::{NUMERICS_VERSION, TrainConfig};
+use crate::data::PreparedData;
 use crate::isa::Isa;
 use crate::numerics::digest::{float_bytes, record_bytes};
-use crate::trial::result::{EpochRecord, StepSizes, check_history};
+use crate::trial::result::{check_history, check_so_far};
 use crate::trial::trainer::{TrainError, Trainer};
 
 const MAGIC: &[u8; 8] = b"SWEEPCKP";
@@ -103,7 +104,7 @@ fn read(trainer: &mut Trainer, bytes: &[u8]) -> Result<(), TrainError> {
         return Err(error("its counts are not those of its epochs"));
     }
     let work = trainer.work.total();
-    work.check_so_far(&trainer.history, &trainer.config, &shape)
+    check_so_far(&work, &trainer.history, &trainer.config, &shape)
         .map_err(|breach| error(&breach.to_string()))?;
     reader.floats(&mut trainer.best.parameters)?;
     let mut numbers = vec![0.0; trainer.best.parameters.len()];
@@ -136,7 +137,7 @@ fn identity(trainer: &Trainer) -> [u8; 32] {
         }
     }
     field(&trainer.config.seed.to_le_bytes());
-    field(&trainer.data.dataset_digest());
+    field(&trainer.data.dataset_digest().0);
     let split = trainer.data.split();
     field(&split.n_train.to_le_bytes());
     field(&split.n_valid.to_le_bytes());

@@ -9,9 +9,10 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use sha2::{Digest, Sha256};
+use trial::{Scale, Value};
 
-use crate::config::{OptimizerKind, TrainConfig, Value};
-use crate::data::{PreparedData, Scale};
+use crate::config::{OptimizerKind, TrainConfig};
+use crate::data::PreparedData;
 use crate::isa::Isa;
 use crate::testing::{Generated, config, finish};
 use crate::trial::trainer::{EpochEnd, TrainError, Trainer};

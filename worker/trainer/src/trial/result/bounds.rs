@@ -3,7 +3,7 @@
 use std::f64::consts::LN_2;
 use std::fmt::Display;
 
-use super::breach::{Breach, finite_and_not_negative};
+use trial::{Breach, finite_and_not_negative};
 
 /// No loss is larger. A sample's loss is the logarithm of a sum of exponentials, each at most 1, plus
 /// the distances of its logits from the largest one, weighted by targets that add up to 1. Where the

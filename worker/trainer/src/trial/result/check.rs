@@ -1,28 +1,13 @@
-//! The rules of results: what a trial of a configuration can give on data of a shape. Whatever comes
-//! from another machine, a database or a file goes through here before it is believed.
+//! The rules of histories and endings.
 
 use std::fmt::Display;
 
+use trial::{Breach, DataShape, Ending, EpochRecord, TrialResult, between, exactly};
+
 use super::bounds;
-use super::breach::{Breach, between, exactly};
 use super::standing::Standing;
 use crate::config::{Optimizer, TrainConfig};
 use crate::numerics::digest::diverged_digest;
-use crate::numerics::hex::hex;
-use crate::trial::result::{Ending, EpochRecord, TrialResult};
-
-/// What must be known of the data to tell what a trial on it can give.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct DataShape {
-    pub n_train: u32,
-    pub n_valid: u32,
-    pub n_test: u32,
-    pub n_inputs: u32,
-    pub n_classes: u32,
-    /// Share (0 to 1) of the most frequent class among the rows that validate; `None` if that is not
-    /// known, in which case `collapsed` is believed.
-    pub largest_valid_share: Option<f64>,
-}
 
 /// Nothing was measured: 0, and not -0.
 fn nothing(field: impl Display, found: f64) -> Result<(), Breach> {
@@ -45,62 +30,50 @@ fn accuracy(field: impl Display, found: f64, n: u32) -> Result<(), Breach> {
     Err(Breach::new(field, found, format!("k / {n} for a whole number k from 0 to {n}")))
 }
 
-impl TrialResult {
-    /// Whether a trial of this configuration on such data can give this result.
-    ///
-    /// # Errors
-    /// The first rule that it breaks, by the field's name.
-    pub fn check(&self, config: &TrainConfig, data: &DataShape) -> Result<(), Breach> {
-        let standing = check_history(&self.history, config, data)?;
-        self.check_ending(&standing, config, data)?;
-        self.work.check(&self.ending, &self.history, config, data)
-    }
-
-    fn check_ending(
-        &self,
-        standing: &Standing,
-        config: &TrainConfig,
-        data: &DataShape,
-    ) -> Result<(), Breach> {
-        let has_valid = data.n_valid > 0;
-        let has_ended = standing.has_ended(config, has_valid);
-        let n_epochs = self.history.len();
-        match self.ending {
-            Ending::Completed { best_epoch, test_accuracy, collapsed } => {
-                if !has_ended {
-                    let expected = n_epochs_expected(config);
-                    return Err(Breach::new("n_epochs", n_epochs, expected));
-                }
-                exactly("best_epoch", best_epoch, &standing.best_epoch())?;
-                check_test_accuracy(test_accuracy, data.n_test)?;
-                match data.largest_valid_share {
-                    Some(share) => {
-                        let expected = standing.is_collapsed(share, has_valid);
-                        exactly("collapsed", collapsed, &expected)
-                    }
-                    None => Ok(()),
-                }
+pub(super) fn check_ending(
+    result: &TrialResult,
+    standing: &Standing,
+    config: &TrainConfig,
+    data: &DataShape,
+) -> Result<(), Breach> {
+    let has_valid = data.n_valid > 0;
+    let has_ended = standing.has_ended(config, has_valid);
+    let n_epochs = result.history.len();
+    match result.ending {
+        Ending::Completed { best_epoch, test_accuracy, collapsed } => {
+            if !has_ended {
+                let expected = n_epochs_expected(config);
+                return Err(Breach::new("n_epochs", n_epochs, expected));
             }
-            Ending::Diverged { step, last_finite_loss } => {
-                if has_ended {
-                    let expected = "fewer epochs than end a trial, since it diverged in the next";
-                    return Err(Breach::new("n_epochs", n_epochs, expected));
+            exactly("best_epoch", best_epoch, &standing.best_epoch())?;
+            check_test_accuracy(test_accuracy, data.n_test)?;
+            match data.largest_valid_share {
+                Some(share) => {
+                    let expected = standing.is_collapsed(share, has_valid);
+                    exactly("collapsed", collapsed, &expected)
                 }
-                let per_epoch = n_batches(config, data);
-                let n_before = n_epochs as u64 * per_epoch;
-                between("diverged_step", step, &(n_before + 1), &(n_before + per_epoch))?;
-                if let Some(loss) = last_finite_loss {
-                    bounds::lone_loss("last_finite_loss", loss)?;
-                }
-                let has_step = step > 1 || self.work.n_steps > 0;
-                if last_finite_loss.is_some() != has_step {
-                    let expected = "a loss if there was a step before it diverged, and only then";
-                    return Err(Breach::or_none("last_finite_loss", last_finite_loss, expected));
-                }
-                // Its weights are not part of this digest, so that it can be computed again.
-                let expected = diverged_digest(step, last_finite_loss, &self.history);
-                exactly("digest", hex(&self.digest), &hex(&expected))
+                None => Ok(()),
             }
+        }
+        Ending::Diverged { step, last_finite_loss } => {
+            if has_ended {
+                let expected = "fewer epochs than end a trial, since it diverged in the next";
+                return Err(Breach::new("n_epochs", n_epochs, expected));
+            }
+            let per_epoch = n_batches(config, data);
+            let n_before = n_epochs as u64 * per_epoch;
+            between("diverged_step", step, &(n_before + 1), &(n_before + per_epoch))?;
+            if let Some(loss) = last_finite_loss {
+                bounds::lone_loss("last_finite_loss", loss)?;
+            }
+            let has_step = step > 1 || result.work.n_steps > 0;
+            if last_finite_loss.is_some() != has_step {
+                let expected = "a loss if there was a step before it diverged, and only then";
+                return Err(Breach::or_none("last_finite_loss", last_finite_loss, expected));
+            }
+            // Its weights are not part of this digest, so that it can be computed again.
+            let expected = diverged_digest(step, last_finite_loss, &result.history);
+            exactly("digest", result.digest.to_string(), &expected.to_string())
         }
     }
 }

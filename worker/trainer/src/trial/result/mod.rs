@@ -1,104 +1,32 @@
-//! What a trial gives: its history, its end, its counted work and the digest of all of it. Plain
-//! data, the same on every machine; how long it took is told elsewhere.
+//! The rules of results: what a trial of a configuration can give on data of a shape.
 
 mod bounds;
-mod breach;
 mod check;
 mod check_work;
 mod standing;
 #[cfg(test)]
 mod tests;
 
-pub use breach::Breach;
-pub use check::DataShape;
+use trial::{Breach, DataShape, TrialResult};
+
+use crate::config::TrainConfig;
+use check::check_ending;
 pub(crate) use check::check_history;
+pub(crate) use check_work::check_so_far;
+use check_work::check_work;
 pub(crate) use standing::Standing;
 
-/// One epoch, measured as `NUMERICS.md` says.
-#[derive(Clone, Debug, PartialEq)]
-pub struct EpochRecord {
-    /// Counts from 1.
-    pub epoch: u32,
-    /// Mean over the epoch's samples, each measured before its update.
-    pub train_loss: f64,
-    /// Share from 0 to 1.
-    pub train_accuracy: f64,
-    /// 0, like the accuracy, without a validation part.
-    pub valid_loss: f64,
-    pub valid_accuracy: f64,
-    /// The rate the schedule gave at the epoch's last step.
-    pub learning_rate: f64,
-    /// Steps that the line search accepted; `None` for other optimizers and when none was accepted.
-    pub steps: Option<StepSizes>,
-    /// Refused probes in this epoch.
-    pub n_backtracks: u64,
-    /// Norm of the gradient of the epoch's last batch.
-    pub gradient_norm: f64,
-    pub grad_samples: u64,
-    pub probe_samples: u64,
-}
-
-/// Accepted step sizes of one epoch.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct StepSizes {
-    pub min: f64,
-    /// The lower median.
-    pub median: f64,
-    pub max: f64,
-}
-
-/// How a trial that was trained to its end ended.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Ending {
-    Completed {
-        /// Highest validation accuracy, ties by lower loss, then the earlier one; counts from 1.
-        best_epoch: u32,
-        /// With the best epoch's weights, share from 0 to 1; `None` without a test set.
-        test_accuracy: Option<f64>,
-        /// Best validation accuracy at most 1.5 x the largest class share: dead units.
-        collapsed: bool,
-    },
-    /// It left the finite range: a result, not an error.
-    Diverged {
-        /// The first step whose loss was not finite, or the last of the epoch at whose end it showed.
-        step: u64,
-        /// `None` when the first step's loss was not finite already.
-        last_finite_loss: Option<f64>,
-    },
-}
-
-/// Work by the contract's forms, whatever path ran it.
-#[derive(Clone, Copy, Debug, PartialEq, Default)]
-pub struct Work {
-    pub n_steps: u64,
-    /// Samples whose gradient was computed.
-    pub grad_samples: u64,
-    /// Samples on which a probe's loss was computed.
-    pub probe_samples: u64,
-    /// Multiply-adds if every product were dense and every probe a full forward pass.
-    pub macs_textbook: u64,
-    /// Multiply-adds without a sparse first layer's zero inputs, line searches by the Gram form; of
-    /// layers above all, although they leave out zeros too.
-    pub macs_executed: u64,
-    /// Refused probes per step, over all steps; `None` unless the optimizer is a line search.
-    pub backtracks: Option<Backtracks>,
-    pub steps_without_step: u64,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Backtracks {
-    pub mean: f64,
-    /// The smallest count that at least 95 % of the steps do not exceed.
-    pub p95: u32,
-    pub max: u32,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub struct TrialResult {
-    pub ending: Ending,
-    /// Complete epochs, in order.
-    pub history: Vec<EpochRecord>,
-    pub work: Work,
-    /// SHA-256 as `NUMERICS.md` defines it.
-    pub digest: [u8; 32],
+/// Whether a trial of this configuration on such data can give this result. Whatever comes from another
+/// machine, a database or a file goes through here before it is believed.
+///
+/// # Errors
+/// The first rule that it breaks, by the field's name.
+pub fn check_result(
+    result: &TrialResult,
+    config: &TrainConfig,
+    data: &DataShape,
+) -> Result<(), Breach> {
+    let standing = check_history(&result.history, config, data)?;
+    check_ending(result, &standing, config, data)?;
+    check_work(&result.work, &result.ending, &result.history, config, data)
 }

@@ -1,8 +1,9 @@
 //! The standing of a trial: what its history amounts to so far. Which epoch is the best, and whether
 //! another one follows, is decided here for the training loop and for whoever checks its result.
 
+use trial::EpochRecord;
+
 use crate::config::TrainConfig;
-use crate::trial::result::EpochRecord;
 
 /// A best accuracy up to this many times the largest class's share is that of dead units.
 const COLLAPSED_SHARE: f64 = 1.5;

@@ -7,13 +7,14 @@ use std::sync::Arc;
 use properties::check;
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
+use trial::{DataShape, Scale, Split, TrialResult, Value};
 
-use crate::config::{OptimizerKind, TrainConfig, Value};
-use crate::data::{PreparedData, Scale, Split};
+use crate::config::{OptimizerKind, TrainConfig};
+use crate::data::PreparedData;
 use crate::isa::Isa;
 use crate::numerics::digest::trial_digest;
 use crate::testing::{Generated, config, finish};
-use crate::trial::result::{DataShape, TrialResult};
+use crate::trial::result::check_result;
 use crate::trial::trainer::Trainer;
 use forged::{FIELDS, STEPS, is_diverged};
 
@@ -119,7 +120,7 @@ const FAILED_BEFORE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/proptest-regre
 fn every_genuine_result_passes() {
     check(FAILED_BEFORE, 400, &cases(), |case| {
         let (config, shape, result) = case.train();
-        let checked = result.check(&config, &shape);
+        let checked = check_result(&result, &config, &shape);
         prop_assert_eq!(checked, Ok(()), "{:?}", result);
         Ok(())
     });
@@ -144,7 +145,7 @@ fn every_field_that_no_trial_can_give_is_refused_by_its_name() {
             // As whoever forges one can.
             result.digest = trial_digest(&result.ending, &[], &[], &result.history);
         }
-        let breach = result.check(&config, &shape);
+        let breach = check_result(&result, &config, &shape);
         let breach = breach.expect_err("a field that no trial can give");
         // Whether the last step of an epoch was made, only its samples tell.
         let by_samples =
@@ -181,7 +182,7 @@ fn forged_results_of_the_field_are_refused() {
     let told = |change: fn(&mut TrialResult)| {
         let mut result = genuine.clone();
         change(&mut result);
-        result.check(&config, &shape).unwrap_err().to_string()
+        check_result(&result, &config, &shape).unwrap_err().to_string()
     };
     assert_eq!(
         told(|result| result.history[2].valid_accuracy = 1e308),

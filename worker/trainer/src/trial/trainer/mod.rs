@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use thiserror::Error;
+use trial::{Ending, EpochRecord, StepSizes, TrialResult};
 
 use crate::config::TrainConfig;
 use crate::data::PreparedData;
@@ -22,7 +23,7 @@ use crate::numerics::digest::trial_digest;
 use crate::numerics::rng::shuffle;
 use crate::optimizers::{OptimizerState, n_states};
 use crate::reference::PlainNetwork;
-use crate::trial::result::{Ending, EpochRecord, Standing, StepSizes, TrialResult};
+use crate::trial::result::Standing;
 
 /// Steps between two looks at the stop flag.
 const STEPS_PER_LOOK: usize = 16;

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use crate::config::{OptimizerKind, TrainConfig, Value};
-use crate::data::{PreparedData, Scale, Split};
+use trial::{Ending, Scale, Split, TrialResult, Value};
+
+use crate::config::{OptimizerKind, TrainConfig};
+use crate::data::PreparedData;
 use crate::isa::Isa;
 use crate::testing::{Generated, config, finish};
-use crate::trial::result::{Ending, TrialResult};
 use crate::trial::trainer::{EpochEnd, LayerWeights, TrainError, Trainer};
 
 fn best_isa() -> Isa {

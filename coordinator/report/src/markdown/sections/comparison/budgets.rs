@@ -1,9 +1,10 @@
 //! Section 3, second part: the optimizers' best points at equal budgets.
 
+use trial::Work;
+
 use super::convergence;
 use super::curves::best_points;
 use crate::analysis::{Clock, Run, Sweep, accuracy_within, percent, samples_until};
-use crate::input::Work;
 use crate::markdown::page::{Left, Page, Right, amount, escape};
 use crate::markdown::phrases::{clock_sentence, mean_of, nothing_trained, without_best};
 

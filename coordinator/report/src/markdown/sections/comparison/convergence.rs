@@ -1,10 +1,12 @@
 //! Section 3, last part: how fast each optimizer's best point gets better.
 
+use trial::EpochRecord;
+
 use super::curves::{epoch_ticks, mean_line};
 use crate::analysis::{Clock, Point, Run, Sweep, error, error_label, samples_until};
 use crate::figures::chart;
 use crate::figures::{AxisStyle, Chart, Figure, Panel, Series};
-use crate::input::{Epoch, Metric};
+use crate::input::Metric;
 use crate::markdown::page::Page;
 use crate::markdown::phrases::{clock_sentence, half_row_note, seeds};
 
@@ -55,7 +57,7 @@ fn panel(
     x: AxisStyle,
     cost: &dyn Fn(&Run<'_>, u32) -> Option<f64>,
 ) -> Panel {
-    let shown = |epoch: &Epoch| error(Metric::ValidAccuracy, epoch.valid_accuracy, n_valid);
+    let shown = |epoch: &EpochRecord| error(Metric::ValidAccuracy, epoch.valid_accuracy, n_valid);
     let series = best.iter().enumerate().map(|(style, (name, point))| Series {
         label: name.clone(),
         style,

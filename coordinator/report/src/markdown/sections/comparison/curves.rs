@@ -1,9 +1,10 @@
 //! Section 5: training curves of each optimizer's best point.
 
+use trial::EpochRecord;
+
 use crate::analysis::{Point, Run, Sweep, epochs, loss_text, percent};
 use crate::figures::chart;
 use crate::figures::{AxisStyle, Chart, Figure, Mark, Panel, Series};
-use crate::input::Epoch;
 use crate::markdown::page::{Left, Page, Right, escape};
 use crate::markdown::phrases::{nothing_trained, seeds, without_best};
 use crate::stats;
@@ -46,8 +47,8 @@ pub(crate) fn best_points<'p, 'a>(sweep: &'p Sweep<'a>) -> Vec<(String, &'p Poin
 /// label, style and mark are the caller's to set.
 pub(crate) fn mean_line(
     point: &Point<'_>,
-    x: impl Fn(&Run<'_>, &Epoch) -> Option<f64>,
-    y: impl Fn(&Epoch) -> f64,
+    x: impl Fn(&Run<'_>, &EpochRecord) -> Option<f64>,
+    y: impl Fn(&EpochRecord) -> f64,
 ) -> Series {
     let n_epochs = point.runs.iter().map(|run| epochs(run).len()).max().unwrap_or(0);
     let stride = n_epochs.div_ceil(MAX_STEPS).max(1);
@@ -83,7 +84,7 @@ pub(crate) fn epoch_ticks(points: &[(String, &Point<'_>)]) -> Vec<f64> {
 }
 
 fn figure(page: &mut Page, sweep: &Sweep<'_>, best: &[(String, &Point<'_>)]) {
-    let panel = |title: &str, y: AxisStyle, field: fn(&Epoch) -> f64| Panel {
+    let panel = |title: &str, y: AxisStyle, field: fn(&EpochRecord) -> f64| Panel {
         title: title.to_string(),
         x: AxisStyle::linear("epoch").ticks(epoch_ticks(best)),
         y,
@@ -130,9 +131,9 @@ fn table(page: &mut Page, sweep: &Sweep<'_>, best: &[(String, &Point<'_>)]) {
     let rows: Vec<Vec<String>> = best
         .iter()
         .map(|(_, point)| {
-            let last: Vec<&Epoch> =
+            let last: Vec<&EpochRecord> =
                 point.runs.iter().filter_map(|run| epochs(run).last()).collect();
-            let mean = |field: fn(&Epoch) -> f64| {
+            let mean = |field: fn(&EpochRecord) -> f64| {
                 stats::mean(&last.iter().map(|e| field(e)).collect::<Vec<_>>()).unwrap_or(0.0)
             };
             vec![

@@ -1,5 +1,7 @@
 //! Section 4: what accuracy costs, and how safely it comes.
 
+use trial::Value;
+
 use super::curves::best_points;
 use super::pareto;
 use super::spread::{Shown, shown};
@@ -9,7 +11,6 @@ use crate::analysis::{
 };
 use crate::figures::chart;
 use crate::figures::{AxisStyle, Chart, Figure, Mark, Panel, Series};
-use crate::input::Value;
 use crate::markdown::page::{Left, Page, Right, amount, count, escape};
 use crate::markdown::phrases::{
     clock_sentence, half_row_note, mean_of, metric_name, nothing_trained, seeds,

@@ -1,9 +1,10 @@
 //! Section 4, last part: what the line searches did.
 
+use trial::{Backtracks, StepSizes, Value};
+
 use crate::analysis::{Point, Run, Sweep, epochs, significant, value_label};
 use crate::figures::chart;
 use crate::figures::{AxisStyle, Chart, Figure, Mark, Panel, Series};
-use crate::input::Value;
 use crate::markdown::page::{Left, Page, Right, count, escape, ordinal};
 use crate::markdown::sections::comparison::curves::epoch_ticks;
 use crate::markdown::sections::comparison::spread::{Shown, shown};
@@ -66,20 +67,20 @@ fn at_rate<'p, 'a>(sweep: &'p Sweep<'a>, optimizer: &str, rate: &Value) -> Vec<&
 fn row(sweep: &Sweep<'_>, optimizer: &str, rate: &Value) -> Option<Vec<String>> {
     let points = at_rate(sweep, optimizer, rate);
     let work: Vec<_> = runs(&points).filter_map(|run| Some(&run.done()?.work)).collect();
-    let counted: Vec<(f64, u32, u32)> = work.iter().filter_map(|work| work.backtracks).collect();
-    let mean = stats::mean(&counted.iter().map(|b| b.0).collect::<Vec<_>>())?;
+    let counted: Vec<Backtracks> = work.iter().filter_map(|work| work.backtracks).collect();
+    let mean = stats::mean(&counted.iter().map(|b| b.mean).collect::<Vec<_>>())?;
     let gradients: u64 = work.iter().map(|work| work.grad_samples).sum();
     let probes: u64 = work.iter().map(|work| work.probe_samples).sum();
     let last_steps: Vec<f64> =
-        runs(&points).filter_map(|run| Some(epochs(run).last()?.steps?.1)).collect();
+        runs(&points).filter_map(|run| Some(epochs(run).last()?.steps?.median)).collect();
     let dash = || "–".to_string();
     Some(vec![
         escape(optimizer),
         value_label(rate),
         counted.len().to_string(),
         format!("{mean:.3}"),
-        counted.iter().map(|b| b.1).max().unwrap_or(0).to_string(),
-        counted.iter().map(|b| b.2).max().unwrap_or(0).to_string(),
+        counted.iter().map(|b| b.p95).max().unwrap_or(0).to_string(),
+        counted.iter().map(|b| b.max).max().unwrap_or(0).to_string(),
         if gradients == 0 { dash() } else { format!("{:.2}", probes as f64 / gradients as f64) },
         work.iter().map(|work| work.steps_without_step).sum::<u64>().to_string(),
         stats::median(&last_steps)
@@ -89,7 +90,7 @@ fn row(sweep: &Sweep<'_>, optimizer: &str, rate: &Value) -> Option<Vec<String>> 
 
 /// Accepted steps and backtracks over training, a row of panels an optimizer, a line a first step.
 fn figure(page: &mut Page, sweep: &Sweep<'_>, searches: &[&String], rates: &[Value]) {
-    let most = |run: &Run<'_>| run.done()?.work.backtracks.map(|(_, _, most)| most);
+    let most = |run: &Run<'_>| run.done()?.work.backtracks.map(|it| it.max);
     if sweep.points.iter().flat_map(|point| &point.runs).filter_map(most).all(|most| most == 0) {
         page.block(
             "No search refused a probe: every accepted step is the step the search starts from, so its \
@@ -159,13 +160,13 @@ fn epoch_numbers(points: &[&Point<'_>]) -> impl Iterator<Item = usize> {
 fn steps(points: &[&Point<'_>]) -> Course {
     let mut course = Course { points: Vec::new(), band: Vec::new() };
     for index in epoch_numbers(points) {
-        let of_runs: Vec<(f64, f64, f64)> =
+        let of_runs: Vec<StepSizes> =
             runs(points).filter_map(|run| epochs(run).get(index)?.steps).collect();
-        let median = |part: fn(&(f64, f64, f64)) -> f64| {
+        let median = |part: fn(&StepSizes) -> f64| {
             stats::median(&of_runs.iter().map(part).collect::<Vec<_>>())
         };
         let (Some(low), Some(middle), Some(high)) =
-            (median(|s| s.0), median(|s| s.1), median(|s| s.2))
+            (median(|s| s.min), median(|s| s.median), median(|s| s.max))
         else {
             continue;
         };

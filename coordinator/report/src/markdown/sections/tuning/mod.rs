@@ -6,13 +6,15 @@ pub mod line_search;
 pub mod parallel;
 pub mod top;
 
+use trial::EpochRecord;
+
 use crate::analysis::{
     BestOf, Point, Sweep, axis_effects, best_epoch, best_of_k, borders, error, error_label, gain,
     loss_text, percent, points_of, score_text, value_label,
 };
 use crate::figures::chart;
 use crate::figures::{AxisStyle, Chart, Figure, Mark, Panel, Series};
-use crate::input::{Done, Epoch, Metric};
+use crate::input::{Done, Metric};
 use crate::markdown::page::{Left, Page, Right, escape};
 use crate::markdown::phrases::{
     capitalized, half_row_note, metric_name, seeds, without_best, words,
@@ -261,7 +263,7 @@ fn gap_row(name: &str, point: &Point<'_>) -> Vec<String> {
     let mean = |figure: &dyn Fn(&Done) -> Option<f64>| {
         stats::mean(&done.iter().filter_map(|done| figure(done)).collect::<Vec<_>>())
     };
-    let gap = |epoch: &Epoch| epoch.train_accuracy - epoch.valid_accuracy;
+    let gap = |epoch: &EpochRecord| epoch.train_accuracy - epoch.valid_accuracy;
     let dash = || "–".to_string();
     let points =
         |value: Option<f64>| value.map_or_else(dash, |gap| points_of(Metric::ValidAccuracy, gap));

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use trial::Value;
+
 use crate::analysis::{Point, Sweep, error, error_label, half_row, place_of, value_label};
 use crate::figures::parallel;
 use crate::figures::{Figure, Parallel, Path, Slots};
-use crate::input::Value;
 use crate::markdown::page::{Page, count, escape, ordinal};
 use crate::markdown::phrases::{seeds, words, zero_note};
 

@@ -1,7 +1,9 @@
 //! Section 7: the best points as a table, and where all rows are.
 
+use trial::Value;
+
 use crate::analysis::{Point, Sweep, score_text, spread_text, value_label};
-use crate::input::{Metric, Value};
+use crate::input::Metric;
 use crate::markdown::page::{Left, Page, Right, count, escape};
 use crate::markdown::phrases::{id_digits, short_id};
 use crate::markdown::phrases::{metric_name, words};
@@ -107,7 +109,7 @@ fn row(
         .runs
         .iter()
         .take(MAX_IDS)
-        .map(|run| crate::markdown::page::code(short_id(&run.trial.id, digits)));
+        .map(|run| crate::markdown::page::code(&short_id(run.trial.id, digits)));
     cells.push(ids.collect::<Vec<_>>().join(" "));
     cells
 }

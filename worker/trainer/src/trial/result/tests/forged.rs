@@ -1,6 +1,6 @@
 //! Fields of results, each with changes that make it one that no trial gives.
 
-use crate::trial::result::{Backtracks, Ending, EpochRecord, StepSizes, TrialResult};
+use trial::{Backtracks, Ending, EpochRecord, StepSizes, TrialResult};
 
 /// A value that a field cannot have, from the one it has.
 pub type Change = fn(&mut TrialResult, pick: usize) -> Option<()>;
@@ -138,7 +138,7 @@ pub const FIELDS: &[(&str, Change)] = &[
         Ending::Completed { .. } => None,
     }),
     ("digest", |result, pick| {
-        result.digest[pick % 32] ^= 1;
+        result.digest.0[pick % 32] ^= 1;
         is_diverged(result).then_some(())
     }),
     ("n_steps", |result, pick| count(&mut result.work.n_steps, pick)),

@@ -15,7 +15,7 @@ pub struct Breach {
 }
 
 impl Breach {
-    pub(crate) fn new(field: impl Display, found: impl Debug, expected: impl Display) -> Self {
+    pub fn new(field: impl Display, found: impl Debug, expected: impl Display) -> Self {
         Self {
             field: field.to_string(),
             found: format!("{found:?}"),
@@ -24,14 +24,14 @@ impl Breach {
     }
 
     /// Of a number that may be missing.
-    pub(crate) fn or_none(field: impl Display, found: Option<f64>, expected: impl Display) -> Self {
+    pub fn or_none(field: impl Display, found: Option<f64>, expected: impl Display) -> Self {
         let shown = found.map_or("none".into(), |found| format!("{found:?}"));
         Self { found: shown, ..Self::new(field, found, expected) }
     }
 }
 
 /// `Err` unless the value is the only one that is possible.
-pub(crate) fn exactly<T: Debug + PartialEq>(
+pub fn exactly<T: Debug + PartialEq>(
     field: impl Display,
     found: T,
     expected: &T,
@@ -43,7 +43,7 @@ pub(crate) fn exactly<T: Debug + PartialEq>(
 }
 
 /// `Err` unless the value lies between two others, both allowed.
-pub(crate) fn between<T: Debug + PartialOrd>(
+pub fn between<T: Debug + PartialOrd>(
     field: impl Display,
     found: T,
     low: &T,
@@ -56,7 +56,7 @@ pub(crate) fn between<T: Debug + PartialOrd>(
 }
 
 /// Losses and norms: finite, not below 0, and no -0, which no sum of theirs gives.
-pub(crate) fn finite_and_not_negative(field: impl Display, found: f64) -> Result<(), Breach> {
+pub fn finite_and_not_negative(field: impl Display, found: f64) -> Result<(), Breach> {
     if found.is_finite() && found.is_sign_positive() {
         return Ok(());
     }

@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use trainer::Breach;
+use crate::breach::Breach;
 
 /// May differ between runs of the same trial.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,8 +20,8 @@ pub struct Timing {
 const MAX_S: f64 = 366.0 * 24.0 * 60.0 * 60.0;
 
 /// An epoch is trained by one thread; the two clocks may round, and tick, apart.
-pub(crate) const CLOCKS_APART: f64 = 1.25;
-pub(crate) const CLOCKS_APART_S: f64 = 1.0;
+pub const CLOCKS_APART: f64 = 1.25;
+pub const CLOCKS_APART_S: f64 = 1.0;
 
 /// Slots of one machine.
 pub const MAX_SLOTS: u32 = 4_096;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use rusqlite::{OptionalExtension, Row};
+use trial::TrialId;
 
 use crate::store::error::StoreError;
 use crate::store::read::{epoch_record, timing, trial_state};
@@ -12,7 +13,7 @@ use crate::store::{Reader, TrialRow, TrialState};
 #[derive(Debug)]
 pub struct TrialReader<'a> {
     reader: &'a Reader,
-    numbers: HashMap<[u8; 32], u32>,
+    numbers: HashMap<TrialId, u32>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +28,8 @@ impl<'a> TrialReader<'a> {
     pub fn new(reader: &'a Reader) -> Result<Self, StoreError> {
         let read = || {
             let mut statement = reader.connection.prepare("SELECT trial_id, trial FROM trials")?;
-            let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            let rows = statement
+                .query_map([], |row| Ok((TrialId::from_bytes(row.get(0)?), row.get(1)?)))?;
             rows.collect::<rusqlite::Result<_>>()
         };
         let numbers = read().map_err(StoreError::read)?;
@@ -35,13 +37,13 @@ impl<'a> TrialReader<'a> {
     }
 
     /// What is recorded of a trial; `None` if nothing is.
-    pub fn trial(&self, id: &[u8; 32]) -> Result<Option<TrialRow>, StoreError> {
+    pub fn trial(&self, id: &TrialId) -> Result<Option<TrialRow>, StoreError> {
         let read = |&number| self.read(number).map_err(StoreError::read);
         self.numbers.get(id).map(read).transpose()
     }
 
     /// What a trial was first recorded as.
-    pub fn form(&self, id: &[u8; 32]) -> Result<Option<TrialForm>, StoreError> {
+    pub fn form(&self, id: &TrialId) -> Result<Option<TrialForm>, StoreError> {
         let sql = "SELECT phase, seed, hyperparameters FROM trials WHERE trial = ?1";
         let read = |number| {
             let mut statement = self.reader.connection.prepare_cached(sql)?;
@@ -58,7 +60,7 @@ impl<'a> TrialReader<'a> {
     }
 
     /// Of the attempt that brought a trial's outcome; `None` where there is none or nobody knows.
-    pub fn last_attempt_times(&self, id: &[u8; 32]) -> Result<Option<AttemptTimes>, StoreError> {
+    pub fn last_attempt_times(&self, id: &TrialId) -> Result<Option<AttemptTimes>, StoreError> {
         let sql = "SELECT began_ms, ended_ms FROM outcomes JOIN attempts USING (trial)
                    WHERE outcomes.trial = ?1 AND attempts.attempt = coalesce(outcomes.attempt,
                        (SELECT max(attempt) FROM attempts WHERE trial = ?1))
@@ -75,7 +77,7 @@ impl<'a> TrialReader<'a> {
     }
 
     /// Of all trials that anything is recorded of.
-    pub fn ids(&self) -> impl Iterator<Item = &[u8; 32]> {
+    pub fn ids(&self) -> impl Iterator<Item = &TrialId> {
         self.numbers.keys()
     }
 

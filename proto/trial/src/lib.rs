@@ -1,0 +1,20 @@
+//! What a trial is made of and what it gives: values that both programs, the wire, the state and the
+//! report share. This crate knows no other of the project, no file, clock, socket or thread.
+
+mod breach;
+mod data;
+mod digest;
+pub mod hex;
+mod id;
+mod parameter;
+mod result;
+pub mod timing;
+pub mod wording;
+
+pub use breach::{Breach, between, exactly, finite_and_not_negative};
+pub use data::{DataShape, Scale, Split};
+pub use digest::{Digest, NoDigest};
+pub use id::{PrefixError, TrialId};
+pub use parameter::{Kind, Value};
+pub use result::{Backtracks, Ending, EpochRecord, StepSizes, TrialResult, Work};
+pub use timing::Timing;
