@@ -135,6 +135,19 @@ fn each_changed_cell_of_the_results_is_found_without_the_state() {
 }
 
 #[test]
+fn a_digest_that_is_none_is_found_without_the_state() {
+    let site = Site::new();
+    let csv = fs::read_to_string(site.report.join("results.csv")).unwrap();
+    let at = csv.lines().next().unwrap().split(',').position(|name| name == "digest").unwrap();
+    let digest = csv.lines().nth(1).unwrap().split(',').nth(at).unwrap();
+    for other in ["none", &digest[1..], &format!("{digest}0"), &digest.to_uppercase()] {
+        forge(&site, "results.csv", csv.replacen(digest, other, 1).as_bytes());
+        let wrong = site.wrong(true, false);
+        assert!(wrong.iter().any(|line| line.contains("results.csv")), "{other}: {wrong:?}");
+    }
+}
+
+#[test]
 fn tables_that_do_not_belong_together_are_found_without_the_state() {
     for (name, other) in [
         ("history.parquet", "timings.parquet"),
