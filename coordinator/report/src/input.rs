@@ -1,6 +1,7 @@
 //! What a report is made from, as plain data. The coordinator fills it from its state; nothing here
 //! knows SQL, the wire or the state machine.
 
+use sweep::{Axis, HeatmapSpec, Hypothesis, Metric, Phase};
 use trial::{Digest, Ending, EpochRecord, Kind, Scale, Timing, TrialId, Value, Work};
 
 /// One sweep with everything that is known about its trials.
@@ -50,57 +51,6 @@ pub struct DatasetMeta {
 pub struct Column {
     pub name: String,
     pub kind: Kind,
-}
-
-#[derive(Clone, Debug)]
-pub struct Axis {
-    pub name: String,
-    /// Distinct values in ascending order.
-    pub values: Vec<Value>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Metric {
-    ValidAccuracy,
-    ValidLoss,
-}
-
-#[derive(Clone, Debug)]
-pub struct HeatmapSpec {
-    pub x: String,
-    pub y: String,
-    pub cell: Cell,
-}
-
-/// What a heatmap's cell shows of the points that fall into it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cell {
-    Best,
-    Mean,
-}
-
-#[derive(Clone, Debug)]
-pub struct Hypothesis {
-    pub claim: String,
-    /// Keys (or `depth`) with the values that put a point on the better side.
-    pub better: Vec<(String, Vec<Value>)>,
-    pub than: Vec<(String, Vec<Value>)>,
-    pub compare: Compare,
-    pub margin: f64,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Compare {
-    /// Each side's best point.
-    Best,
-    /// Points equal on every other axis.
-    Matched,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
-    Grid,
-    Confirm,
 }
 
 #[derive(Clone, Debug, PartialEq)]

@@ -1,7 +1,8 @@
 //! The few figures that a terminal shows when a report is done.
 
+use sweep::Metric;
+
 use crate::analysis::{Clock, Sweep, percent, score_text, spread_text};
-use crate::input::Metric;
 use crate::markdown::amount;
 use crate::stats;
 

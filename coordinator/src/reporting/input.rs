@@ -1,13 +1,10 @@
 //! A state's plan and records to what the report is made from; the only file that knows both.
 
 use report::command;
-use report::input::{
-    Axis, Cell, Column, Compare, DatasetMeta, Done, HeatmapSpec, Hypothesis, Input, Metric, Phase,
-    Provenance, State, Trial, WorkerInfo,
-};
-use sweep::{self, Filter, Plan};
+use report::input::{Column, DatasetMeta, Done, Input, Provenance, State, Trial, WorkerInfo};
+use sweep::Plan;
 use trainer::{KEYS, Key};
-use trial::{Timing, TrialResult, Value};
+use trial::{Timing, TrialResult};
 
 use crate::store::error::StoreError;
 use crate::store::meta::SweepMeta;
@@ -37,10 +34,10 @@ pub fn of_plan(
         sweep_toml,
         data,
         columns: columns(),
-        axes: plan.axes.iter().map(axis).collect(),
-        metric: metric(plan),
-        heatmaps: plan.report.heatmaps.iter().map(heatmap).collect(),
-        hypotheses: plan.hypotheses.iter().map(hypothesis).collect(),
+        axes: plan.axes.clone(),
+        metric: plan.report.metric,
+        heatmaps: plan.report.heatmaps.clone(),
+        hypotheses: plan.hypotheses.clone(),
         confirm_seeds: plan.confirm_seeds().collect(),
         trials,
         notes_on_copies: plan.dropped(),
@@ -52,13 +49,6 @@ pub fn of_plan(
 pub fn columns() -> Vec<Column> {
     let column = |key: &Key| Column { name: key.name.into(), kind: key.kind };
     KEYS.iter().map(column).collect()
-}
-
-pub fn metric(plan: &Plan) -> Metric {
-    match plan.report.metric {
-        sweep::Metric::ValidAccuracy => Metric::ValidAccuracy,
-        sweep::Metric::ValidLoss => Metric::ValidLoss,
-    }
 }
 
 fn data(facts: &SweepMeta, plan: &Plan) -> DatasetMeta {
@@ -103,37 +93,6 @@ pub fn provenance(reader: &Reader, facts: &SweepMeta) -> Result<Provenance, Stor
     })
 }
 
-pub fn axis(axis: &sweep::Axis) -> Axis {
-    Axis { name: axis.name.into(), values: axis.values.clone() }
-}
-
-fn heatmap(spec: &sweep::HeatmapSpec) -> HeatmapSpec {
-    let cell = match spec.cell {
-        sweep::Cell::Best => Cell::Best,
-        sweep::Cell::Mean => Cell::Mean,
-    };
-    HeatmapSpec { x: spec.x.into(), y: spec.y.into(), cell }
-}
-
-fn hypothesis(hypothesis: &sweep::Hypothesis) -> Hypothesis {
-    Hypothesis {
-        claim: hypothesis.claim.clone(),
-        better: filter(&hypothesis.better),
-        than: filter(&hypothesis.than),
-        compare: match hypothesis.compare {
-            sweep::Compare::Best => Compare::Best,
-            sweep::Compare::Matched => Compare::Matched,
-        },
-        margin: hypothesis.margin,
-    }
-}
-
-fn filter(filter: &Filter) -> Vec<(String, Vec<Value>)> {
-    let condition =
-        |condition: &sweep::Condition| (condition.name.to_string(), condition.values.clone());
-    filter.conditions.iter().map(condition).collect()
-}
-
 /// A trial of the plan with what is recorded of it.
 pub fn trial(plan: &Plan, planned: &sweep::Trial, row: Option<TrialRow>) -> Trial {
     let config = plan.point_config(planned.point as usize, planned.seed);
@@ -146,10 +105,7 @@ pub fn trial(plan: &Plan, planned: &sweep::Trial, row: Option<TrialRow>) -> Tria
     };
     Trial {
         id: planned.id,
-        phase: match planned.phase {
-            sweep::Phase::Grid => Phase::Grid,
-            sweep::Phase::Confirm => Phase::Confirm,
-        },
+        phase: planned.phase,
         values: KEYS.iter().map(|key| config.value(key.name)).collect(),
         seed: planned.seed,
         state,

@@ -72,6 +72,8 @@ pub enum Phase {
 }
 
 impl Phase {
+    pub const ALL: [Self; 2] = [Self::Grid, Self::Confirm];
+
     pub fn name(self) -> &'static str {
         match self {
             Self::Grid => "grid",

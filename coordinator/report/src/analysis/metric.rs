@@ -1,8 +1,8 @@
 //! A trial's score, as the best epoch shows it, and how scores are compared and printed.
 
-use sweep::number_text;
+use sweep::{Metric, number_text};
 
-use crate::input::{DatasetMeta, Done, Metric, State};
+use crate::input::{DatasetMeta, Done, State};
 use trial::{Ending, EpochRecord};
 
 /// Validation figures of one trial at its best epoch.

@@ -1,9 +1,10 @@
 //! A point of the grid with its runs, one a seed.
 
+use sweep::Metric;
 use trial::Ending;
 
 use super::metric::{Score, score_value};
-use crate::input::{Done, Metric, State, Trial};
+use crate::input::{Done, State, Trial};
 use crate::stats;
 
 /// One trial with what counts for it.

@@ -3,13 +3,14 @@
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
+use sweep::{Metric, Phase};
 use trial::{Ending, Value};
 
 use super::metric::{Score, gain};
 use super::points::{Point, Run};
 use super::values::{value_label, value_order};
 use crate::ReportError;
-use crate::input::{Input, Metric, Phase, State, Trial};
+use crate::input::{Input, State, Trial};
 
 /// How many trials ended how.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -105,7 +106,7 @@ impl<'a> Sweep<'a> {
         };
         let names: BTreeSet<&str> = sweep.points.iter().map(|p| sweep.optimizer(p)).collect();
         sweep.optimizers = names.into_iter().map(String::from).collect();
-        let axes = input.axes.iter().map(|axis| axis.name.as_str());
+        let axes = input.axes.iter().map(|axis| axis.name);
         sweep.swept_axes =
             axes.filter(|name| *name != "optimizer" && sweep.axis_values(name).len() > 1).collect();
         Ok(sweep)

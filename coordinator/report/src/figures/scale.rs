@@ -1,8 +1,6 @@
 //! From values to places and shades, with ticks that people would choose.
 
-use sweep::number_text;
-
-use crate::input::Metric;
+use sweep::{Metric, number_text};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Spacing {

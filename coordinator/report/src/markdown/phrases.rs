@@ -1,14 +1,13 @@
 //! Phrases and forms that several sections share.
 
 use std::fmt::Display;
-use sweep::number_text;
+use sweep::{Metric, number_text};
 
 use crate::analysis::{
     Clock, Paired, Point, Run, Sweep, half_row, is_distinguishable, points_of, score_text,
     significant, spread_text,
 };
 use crate::figures::Panel;
-use crate::input::Metric;
 use crate::markdown::page::{Page, count, escape};
 use crate::stats;
 

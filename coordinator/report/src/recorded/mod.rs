@@ -6,9 +6,10 @@ mod told;
 
 use std::path::Path;
 
+use sweep::Phase;
 use trial::Backtracks;
 
-use crate::input::{Column, Done, Phase, State, Trial};
+use crate::input::{Column, Done, State, Trial};
 use crate::{Manifest, ReportError, tables};
 use parquet::{Table, histories, timings};
 use rows::{Row, Rows};
@@ -90,14 +91,16 @@ pub fn differing_tables(
     Ok(differing)
 }
 
+fn phase(row: &Row<'_>) -> Result<Phase, ReportError> {
+    let text = row.text("phase")?;
+    let phase = Phase::ALL.into_iter().find(|phase| phase.name() == text);
+    phase.ok_or_else(|| row.wrong("phase", "grid or confirm"))
+}
+
 fn trial(row: &Row<'_>, columns: &[Column]) -> Result<Trial, ReportError> {
     Ok(Trial {
         id: row.digits("trial_id")?,
-        phase: match row.text("phase")? {
-            "grid" => Phase::Grid,
-            "confirm" => Phase::Confirm,
-            _ => return Err(row.wrong("phase", "grid or confirm")),
-        },
+        phase: phase(row)?,
         values: columns.iter().map(|column| row.value(column)).collect::<Result<_, _>>()?,
         seed: row.small("seed")?,
         state: state(row)?,

@@ -6,12 +6,12 @@ use trial::{Ending, EpochRecord, Kind, Value, Work};
 use super::columns::Columns;
 use crate::ReportError;
 use crate::analysis::{best_epoch, value_label};
-use crate::input::{Column, Done, Phase, State, Trial};
+use crate::input::{Column, Done, State, Trial};
 
 pub(crate) fn results(keys: &[Column], trials: &[Trial]) -> Result<DataFrame, ReportError> {
     let mut columns = Columns::new(trials.len());
     columns.text("trial_id", trials.iter().map(|trial| Some(trial.id.to_string())));
-    columns.text("phase", trials.iter().map(|trial| Some(phase(trial).to_string())));
+    columns.text("phase", trials.iter().map(|trial| Some(trial.phase.name().to_string())));
     hyperparameters(keys, trials, &mut columns);
     columns.count("seed", trials.iter().map(|trial| Some(trial.seed.into())));
     outcome(trials, &mut columns);
@@ -116,13 +116,6 @@ fn done(trial: &Trial) -> Option<&Done> {
     match &trial.state {
         State::Done(done) => Some(done),
         _ => None,
-    }
-}
-
-fn phase(trial: &Trial) -> &'static str {
-    match trial.phase {
-        Phase::Grid => "grid",
-        Phase::Confirm => "confirm",
     }
 }
 

@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use report::input::{Input, Phase, State, Trial};
+use report::input::{Input, State, Trial};
+use sweep::Phase;
 use trial::{Ending, Value};
 
 use crate::built::{Files, build, text};

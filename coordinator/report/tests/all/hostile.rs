@@ -3,7 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use report::input::{Axis, Column, Input, Metric, State};
+use report::input::{Column, Input, State};
+use sweep::{Axis, Metric};
 use trial::{EpochRecord, Kind, Value};
 
 use crate::built::{Files, build, text};
@@ -35,7 +36,7 @@ fn named(name: &str) -> Input {
         [&mut worker.name, &mut worker.cpu, &mut worker.isa].into_iter().for_each(set);
     }
     input.columns.push(Column { name: "schedule".into(), kind: Kind::Text(&[]) });
-    input.axes.push(Axis { name: "schedule".into(), values: Vec::new() });
+    input.axes.push(Axis { name: "schedule", values: Vec::new() });
     for (index, trial) in input.trials.iter_mut().enumerate() {
         trial.values.push(Some(Value::Text(format!("{name}{}", index / 2 % 2))));
         if let State::Done(done) = &mut trial.state {

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use report::ReportError;
-use report::input::{Metric, State, Trial, WorkerInfo};
+use report::input::{State, Trial, WorkerInfo};
+use sweep::Metric;
 use trial::{Ending, TrialId};
 
 use crate::built::{Files, build, text};

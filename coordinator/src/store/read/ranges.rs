@@ -74,7 +74,7 @@ const BLOBS: [(&str, &str, i64); 5] = [
 fn words() -> [(&'static str, &'static str, Vec<&'static str>); 4] {
     [
         ("meta", "key", vec!["sweep"]),
-        ("trials", "phase", [Phase::Grid, Phase::Confirm].map(Phase::name).to_vec()),
+        ("trials", "phase", Phase::ALL.map(Phase::name).to_vec()),
         ("attempts", "closed", closed_words()),
         ("outcomes", "outcome", vec!["completed", "diverged", "failed", "cancelled"]),
     ]

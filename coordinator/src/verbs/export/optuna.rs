@@ -12,14 +12,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use report::input::{Done, Metric, State, Trial};
+use report::input::{Done, State, Trial};
 use serde_json::{Map, Value as Json, json};
-use sweep::{Axis, display};
+use sweep::{Axis, Metric, display};
 use trial::{Ending, TrialId, Value};
 
 use super::place::new_file;
 use super::source::{Source, Times};
-use crate::reporting::input as report_input;
 
 const CREATE_STUDY: u8 = 0;
 const SET_STUDY_USER_ATTR: u8 = 2;
@@ -146,17 +145,17 @@ impl Written {
 
 fn write_study(source: &Source, mut out: &mut impl Write) -> anyhow::Result<()> {
     let plan = &source.plan;
-    let metric = report_input::metric(plan);
+    let metric = plan.report.metric;
     let direction = match metric {
         Metric::ValidAccuracy => MAXIMIZE,
         Metric::ValidLoss => MINIMIZE,
     };
     let name = &plan.name;
     line(&mut out, CREATE_STUDY, json!({ "study_name": name, "directions": [direction] }))?;
-    let names = json!({ "study:metric_names": [metric_name(metric)] });
+    let names = json!({ "study:metric_names": [metric.name()] });
     let attribute = json!({ "study_id": 0, "system_attr": names });
     line(&mut out, SET_STUDY_SYSTEM_ATTR, attribute)?;
-    let about = json!({ "description": plan.description, "metric": metric_name(metric) });
+    let about = json!({ "description": plan.description, "metric": metric.name() });
     for (key, value) in about.as_object().into_iter().flatten() {
         let attribute = json!({ "study_id": 0, "user_attr": { key: value } });
         line(&mut out, SET_STUDY_USER_ATTR, attribute)?;
@@ -170,7 +169,7 @@ fn write_trials(
     mut out: &mut impl Write,
 ) -> anyhow::Result<usize> {
     let plan = &source.plan;
-    let metric = report_input::metric(plan);
+    let metric = plan.report.metric;
     let axes: Vec<AxisForm> = plan.axes.iter().map(AxisForm::of).collect();
     let mut n_trials = 0;
     source.for_each(
@@ -204,13 +203,6 @@ fn line(out: &mut impl Write, operation: u8, mut entry: Json) -> anyhow::Result<
     entry["worker_id"] = WRITER.into();
     serde_json::to_writer(&mut *out, &entry)?;
     Ok(out.write_all(b"\n")?)
-}
-
-fn metric_name(metric: Metric) -> &'static str {
-    match metric {
-        Metric::ValidAccuracy => "valid_accuracy",
-        Metric::ValidLoss => "valid_loss",
-    }
 }
 
 /// Everything of a trial but its parameters. Diverged trials are pruned ones: they have

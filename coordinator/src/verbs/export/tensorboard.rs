@@ -129,7 +129,7 @@ fn experiment(plan: &Plan) -> Experiment {
         name: Some(MetricName { tag: tag.into() }),
         display_name: title.into(),
     };
-    let phases = [Phase::Grid, Phase::Confirm].map(|phase| Value::Text(phase.name().into()));
+    let phases = Phase::ALL.map(|phase| Value::Text(phase.name().into()));
     let phase = Axis { name: PHASE, values: phases.into() };
     let axes = plan.axes.iter().chain(has_phases(plan).then_some(&phase));
     Experiment {

@@ -33,7 +33,7 @@ pub fn check(folder: &Path, findings: &mut Findings) -> anyhow::Result<Option<Re
     manifest::counts(&manifest, &rows, findings);
     // A damaged Parquet file is not worth reading: its digest has told.
     if !is_intact {
-        let of_grid = rows.iter().filter(|row| row.phase == report::input::Phase::Grid);
+        let of_grid = rows.iter().filter(|row| row.phase == sweep::Phase::Grid);
         order(table, plan.grid().iter(), of_grid, findings);
         return Ok(None);
     }

@@ -6,9 +6,9 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
 
-use report::input::{Phase, State, Trial};
+use report::input::{State, Trial};
 use report::{Manifest, ManifestCounts};
-use sweep::{Metric, Plan};
+use sweep::{Metric, Phase, Plan};
 use trial::wording::n_of;
 use trial::{Ending, Scale};
 

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use sweep::{Compare, Condition, Filter, Hypothesis};
 use trial::{TrialId, Value};
 
 use super::paired::{Match, Paired, compare, compare_best, match_points};
 use crate::analysis::points::Point;
 use crate::analysis::sweep::Sweep;
 use crate::analysis::values::{place_of, value_order};
-use crate::input::{Compare, Hypothesis};
 use crate::stats::{self, PairedTest};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -169,7 +169,8 @@ fn compare_sides<'a>(sweep: &Sweep<'a>, hypothesis: &Hypothesis) -> Compared {
         let best = Some(BestPoints { better, than, is_confirmed });
         return Compared { paired, question, best, untrained: Untrained::default() };
     }
-    let names = hypothesis.better.iter().chain(&hypothesis.than).map(|(name, _)| name.as_str());
+    let names =
+        hypothesis.better.conditions.iter().chain(&hypothesis.than.conditions).map(|it| it.name);
     let (matches, n_alone) = match_points(sweep, &better, &than, &names.collect::<Vec<_>>());
     let paired = compare(sweep, &matches, n_alone);
     let untrained = Untrained::of_matched(&paired);
@@ -177,13 +178,13 @@ fn compare_sides<'a>(sweep: &Sweep<'a>, hypothesis: &Hypothesis) -> Compared {
 }
 
 /// Points that have one of the values asked for on each key.
-fn side<'p, 'a>(sweep: &'p Sweep<'a>, wanted: &[(String, Vec<Value>)]) -> Vec<&'p Point<'a>> {
-    let ascending = |(name, values): &'_ (String, Vec<Value>)| {
-        let mut values = values.clone();
+fn side<'p, 'a>(sweep: &'p Sweep<'a>, wanted: &Filter) -> Vec<&'p Point<'a>> {
+    let ascending = |condition: &Condition| {
+        let mut values = condition.values.clone();
         values.sort_by(value_order);
-        (name.clone(), values)
+        (condition.name, values)
     };
-    let wanted: Vec<(String, Vec<Value>)> = wanted.iter().map(ascending).collect();
+    let wanted: Vec<(&str, Vec<Value>)> = wanted.conditions.iter().map(ascending).collect();
     let fits = |point: &&Point<'a>| {
         wanted.iter().all(|(name, values)| {
             sweep.value(point.trial(), name).is_some_and(|v| place_of(&v, values).is_some())

@@ -236,7 +236,7 @@ pub(crate) fn match_points<'p, 'a>(
         .input
         .axes
         .iter()
-        .map(|axis| axis.name.as_str())
+        .map(|axis| axis.name)
         .filter(|name| !is_compared(name) && used_by(better, name) && used_by(than, name))
         .collect();
     let key = |point: &Point<'a>| -> Vec<String> {

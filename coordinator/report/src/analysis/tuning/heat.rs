@@ -1,12 +1,12 @@
 //! What each cell of a heatmap shows: of the points that share its x and y, the best or the mean.
 
+use sweep::{Cell, HeatmapSpec};
 use trial::Value;
 
 use crate::analysis::metric::gain;
 use crate::analysis::points::Point;
 use crate::analysis::sweep::Sweep;
 use crate::analysis::values::{place_of, same_axis, value_label};
-use crate::input::{Cell, HeatmapSpec};
 use crate::tables::{Placed, grid};
 use crate::{ReportError, stats};
 

@@ -1,12 +1,12 @@
 //! Which axes matter: the spread of results on a balanced grid, split among axes and seeds.
 
+use sweep::Metric;
 use trial::Value;
 
 use crate::analysis::metric::score_value;
 use crate::analysis::points::Point;
 use crate::analysis::sweep::Sweep;
 use crate::analysis::values::value_order;
-use crate::input::Metric;
 use crate::stats;
 
 /// The results of one optimizer that an importance is about.
@@ -210,7 +210,7 @@ mod tests {
         let is_full = |a: &[usize], b: &[usize]| {
             let trial = crate::input::Trial {
                 id: trial::TrialId::from_bytes([0; 32]),
-                phase: crate::input::Phase::Grid,
+                phase: sweep::Phase::Grid,
                 values: Vec::new(),
                 seed: 1,
                 state: crate::input::State::Open,

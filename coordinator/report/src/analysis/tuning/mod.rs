@@ -3,14 +3,13 @@
 pub mod heat;
 pub mod importance;
 
-use sweep::has_values_beyond;
+use sweep::{Metric, has_values_beyond};
 use trial::Value;
 
 use super::metric::gain;
 use super::points::Point;
 use super::sweep::Sweep;
 use super::values::{place_of, value_label, value_order};
-use crate::input::Metric;
 use crate::stats;
 
 /// The metric of one optimizer's points that share a value of an axis.

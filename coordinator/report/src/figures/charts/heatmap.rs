@@ -1,11 +1,12 @@
 //! Annotated heatmap panels that share one scale of shades and one colour bar.
 
+use sweep::Metric;
+
 use crate::analysis::{Heat, HeatCell, HeatPanel, loss_text, percent, significant, spread_text};
 use crate::figures::color::{MARK, WHITE, ink_on, sequential};
 use crate::figures::scale::{Shades, tick_label};
 use crate::figures::svg::{FAINT, Fill, INK, Pen, Rect, Svg, Type};
 use crate::figures::text::text_width;
-use crate::input::Metric;
 
 /// What stands around the panels.
 pub(crate) struct Labels<'a> {

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use sweep::Phase;
+
 use crate::analysis::{Sweep, value_label};
 use crate::command;
-use crate::input::{Phase, State, Trial};
+use crate::input::{State, Trial};
 use crate::markdown::page::{Left, Page, Right, code, count, duration, escape, thousands};
 use crate::markdown::phrases::{id_digits, short_id};
 use crate::markdown::sections::answer::confirm::{NotConfirmed, confirm_seeds, not_confirmed};

@@ -3,7 +3,8 @@
 //! `confidence_interval`).
 
 use report::Best;
-use report::input::{Phase, State};
+use report::input::State;
+use sweep::Phase;
 use trial::Ending;
 
 use super::{FRESH, GRID, confirmed, line, not_yet_confirmed, report};

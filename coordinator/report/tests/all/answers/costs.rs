@@ -70,7 +70,7 @@ fn a_border_is_named_only_beyond_the_scatter_of_seeds() {
 }
 
 /// The page of three points that differ in one key, of which the one at `best` is the best.
-fn page_of_axis(name: &str, values: [Value; 3], best: usize) -> String {
+fn page_of_axis(name: &'static str, values: [Value; 3], best: usize) -> String {
     let shape = Shape {
         optimizers: vec!["sgd"],
         learning_rates: vec![0.1],
@@ -80,7 +80,7 @@ fn page_of_axis(name: &str, values: [Value; 3], best: usize) -> String {
     };
     let mut input = input(&shape);
     input.columns[2].name = name.into();
-    input.axes[2].name = name.into();
+    input.axes[2].name = name;
     input.axes[2].values = values.to_vec();
     input.heatmaps.clear();
     for (i, trial) in input.trials.iter_mut().enumerate() {

@@ -1,7 +1,8 @@
 //! What stands where nothing was trained: words, and never chance as if it were a result.
 
-use report::input::{Compare, Input, State, Trial};
+use report::input::{Input, State, Trial};
 use report::read_trials;
+use sweep::Compare;
 use trial::{Ending, Value};
 
 use super::{line, report, with_accuracies};
@@ -204,7 +205,7 @@ fn a_network_without_hidden_layers_has_a_name_everywhere() {
         trial.values[3] = Some(Value::Widths(Vec::new()));
     }
     let both = vec![Value::Widths(Vec::new()), Value::Widths(vec![256])];
-    input.axes[3] = report::input::Axis { name: "hidden".into(), values: both };
+    input.axes[3] = sweep::Axis { name: "hidden", values: both };
     let (built, files) = build(&input);
     assert_eq!(built.best.unwrap().description, "backtracking, hidden none");
     let page = text(&files, "report.md");
@@ -222,7 +223,7 @@ fn a_network_without_hidden_layers_has_a_name_everywhere() {
 #[test]
 fn small_and_large_numbers_have_an_exponent() {
     let mut input = with_accuracies([0.970, 0.972, 0.974], [0.960, 0.961, 0.962]);
-    input.metric = report::input::Metric::ValidLoss;
+    input.metric = sweep::Metric::ValidLoss;
     for (index, trial) in input.trials.iter_mut().enumerate() {
         trial.values[1] = Some(Value::Number(if index < 3 { 1e-10 } else { 1e20 }));
         let State::Done(done) = &mut trial.state else { continue };

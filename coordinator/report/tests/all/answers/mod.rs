@@ -7,7 +7,8 @@ mod recompute;
 mod verdicts;
 
 use report::Built;
-use report::input::{Compare, Input, Phase, State, Trial};
+use report::input::{Input, State, Trial};
+use sweep::{Compare, Phase};
 use trial::Ending;
 
 use crate::built::{build, text};

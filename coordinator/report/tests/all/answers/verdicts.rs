@@ -1,7 +1,8 @@
 //! Which point is the best, and what is said of claims and pairs. Expected statistics come from
 //! scipy 1.17.1 (`scipy.stats.ttest_1samp` and its `confidence_interval`).
 
-use report::input::{Axis, Column, Compare, Hypothesis, Metric, State, Trial};
+use report::input::{Column, State, Trial};
+use sweep::{Axis, Compare, Condition, Filter, Hypothesis, Metric};
 use trial::{Ending, Kind, Value};
 
 use super::{line, page, score, with_accuracies};
@@ -58,10 +59,11 @@ fn holm_counts_every_hypothesis_of_the_file() {
     let mut first = input.hypotheses[1].clone();
     input.hypotheses = Vec::new();
     for rate in learning_rates {
-        first.better.truncate(1);
-        first.better.push(("learning_rate".into(), vec![Value::Number(rate)]));
-        first.than.truncate(1);
-        first.than.push(("learning_rate".into(), vec![Value::Number(rate)]));
+        let of_rate = Condition { name: "learning_rate", values: vec![Value::Number(rate)] };
+        for side in [&mut first.better, &mut first.than] {
+            side.conditions.truncate(1);
+            side.conditions.push(of_rate.clone());
+        }
         input.hypotheses.push(first.clone());
     }
     // 20 x 0.00274 is above 0.05.
@@ -115,7 +117,7 @@ fn an_axis_that_one_side_does_not_use_is_no_hindrance() {
     let mut input = with_accuracies([0.970, 0.972, 0.974], [0.960, 0.961, 0.962]);
     input.columns.push(Column { name: "armijo_c".into(), kind: Kind::Number });
     let values = vec![Value::Number(0.1), Value::Number(0.2)];
-    input.axes.push(Axis { name: "armijo_c".into(), values });
+    input.axes.push(Axis { name: "armijo_c", values });
     let mut more: Vec<Trial> = input.trials[..3].to_vec();
     for (index, trial) in input.trials.iter_mut().enumerate() {
         trial.values.push((index < 3).then_some(Value::Number(0.1)));
@@ -196,7 +198,8 @@ fn one_seed_gives_an_effect_and_no_verdict() {
 fn sides_may_name_several_values() {
     let mut input = input(&Shape { n_epochs: 1, ..Shape::usual() });
     let values = |depths: &[u64]| {
-        vec![("depth".to_string(), depths.iter().map(|d| Value::Count(*d)).collect())]
+        let values = depths.iter().map(|d| Value::Count(*d)).collect();
+        Filter { conditions: vec![Condition { name: "depth", values }] }
     };
     input.hypotheses = vec![Hypothesis {
         claim: "more than one layer".into(),

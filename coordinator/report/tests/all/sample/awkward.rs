@@ -1,6 +1,7 @@
 //! Sweeps whose figures are hard to draw.
 
-use report::input::{Input, Metric, State};
+use report::input::{Input, State};
+use sweep::Metric;
 use trial::{Ending, Value};
 
 use super::{Shape, input};
@@ -72,10 +73,10 @@ fn with_long_widths(mut input: Input) -> Input {
     }
     for axis in &mut input.axes {
         if axis.name == "depth" {
-            axis.name = "hidden".into();
+            axis.name = "hidden";
         }
     }
-    input.heatmaps[0].y = "hidden".into();
+    input.heatmaps[0].y = "hidden";
     input
 }
 

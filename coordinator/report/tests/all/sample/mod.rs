@@ -2,10 +2,8 @@
 
 pub(crate) mod awkward;
 
-use report::input::{
-    Axis, Cell, Column, Compare, DatasetMeta, Done, HeatmapSpec, Hypothesis, Input, Metric, Phase,
-    Provenance, State, Trial, WorkerInfo,
-};
+use report::input::{Column, DatasetMeta, Done, Input, Provenance, State, Trial, WorkerInfo};
+use sweep::{Axis, Cell, Compare, Condition, Filter, HeatmapSpec, Hypothesis, Metric, Phase};
 use trial::{Backtracks, Digest, Ending, EpochRecord, Kind, Scale, StepSizes, Timing, Value, Work};
 
 /// What varies; everything crossed with everything.
@@ -49,8 +47,7 @@ pub(crate) fn input(shape: &Shape) -> Input {
             }
         }
     }
-    let heatmap =
-        |y: &str| HeatmapSpec { x: "learning_rate".into(), y: y.into(), cell: Cell::Best };
+    let heatmap = |y| HeatmapSpec { x: "learning_rate", y, cell: Cell::Best };
     Input {
         name: "sample".into(),
         description: "A made-up sweep that shows what a report looks like.".into(),
@@ -97,7 +94,7 @@ fn columns() -> Vec<Column> {
 }
 
 fn axes(shape: &Shape) -> Vec<Axis> {
-    let axis = |name: &str, values: Vec<Value>| Axis { name: name.into(), values };
+    let axis = |name, values| Axis { name, values };
     vec![
         axis("optimizer", shape.optimizers.iter().map(|o| Value::Text((*o).into())).collect()),
         axis("learning_rate", shape.learning_rates.iter().map(|x| Value::Number(*x)).collect()),
@@ -107,7 +104,7 @@ fn axes(shape: &Shape) -> Vec<Axis> {
 }
 
 fn hypotheses(shape: &Shape) -> Vec<Hypothesis> {
-    let side = |key: &str, value: Value| vec![(key.to_string(), vec![value])];
+    let side = |name, value| Filter { conditions: vec![Condition { name, values: vec![value] }] };
     let text = |name: &str| Value::Text(name.into());
     let mut all = Vec::new();
     if let [better, than, ..] = shape.optimizers[..] {

@@ -1,8 +1,10 @@
 //! Which seeds speak where: the words on confirm seeds, and on selection and judgement that share
 //! seeds for want of them.
 
+use sweep::{Compare, Phase};
+
 use crate::analysis::{Judged, Point, Sweep, Verdict, gain};
-use crate::input::{Compare, Phase, State, Trial};
+use crate::input::{State, Trial};
 use crate::markdown::page::{Page, count, escape};
 use crate::markdown::phrases::mean_with_interval;
 

@@ -3,10 +3,10 @@
 pub mod confirm;
 pub mod hypotheses;
 
+use sweep::Metric;
 use trial::Value;
 
 use crate::analysis::{Point, Sweep, loss_text, points_of, value_label};
-use crate::input::Metric;
 use crate::markdown::page::{Left, Page, Right, count, escape, thousands};
 use crate::markdown::phrases::words;
 use crate::markdown::phrases::{mean_with_interval, metric_name};

@@ -1,12 +1,12 @@
 //! Section 3, last part: how fast each optimizer's best point gets better.
 
+use sweep::Metric;
 use trial::EpochRecord;
 
 use super::curves::{epoch_ticks, mean_line};
 use crate::analysis::{Clock, Point, Run, Sweep, error, error_label, samples_until};
 use crate::figures::chart;
 use crate::figures::{AxisStyle, Chart, Figure, Panel, Series};
-use crate::input::Metric;
 use crate::markdown::page::Page;
 use crate::markdown::phrases::{clock_sentence, half_row_note, seeds};
 

@@ -1,9 +1,10 @@
 //! Section 4: accuracy against processor time.
 
+use sweep::Metric;
+
 use crate::analysis::{Clock, Point, Sweep, error, error_label, percent};
 use crate::figures::chart;
 use crate::figures::{AxisStyle, Chart, Figure, Mark, Panel, Series, usual_limit};
-use crate::input::Metric;
 use crate::markdown::page::{Left, Page, Right, amount, count, escape};
 use crate::markdown::phrases::{clock_sentence, half_row_note, seeds};
 

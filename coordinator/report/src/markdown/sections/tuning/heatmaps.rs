@@ -1,11 +1,12 @@
 //! Section 2: heatmaps.
 
+use sweep::{Cell, HeatmapSpec, Metric};
+
 use crate::ReportError;
 use crate::analysis::heat;
 use crate::analysis::{Heat, MAX_AXIS_VALUES, Sweep};
 use crate::figures::heatmap;
 use crate::figures::{Figure, Labels, Shades, shades};
-use crate::input::{Cell, HeatmapSpec, Metric};
 use crate::markdown::page::{Page, count, escape};
 use crate::markdown::phrases::{capitalized, metric_name, seeds, words};
 

@@ -1,10 +1,11 @@
 //! Section 6: which axes matter, by analysis of variance.
 
+use sweep::Metric;
+
 use crate::analysis::importance;
 use crate::analysis::{Importance, Region, Shares, Sweep};
 use crate::figures::bars;
 use crate::figures::{Bars, Color, Figure, Fill, Group, sequential};
-use crate::input::Metric;
 use crate::markdown::page::{Left, Page, Right, count, escape};
 use crate::markdown::phrases::words;
 

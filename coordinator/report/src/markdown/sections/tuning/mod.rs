@@ -6,6 +6,7 @@ pub mod line_search;
 pub mod parallel;
 pub mod top;
 
+use sweep::Metric;
 use trial::EpochRecord;
 
 use crate::analysis::{
@@ -14,7 +15,7 @@ use crate::analysis::{
 };
 use crate::figures::chart;
 use crate::figures::{AxisStyle, Chart, Figure, Mark, Panel, Series};
-use crate::input::{Done, Metric};
+use crate::input::Done;
 use crate::markdown::page::{Left, Page, Right, escape};
 use crate::markdown::phrases::{
     capitalized, half_row_note, metric_name, seeds, without_best, words,

@@ -1,9 +1,9 @@
 //! Section 7: the best points as a table, and where all rows are.
 
+use sweep::Metric;
 use trial::Value;
 
 use crate::analysis::{Point, Sweep, score_text, spread_text, value_label};
-use crate::input::Metric;
 use crate::markdown::page::{Left, Page, Right, count, escape};
 use crate::markdown::phrases::{id_digits, short_id};
 use crate::markdown::phrases::{metric_name, words};
