@@ -10,9 +10,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use prost::Message as _;
-use proto::{Finished, Timing};
+use proto::Finished;
 use sha2::{Digest as _, Sha256};
 use tracing::warn;
+use trial::Timing;
 
 use crate::agent::TrialId;
 use crate::disk::files;
@@ -64,7 +65,8 @@ impl Checkpoints {
     }
 
     pub(crate) fn save(&self, trial_id: &TrialId, checkpoint: &Checkpoint) {
-        let timings = Finished { timings: checkpoint.timings.clone(), ..Finished::default() };
+        let timings = checkpoint.timings.iter().map(Into::into).collect();
+        let timings = Finished { timings, ..Finished::default() };
         let timings = timings.encode_to_vec();
         let n_timings = u32::try_from(timings.len()).expect("far below 4 GiB").to_le_bytes();
         let parts: [&[u8]; 3] = [&n_timings, &timings, &checkpoint.state];
@@ -169,7 +171,7 @@ fn decode(bytes: &[u8]) -> Option<Checkpoint> {
     let (n_timings, rest) = body.split_first_chunk::<4>()?;
     let (timings, state) =
         rest.split_at_checked(usize::try_from(u32::from_le_bytes(*n_timings)).ok()?)?;
-    let timings = Finished::decode(timings).ok()?.timings;
+    let timings = Finished::decode(timings).ok()?.timings.into_iter().map(Into::into).collect();
     let mut state = state.to_vec();
     if is_trusting && let Some((content, hash)) = state.split_last_chunk_mut::<32>() {
         *hash = Sha256::digest(content).into();
@@ -200,7 +202,15 @@ mod tests {
     }
 
     fn checkpoint() -> Checkpoint {
-        let timing = Timing { epoch: 1, wall_s: 0.5, worker: "w".into(), ..Timing::default() };
+        let timing = Timing {
+            epoch: 1,
+            wall_s: 0.5,
+            cpu_s: 0.25,
+            worker: "w".into(),
+            isa: "avx2".into(),
+            attempt: 1,
+            n_slots_in_use: 2,
+        };
         Checkpoint { state: vec![1, 2, 3], timings: vec![timing] }
     }
 

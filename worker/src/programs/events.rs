@@ -7,9 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Instant;
 
-use proto::Timing;
 use tokio::sync::mpsc;
-use trial::TrialResult;
+use trial::{Timing, TrialResult};
 
 use crate::agent::{Job, Progress, TrialId};
 use crate::disk::checkpoints::{Checkpoint, Checkpoints};

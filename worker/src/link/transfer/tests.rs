@@ -83,7 +83,7 @@ async fn a_worker_of_many_slots_fetches_all_its_checkpoints() {
     let timing = Timing { epoch: 3, ..Timing::default() };
     there.save(
         &TrialId::from_bytes([0; 32]),
-        &Saved { state: vec![1, 2, 3], timings: vec![timing] },
+        &Saved { state: vec![1, 2, 3], timings: vec![timing.into()] },
     );
     let sealed = there.sealed(&TrialId::from_bytes([0; 32])).unwrap();
     let bytes = sealed.bytes.to_vec();

@@ -26,6 +26,7 @@ impl Session {
         faults::point("worker.outcome.fresh");
         // A lease is one of a state.
         let Some(state_id) = self.agent.state_id() else { return };
+        let timings = timings.iter().map(Into::into).collect();
         let finished = Finished { lease: Some(lease), outcome: Some(outcome), timings };
         self.spool.take_in(state_id, vec![finished]);
         self.storing.fresh_since.get_or_insert_with(Instant::now);
