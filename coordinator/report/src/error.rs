@@ -23,7 +23,7 @@ pub enum ReportError {
     #[error("{path}: damaged: the reader of Parquet gave up ({cause}); restore the file, or build the report again", path = path.display())]
     Damaged { path: PathBuf, cause: String },
     #[error("{path}: row {row} of the column {column} is empty or out of range", path = path.display())]
-    Empty { path: PathBuf, column: &'static str, row: usize },
+    Empty { path: PathBuf, column: String, row: usize },
     #[error("{path}:1: there is no column {column}", path = path.display())]
     NoColumn { path: PathBuf, column: String },
     #[error("{path}:{line}: {found} cells, expected one for each of {expected} columns", path = path.display())]

@@ -1,8 +1,10 @@
 //! What a report is made from, as plain data. The coordinator fills it from its state; nothing here
 //! knows SQL, the wire or the state machine.
 
+use std::sync::Arc;
+
 use sweep::{Axis, HeatmapSpec, Hypothesis, Metric, Phase};
-use trial::{Digest, Ending, EpochRecord, Kind, Scale, Timing, TrialId, Value, Work};
+use trial::{Digest, Ending, EpochRecord, Kind, Measure, Scale, Timing, TrialId, Value, Work};
 
 /// One sweep with everything that is known about its trials.
 #[derive(Clone, Debug)]
@@ -12,9 +14,7 @@ pub struct Input {
     /// The sweep file as it ran, byte for byte.
     pub sweep_toml: String,
     pub data: DatasetMeta,
-    /// Hyperparameter columns in the result tables' order: `optimizer`, `learning_rate`,
-    /// `batch_size`, `hidden`, then every other one. `depth` is derived from `hidden`.
-    pub columns: Vec<Column>,
+    pub layout: Layout,
     /// Axes as the sweep file named them (`depth` among them), in its order.
     pub axes: Vec<Axis>,
     pub metric: Metric,
@@ -47,6 +47,18 @@ pub struct DatasetMeta {
     pub warnings: Vec<String>,
 }
 
+/// The columns of the tables that depend on what a trial is made of and what it measures.
+#[derive(Clone, Debug)]
+pub struct Layout {
+    /// Hyperparameters in the result tables' order: `optimizer`, `learning_rate`, `batch_size`,
+    /// `hidden`, then every other one. `depth` is derived from `hidden`.
+    pub columns: Vec<Column>,
+    /// In the order of the table of the history.
+    pub measures: Arc<[Measure]>,
+    /// Whether the manifest has to tell the measures; those of the built-in trainer go without saying.
+    pub is_told: bool,
+}
+
 #[derive(Clone, Debug)]
 pub struct Column {
     pub name: String,
@@ -57,7 +69,7 @@ pub struct Column {
 pub struct Trial {
     pub id: TrialId,
     pub phase: Phase,
-    /// One for each of `Input::columns`; `None` where the optimizer does not use it.
+    /// One for each of [`Layout::columns`]; `None` where the optimizer does not use it.
     pub values: Vec<Option<Value>>,
     pub seed: u32,
     pub state: State,

@@ -82,11 +82,11 @@ fn write_tables(
     out: &mut Folder,
 ) -> Result<Option<String>, ReportError> {
     let name = counts.results_name();
-    let mut results = tables::results(&input.columns, &input.trials)?;
+    let mut results = tables::results(&input.layout, &input.trials)?;
     let csv = tables::csv_bytes(&results, "results")?;
     out.write(&format!("{name}.csv"), &csv)?;
     out.write(&format!("{name}.parquet"), &tables::parquet_bytes(&mut results, "results")?)?;
-    let mut history = tables::history(&input.trials)?;
+    let mut history = tables::history(&input.layout.measures, &input.trials)?;
     out.write("history.parquet", &tables::parquet_bytes(&mut history, "history")?)?;
     let mut timings = tables::timings(&input.trials)?;
     out.write("timings.parquet", &tables::parquet_bytes(&mut timings, "timings")?)?;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use trial::Measure;
 
 use crate::analysis;
 use crate::input::Input;
@@ -19,6 +20,9 @@ pub struct Manifest {
     pub data: Data,
     /// File name to SHA-256, 64 hex digits.
     pub files: BTreeMap<String, String>,
+    /// What the trials measure, unless it is what the built-in trainer does.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub measures: Vec<Measure>,
     pub name: String,
     pub numerics_version: u32,
     pub results_sha256: Option<String>,
@@ -86,6 +90,11 @@ impl Manifest {
                 scale: data.scale.name().into(),
             },
             files: files.clone(),
+            measures: if input.layout.is_told {
+                input.layout.measures.to_vec()
+            } else {
+                Vec::new()
+            },
             name: input.name.clone(),
             numerics_version: input.provenance.numerics_version,
             results_sha256,

@@ -3,10 +3,12 @@
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::CommandFactory as _;
 use clap::error::ErrorKind;
+use trial::Measure;
 
 use crate::cli::args::{RawCli, RunArgs};
 use crate::duration;
@@ -37,6 +39,8 @@ pub struct RunConfig {
     /// Share of the trials that are trained twice, from 0 to 1.
     pub audit_share: f64,
     pub output: Output,
+    /// What its trials measure with each epoch.
+    pub measures: Arc<[Measure]>,
 }
 
 /// What becomes of a state that was recorded before.
@@ -84,6 +88,7 @@ impl RunConfig {
             time_limit: args.time_limit,
             audit_share: args.audit,
             output: args.output,
+            measures: trainer::measures().clone(),
         })
     }
 

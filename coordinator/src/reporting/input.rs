@@ -1,10 +1,14 @@
 //! A state's plan and records to what the report is made from; the only file that knows both.
 
+use std::sync::Arc;
+
 use report::command;
-use report::input::{Column, DatasetMeta, Done, Input, Provenance, State, Trial, WorkerInfo};
+use report::input::{
+    Column, DatasetMeta, Done, Input, Layout, Provenance, State, Trial, WorkerInfo,
+};
 use sweep::Plan;
 use trainer::{KEYS, Key};
-use trial::{Timing, TrialResult};
+use trial::{Measure, Timing, TrialResult};
 
 use crate::store::error::StoreError;
 use crate::store::meta::SweepMeta;
@@ -17,12 +21,14 @@ pub fn input(reader: &Reader, facts: &SweepMeta) -> Result<Input, StoreError> {
     let planned = plan.table_order().into_iter();
     let trials = planned.map(|it| trial(&plan, it, rows.remove(&it.id))).collect();
     let (sweep_toml, data) = (facts.sweep_toml.clone(), data(facts, &plan));
-    Ok(of_plan(&plan, sweep_toml, data, trials, provenance(reader, facts)?))
+    let layout = layout(reader.measures());
+    Ok(of_plan(&plan, layout, sweep_toml, data, trials, provenance(reader, facts)?))
 }
 
 /// What a plan, its trials and what is known of its data and its run give.
 pub fn of_plan(
     plan: &Plan,
+    layout: Layout,
     sweep_toml: String,
     data: DatasetMeta,
     trials: Vec<Trial>,
@@ -33,7 +39,7 @@ pub fn of_plan(
         description: plan.description.clone(),
         sweep_toml,
         data,
-        columns: columns(),
+        layout,
         axes: plan.axes.clone(),
         metric: plan.report.metric,
         heatmaps: plan.report.heatmaps.clone(),
@@ -45,10 +51,14 @@ pub fn of_plan(
     }
 }
 
-/// Every hyperparameter, in the order of the result tables.
-pub fn columns() -> Vec<Column> {
+/// Every hyperparameter and these measures, in the order of the tables.
+pub fn layout(measures: &Arc<[Measure]>) -> Layout {
     let column = |key: &Key| Column { name: key.name.into(), kind: key.kind };
-    KEYS.iter().map(column).collect()
+    Layout {
+        columns: KEYS.iter().map(column).collect(),
+        measures: measures.clone(),
+        is_told: measures != trainer::measures(),
+    }
 }
 
 fn data(facts: &SweepMeta, plan: &Plan) -> DatasetMeta {

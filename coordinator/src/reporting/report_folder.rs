@@ -5,11 +5,12 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, anyhow, bail};
-use report::input::{Done, State, Trial};
+use report::input::{Done, Layout, State, Trial};
 use report::{Manifest, command};
 use sweep::{self, DatasetMeta, Outcome, Plan, Score};
 use trainer::check_result;
-use trial::{Digest, Ending, TrialId, timing};
+use trial::known::{VALID_ACCURACY, VALID_LOSS};
+use trial::{Digest, Ending, TrialId, declared, timing};
 
 use crate::reporting::input as report_input;
 use crate::run::confirm;
@@ -17,6 +18,7 @@ use crate::run::confirm;
 /// A report: the sweep that it tells of, and what it tells.
 pub struct ReportFolder {
     pub plan: Plan,
+    pub layout: Layout,
     /// In the order of the result tables.
     pub trials: Vec<Trial>,
 }
@@ -44,7 +46,8 @@ impl ReportFolder {
     /// Reads without asking whether the trials can have given these results.
     pub fn read(folder: &Path, manifest: &Manifest) -> anyhow::Result<Self> {
         let mut plan = plan_grid(folder, manifest)?;
-        let trials = report::read_trials(folder, manifest, &report_input::columns())?;
+        let layout = layout(folder, manifest)?;
+        let trials = report::read_trials(folder, manifest, &layout)?;
         if 0 < plan.n_confirm_seeds {
             let accuracy = manifest.data.largest_valid_class_share.with_context(|| {
                 format!(
@@ -56,7 +59,7 @@ impl ReportFolder {
             let outcomes = outcomes(&plan, &trials, chance);
             confirm::extend_by(&mut plan, &outcomes);
         }
-        Ok(Self { plan, trials })
+        Ok(Self { plan, layout, trials })
     }
 
     /// Results and times that no trial of the sweep gives, one line each.
@@ -84,7 +87,7 @@ fn outcomes(plan: &Plan, trials: &[Trial], chance: Score) -> Vec<Outcome> {
         Ending::Diverged { .. } => Some(Outcome::Diverged(chance)),
         Ending::Completed { best_epoch, .. } => {
             let best = done.history.iter().find(|epoch| epoch.epoch == best_epoch)?;
-            let (accuracy, loss) = (best.valid_accuracy, best.valid_loss);
+            let (accuracy, loss) = (best[VALID_ACCURACY], best[VALID_LOSS]);
             Some(Outcome::Scored(Score { accuracy, loss }))
         }
     };
@@ -118,6 +121,16 @@ pub fn check_numerics(folder: &Path, manifest: &Manifest) -> anyhow::Result<()> 
         );
     }
     Ok(())
+}
+
+/// The columns of the tables of the report with this manifest.
+pub fn layout(folder: &Path, manifest: &Manifest) -> anyhow::Result<Layout> {
+    if manifest.measures.is_empty() {
+        return Ok(report_input::layout(trainer::measures()));
+    }
+    let measures = declared(manifest.measures.clone())
+        .with_context(|| format!("{}: manifest.json", folder.display()))?;
+    Ok(report_input::layout(&measures))
 }
 
 pub fn read_manifest(folder: &Path) -> anyhow::Result<Manifest> {

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use bytes::Bytes;
 use coordinator_core::lease::TrialIndex;
 use tokio::sync::watch;
-use trial::{Digest, TrialId};
+use trial::{Digest, Measure, TrialId};
 use worker::parts::Repeats;
 
 use crate::cli::run_config::LeaseTiming;
@@ -32,6 +32,8 @@ pub struct Sweep {
     pub local_token: LocalToken,
     /// Share of the most frequent class among the rows that validate, from 0 to 1.
     pub largest_valid_share: f64,
+    /// What trials measure with each epoch.
+    pub measures: Arc<[Measure]>,
     /// Where what workers do wrong is told.
     pub repeats: Arc<Repeats>,
     /// Turns true once one of this coordinator's own workers has joined.

@@ -49,6 +49,7 @@ pub(super) fn sweep_in(state: &Path) -> Sweep {
         selftest_digest: Digest([2; 32]),
         local_token: LocalToken::draw().unwrap(),
         largest_valid_share: 0.4,
+        measures: trainer::measures().clone(),
         repeats: Arc::default(),
         local_joined: Arc::default(),
         local_workers: Arc::new(LocalWorkers::default()),

@@ -93,6 +93,11 @@ mod tests {
     use data::ClassCounts;
     use report::input::Input;
     use sweep::{self, Phase};
+    use trainer::measures;
+    use trial::known::{
+        GRAD_SAMPLES, GRADIENT_NORM, LEARNING_RATE, N_BACKTRACKS, PROBE_SAMPLES, TRAIN_ACCURACY,
+        TRAIN_LOSS, VALID_ACCURACY, VALID_LOSS,
+    };
     use trial::{Digest, Ending, EpochRecord, TrialResult, Value, Work};
 
     use super::*;
@@ -159,19 +164,17 @@ mod tests {
 
     /// One of few possible scores, so that ties are common; chance is one of them.
     fn result(trial: u32, dice: &mut Dice) -> TrialResult {
-        let epoch = EpochRecord {
-            epoch: 1,
-            train_loss: 0.5,
-            train_accuracy: 0.5,
-            valid_loss: 0.1 * (1 + dice.below(3)) as f64,
-            valid_accuracy: (40 + dice.below(2)) as f64 / 50.0,
-            learning_rate: 0.1,
-            steps: None,
-            n_backtracks: 0,
-            gradient_norm: 1.0,
-            grad_samples: 100,
-            probe_samples: 0,
-        };
+        let mut epoch = EpochRecord::new(measures(), 1);
+        epoch[TRAIN_LOSS] = 0.5;
+        epoch[TRAIN_ACCURACY] = 0.5;
+        epoch[VALID_LOSS] = 0.1 * (1 + dice.below(3)) as f64;
+        epoch[VALID_ACCURACY] = (40 + dice.below(2)) as f64 / 50.0;
+        epoch[LEARNING_RATE] = 0.1;
+        epoch[N_BACKTRACKS] = 0;
+        epoch[GRADIENT_NORM] = 1.0;
+        epoch[GRAD_SAMPLES] = 100;
+        epoch[PROBE_SAMPLES] = 0;
+
         let ending = match dice.below(8) {
             0 => Ending::Diverged { step: 3, last_finite_loss: None },
             _ => Ending::Completed { best_epoch: 1, test_accuracy: Some(0.5), collapsed: false },
@@ -196,7 +199,7 @@ mod tests {
         for seed in 0..4 {
             let folder = tempfile::tempdir().unwrap();
             let database = folder.path().join("sweep.db");
-            let mut store = Store::open(&database).unwrap();
+            let mut store = Store::open(&database, trainer::measures()).unwrap();
             let plan = plan();
             let mut dice = Dice(seed);
             let records = records(0..36, &mut dice);
@@ -227,7 +230,7 @@ mod tests {
             retry_failed: false,
             audit_share: 0.0,
         };
-        let mut store = Store::open(&confirm.database).unwrap();
+        let mut store = Store::open(&confirm.database, trainer::measures()).unwrap();
         let plan = plan();
         let mut dice = Dice(1);
         store.commit(&plan, &records(0..36, &mut dice)).unwrap();
@@ -250,7 +253,7 @@ mod tests {
     fn nothing_follows_a_grid_that_was_given_up() {
         let folder = tempfile::tempdir().unwrap();
         let database = folder.path().join("sweep.db");
-        let mut store = Store::open(&database).unwrap();
+        let mut store = Store::open(&database, trainer::measures()).unwrap();
         let mut dice = Dice(1);
         let mut records = records(1..36, &mut dice);
         records.push(Record::Cancelled { trial: TrialIndex(0) });
@@ -264,7 +267,7 @@ mod tests {
     fn nothing_follows_while_failed_trials_are_to_run_again() {
         let folder = tempfile::tempdir().unwrap();
         let database = folder.path().join("sweep.db");
-        let mut store = Store::open(&database).unwrap();
+        let mut store = Store::open(&database, trainer::measures()).unwrap();
         let mut dice = Dice(1);
         let mut records = records(1..36, &mut dice);
         records.push(Record::Failed { trial: TrialIndex(0), cause: "no memory".into() });

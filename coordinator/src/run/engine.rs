@@ -97,10 +97,12 @@ impl Engine {
             core.expect_trials();
         }
         let plan_index = Arc::new(PlanIndex::new(plan.clone()));
+        let measures = store.measures().clone();
         let checkpoints =
             open_checkpoints(&folder, &plan_index, &mut core, clock.now(), &mut restored)?;
         let state_path = folder.path().to_path_buf();
-        let observer = Observer::new(plan, &recorded, progress, state_path, worker_command);
+        let observer =
+            Observer::new(plan, measures.clone(), &recorded, progress, state_path, worker_command);
         let repeats = observer.repeats();
         let (mailbox, posts) = Mailbox::new();
         let (plan_index, plan_index_seen) = watch::channel(plan_index);
@@ -130,6 +132,7 @@ impl Engine {
             local_token: LocalToken::draw()
                 .map_err(|error| anyhow!("no random numbers: {error}"))?,
             largest_valid_share: facts.data.largest_class_share,
+            measures,
             repeats,
             local_joined: Arc::new(AtomicBool::new(false)),
             local_workers: Arc::default(),

@@ -41,7 +41,7 @@ pub fn open(run: &RunConfig, mut planned: Planned) -> Result<Opened, Refusal> {
     let path = run.state_folder(&planned.plan.name);
     let mut news = Vec::new();
     let folder = open_folder(run, &path, &mut news)?;
-    let mut store = Store::open(&folder.database())?;
+    let mut store = Store::open(&folder.database(), &run.measures)?;
     let former = SweepMeta::of_store(&store)?;
     let facts = next_facts(former.as_ref(), run, &planned)?;
     news.extend(facts.data.classes.warnings().iter().map(|text| format!("warning: {text}")));

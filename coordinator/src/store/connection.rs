@@ -1,16 +1,19 @@
 //! The connections to a state: the one that writes, and those that read.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OpenFlags, Transaction, params};
+use trial::Measure;
 
 use crate::store::error::StoreError;
 use crate::store::mark::{Mark, Marker};
 use crate::store::numbers::Numbers;
 use crate::store::read;
 use crate::store::schema::kind;
+use crate::store::schema::meta_value::meta;
 use crate::store::schema::rescue::rescue_lost;
 use crate::store::schema::version::check_version;
 use crate::store::schema::{self, SCHEMA_VERSION};
@@ -30,6 +33,7 @@ const CHECKPOINT_PAGES: i64 = 4 * 1024;
 pub struct Store {
     pub(super) path: PathBuf,
     pub(super) connection: Connection,
+    measures: Arc<[Measure]>,
     /// Once they are needed.
     pub(super) numbers: Option<Numbers>,
     /// Once a term has begun.
@@ -38,19 +42,32 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens or creates the database.
-    pub fn open(path: &Path) -> Result<Self, StoreError> {
+    /// Opens or creates the database of trials that measure this.
+    pub fn open(path: &Path, measures: &Arc<[Measure]>) -> Result<Self, StoreError> {
         if rusqlite::version_number() < SQLITE_VERSION_MIN {
             return Err(StoreError::OldLibrary(rusqlite::version()));
         }
-        schema::migrate::make(path)?;
+        schema::migrate::make(path, measures)?;
         check_whole(path).map_err(|error| error.at_opening(path))?;
         let open = |source| StoreError::open(path, source);
         let mut connection = Connection::open(path).map_err(open)?;
         configure(&connection).map_err(open)?;
         read::sound::check(&connection, path)?;
-        schema::migrate::migrate(&mut connection, path)?;
-        Ok(Self { path: path.into(), connection, numbers: None, running: None, n_joins: 0 })
+        schema::migrate::migrate(&mut connection, path, measures)?;
+        let measures = schema::measures::bring_up_to(&mut connection, path, measures)?;
+        Ok(Self {
+            path: path.into(),
+            connection,
+            measures,
+            numbers: None,
+            running: None,
+            n_joins: 0,
+        })
+    }
+
+    /// What its trials measure, in the order of the columns.
+    pub fn measures(&self) -> &Arc<[Measure]> {
+        &self.measures
     }
 
     pub fn meta(&self, key: &str) -> Result<Option<String>, StoreError> {
@@ -141,13 +158,6 @@ fn read_only(path: &Path) -> rusqlite::Result<Connection> {
 
 fn version_of(connection: &Connection) -> rusqlite::Result<i64> {
     connection.pragma_query_value(None, "user_version", |row| row.get(0))
-}
-
-pub fn meta(connection: &Connection, key: &str) -> Result<Option<String>, StoreError> {
-    connection
-        .query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0))
-        .optional()
-        .map_err(StoreError::read)
 }
 
 /// The start of a coordinator that this process is.

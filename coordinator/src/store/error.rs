@@ -44,6 +44,10 @@ pub enum StoreError {
     Broken { path: PathBuf, found: String, rescue: String },
     #[error("{path}: cannot read the log of the sweep's state")]
     Log { path: PathBuf, source: std::io::Error },
+    #[error(
+        "{path}: its trials measured {what}; give this sweep another `name`, or set the state aside with --fresh"
+    )]
+    Measures { path: PathBuf, what: String },
     #[error("SQLite {0} can lose commits; version 3.51.3 or newer is needed")]
     OldLibrary(&'static str),
     #[error("the disk that holds the sweep's state is full")]

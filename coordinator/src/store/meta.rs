@@ -185,7 +185,9 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("sweep.db");
         let facts = parse(&json.to_string()).expect("as it was written");
-        facts.begin(&mut Store::open(&path).expect("a state")).expect("it is saved");
+        facts
+            .begin(&mut Store::open(&path, trainer::measures()).expect("a state"))
+            .expect("it is saved");
         let plan = facts.plan(&Reader::open(&path).expect("a reader")).expect("as it was planned");
         assert_eq!((plan.split.n_train, plan.split.n_valid), (2_000, 10_000));
         assert!(facts.data.classes.warnings().is_empty());

@@ -11,6 +11,11 @@ use coordinator_core::event::{CloseCause, Record, WorkerInfo};
 use coordinator_core::lease::{Lease, OpenLease, TrialIndex, WorkerId};
 use coordinator_core::ledger::Ledger;
 use sweep::{self, DatasetMeta, Plan};
+use trainer::measures;
+use trial::known::{
+    GRAD_SAMPLES, GRADIENT_NORM, LEARNING_RATE, N_BACKTRACKS, PROBE_SAMPLES, TRAIN_ACCURACY,
+    TRAIN_LOSS, VALID_ACCURACY, VALID_LOSS,
+};
 use trial::{
     Backtracks, Digest, Ending, EpochRecord, StepSizes, Timing, TrialId, TrialResult, Work,
 };
@@ -55,19 +60,18 @@ fn close(trial: u32, attempt: u32, cause: CloseCause) -> Record {
 }
 
 fn result(ending: Ending) -> TrialResult {
-    let epoch = EpochRecord {
-        epoch: 1,
-        train_loss: 0.1 + 0.2,
-        train_accuracy: 0.5,
-        valid_loss: f64::MIN_POSITIVE,
-        valid_accuracy: 1.0,
-        learning_rate: 0.1,
-        steps: Some(StepSizes { min: 0.1, median: 0.2, max: 0.3 }),
-        n_backtracks: 4,
-        gradient_norm: 1e300,
-        grad_samples: 100,
-        probe_samples: 140,
-    };
+    let mut epoch = EpochRecord::new(measures(), 1);
+    epoch[TRAIN_LOSS] = 0.1 + 0.2;
+    epoch[TRAIN_ACCURACY] = 0.5;
+    epoch[VALID_LOSS] = f64::MIN_POSITIVE;
+    epoch[VALID_ACCURACY] = 1.0;
+    epoch[LEARNING_RATE] = 0.1;
+    StepSizes::put(Some(StepSizes { min: 0.1, median: 0.2, max: 0.3 }), &mut epoch);
+    epoch[N_BACKTRACKS] = 4;
+    epoch[GRADIENT_NORM] = 1e300;
+    epoch[GRAD_SAMPLES] = 100;
+    epoch[PROBE_SAMPLES] = 140;
+
     let work = Work {
         n_steps: 10,
         grad_samples: 100,
@@ -77,7 +81,9 @@ fn result(ending: Ending) -> TrialResult {
         backtracks: Some(Backtracks { mean: 0.4, p95: 2, max: 3 }),
         steps_without_step: 1,
     };
-    let plain = EpochRecord { epoch: 2, steps: None, ..epoch.clone() };
+    let mut plain = epoch.clone();
+    plain.epoch = 2;
+    StepSizes::put(None, &mut plain);
     TrialResult { ending, history: vec![epoch, plain], work, digest: Digest([5; 32]) }
 }
 
@@ -160,7 +166,7 @@ pub fn history() -> Vec<Record> {
 /// one is in the mark too.
 pub fn killed(folder: &Path, commits: &[Vec<Record>]) -> PathBuf {
     let live = tempfile::tempdir().unwrap();
-    let mut store = Store::open(&live.path().join("sweep.db")).unwrap();
+    let mut store = Store::open(&live.path().join("sweep.db"), trainer::measures()).unwrap();
     let description = serde_json::json!({ "state_id": vec![7_u8; 16] }).to_string();
     store.begin_term(3, &[("sweep", &description)]).unwrap();
     let (last, others) = commits.split_last().unwrap();
@@ -180,9 +186,12 @@ fn each_prefix_of_a_history_loads_as_the_ledger_says() {
     let path = folder.path().join("sweep.db");
     let mut ledger = Ledger::empty(plan.trials.len());
     for record in history() {
-        Store::open(&path).unwrap().commit(&plan, std::slice::from_ref(&record)).unwrap();
+        Store::open(&path, trainer::measures())
+            .unwrap()
+            .commit(&plan, std::slice::from_ref(&record))
+            .unwrap();
         ledger.book(&record);
-        let loaded = Store::open(&path).unwrap().load(&plan).unwrap();
+        let loaded = Store::open(&path, trainer::measures()).unwrap().load(&plan).unwrap();
         assert_eq!(loaded.ledger, ledger, "after {record:?}");
         assert_eq!(loaded.outside.n_recorded, 0);
     }
@@ -193,7 +202,7 @@ fn a_reader_gives_back_results_bit_for_bit() {
     let plan = plan(2);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("sweep.db");
-    Store::open(&path).unwrap().commit(&plan, &history()).unwrap();
+    Store::open(&path, trainer::measures()).unwrap().commit(&plan, &history()).unwrap();
     let reader = Reader::open(&path).unwrap();
     let mut trials = reader.trials().unwrap();
     let mut state = |trial: usize| trials.remove(&plan.trials[trial].id).unwrap().state;
@@ -222,7 +231,7 @@ fn what_a_worker_got_beyond_its_slots_waits_in_the_order_of_the_grants() {
     let plan = plan(3);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("sweep.db");
-    let mut store = Store::open(&path).unwrap();
+    let mut store = Store::open(&path, trainer::measures()).unwrap();
     let grants = |trials: &[u32]| trials.iter().map(|it| grant(*it, 1, false)).collect::<Vec<_>>();
     let joined = Record::WorkerJoined { worker: WorkerId([1; 16]), facts: facts() };
     store.commit(&plan, &[vec![joined], grants(&[5, 2, 4])].concat()).unwrap();
@@ -244,7 +253,7 @@ fn what_a_worker_got_beyond_its_slots_waits_in_the_order_of_the_grants() {
 fn what_is_committed_breaks_no_rule() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("sweep.db");
-    let mut store = Store::open(&path).unwrap();
+    let mut store = Store::open(&path, trainer::measures()).unwrap();
     store.begin_term(3, &[("sweep", "{}")]).unwrap();
     store.commit(&plan(2), &history()).unwrap();
     let findings = Reader::open(&path).unwrap().check().unwrap();
@@ -265,7 +274,7 @@ fn a_batch_that_cannot_be_written_leaves_nothing() {
     let plan = plan(2);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("sweep.db");
-    let mut store = Store::open(&path).unwrap();
+    let mut store = Store::open(&path, trainer::measures()).unwrap();
     // The same attempt twice breaks the primary key: the first grant must not survive.
     store.commit(&plan, &[grant(0, 1, false), grant(0, 1, false)]).unwrap_err();
     store.commit(&plan, &[grant(1, 1, false), grant(0, 1, false)]).unwrap();
@@ -280,7 +289,7 @@ fn trials_that_the_file_no_longer_names_are_counted_and_kept() {
     let (wide, narrow) = (plan(3), plan(1));
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("sweep.db");
-    let mut store = Store::open(&path).unwrap();
+    let mut store = Store::open(&path, trainer::measures()).unwrap();
     let ending = Ending::Diverged { step: 1, last_finite_loss: None };
     let place = |seed| wide.trials.iter().position(|trial| trial.seed == seed).unwrap() as u32;
     let (kept, left_out, left_open) = (place(1), place(2), place(3));
@@ -303,7 +312,7 @@ fn times_survive_a_kill_and_a_clock_that_is_set_back() {
     let plan = plan(2);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("sweep.db");
-    let mut store = Store::open(&path).unwrap();
+    let mut store = Store::open(&path, trainer::measures()).unwrap();
     store.begin_term(3, &[("sweep", "{}")]).unwrap();
     let joined = |n| Record::WorkerJoined { worker: WorkerId([n; 16]), facts: facts() };
     let granted = [grant(0, 1, true), grant(1, 1, false)];
@@ -315,7 +324,7 @@ fn times_survive_a_kill_and_a_clock_that_is_set_back() {
     drop(store);
     let connection = rusqlite::Connection::open(&path).unwrap();
     connection.execute_batch("UPDATE attempts SET began_ms = 4e12 WHERE trial = 2").unwrap();
-    let mut store = Store::open(&path).unwrap();
+    let mut store = Store::open(&path, trainer::measures()).unwrap();
     store.begin_term(4, &[]).unwrap();
     let ended = [close(0, 1, CloseCause::CoordinatorEnded), close(1, 1, CloseCause::Released)];
     store.commit(&plan, &ended).unwrap();
@@ -346,7 +355,7 @@ fn one_trial_reads_as_among_all() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("sweep.db");
     let plan = plan(2);
-    let mut store = Store::open(&path).unwrap();
+    let mut store = Store::open(&path, trainer::measures()).unwrap();
     let ending = Ending::Completed { best_epoch: 1, test_accuracy: None, collapsed: false };
     let failed = Record::Failed { trial: TrialIndex(2), cause: "no memory".into() };
     let records =

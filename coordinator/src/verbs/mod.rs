@@ -15,6 +15,7 @@ use std::time::Duration;
 use anyhow::bail;
 use data::ClassCounts;
 use sweep::{Plan, Score};
+use trial::known::{VALID_ACCURACY, VALID_LOSS};
 use trial::{Ending, EpochRecord};
 
 use crate::cli;
@@ -178,7 +179,7 @@ pub fn status(arguments: &cli::FolderArgs) -> anyhow::Result<()> {
 
 fn score_at(history: &[EpochRecord], epoch: u32) -> Option<Score> {
     let record = history.iter().find(|record| record.epoch == epoch)?;
-    Some(Score { accuracy: record.valid_accuracy, loss: record.valid_loss })
+    Some(Score { accuracy: record[VALID_ACCURACY], loss: record[VALID_LOSS] })
 }
 
 /// How fast the running coordinator's workers got on lately, by its own clock.

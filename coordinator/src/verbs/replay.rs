@@ -12,14 +12,15 @@ use report::Manifest;
 use report::input::{Done, State, Trial as Recorded};
 use sweep::Trial;
 use trainer::{EpochEnd, LayerWeights, PreparedData, Trainer};
+use trial::known::VALID_ACCURACY;
 use trial::{Digest, Ending, Scale, TrialId, TrialResult};
 
 use crate::cli;
 use crate::cli::refusal::Refusal;
 use crate::duration::rounded;
-use crate::reporting::report_folder::{check_numerics, read_manifest};
+use crate::reporting::report_folder::{check_numerics, layout, read_manifest};
 use crate::reporting::values::label;
-use crate::reporting::{input as report_input, recorded_data, room};
+use crate::reporting::{recorded_data, room};
 use crate::run::prepare::{self, Missing, Planned};
 use crate::verbs::weights;
 use crate::view::stdout::say;
@@ -35,7 +36,7 @@ pub fn replay(arguments: &cli::Replay) -> Result<(), Refusal> {
     let folder = &arguments.folder;
     let manifest = read_manifest(folder)?;
     check_numerics(folder, &manifest)?;
-    let rows = report::read_results(folder, &manifest, &report_input::columns())
+    let rows = report::read_results(folder, &manifest, &layout(folder, &manifest)?)
         .map_err(anyhow::Error::from)?;
     let planned = prepare::plan_recorded_file(
         &folder.join("sweep.toml"),
@@ -166,7 +167,7 @@ fn train(planned: &Planned, trial: Trial, isa: trainer::Isa) -> anyhow::Result<T
             say(&format!(
                 "epoch {}: validation accuracy {} ({})\n",
                 epoch.epoch,
-                percent(epoch.valid_accuracy),
+                percent(epoch[VALID_ACCURACY]),
                 rounded(started.elapsed())
             ))?;
         }

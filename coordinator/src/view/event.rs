@@ -86,9 +86,9 @@ pub struct Measured {
     /// Epochs that ended.
     pub n_epochs: Option<usize>,
     pub best_epoch: Option<u32>,
-    /// At the best epoch, from 0 to 1.
-    pub valid_accuracy: Option<f64>,
-    pub valid_loss: Option<f64>,
+    /// At the best epoch, by the measures' names.
+    #[serde(flatten)]
+    pub at_best: Map<String, Value>,
     /// With the weights of the best epoch, from 0 to 1.
     pub test_accuracy: Option<f64>,
     pub collapsed: Option<bool>,

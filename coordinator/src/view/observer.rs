@@ -15,8 +15,10 @@ use coordinator_core::fleet::worker::{HeldLease, Worker};
 use coordinator_core::lease::{TrialIndex, WorkerId};
 use coordinator_core::machine::Core;
 use coordinator_core::time::Millis;
+use serde_json::Value;
 use sweep::{Plan, Score};
-use trial::{Ending, Timing, TrialResult};
+use trial::known::{VALID_ACCURACY, VALID_LOSS};
+use trial::{Ending, EpochRecord, Measure, Reading, Timing, TrialResult, at_best};
 use worker::parts::Repeats;
 
 use crate::reporting::values::{hyperparameters, label};
@@ -33,6 +35,7 @@ const LONELY_AFTER: Duration = Duration::from_secs(10);
 
 pub struct Observer {
     plan: Arc<Plan>,
+    measures: Arc<[Measure]>,
     progress: Progress,
     outlook: Outlook,
     best: Option<Best>,
@@ -64,10 +67,21 @@ impl std::fmt::Debug for Observer {
     }
 }
 
+/// A reading by its measure's name.
+fn named(measure: &Measure, epoch: &EpochRecord) -> (String, Value) {
+    let reading = match epoch.reading(&measure.name) {
+        Some(Reading::Number(number)) => number.into(),
+        Some(Reading::Count(count)) => count.into(),
+        None => Value::Null,
+    };
+    (measure.name.to_string(), reading)
+}
+
 impl Observer {
     /// `state` is the folder to name when its disk is full, `worker_command` what starts a worker.
     pub fn new(
         plan: Arc<Plan>,
+        measures: Arc<[Measure]>,
         recorded: &Recorded,
         progress: Progress,
         state: PathBuf,
@@ -75,6 +89,7 @@ impl Observer {
     ) -> Self {
         let mut observer = Self {
             plan: plan.clone(),
+            measures,
             progress,
             outlook: Outlook::default(),
             best: None,
@@ -166,8 +181,12 @@ impl Observer {
                 self.outlook.completed();
                 let best = result.history.iter().find(|epoch| epoch.epoch == best_epoch);
                 measured.best_epoch = Some(best_epoch);
-                measured.valid_accuracy = best.map(|epoch| epoch.valid_accuracy);
-                measured.valid_loss = best.map(|epoch| epoch.valid_loss);
+                if let Some(best) = best {
+                    measured.at_best =
+                        at_best(best.measures()).into_iter().map(|it| named(it, best)).collect();
+                    let (accuracy, loss) = (best[VALID_ACCURACY], best[VALID_LOSS]);
+                    self.learn_best(trial, Score { accuracy, loss });
+                }
                 measured.test_accuracy = test_accuracy;
                 measured.collapsed = Some(collapsed);
                 "completed"
@@ -178,9 +197,6 @@ impl Observer {
                 "diverged"
             }
         };
-        if let Some((accuracy, loss)) = measured.valid_accuracy.zip(measured.valid_loss) {
-            self.learn_best(trial, Score { accuracy, loss });
-        }
         self.ended(trial, outcome, measured, None);
     }
 
@@ -195,12 +211,15 @@ impl Observer {
         &mut self,
         trial: TrialIndex,
         outcome: &'static str,
-        measured: Measured,
+        mut measured: Measured,
         cause: Option<String>,
     ) {
         let last = self.attempts.remove(&trial);
         if !self.progress.tells(cause.is_some()) {
             return;
+        }
+        for measure in at_best(&self.measures) {
+            measured.at_best.entry(measure.name.to_string()).or_insert(Value::Null);
         }
         let (planned, config) = (&self.plan.trials[trial.index()], self.plan.config(trial.index()));
         let ended = EndedTrial {

@@ -2,39 +2,7 @@
 //! data, the same on every machine; how long it took is told by [`crate::timing`].
 
 use crate::digest::Digest;
-
-/// One epoch, measured as `NUMERICS.md` says.
-#[derive(Clone, Debug, PartialEq)]
-pub struct EpochRecord {
-    /// Counts from 1.
-    pub epoch: u32,
-    /// Mean over the epoch's samples, each measured before its update.
-    pub train_loss: f64,
-    /// Share from 0 to 1.
-    pub train_accuracy: f64,
-    /// 0, like the accuracy, without a validation part.
-    pub valid_loss: f64,
-    pub valid_accuracy: f64,
-    /// The rate the schedule gave at the epoch's last step.
-    pub learning_rate: f64,
-    /// Steps that the line search accepted; `None` for other optimizers and when none was accepted.
-    pub steps: Option<StepSizes>,
-    /// Refused probes in this epoch.
-    pub n_backtracks: u64,
-    /// Norm of the gradient of the epoch's last batch.
-    pub gradient_norm: f64,
-    pub grad_samples: u64,
-    pub probe_samples: u64,
-}
-
-/// Accepted step sizes of one epoch.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct StepSizes {
-    pub min: f64,
-    /// The lower median.
-    pub median: f64,
-    pub max: f64,
-}
+use crate::measures::epoch::EpochRecord;
 
 /// How a trial that was trained to its end ended.
 #[derive(Clone, Copy, Debug, PartialEq)]

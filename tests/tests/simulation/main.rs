@@ -9,6 +9,7 @@
 mod checks;
 mod faults;
 mod log;
+mod measure;
 mod net;
 mod program;
 mod script;
@@ -94,7 +95,8 @@ fn main() -> ExitCode {
     let folder = memory_or_disk().join(format!("sweep-simulation-{}", std::process::id()));
     let site = Site { sweep, n_trials: SWEEP.n_trials(), folder: folder.clone() };
     take_over_clocks_and_chance();
-    let tests: [(&str, Test); 3] = [
+    let tests: [(&str, Test); 4] = [
+        ("a_measure_of_its_own_is_in_every_table", measure::is_in_every_table),
         ("the_same_seed_gives_the_same_trace", same_trace),
         ("planted_bugs_are_seen", planted_bugs),
         ("whatever_happens_the_table_is_that_of_a_plain_loop", plain_table),

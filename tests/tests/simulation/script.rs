@@ -1,10 +1,31 @@
 //! What the simulated trials come to: a pure function of their ids, and so the table that a plain
 //! loop over them would give.
 
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use trainer::diverged_digest;
-use trial::{Digest, Ending, EpochRecord, TrialId, TrialResult, Work};
+use trial::known::{
+    GRAD_SAMPLES, GRADIENT_NORM, LEARNING_RATE, N_BACKTRACKS, PROBE_SAMPLES, TRAIN_ACCURACY,
+    TRAIN_LOSS, VALID_ACCURACY, VALID_LOSS,
+};
+use trial::{
+    Digest, Ending, EpochRecord, Goal, InResults, Measure, Number, TrialId, TrialResult, Work,
+    declared,
+};
+
+/// One more than the trainer has: the coordinator knows nothing of it but this.
+pub const SURPRISE: Number = Number("surprise");
+
+pub fn measures() -> &'static Arc<[Measure]> {
+    static ALL: LazyLock<Arc<[Measure]>> = LazyLock::new(|| {
+        let own = Measure::number(SURPRISE.0, "How little was to be expected of the epoch.")
+            .with_goal(Goal::Minimize)
+            .in_results(InResults::BestAndFinal);
+        declared([&trainer::measures()[..], &[own]].concat()).expect("a name of its own")
+    });
+    &ALL
+}
 
 /// What becomes of an attempt.
 pub struct Script {
@@ -60,8 +81,8 @@ pub fn result(trial_id: &TrialId) -> TrialResult {
     if n_epochs < N_EPOCHS {
         // Nothing became better, which is why it ends here.
         best_epoch -= 1;
-        last.valid_accuracy = f64::from(80 + best_epoch) / f64::from(N_VALID);
-        last.valid_loss = 2.0;
+        last[VALID_ACCURACY] = f64::from(80 + best_epoch) / f64::from(N_VALID);
+        last[VALID_LOSS] = 2.0;
     }
     let test_accuracy = Some(50.0 / f64::from(N_TEST));
     let ending = Ending::Completed { best_epoch, test_accuracy, collapsed: false };
@@ -97,17 +118,16 @@ fn n_epochs(trial_id: &TrialId) -> u32 {
 fn record(trial_id: &TrialId, epoch: u32) -> EpochRecord {
     // Half of the answers are wrong, each of which loses ln 2 at least.
     let loss = 0.5 + 1.0 / f64::from(epoch + u32::from(trial_id.bytes()[4]));
-    EpochRecord {
-        epoch,
-        train_loss: loss,
-        train_accuracy: 0.5,
-        valid_loss: loss,
-        valid_accuracy: f64::from(80 + epoch) / f64::from(N_VALID),
-        learning_rate: RATE,
-        steps: None,
-        n_backtracks: 0,
-        gradient_norm: 1.0,
-        grad_samples: N_TRAIN,
-        probe_samples: 0,
-    }
+    let mut record = EpochRecord::new(measures(), epoch);
+    record[SURPRISE] = 1.0 / f64::from(1 + epoch + u32::from(trial_id.bytes()[5]));
+    record[TRAIN_LOSS] = loss;
+    record[TRAIN_ACCURACY] = 0.5;
+    record[VALID_LOSS] = loss;
+    record[VALID_ACCURACY] = f64::from(80 + epoch) / f64::from(N_VALID);
+    record[LEARNING_RATE] = RATE;
+    record[N_BACKTRACKS] = 0;
+    record[GRADIENT_NORM] = 1.0;
+    record[GRAD_SAMPLES] = N_TRAIN;
+    record[PROBE_SAMPLES] = 0;
+    record
 }

@@ -27,6 +27,7 @@ use crate::faults::{self, Fault, HEALED, Kind, Victim};
 use crate::log::Log;
 use crate::net;
 use crate::program::{Begun, Scripted};
+use crate::script;
 
 const N_WORKERS: usize = 3;
 const N_SLOTS: usize = 2;
@@ -49,6 +50,13 @@ pub struct Site {
     pub n_trials: usize,
     /// Holds the states and caches, each below its seed.
     pub folder: PathBuf,
+}
+
+impl Site {
+    /// What a seed leaves: the state, and a cache for each worker.
+    pub fn folder_of(&self, seed: u64) -> PathBuf {
+        self.folder.join(seed.to_string())
+    }
 }
 
 /// What hosts tell the run, and the run them.
@@ -79,7 +87,7 @@ struct World<'a> {
 
 /// The error says what does not hold.
 pub fn simulate(site: &Site, seed: u64, log: &Log) -> Result<Simulated, String> {
-    let folder = site.folder.join(seed.to_string());
+    let folder = site.folder_of(seed);
     let _ = fs::remove_dir_all(&folder);
     let mut random = StdRng::seed_from_u64(seed);
     let faults = faults::draw(&mut random, N_WORKERS);
@@ -111,7 +119,6 @@ pub fn simulate(site: &Site, seed: u64, log: &Log) -> Result<Simulated, String> 
     let result = world.run(site.n_trials);
     // The next seed's disks work, however this one ended.
     worker::parts::stall_disks(false);
-    let _ = fs::remove_dir_all(&folder);
     result
 }
 
@@ -144,7 +151,9 @@ fn run_of(site: &Site, state: &Path) -> RunConfig {
     let arguments = ["coordinator", "--sweep", &sweep, "--state", &state];
     let times = ["--lease-ttl", "2s", "--sync-every", "300ms", "--crash-limit", "1000"];
     match Cli::try_parse_from(arguments.into_iter().chain(times)) {
-        Ok(Cli { command: Command::Run(run), .. }) => run,
+        Ok(Cli { command: Command::Run(run), .. }) => {
+            RunConfig { measures: script::measures().clone(), ..run }
+        }
         other => unreachable!("{other:?}"),
     }
 }

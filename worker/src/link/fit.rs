@@ -94,6 +94,7 @@ mod tests {
             gradient_norm: 0.1,
             grad_samples: u64::MAX,
             probe_samples: u64::MAX,
+            more: Vec::new(),
         };
         let timing = |epoch| Timing {
             epoch,

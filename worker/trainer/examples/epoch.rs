@@ -10,6 +10,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use trainer::{Dataset, EpochEnd, Isa, KEYS, PreparedData, TrainConfig, Trainer};
+use trial::known::{TRAIN_LOSS, VALID_ACCURACY};
 use trial::{Kind, Scale, Split, Value};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -47,8 +48,8 @@ fn main() -> Result<(), Box<dyn Error>> {
             println!(
                 "epoch {}: {seconds:.3} s ({cpu:.3} s of CPU), train loss {:.4}, validation {:.2} %",
                 record.epoch,
-                record.train_loss,
-                100.0 * record.valid_accuracy
+                record[TRAIN_LOSS],
+                100.0 * record[VALID_ACCURACY]
             );
         }
         if end != EpochEnd::Continues {

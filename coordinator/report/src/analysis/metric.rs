@@ -3,6 +3,7 @@
 use sweep::{Metric, number_text};
 
 use crate::input::{DatasetMeta, Done, State};
+use trial::known::{VALID_ACCURACY, VALID_LOSS};
 use trial::{Ending, EpochRecord};
 
 /// Validation figures of one trial at its best epoch.
@@ -19,7 +20,7 @@ impl Score {
         let State::Done(done) = state else { return None };
         match done.ending {
             Ending::Completed { .. } => best_epoch(done)
-                .map(|epoch| Self { accuracy: epoch.valid_accuracy, loss: epoch.valid_loss }),
+                .map(|epoch| Self { accuracy: epoch[VALID_ACCURACY], loss: epoch[VALID_LOSS] }),
             Ending::Diverged { .. } => Some(Self {
                 accuracy: data.largest_valid_class_share,
                 loss: libm::log(f64::from(data.n_classes)),
@@ -35,10 +36,9 @@ pub(crate) fn best_epoch(done: &Done) -> Option<&EpochRecord> {
         return done.history.iter().find(|epoch| epoch.epoch == best_epoch);
     }
     done.history.iter().reduce(|best, epoch| {
-        let order = epoch
-            .valid_accuracy
-            .total_cmp(&best.valid_accuracy)
-            .then(best.valid_loss.total_cmp(&epoch.valid_loss));
+        let order = epoch[VALID_ACCURACY]
+            .total_cmp(&best[VALID_ACCURACY])
+            .then(best[VALID_LOSS].total_cmp(&epoch[VALID_LOSS]));
         if order.is_gt() { epoch } else { best }
     })
 }

@@ -82,16 +82,16 @@ pub(crate) struct Sweep<'a> {
 impl<'a> Sweep<'a> {
     pub(crate) fn new(input: &'a Input) -> Result<Self, ReportError> {
         for trial in &input.trials {
-            if trial.values.len() != input.columns.len() {
+            if trial.values.len() != input.layout.columns.len() {
                 return Err(ReportError::Shape {
                     id: trial.id.to_string(),
                     found: trial.values.len(),
-                    expected: input.columns.len(),
+                    expected: input.layout.columns.len(),
                 });
             }
         }
         let column = |name: &'static str| {
-            let index = input.columns.iter().position(|column| column.name == name);
+            let index = input.layout.columns.iter().position(|column| column.name == name);
             index.ok_or(ReportError::MissingColumn { name })
         };
         let (optimizer_column, _) = (column("optimizer")?, column("hidden")?);
@@ -137,7 +137,7 @@ impl<'a> Sweep<'a> {
     /// A hyperparameter by name, `depth` among them; `None` if the trial does not use it.
     pub(crate) fn value(&self, trial: &Trial, name: &str) -> Option<Value> {
         let column = if name == "depth" { "hidden" } else { name };
-        let index = self.input.columns.iter().position(|other| other.name == column)?;
+        let index = self.input.layout.columns.iter().position(|other| other.name == column)?;
         match &trial.values[index] {
             Some(Value::Widths(widths)) if name == "depth" => {
                 Some(Value::Count(widths.len() as u64))

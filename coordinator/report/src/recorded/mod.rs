@@ -9,7 +9,7 @@ use std::path::Path;
 use sweep::Phase;
 use trial::Backtracks;
 
-use crate::input::{Column, Done, State, Trial};
+use crate::input::{Done, Layout, State, Trial};
 use crate::{Manifest, ReportError, tables};
 use parquet::{Table, histories, timings};
 use rows::{Row, Rows};
@@ -17,8 +17,7 @@ pub use told::read_told;
 use trial::{Ending, Work};
 
 /// Reads the results, `history.parquet` and `timings.parquet` of the report with this manifest; the
-/// trials come in the order of the results. `columns` are the hyperparameters, as in
-/// `Input::columns`. Why a trial failed and its attempts are in no table; rows of other trials are
+/// trials come in the order of the results. Why a trial failed and its attempts are in no table; rows of other trials are
 /// left out, which [`differing_tables`] tells.
 ///
 /// # Errors
@@ -26,11 +25,11 @@ use trial::{Ending, Work};
 pub fn read_trials(
     folder: &Path,
     manifest: &Manifest,
-    columns: &[Column],
+    layout: &Layout,
 ) -> Result<Vec<Trial>, ReportError> {
-    let mut trials = read_results(folder, manifest, columns)?;
+    let mut trials = read_results(folder, manifest, layout)?;
     let [history, timing] = ["history.parquet", "timings.parquet"].map(|name| folder.join(name));
-    let mut histories = histories(&Table::read(&history, manifest)?)?;
+    let mut histories = histories(&layout.measures, &Table::read(&history, manifest)?)?;
     let mut timings = timings(&Table::read(&timing, manifest)?)?;
     for trial in &mut trials {
         if let State::Done(done) = &mut trial.state {
@@ -48,20 +47,20 @@ pub fn read_trials(
 pub fn read_results(
     folder: &Path,
     manifest: &Manifest,
-    columns: &[Column],
+    layout: &Layout,
 ) -> Result<Vec<Trial>, ReportError> {
     let path = folder.join(manifest.results_csv());
     let text = std::fs::read_to_string(&path)
         .map_err(|source| ReportError::Read { path: path.clone(), source })?;
-    Rows::new(&path, &text)?.map(|row| trial(&row?, columns)).collect()
+    Rows::new(&path, &text)?.map(|row| trial(&row?, layout)).collect()
 }
 
 /// The canonical bytes of the results of these trials.
 ///
 /// # Errors
 /// When the table cannot be shaped.
-pub fn results_csv(columns: &[Column], trials: &[Trial]) -> Result<Vec<u8>, ReportError> {
-    tables::csv_bytes(&tables::results(columns, trials)?, "results")
+pub fn results_csv(layout: &Layout, trials: &[Trial]) -> Result<Vec<u8>, ReportError> {
+    tables::csv_bytes(&tables::results(layout, trials)?, "results")
 }
 
 /// Tables of the report, by file name, that are not what these trials give: other rows, another
@@ -72,13 +71,13 @@ pub fn results_csv(columns: &[Column], trials: &[Trial]) -> Result<Vec<u8>, Repo
 pub fn differing_tables(
     folder: &Path,
     manifest: &Manifest,
-    columns: &[Column],
+    layout: &Layout,
     trials: &[Trial],
 ) -> Result<Vec<String>, ReportError> {
     let results = manifest.results_csv().replace(".csv", ".parquet");
     let frames = [
-        (results, "results", tables::results(columns, trials)?),
-        ("history.parquet".into(), "history", tables::history(trials)?),
+        (results, "results", tables::results(layout, trials)?),
+        ("history.parquet".into(), "history", tables::history(&layout.measures, trials)?),
         ("timings.parquet".into(), "timings", tables::timings(trials)?),
     ];
     let mut differing = Vec::new();
@@ -97,11 +96,11 @@ fn phase(row: &Row<'_>) -> Result<Phase, ReportError> {
     phase.ok_or_else(|| row.wrong("phase", "grid or confirm"))
 }
 
-fn trial(row: &Row<'_>, columns: &[Column]) -> Result<Trial, ReportError> {
+fn trial(row: &Row<'_>, layout: &Layout) -> Result<Trial, ReportError> {
     Ok(Trial {
         id: row.digits("trial_id")?,
         phase: phase(row)?,
-        values: columns.iter().map(|column| row.value(column)).collect::<Result<_, _>>()?,
+        values: layout.columns.iter().map(|column| row.value(column)).collect::<Result<_, _>>()?,
         seed: row.small("seed")?,
         state: state(row)?,
     })

@@ -6,42 +6,41 @@ use std::ffi::OsStr;
 use std::io::Cursor;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
-use std::sync::Once;
+use std::sync::{Arc, Once};
 use std::{fs, thread};
 
 use polars::prelude::{Column, DataFrame, PolarsResult};
 use polars_io::SerReader;
 use polars_io::parquet::read::{ParallelStrategy, ParquetReader};
-use trial::{EpochRecord, StepSizes, Timing, TrialId};
+use trial::known::STEP_MEDIAN;
+use trial::{EpochRecord, Measure, MeasureKind, Reading, StepSizes, Timing, TrialId};
 
 use crate::folder::sha256;
 use crate::tables::csv_bytes;
 use crate::{Manifest, ReportError, shown};
 
-pub(super) fn histories(table: &Table) -> Result<ByTrial<EpochRecord>, ReportError> {
-    let steps = |row| -> Result<_, ReportError> {
-        let step = |name| table.number(name, row);
-        match (step("step_min")?, step("step_median")?, step("step_max")?) {
-            (Some(min), Some(median), Some(max)) => Ok(Some(StepSizes { min, median, max })),
-            (None, None, None) => Ok(None),
-            _ => Err(table.empty("step_median", row)),
-        }
-    };
+pub(super) fn histories(
+    measures: &Arc<[Measure]>,
+    table: &Table,
+) -> Result<ByTrial<EpochRecord>, ReportError> {
     table.by_trial(|row| {
-        let number = |name| table.number(name, row)?.ok_or_else(|| table.empty(name, row));
-        Ok(EpochRecord {
-            epoch: table.small("epoch", row)?,
-            train_loss: number("train_loss")?,
-            train_accuracy: number("train_accuracy")?,
-            valid_loss: number("valid_loss")?,
-            valid_accuracy: number("valid_accuracy")?,
-            learning_rate: number("learning_rate")?,
-            steps: steps(row)?,
-            n_backtracks: table.count("n_backtracks", row)?,
-            gradient_norm: number("gradient_norm")?,
-            grad_samples: table.count("grad_samples", row)?,
-            probe_samples: table.count("probe_samples", row)?,
-        })
+        let mut record = EpochRecord::new(measures, table.small("epoch", row)?);
+        for measure in measures.iter() {
+            let name = &*measure.name;
+            let reading = match measure.kind {
+                MeasureKind::Number => table.number(name, row)?.map(Reading::Number),
+                MeasureKind::Count => table.count(name, row)?.map(Reading::Count),
+            };
+            if reading.is_none() && !measure.is_optional {
+                return Err(table.empty(name, row));
+            }
+            record.set(name, reading);
+        }
+        let n_steps = StepSizes::NAMES.iter().filter(|it| record.reading(it.0).is_some()).count();
+        match n_steps {
+            0 | 3 => Ok(record),
+            _ => Err(table.empty(STEP_MEDIAN.0, row)),
+        }
     })
 }
 
@@ -153,14 +152,14 @@ impl Table {
         self.cell(name, |column| Ok(column.f64()?.get(row)))
     }
 
-    fn count(&self, name: &'static str, row: usize) -> Result<u64, ReportError> {
-        let cell = self.cell(name, |column| Ok(column.u64()?.get(row)))?;
-        cell.ok_or_else(|| self.empty(name, row))
+    fn count(&self, name: &str, row: usize) -> Result<Option<u64>, ReportError> {
+        self.cell(name, |column| Ok(column.u64()?.get(row)))
     }
 
     /// A count below 2^32.
     fn small(&self, name: &'static str, row: usize) -> Result<u32, ReportError> {
-        u32::try_from(self.count(name, row)?).map_err(|_| self.empty(name, row))
+        let count = self.count(name, row)?.and_then(|count| u32::try_from(count).ok());
+        count.ok_or_else(|| self.empty(name, row))
     }
 
     fn text(&self, name: &'static str, row: usize) -> Result<String, ReportError> {
@@ -173,8 +172,8 @@ impl Table {
     }
 
     /// Of a column without gaps.
-    fn empty(&self, column: &'static str, row: usize) -> ReportError {
-        ReportError::Empty { path: self.path.clone(), column, row }
+    fn empty(&self, column: &str, row: usize) -> ReportError {
+        ReportError::Empty { path: self.path.clone(), column: column.into(), row }
     }
 }
 

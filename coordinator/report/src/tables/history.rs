@@ -1,41 +1,27 @@
 //! `history` and `timings`: one row per trial and epoch.
 
 use polars::prelude::DataFrame;
-use trial::{EpochRecord, Timing, TrialId};
+use trial::{EpochRecord, Measure, Timing, TrialId};
 
 use super::columns::Columns;
 use crate::ReportError;
 use crate::input::{Done, State, Trial};
 
-type EpochField = fn(&EpochRecord) -> Option<f64>;
-
 /// Everything measured per epoch; the same for every run of the same sweep.
-pub(crate) fn history(trials: &[Trial]) -> Result<DataFrame, ReportError> {
+pub(crate) fn history(measures: &[Measure], trials: &[Trial]) -> Result<DataFrame, ReportError> {
     let rows: Vec<(TrialId, &EpochRecord)> = done_trials(trials)
         .flat_map(|(id, done)| done.history.iter().map(move |e| (id, e)))
         .collect();
     let mut columns = Columns::new(rows.len());
-    let numbers: [(&str, EpochField); 9] = [
-        ("train_loss", |e| Some(e.train_loss)),
-        ("train_accuracy", |e| Some(e.train_accuracy)),
-        ("valid_loss", |e| Some(e.valid_loss)),
-        ("valid_accuracy", |e| Some(e.valid_accuracy)),
-        ("learning_rate", |e| Some(e.learning_rate)),
-        ("step_min", |e| e.steps.map(|steps| steps.min)),
-        ("step_median", |e| e.steps.map(|steps| steps.median)),
-        ("step_max", |e| e.steps.map(|steps| steps.max)),
-        ("gradient_norm", |e| Some(e.gradient_norm)),
-    ];
     columns.text("trial_id", rows.iter().map(|(id, _)| Some(id.to_string())));
     columns.count("epoch", rows.iter().map(|(_, e)| Some(e.epoch.into())));
-    for (name, field) in numbers {
-        if name == "gradient_norm" {
-            columns.count("n_backtracks", rows.iter().map(|(_, e)| Some(e.n_backtracks)));
-        }
-        columns.number(name, rows.iter().map(|(_, e)| field(e)));
+    for measure in measures {
+        columns.readings(
+            &measure.name,
+            measure,
+            rows.iter().map(|(_, e)| e.reading(&measure.name)),
+        );
     }
-    columns.count("grad_samples", rows.iter().map(|(_, e)| Some(e.grad_samples)));
-    columns.count("probe_samples", rows.iter().map(|(_, e)| Some(e.probe_samples)));
     columns.frame().map_err(|source| ReportError::Table { table: "history", source })
 }
 

@@ -1,21 +1,21 @@
 //! `results`: one row a trial, in the input's canonical order.
 
 use polars::prelude::DataFrame;
-use trial::{Ending, EpochRecord, Kind, Value, Work};
+use trial::{Ending, InResults, Kind, Measure, Value, Work, at_best};
 
 use super::columns::Columns;
 use crate::ReportError;
 use crate::analysis::{best_epoch, value_label};
-use crate::input::{Column, Done, State, Trial};
+use crate::input::{Column, Done, Layout, State, Trial};
 
-pub(crate) fn results(keys: &[Column], trials: &[Trial]) -> Result<DataFrame, ReportError> {
+pub(crate) fn results(layout: &Layout, trials: &[Trial]) -> Result<DataFrame, ReportError> {
     let mut columns = Columns::new(trials.len());
     columns.text("trial_id", trials.iter().map(|trial| Some(trial.id.to_string())));
     columns.text("phase", trials.iter().map(|trial| Some(trial.phase.name().to_string())));
-    hyperparameters(keys, trials, &mut columns);
+    hyperparameters(&layout.columns, trials, &mut columns);
     columns.count("seed", trials.iter().map(|trial| Some(trial.seed.into())));
     outcome(trials, &mut columns);
-    measures(trials, &mut columns);
+    measured(&layout.measures, trials, &mut columns);
     work(trials, &mut columns);
     columns.text("digest", trials.iter().map(|trial| Some(done(trial)?.digest.to_string())));
     columns.frame().map_err(|source| ReportError::Table { table: "results", source })
@@ -52,20 +52,19 @@ fn outcome(trials: &[Trial], columns: &mut Columns) {
     );
 }
 
-fn measures(trials: &[Trial], columns: &mut Columns) {
-    let best = |trial: &Trial, field: fn(&EpochRecord) -> f64| best_epoch(done(trial)?).map(field);
-    let last =
-        |trial: &Trial, field: fn(&EpochRecord) -> f64| done(trial)?.history.last().map(field);
+fn measured(measures: &[Measure], trials: &[Trial], columns: &mut Columns) {
     columns.count(
         "best_epoch",
         trials.iter().map(|trial| best_epoch(done(trial)?).map(|epoch| epoch.epoch.into())),
     );
-    columns.number("best_valid_accuracy", trials.iter().map(|t| best(t, |e| e.valid_accuracy)));
-    columns.number("best_valid_loss", trials.iter().map(|t| best(t, |e| e.valid_loss)));
-    columns.number("final_train_loss", trials.iter().map(|t| last(t, |e| e.train_loss)));
-    columns.number("final_train_accuracy", trials.iter().map(|t| last(t, |e| e.train_accuracy)));
-    columns.number("final_valid_loss", trials.iter().map(|t| last(t, |e| e.valid_loss)));
-    columns.number("final_valid_accuracy", trials.iter().map(|t| last(t, |e| e.valid_accuracy)));
+    for measure in at_best(measures) {
+        let best = |trial: &Trial| best_epoch(done(trial)?)?.reading(&measure.name);
+        columns.readings(&format!("best_{}", measure.name), measure, trials.iter().map(best));
+    }
+    for measure in measures.iter().filter(|measure| measure.in_results != InResults::No) {
+        let last = |trial: &Trial| done(trial)?.history.last()?.reading(&measure.name);
+        columns.readings(&format!("final_{}", measure.name), measure, trials.iter().map(last));
+    }
     columns.number(
         "test_accuracy",
         trials.iter().map(|trial| match done(trial)?.ending {

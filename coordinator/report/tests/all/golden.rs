@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use report::input::{Input, State, Trial};
 use sweep::Phase;
+use trial::known::{TRAIN_ACCURACY, TRAIN_LOSS, VALID_ACCURACY, VALID_LOSS};
 use trial::{Ending, Value};
 
 use crate::built::{Files, build, text};
@@ -32,8 +33,8 @@ fn grid() -> Input {
 fn collapse(trial: &mut Trial) {
     let State::Done(done) = &mut trial.state else { unreachable!("sample trials are done") };
     for epoch in &mut done.history {
-        (epoch.valid_accuracy, epoch.valid_loss) = (0.1135, 2.302);
-        (epoch.train_accuracy, epoch.train_loss) = (0.11, 2.303);
+        (epoch[VALID_ACCURACY], epoch[VALID_LOSS]) = (0.1135, 2.302);
+        (epoch[TRAIN_ACCURACY], epoch[TRAIN_LOSS]) = (0.11, 2.303);
     }
     done.ending = Ending::Completed { best_epoch: 1, test_accuracy: Some(0.113), collapsed: true };
 }
@@ -60,7 +61,7 @@ fn confirm(trial: &Trial) -> Trial {
     (trial.seed, trial.phase) = (1_000_000 + trial.seed, Phase::Confirm);
     let State::Done(done) = &mut trial.state else { unreachable!("sample trials are done") };
     for epoch in &mut done.history {
-        epoch.valid_accuracy -= 0.0001 * f64::from(trial.seed % 4);
+        epoch[VALID_ACCURACY] -= 0.0001 * f64::from(trial.seed % 4);
     }
     trial
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use report::input::{Column, Input, State};
 use sweep::{Axis, Metric};
+use trial::known::{GRADIENT_NORM, TRAIN_LOSS, VALID_LOSS};
 use trial::{EpochRecord, Kind, Value};
 
 use crate::built::{Files, build, text};
@@ -35,7 +36,7 @@ fn named(name: &str) -> Input {
     for worker in &mut input.provenance.workers {
         [&mut worker.name, &mut worker.cpu, &mut worker.isa].into_iter().for_each(set);
     }
-    input.columns.push(Column { name: "schedule".into(), kind: Kind::Text(&[]) });
+    input.layout.columns.push(Column { name: "schedule".into(), kind: Kind::Text(&[]) });
     input.axes.push(Axis { name: "schedule", values: Vec::new() });
     for (index, trial) in input.trials.iter_mut().enumerate() {
         trial.values.push(Some(Value::Text(format!("{name}{}", index / 2 % 2))));
@@ -100,9 +101,9 @@ fn numbers_of_any_size_end_in_a_report() {
     let usual = n_bytes(&build(&ordinary).1);
     let usual_time = start.elapsed();
     let fields: [Set; 3] = [
-        |epoch, x| epoch.valid_loss = x,
-        |epoch, x| epoch.train_loss = x,
-        |epoch, x| epoch.gradient_norm = x,
+        |epoch, x| epoch[VALID_LOSS] = x,
+        |epoch, x| epoch[TRAIN_LOSS] = x,
+        |epoch, x| epoch[GRADIENT_NORM] = x,
     ];
     for metric in [Metric::ValidAccuracy, Metric::ValidLoss] {
         for number in NUMBERS {

@@ -27,10 +27,10 @@ fn trials_come_back_as_they_went_in() {
     done.history.clear();
     let folder = tempfile::tempdir().unwrap();
     report::build(&input, folder.path()).unwrap();
-    let trials = read_trials(folder.path(), &manifest(folder.path()), &input.columns).unwrap();
+    let trials = read_trials(folder.path(), &manifest(folder.path()), &input.layout).unwrap();
     assert_eq!(trials, input.trials);
     let csv = std::fs::read(folder.path().join("results.csv")).unwrap();
-    assert_eq!(results_csv(&input.columns, &trials).unwrap(), csv);
+    assert_eq!(results_csv(&input.layout, &trials).unwrap(), csv);
 }
 
 #[test]
@@ -43,11 +43,11 @@ fn trials_without_a_result_come_back_but_for_their_cause() {
     report::build(&input, folder.path()).unwrap();
     let manifest = manifest(folder.path());
     assert_eq!(manifest.results_csv(), "results-incomplete.csv");
-    let trials = read_trials(folder.path(), &manifest, &input.columns).unwrap();
+    let trials = read_trials(folder.path(), &manifest, &input.layout).unwrap();
     input.trials[3].state = State::Failed { cause: String::new(), n_attempts: 0 };
     assert_eq!(trials, input.trials);
     let csv = std::fs::read(folder.path().join("results-incomplete.csv")).unwrap();
-    assert_eq!(results_csv(&input.columns, &trials).unwrap(), csv);
+    assert_eq!(results_csv(&input.layout, &trials).unwrap(), csv);
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn damage_is_told_with_its_place() {
     let good = std::fs::read_to_string(&path).unwrap();
     let read_with = |text: &str| {
         std::fs::write(&path, text).unwrap();
-        read_trials(folder.path(), &manifest, &input.columns).unwrap_err().to_string()
+        read_trials(folder.path(), &manifest, &input.layout).unwrap_err().to_string()
     };
     let error = read_with(&good.replacen(",grid,", ",gird,", 1));
     assert!(
@@ -73,7 +73,7 @@ fn damage_is_told_with_its_place() {
     assert!(error.ends_with("results.csv:1: there is no column seed"), "{error}");
     std::fs::write(&path, good).unwrap();
     std::fs::write(folder.path().join("history.parquet"), "no table").unwrap();
-    let error = read_trials(folder.path(), &manifest, &input.columns).unwrap_err();
+    let error = read_trials(folder.path(), &manifest, &input.layout).unwrap_err();
     assert!(matches!(error, ReportError::Changed { .. }), "{error}");
 }
 
@@ -87,11 +87,12 @@ fn a_quoted_cell_is_one_cell() {
     let good = std::fs::read_to_string(&path).unwrap();
     let (header, rows) = good.split_once('\n').unwrap();
     let rows = rows.replacen(",sgd,", ",\"a, \"\"b\"\"\r\nc\",", 1);
-    let of_name = |name| input.columns.iter().position(|column| column.name == name).unwrap();
+    let of_name =
+        |name| input.layout.columns.iter().position(|column| column.name == name).unwrap();
     for line_end in ["\n", "\r\n"] {
         let rows = rows.replace('\n', line_end).replace("\r\r", "\r");
         std::fs::write(&path, [header, line_end, &rows].concat()).unwrap();
-        let trials = read_results(folder.path(), &manifest, &input.columns).unwrap();
+        let trials = read_results(folder.path(), &manifest, &input.layout).unwrap();
         let changed = Value::Text("a, \"b\"\r\nc".into());
         let mut expected = input.trials.clone();
         let changed_row =
@@ -105,7 +106,7 @@ fn a_quoted_cell_is_one_cell() {
         let last = rows.trim_end().rfind(",grid,").unwrap();
         let wrong = [&rows[..last], ",gird,", &rows[last + ",grid,".len()..]].concat();
         std::fs::write(&path, [header, line_end, &wrong].concat()).unwrap();
-        let error = read_results(folder.path(), &manifest, &input.columns).unwrap_err().to_string();
+        let error = read_results(folder.path(), &manifest, &input.layout).unwrap_err().to_string();
         let line = 2 + rows[..last].matches('\n').count();
         let place = format!("results.csv:{line}: phase is");
         assert!(error.contains(&place), "{place}: {error}");

@@ -5,7 +5,7 @@ use coordinator_core::event::Finished;
 use proto::MAX_TEXT_BYTES;
 use proto::text::clean_lines;
 use trainer::check_result;
-use trial::{Timing, TrialResult, timing};
+use trial::{Timing, timing};
 
 use crate::rpc::context::Sweep;
 use crate::rpc::convert::fields::lease;
@@ -25,11 +25,12 @@ pub(super) fn finished(
         Some(Outcome::Result(result)) => {
             let config = plan_index.plan.config(lease.trial.index());
             let shape = plan_index.plan.data_shape(Some(sweep.largest_valid_share));
-            let result = TrialResult::try_from(result).map_err(RpcError::from).and_then(|result| {
-                check_result(&result, &config, &shape)
-                    .map_err(|it| RpcError::Malformed(it.to_string()))?;
-                Ok(Box::new(result))
-            });
+            let result =
+                result.into_value(&sweep.measures).map_err(RpcError::from).and_then(|result| {
+                    check_result(&result, &config, &shape)
+                        .map_err(|it| RpcError::Malformed(it.to_string()))?;
+                    Ok(Box::new(result))
+                });
             result.map_err(|error| {
                 let (id, attempt) = (plan_index.plan.trials[lease.trial.index()].id, lease.attempt);
                 let line = format!("refused a result of trial {id}, attempt {attempt}: {error}");

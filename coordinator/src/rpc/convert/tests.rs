@@ -8,8 +8,12 @@ use properties::check;
 use proptest::prelude::*;
 use prost::Message;
 use proto::MAX_TEXT_BYTES;
-use trainer::check_result;
 use trainer::diverged_digest;
+use trainer::{check_result, measures};
+use trial::known::{
+    GRAD_SAMPLES, GRADIENT_NORM, LEARNING_RATE, N_BACKTRACKS, PROBE_SAMPLES, TRAIN_ACCURACY,
+    TRAIN_LOSS, VALID_ACCURACY, VALID_LOSS,
+};
 use trial::{DataShape, Digest, Ending, EpochRecord, TrialResult, Work, timing};
 
 use super::*;
@@ -27,18 +31,18 @@ fn sweep() -> (tempfile::TempDir, Sweep) {
 /// Of the plan of these tests: ten steps an epoch over 100 samples of 9 inputs, through 4 hidden units
 /// to 3 classes.
 fn result(n_epochs: u32) -> TrialResult {
-    let epoch = |epoch| EpochRecord {
-        epoch,
-        train_loss: 1.0 + 1.0 / f64::from(epoch),
-        train_accuracy: 0.5,
-        valid_loss: 0.5,
-        valid_accuracy: f64::from(30 + epoch) / 50.0,
-        learning_rate: 0.1,
-        steps: None,
-        n_backtracks: 0,
-        gradient_norm: 0.5,
-        grad_samples: 100,
-        probe_samples: 0,
+    let epoch = |epoch| {
+        let mut record = EpochRecord::new(measures(), epoch);
+        record[TRAIN_LOSS] = 1.0 + 1.0 / f64::from(epoch);
+        record[TRAIN_ACCURACY] = 0.5;
+        record[VALID_LOSS] = 0.5;
+        record[VALID_ACCURACY] = f64::from(30 + epoch) / 50.0;
+        record[LEARNING_RATE] = 0.1;
+        record[N_BACKTRACKS] = 0;
+        record[GRADIENT_NORM] = 0.5;
+        record[GRAD_SAMPLES] = 100;
+        record[PROBE_SAMPLES] = 0;
+        record
     };
     let (n_steps, history) = (u64::from(n_epochs) * 10, (1..=n_epochs).map(epoch).collect());
     let macs = n_steps * 10 * (2 * 36 + 3 * 12);

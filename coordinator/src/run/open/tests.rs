@@ -52,7 +52,7 @@ fn begin(folder: &Path, text: &str) {
     let Ok(planned) = plan_recorded_file(&run.sweep, 10, load) else { panic!("it is recorded") };
     let Ok(facts) = next_facts(None, &run, &planned) else { panic!("there are random numbers") };
     let state = StateFolder::open(&run.state_folder("s"), false).unwrap();
-    let mut store = Store::open(&state.database()).unwrap();
+    let mut store = Store::open(&state.database(), trainer::measures()).unwrap();
     facts.begin(&mut store).unwrap();
     let (trial, worker) = (TrialIndex(0), WorkerId([1; 16]));
     let lease = Lease { trial, attempt: 1, term: 1, nonce: 1 };

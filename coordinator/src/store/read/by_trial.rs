@@ -82,7 +82,8 @@ impl<'a> TrialReader<'a> {
     }
 
     fn read(&self, number: u32) -> rusqlite::Result<TrialRow> {
-        let history = self.rows_of(number, "epochs", epoch_record)?;
+        let history =
+            self.rows_of(number, "epochs", |row| epoch_record(self.reader.measures(), row))?;
         let timings = self.rows_of(number, "timings", timing)?;
         let connection = &self.reader.connection;
         let sql = "SELECT max(attempt) FROM attempts WHERE trial = ?1";
@@ -101,7 +102,7 @@ impl<'a> TrialReader<'a> {
         &self,
         number: u32,
         table: &'static str,
-        read: fn(&Row<'_>) -> rusqlite::Result<T>,
+        read: impl Fn(&Row<'_>) -> rusqlite::Result<T>,
     ) -> rusqlite::Result<Vec<T>> {
         let sql = format!("SELECT * FROM {table} WHERE trial = ?1 ORDER BY epoch");
         let mut statement = self.reader.connection.prepare_cached(&sql)?;

@@ -194,10 +194,10 @@ impl Reader {
         }
         // Queries on broken pages would only repeat it in other words, and on other tables fail.
         if findings.is_empty() {
-            findings = shape::broken(&self.connection)?;
+            findings = shape::broken(&self.connection, self.measures())?;
         }
         if findings.is_empty() {
-            findings = ranges::broken(&self.connection)?;
+            findings = ranges::broken(&self.connection, self.measures())?;
             for rule in &RULES {
                 self.apply(rule, &mut findings)?;
             }

@@ -8,21 +8,25 @@ pub mod shape;
 pub mod sound;
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use coordinator_core::event::CloseCause;
 use rusqlite::{Connection, Row};
 use sweep::{Outcome, Plan, Score, Trial};
 use trial::{
-    Backtracks, Digest, Ending, EpochRecord, StepSizes, Timing, TrialId, TrialResult, Work,
+    Backtracks, Digest, Ending, EpochRecord, Measure, MeasureKind, Reading, Timing, TrialId,
+    TrialResult, Work,
 };
 
-use crate::store::connection::meta;
 use crate::store::connection::open_read_only;
 use crate::store::error::StoreError;
+use crate::store::schema::measures;
+use crate::store::schema::meta_value::meta;
 
 #[derive(Debug)]
 pub struct Reader {
     pub(super) connection: Connection,
+    measures: Arc<[Measure]>,
 }
 
 /// What is recorded of one trial.
@@ -71,7 +75,13 @@ impl Reader {
         let connection = open_read_only(database)?;
         // One transaction for all reads: a report shows one moment.
         connection.execute_batch("BEGIN").map_err(StoreError::read)?;
-        Ok(Self { connection })
+        let measures = measures::read(&connection)?;
+        Ok(Self { connection, measures })
+    }
+
+    /// What the trials measure, in the order of the columns.
+    pub fn measures(&self) -> &Arc<[Measure]> {
+        &self.measures
     }
 
     pub fn meta(&self, key: &str) -> Result<Option<String>, StoreError> {
@@ -85,11 +95,8 @@ impl Reader {
 
     fn read_trials(&self) -> rusqlite::Result<HashMap<TrialId, TrialRow>> {
         let mut histories = self.grouped(
-            "SELECT trial_id, epoch, train_loss, train_accuracy, valid_loss, valid_accuracy,
-                    learning_rate, step_min, step_median, step_max, n_backtracks, gradient_norm,
-                    grad_samples, probe_samples
-             FROM epochs JOIN trials USING (trial) ORDER BY trial, epoch",
-            epoch_record,
+            "SELECT trial_id, epochs.* FROM epochs JOIN trials USING (trial) ORDER BY trial, epoch",
+            |row| epoch_record(&self.measures, row),
         )?;
         let mut timings = self.grouped(
             "SELECT trial_id, epoch, wall_s, cpu_s, worker, isa, attempt, n_slots_in_use
@@ -144,7 +151,7 @@ impl Reader {
     fn grouped<T>(
         &self,
         sql: &str,
-        read: fn(&Row<'_>) -> rusqlite::Result<T>,
+        read: impl Fn(&Row<'_>) -> rusqlite::Result<T>,
     ) -> rusqlite::Result<HashMap<TrialId, Vec<T>>> {
         let mut groups: HashMap<TrialId, Vec<T>> = HashMap::new();
         let mut statement = self.connection.prepare(sql)?;
@@ -252,27 +259,20 @@ fn work(row: &Row<'_>) -> rusqlite::Result<Work> {
     })
 }
 
-pub(super) fn epoch_record(row: &Row<'_>) -> rusqlite::Result<EpochRecord> {
-    let min: Option<f64> = row.get("step_min")?;
-    let steps = match min {
-        None => None,
-        Some(min) => {
-            Some(StepSizes { min, median: row.get("step_median")?, max: row.get("step_max")? })
-        }
-    };
-    Ok(EpochRecord {
-        epoch: row.get("epoch")?,
-        train_loss: row.get("train_loss")?,
-        train_accuracy: row.get("train_accuracy")?,
-        valid_loss: row.get("valid_loss")?,
-        valid_accuracy: row.get("valid_accuracy")?,
-        learning_rate: row.get("learning_rate")?,
-        steps,
-        n_backtracks: row.get("n_backtracks")?,
-        gradient_norm: row.get("gradient_norm")?,
-        grad_samples: row.get("grad_samples")?,
-        probe_samples: row.get("probe_samples")?,
-    })
+pub(super) fn epoch_record(
+    measures: &Arc<[Measure]>,
+    row: &Row<'_>,
+) -> rusqlite::Result<EpochRecord> {
+    let mut record = EpochRecord::new(measures, row.get("epoch")?);
+    for measure in measures.iter() {
+        let name = &*measure.name;
+        let reading = match measure.kind {
+            MeasureKind::Number => row.get::<_, Option<f64>>(name)?.map(Reading::Number),
+            MeasureKind::Count => row.get::<_, Option<u64>>(name)?.map(Reading::Count),
+        };
+        record.set(name, reading);
+    }
+    Ok(record)
 }
 
 pub(super) fn timing(row: &Row<'_>) -> rusqlite::Result<Timing> {

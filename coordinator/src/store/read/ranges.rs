@@ -5,14 +5,16 @@ use proto::text::clean_line;
 use rusqlite::Connection;
 use sweep::Phase;
 use trial::wording::n_of;
+use trial::{Measure, MeasureKind};
 
+use crate::store::schema::measures;
 use crate::store::write::closed_words;
 
 /// Of a value that is out of range.
 const MAX_SHOWN_BYTES: usize = 100;
 
 /// Whole numbers by table and column, each with its least and its largest.
-const NUMBERS: [(&str, &str, i64, i64); 41] = [
+const NUMBERS: [(&str, &str, i64, i64); 38] = [
     ("workers", "n_slots", 1, 4_096),
     ("workers", "is_local", 0, 1),
     ("workers", "joined_ms", 0, i64::MAX),
@@ -46,9 +48,6 @@ const NUMBERS: [(&str, &str, i64, i64); 41] = [
     ("outcomes", "steps_without_step", 0, i64::MAX),
     ("epochs", "trial", 1, U32),
     ("epochs", "epoch", 1, U32),
-    ("epochs", "n_backtracks", 0, i64::MAX),
-    ("epochs", "grad_samples", 0, i64::MAX),
-    ("epochs", "probe_samples", 0, i64::MAX),
     ("timings", "epoch", 1, U32),
     ("timings", "attempt", 1, U32),
     ("timings", "n_slots_in_use", 1, 4_096),
@@ -73,7 +72,7 @@ const BLOBS: [(&str, &str, i64); 5] = [
 /// Words by table and column.
 fn words() -> [(&'static str, &'static str, Vec<&'static str>); 4] {
     [
-        ("meta", "key", vec!["sweep"]),
+        ("meta", "key", vec!["sweep", measures::KEY]),
         ("trials", "phase", Phase::ALL.map(Phase::name).to_vec()),
         ("attempts", "closed", closed_words()),
         ("outcomes", "outcome", vec!["completed", "diverged", "failed", "cancelled"]),
@@ -81,9 +80,11 @@ fn words() -> [(&'static str, &'static str, Vec<&'static str>); 4] {
 }
 
 /// What is out of range, one line for each column.
-pub fn broken(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+pub fn broken(connection: &Connection, measures: &[Measure]) -> rusqlite::Result<Vec<String>> {
     let mut findings = Vec::new();
-    for (table, column, low, high) in NUMBERS {
+    let counts = measures.iter().filter(|it| it.kind == MeasureKind::Count);
+    let counts = counts.map(|it| ("epochs", &*it.name, 0, i64::MAX));
+    for (table, column, low, high) in NUMBERS.into_iter().chain(counts) {
         let condition = format!("{column} NOT BETWEEN {low} AND {high}");
         let shown = format!("CAST({column} AS TEXT)");
         let expected = format!("{low} to {high}");

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 
 use proto::text::clean_line;
 use rusqlite::Connection;
+use trial::Measure;
 
-use crate::store::schema::migrate::SCHEMA;
+use crate::store::schema::migrate::create;
 
 /// Of a name that is shown.
 const MAX_SHOWN_BYTES: usize = 100;
@@ -15,9 +16,9 @@ const MAX_SHOWN_BYTES: usize = 100;
 type Part = String;
 
 /// What there is too much or too little, one line each.
-pub fn broken(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+pub fn broken(connection: &Connection, measures: &[Measure]) -> rusqlite::Result<Vec<String>> {
     let expected = Connection::open_in_memory()?;
-    expected.execute_batch(SCHEMA)?;
+    create(&expected, measures)?;
     let (found, expected) = (parts(connection)?, parts(&expected)?);
     let more = found.difference(&expected).map(|part| (part, "is not of this program's schema"));
     let less = expected.difference(&found).map(|part| (part, "is missing"));
@@ -60,10 +61,10 @@ mod tests {
     fn whatever_is_not_of_the_schema_is_found() {
         for (sql, word) in CHANGES {
             let connection = Connection::open_in_memory().unwrap();
-            connection.execute_batch(SCHEMA).unwrap();
-            assert_eq!(broken(&connection).unwrap(), Vec::<String>::new());
+            create(&connection, trainer::measures()).unwrap();
+            assert_eq!(broken(&connection, trainer::measures()).unwrap(), Vec::<String>::new());
             connection.execute_batch(sql).unwrap();
-            let found = broken(&connection).unwrap();
+            let found = broken(&connection, trainer::measures()).unwrap();
             assert!(found.iter().any(|line| line.contains(word)), "{sql}: {found:?}");
         }
     }

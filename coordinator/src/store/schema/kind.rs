@@ -72,7 +72,9 @@ mod tests {
 
     #[track_caller]
     fn assert_refused(path: &Path, words: &str) {
-        for refused in [Store::open(path).map(drop), Reader::open(path).map(drop)] {
+        for refused in
+            [Store::open(path, trainer::measures()).map(drop), Reader::open(path).map(drop)]
+        {
             let refused = refused.expect_err(words).to_string();
             assert!(refused.contains("is not the state of a sweep"), "{refused}");
             assert!(refused.contains(words) && refused.contains("--state"), "{refused}");
@@ -98,7 +100,7 @@ mod tests {
     fn a_state_that_lost_a_table_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("sweep.db");
-        drop(Store::open(&path).unwrap());
+        drop(Store::open(&path, trainer::measures()).unwrap());
         Connection::open(&path).unwrap().execute_batch("DROP TABLE terms").unwrap();
         assert_refused(&path, "without the table \"terms\"");
     }
@@ -123,7 +125,7 @@ mod tests {
         let refused = Reader::open(&path).unwrap_err().to_string();
         assert!(refused.contains("sweep.db") && refused.contains("empty"), "{refused}");
         assert!(!refused.contains("in a moment"), "{refused}");
-        drop(Store::open(&path).unwrap());
+        drop(Store::open(&path, trainer::measures()).unwrap());
         Reader::open(&path).unwrap();
         // Its mark says that it was more.
         fs::write(&path, "").unwrap();
@@ -131,7 +133,7 @@ mod tests {
         let killed = tempfile::tempdir().unwrap();
         crate::store::tests::killed(killed.path(), &[vec![]]);
         fs::copy(killed.path().join("sweep.db.mark"), mark).unwrap();
-        let refused = Store::open(&path).unwrap_err().to_string();
+        let refused = Store::open(&path, trainer::measures()).unwrap_err().to_string();
         assert!(refused.contains("it is empty") && refused.contains("--fresh"), "{refused}");
     }
 }

@@ -7,22 +7,22 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use rusqlite::{Connection, Transaction};
+use trial::Measure;
 use worker::parts::{rename, sync_folder_of};
 
 use crate::store::error::StoreError;
 use crate::store::schema::SCHEMA_VERSION;
 use crate::store::schema::kind::TABLES_1;
+use crate::store::schema::measures;
 use crate::store::schema::rescue::{former, mark_of, with_suffix};
 use crate::store::schema::version::check_version;
 
 pub const SCHEMA: &str = include_str!("schema.sql");
 const SCHEMA_2: &str = include_str!("migrations/schema_2.sql");
 
-type Change = fn(&Transaction<'_>) -> rusqlite::Result<()>;
-
-/// Makes the database at `path` unless it is there. Who looks meanwhile finds no database or a whole
+/// Makes the database at `path` for trials that measure this, unless it is there. Who looks meanwhile finds no database or a whole
 /// one; what a crash left half done is made anew.
-pub fn make(path: &Path) -> Result<(), StoreError> {
+pub fn make(path: &Path, measures: &[Measure]) -> Result<(), StoreError> {
     if path.exists() {
         return Ok(());
     }
@@ -41,7 +41,7 @@ pub fn make(path: &Path) -> Result<(), StoreError> {
     let open = |source| StoreError::open(path, source);
     let mut connection = Connection::open(&beside).map_err(open)?;
     faults::point("coordinator.schema.before");
-    apply(&mut connection, |transaction| transaction.execute_batch(SCHEMA)).map_err(open)?;
+    apply(&mut connection, |transaction| create(transaction, measures)).map_err(open)?;
     connection.close().map_err(|(_, source)| open(source))?;
     File::open(&beside).and_then(|file| file.sync_all()).map_err(failed)?;
     rename(&beside, path).map_err(failed)?;
@@ -49,23 +49,38 @@ pub fn make(path: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-pub fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
+/// Makes all tables of this build's schema.
+pub fn create(connection: &Connection, measures: &[Measure]) -> rusqlite::Result<()> {
+    connection.execute_batch(SCHEMA)?;
+    connection.execute_batch(&measures::epochs_table(measures))?;
+    measures::write(connection, measures)
+}
+
+pub fn migrate(
+    connection: &mut Connection,
+    path: &Path,
+    measures: &[Measure],
+) -> Result<(), StoreError> {
     let open = |source| StoreError::open(path, source);
     let found: i64 =
         connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(open)?;
-    let change: Change = match found {
-        0 => |transaction| transaction.execute_batch(SCHEMA),
-        1 => |transaction| from_1(transaction).and_then(|()| from_2(transaction)),
-        2 => from_2,
+    match found {
+        0 => {}
+        1 | 2 => set_aside(connection, path, found)?,
         _ => return check_version(path, found),
-    };
-    if found != 0 {
-        set_aside(connection, path, found)?;
     }
+    let change = |transaction: &Transaction<'_>| match found {
+        0 => create(transaction, measures),
+        1 => from_1(transaction).and_then(|()| from_2(transaction)),
+        _ => from_2(transaction),
+    };
     apply(connection, change).map_err(open)
 }
 
-fn apply(connection: &mut Connection, change: Change) -> rusqlite::Result<()> {
+fn apply(
+    connection: &mut Connection,
+    change: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()>,
+) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
     change(&transaction)?;
     transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
@@ -121,7 +136,7 @@ mod tests {
     /// Rewrites a database as a build of schema 2 would have written it.
     fn to_2(path: &Path) {
         let connection = Connection::open(path).unwrap();
-        let sql = "DROP TABLE terms; ALTER TABLE workers DROP COLUMN joined_ms;
+        let sql = "DROP TABLE terms; DELETE FROM meta WHERE key = 'measures'; ALTER TABLE workers DROP COLUMN joined_ms;
             ALTER TABLE attempts DROP COLUMN began_ms; ALTER TABLE attempts DROP COLUMN ended_ms;";
         connection.execute_batch(sql).unwrap();
         connection.pragma_update(None, "user_version", 2).unwrap();
@@ -181,7 +196,7 @@ mod tests {
             for record in &history() {
                 ledger.book(record);
             }
-            let mut store = Store::open(&path).unwrap();
+            let mut store = Store::open(&path, trainer::measures()).unwrap();
             store.begin_term(3, &[]).unwrap();
             store.commit(&plan, &history()).unwrap();
             drop(store);
@@ -191,7 +206,7 @@ mod tests {
             rewrite(&path);
             assert!(Reader::open(&path).is_err(), "who only reads changes nothing");
 
-            let loaded = Store::open(&path).unwrap().load(&plan).unwrap();
+            let loaded = Store::open(&path, trainer::measures()).unwrap().load(&plan).unwrap();
             assert_eq!(loaded.ledger, ledger);
             assert_eq!(in_order(&path), before);
             assert_eq!(shape(&path), new);
@@ -221,7 +236,7 @@ mod tests {
                 }
                 Reader::open(&path).map(drop)
             });
-            Store::open(&path).unwrap();
+            Store::open(&path, trainer::measures()).unwrap();
             looking.join().unwrap().unwrap();
         });
         assert!(!folder.path().join("sweep.db.new").exists());
@@ -231,9 +246,9 @@ mod tests {
     fn a_state_whose_path_is_no_text_is_copied_aside_like_any_other() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(std::ffi::OsStr::from_bytes(b"\xff.db"));
-        drop(Store::open(&path).unwrap());
+        drop(Store::open(&path, trainer::measures()).unwrap());
         to_1(&path);
-        drop(Store::open(&path).unwrap());
+        drop(Store::open(&path, trainer::measures()).unwrap());
         assert!(former(&path, 1).exists());
     }
 
@@ -243,10 +258,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("sweep.db");
         let cancelled = [Record::Cancelled { trial: TrialIndex(0) }];
-        Store::open(&path).unwrap().commit(&plan, &cancelled).unwrap();
+        Store::open(&path, trainer::measures()).unwrap().commit(&plan, &cancelled).unwrap();
         to_1(&path);
         Connection::open(&path).unwrap().execute_batch("DELETE FROM trials").unwrap();
-        let loaded = Store::open(&path).unwrap().load(&plan).unwrap();
+        let loaded = Store::open(&path, trainer::measures()).unwrap().load(&plan).unwrap();
         assert_eq!(loaded.ledger, Ledger::empty(plan.trials.len()));
     }
 }

@@ -2,6 +2,8 @@
 
 pub mod copy;
 pub mod kind;
+pub mod measures;
+pub mod meta_value;
 pub mod migrate;
 pub mod rescue;
 pub mod version;

@@ -83,23 +83,7 @@ CREATE TABLE outcomes (
     steps_without_step INTEGER
 ) STRICT;
 
-CREATE TABLE epochs (
-    trial          INTEGER NOT NULL,
-    epoch          INTEGER NOT NULL,
-    train_loss     REAL NOT NULL,
-    train_accuracy REAL NOT NULL,
-    valid_loss     REAL NOT NULL,
-    valid_accuracy REAL NOT NULL,
-    learning_rate  REAL NOT NULL,
-    step_min       REAL,
-    step_median    REAL,
-    step_max       REAL,
-    n_backtracks   INTEGER NOT NULL,
-    gradient_norm  REAL NOT NULL,
-    grad_samples   INTEGER NOT NULL,
-    probe_samples  INTEGER NOT NULL,
-    PRIMARY KEY (trial, epoch)
-) STRICT, WITHOUT ROWID;
+-- `epochs` is made beside these: trial, epoch and a column for each measure that `meta` declares.
 
 CREATE TABLE timings (
     trial          INTEGER NOT NULL,

@@ -12,10 +12,10 @@ use super::{Reader, Store, close, completed, facts, grant, history, plan, timing
 fn a_state_of_a_newer_version_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("sweep.db");
-    drop(Store::open(&path).unwrap());
+    drop(Store::open(&path, trainer::measures()).unwrap());
     let connection = rusqlite::Connection::open(&path).unwrap();
     connection.pragma_update(None, "user_version", 99).unwrap();
-    let error = Store::open(&path).unwrap_err().to_string();
+    let error = Store::open(&path, trainer::measures()).unwrap_err().to_string();
     assert!(error.contains("schema 99,"), "{error}");
     assert!(Reader::open(&path).is_err());
 }
@@ -25,7 +25,7 @@ fn what_workers_can_make_us_keep_is_bounded() {
     let plan = plan(2);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("sweep.db");
-    let mut store = Store::open(&path).unwrap();
+    let mut store = Store::open(&path, trainer::measures()).unwrap();
     let ending = Ending::Diverged { step: 7, last_finite_loss: None };
     let Record::Completed { trial, attempt, worker, result, .. } = completed(0, 1, ending) else {
         unreachable!()
@@ -75,7 +75,7 @@ fn a_worker_that_waits_for_its_first_trial_is_not_forgotten() {
     let plan = plan(2);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("sweep.db");
-    let mut store = Store::open(&path).unwrap();
+    let mut store = Store::open(&path, trainer::measures()).unwrap();
     store.begin_term(3, &[("sweep", "{}")]).unwrap();
     let first = Record::WorkerJoined { worker: WorkerId([1; 16]), facts: facts() };
     store.commit(&plan, &[first]).unwrap();
@@ -97,7 +97,7 @@ fn a_damaged_database_is_refused_before_anything_starts() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("sweep.db");
     let plan = plan(2);
-    Store::open(&path).unwrap().commit(&plan, &history()).unwrap();
+    Store::open(&path, trainer::measures()).unwrap().commit(&plan, &history()).unwrap();
     let whole = std::fs::read(&path).unwrap();
     std::fs::write(folder.path().join("sweep.db.schema-2"), "a copy").unwrap();
     // A page in the middle, the header, and all but the header.
@@ -106,7 +106,8 @@ fn a_damaged_database_is_refused_before_anything_starts() {
         let mut bytes = whole.clone();
         bytes[page * 4096..][..64].fill(0xa5);
         std::fs::write(&path, &bytes).unwrap();
-        let refused = Store::open(&path).expect_err("a page is damaged").to_string();
+        let refused =
+            Store::open(&path, trainer::measures()).expect_err("a page is damaged").to_string();
         for part in ["damaged", "--fresh", ".recover", "sweep.db.schema-2"] {
             assert!(refused.contains(part), "page {page}: {refused}");
         }
@@ -119,7 +120,7 @@ fn each_broken_rule_is_found() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("sweep.db");
     let plan = plan(1);
-    let mut store = Store::open(&path).unwrap();
+    let mut store = Store::open(&path, trainer::measures()).unwrap();
     store.begin_term(3, &[]).unwrap();
     let ending = Ending::Completed { best_epoch: 1, test_accuracy: None, collapsed: false };
     let joined = |id| Record::WorkerJoined { worker: WorkerId([id; 16]), facts: facts() };

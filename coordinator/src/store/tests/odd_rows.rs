@@ -123,7 +123,7 @@ fn change(connection: &Connection, tables: &[Table], change: &Change) {
 /// A coordinator that starts on the state, and its workers that come back or do not.
 fn go_on(path: &Path) {
     let plan = plan(2);
-    let Ok(mut store) = Store::open(path) else { return };
+    let Ok(mut store) = Store::open(path, trainer::measures()) else { return };
     let Ok(mut recorded) = store.load(&plan) else { return };
     let mut out = recorded.ledger.reopen(0, true);
     let config = Config { term: 4, lease_ttl_ms: 1_000, crash_limit: 3, max_failed: None, seed: 1 };
@@ -163,7 +163,7 @@ fn read(path: &Path) {
 
 /// A database with every kind of row, as its bytes.
 fn pristine(path: &Path) -> Vec<u8> {
-    let mut store = Store::open(path).unwrap();
+    let mut store = Store::open(path, trainer::measures()).unwrap();
     store.begin_term(3, &[("sweep", "{}")]).unwrap();
     store.commit(&plan(2), &history()).unwrap();
     drop(store);
@@ -219,7 +219,7 @@ fn what_no_history_leaves_behind_is_refused_when_it_is_loaded() {
     ] {
         fs::write(&path, &pristine).unwrap();
         Connection::open(&path).unwrap().execute_batch(&sql).unwrap();
-        let mut store = Store::open(&path).unwrap();
+        let mut store = Store::open(&path, trainer::measures()).unwrap();
         let refused = store.load(&plan(2)).map(drop).expect_err(&sql).to_string();
         assert!(refused.contains(words) && refused.contains("--fresh"), "{sql}: {refused}");
         drop(store);

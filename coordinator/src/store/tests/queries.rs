@@ -21,7 +21,9 @@ const READ_A_TABLE: [(&str, &str); 2] = [
 ];
 
 /// What stands for the parts that a statement is put together from.
-const PARTS: [(&str, &str); 5] = [
+const PARTS: [(&str, &str); 7] = [
+    ("{names}", ""),
+    ("{places}", ""),
     ("{table}", "epochs"),
     ("{shown}", "epoch"),
     ("{condition}", "epoch > 1"),
@@ -105,7 +107,7 @@ fn slow_steps(plan: &[(i64, i64, String)], is_of_one: bool) -> Vec<&str> {
 fn no_statement_reads_a_whole_table_for_each_row() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("sweep.db");
-    drop(Store::open(&path).unwrap());
+    drop(Store::open(&path, trainer::measures()).unwrap());
     let connection = Connection::open(&path).unwrap();
     let all = statements();
     assert!(all.len() > 50, "{} found", all.len());
@@ -123,7 +125,7 @@ fn no_statement_reads_a_whole_table_for_each_row() {
 fn a_slow_statement_is_seen() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("sweep.db");
-    drop(Store::open(&path).unwrap());
+    drop(Store::open(&path, trainer::measures()).unwrap());
     let connection = Connection::open(&path).unwrap();
     for (sql, is_of_one) in [
         ("SELECT began_ms FROM trials JOIN attempts USING (trial) WHERE trial_id = ?1", true),

@@ -50,7 +50,10 @@ fn a_changed_byte_is_refused_wherever_commits_lie_behind_it() {
         let mut refusals = vec![check(&path)];
         // Those who open it ask the same.
         if at % 5 == 0 {
-            refusals.extend([Store::open(&path).map(drop), Reader::open(&path).map(drop)]);
+            refusals.extend([
+                Store::open(&path, trainer::measures()).map(drop),
+                Reader::open(&path).map(drop),
+            ]);
         }
         for refused in refusals {
             let refused = refused.expect_err(&format!("byte {at}")).to_string();
@@ -62,7 +65,7 @@ fn a_changed_byte_is_refused_wherever_commits_lie_behind_it() {
     }
     fs::write(&wal, &log).unwrap();
     assert_eq!(n_attempts(&path), 12);
-    Store::open(&path).unwrap();
+    Store::open(&path, trainer::measures()).unwrap();
 }
 
 #[test]
@@ -101,7 +104,7 @@ fn what_a_torn_end_leaves_behind_later_commits_is_not_damage() {
     torn[before + FRAME_BYTES / 2] ^= 1;
     fs::write(&wal, &torn).unwrap();
     fs::remove_file(mark_of(&path)).unwrap();
-    let mut store = Store::open(&path).unwrap();
+    let mut store = Store::open(&path, trainer::measures()).unwrap();
     store.commit(&plan(2), &history()[..1]).unwrap();
     let now = fs::read(&wal).unwrap();
     assert_eq!(now.len(), torn.len(), "the rest of the torn commit lies behind");
@@ -113,7 +116,7 @@ fn what_a_torn_end_leaves_behind_later_commits_is_not_damage() {
 fn nothing_is_found_in_a_log_that_is_being_written() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("sweep.db");
-    let mut store = Store::open(&path).unwrap();
+    let mut store = Store::open(&path, trainer::measures()).unwrap();
     let is_over = AtomicBool::new(false);
     let n_checks = std::thread::scope(|scope| {
         let checks = scope.spawn(|| {
@@ -149,7 +152,9 @@ fn a_log_that_is_gone_or_cut_short_is_noticed_by_the_mark() {
             Some(n_bytes) => fs::write(&wal, &log[..n_bytes]).unwrap(),
         };
         cut(left);
-        for refused in [Store::open(&path).map(drop), Reader::open(&path).map(drop)] {
+        for refused in
+            [Store::open(&path, trainer::measures()).map(drop), Reader::open(&path).map(drop)]
+        {
             let refused = refused.expect_err(&format!("{left:?} bytes left")).to_string();
             for part in ["last commits are missing", "3 outcomes", "sweep.db.mark", "--fresh"] {
                 assert!(refused.contains(part), "{left:?}: {refused}");
@@ -158,7 +163,7 @@ fn a_log_that_is_gone_or_cut_short_is_noticed_by_the_mark() {
         }
         // As the message says: it goes on with what is left.
         fs::remove_file(&mark).unwrap();
-        drop(Store::open(&path).unwrap());
+        drop(Store::open(&path, trainer::measures()).unwrap());
         for (file, bytes) in [(&path, &database), (&wal, &log), (&mark, &marked)] {
             fs::write(file, bytes).unwrap();
         }
@@ -182,7 +187,7 @@ fn a_mark_of_another_state_or_a_damaged_one_says_nothing() {
     let mark = mark_of(&path);
     let other = tempfile::tempdir().unwrap();
     let foreign = other.path().join("sweep.db");
-    let mut store = Store::open(&foreign).unwrap();
+    let mut store = Store::open(&foreign, trainer::measures()).unwrap();
     let description = serde_json::json!({ "state_id": vec![8_u8; 16] }).to_string();
     store.begin_term(1, &[("sweep", &description)]).unwrap();
     fs::copy(&mark, mark_of(&foreign)).unwrap();
@@ -195,7 +200,7 @@ fn a_mark_of_another_state_or_a_damaged_one_says_nothing() {
     }
     fs::write(&mark, &marked).unwrap();
     fs::remove_file(&path).unwrap();
-    let gone = Store::open(&path).unwrap_err().to_string();
+    let gone = Store::open(&path, trainer::measures()).unwrap_err().to_string();
     assert!(gone.contains("sweep.db.mark") && gone.contains("--fresh"), "{gone}");
     assert!(!path.exists(), "no other takes its place");
 }

@@ -7,9 +7,10 @@ use coordinator_core::event::{CloseCause, Record};
 use coordinator_core::lease::{OpenLease, TrialIndex};
 use proto::text::{clean_line, clean_lines};
 use proto::{MAX_NAME_BYTES, MAX_TEXT_BYTES};
-use rusqlite::{Transaction, TransactionBehavior, params};
+use rusqlite::types::Value;
+use rusqlite::{Transaction, TransactionBehavior, params, params_from_iter};
 use sweep::Plan;
-use trial::{Ending, EpochRecord, Timing, TrialResult};
+use trial::{Ending, EpochRecord, Reading, Timing, TrialResult};
 
 use super::numbers::Numbers;
 use crate::reporting::values::hyperparameters_json;
@@ -262,25 +263,20 @@ fn write_epoch(
     number: u32,
     epoch: &EpochRecord,
 ) -> rusqlite::Result<()> {
-    let sql = "INSERT INTO epochs VALUES
-        (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
-    let row = params![
-        number,
-        epoch.epoch,
-        epoch.train_loss,
-        epoch.train_accuracy,
-        epoch.valid_loss,
-        epoch.valid_accuracy,
-        epoch.learning_rate,
-        epoch.steps.map(|s| s.min),
-        epoch.steps.map(|s| s.median),
-        epoch.steps.map(|s| s.max),
-        epoch.n_backtracks,
-        epoch.gradient_norm,
-        epoch.grad_samples,
-        epoch.probe_samples
-    ];
-    transaction.prepare_cached(sql)?.execute(row).map(drop)
+    let names = epoch.measures().iter().map(|measure| format!(", {}", measure.name));
+    let places = (3..).zip(epoch.measures().iter()).map(|(place, _)| format!(", ?{place}"));
+    let (names, places) = (names.collect::<String>(), places.collect::<String>());
+    let sql = format!("INSERT INTO epochs (trial, epoch{names}) VALUES (?1, ?2{places})");
+    let reading = |reading: &Option<Reading>| match *reading {
+        None => Ok(Value::Null),
+        Some(Reading::Number(number)) => Ok(Value::Real(number)),
+        Some(Reading::Count(count)) => i64::try_from(count).map(Value::Integer),
+    };
+    let readings = epoch.readings().iter().map(reading).collect::<Result<Vec<_>, _>>();
+    let readings =
+        readings.map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+    let row = [number, epoch.epoch].map(Value::from).into_iter().chain(readings);
+    transaction.prepare_cached(&sql)?.execute(params_from_iter(row)).map(drop)
 }
 
 fn write_timing(

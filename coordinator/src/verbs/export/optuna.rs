@@ -15,7 +15,8 @@ use anyhow::{Context, bail};
 use report::input::{Done, State, Trial};
 use serde_json::{Map, Value as Json, json};
 use sweep::{Axis, Metric, display};
-use trial::{Ending, TrialId, Value};
+use trial::known::{VALID_ACCURACY, VALID_LOSS};
+use trial::{Ending, Reading, TrialId, Value, at_best};
 
 use super::place::new_file;
 use super::source::{Source, Times};
@@ -222,7 +223,7 @@ fn outcome(metric: Metric, trial: &Trial, times: Times) -> Json {
                 attributes.insert("cpu_s", json!(cpu_s));
             }
             intermediate.extend(done.history.iter().map(|epoch| {
-                let value = score(metric, epoch.valid_accuracy, epoch.valid_loss);
+                let value = score(metric, epoch[VALID_ACCURACY], epoch[VALID_LOSS]);
                 (epoch.epoch.to_string(), json!(value))
             }));
         }
@@ -250,10 +251,10 @@ fn outcome(metric: Metric, trial: &Trial, times: Times) -> Json {
     })
 }
 
-fn ending(
+fn ending<'a>(
     metric: Metric,
-    done: &Done,
-    attributes: &mut BTreeMap<&'static str, Json>,
+    done: &'a Done,
+    attributes: &mut BTreeMap<&'a str, Json>,
 ) -> (u8, Option<f64>) {
     match done.ending {
         Ending::Completed { best_epoch, test_accuracy, collapsed } => {
@@ -262,7 +263,11 @@ fn ending(
             attributes.insert("test_accuracy", json!(test_accuracy));
             attributes.insert("collapsed", json!(collapsed));
             let best = done.history.iter().find(|epoch| epoch.epoch == best_epoch);
-            match best.map(|epoch| score(metric, epoch.valid_accuracy, epoch.valid_loss)) {
+            for measure in best.map_or(Vec::new(), |epoch| at_best(epoch.measures())) {
+                let reading = best.and_then(|epoch| epoch.reading(&measure.name));
+                attributes.insert(&measure.name, json!(reading.map(Reading::as_number)));
+            }
+            match best.map(|epoch| score(metric, epoch[VALID_ACCURACY], epoch[VALID_LOSS])) {
                 Some(value) => (COMPLETE, Some(value)),
                 None => (FAIL, None),
             }

@@ -2,11 +2,12 @@
 //! report.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::bail;
 use report::input::{State, Trial};
 use sweep::{Plan, Trial as Planned};
-use trial::TrialId;
+use trial::{Measure, TrialId};
 
 use crate::cli;
 use crate::reporting::input as report_input;
@@ -22,8 +23,11 @@ pub struct Source {
 enum Trials {
     /// Read when they are asked for: a state may hold more than fits in memory.
     State(Reader),
-    /// In the order of the result tables.
-    Report(Vec<Trial>),
+    Report {
+        /// In the order of the result tables.
+        trials: Vec<Trial>,
+        measures: Arc<[Measure]>,
+    },
 }
 
 /// When a trial was trained, in seconds since 1970 (UTC). Where no time of day is known, as in the
@@ -70,8 +74,16 @@ impl Source {
         if !is_there(&folder.join("manifest.json")) {
             bail!("{}: neither a recorded state nor a finished report", folder.display());
         }
-        let committed = ReportFolder::open(folder)?;
-        Ok(Self { plan: committed.plan, trials: Trials::Report(committed.trials) })
+        let ReportFolder { plan, layout, trials } = ReportFolder::open(folder)?;
+        Ok(Self { plan, trials: Trials::Report { trials, measures: layout.measures } })
+    }
+
+    /// What the trials measure.
+    pub fn measures(&self) -> &Arc<[Measure]> {
+        match &self.trials {
+            Trials::State(reader) => reader.measures(),
+            Trials::Report { measures, .. } => measures,
+        }
     }
 
     /// Hands over every trial that has an outcome and is wanted, in the order of the result tables,
@@ -94,7 +106,7 @@ impl Source {
                     }
                 }
             }
-            Trials::Report(trials) => {
+            Trials::Report { trials, .. } => {
                 let ids = planned.iter().map(|planned| planned.id);
                 if !trials.iter().map(|trial| trial.id).eq(ids) {
                     bail!("the results are not of the trials of sweep.toml; see `verify`");

@@ -11,7 +11,11 @@ use anyhow::Context;
 use prost_types::ListValue;
 use report::input::{Done, State, Trial};
 use sweep::{Axis, Phase, Plan, Trial as Planned, display};
-use trial::{Ending, EpochRecord, TrialId, Value};
+use trial::known::{
+    GRAD_SAMPLES, N_BACKTRACKS, PROBE_SAMPLES, STEP_MAX, STEP_MEDIAN, STEP_MIN, TRAIN_ACCURACY,
+    TRAIN_LOSS, VALID_ACCURACY, VALID_LOSS,
+};
+use trial::{Ending, EpochRecord, Measure, Reading, StepSizes, TrialId, Value, at_best};
 use worker::parts::rename;
 
 use super::events::{
@@ -30,17 +34,31 @@ const ID_DIGITS: usize = 12;
 /// Longest part of a run's name that comes from the sweep; file systems allow 255 bytes in all.
 const MAX_NAME_BYTES: usize = 200;
 
-/// Shown in the HParams tab: tag and title. They are read at the best epoch by validation.
-const METRICS: [(&str, &str); 3] = [
-    ("best/valid_accuracy", "validation accuracy"),
-    ("best/valid_loss", "validation loss"),
-    ("best/test_accuracy", "test accuracy"),
+/// How the HParams tab calls measures of the best epoch that it does not call by their names.
+const TITLES: [(&str, &str); 2] =
+    [(VALID_ACCURACY.0, "validation accuracy"), (VALID_LOSS.0, "validation loss")];
+
+/// Beside the measures, of the best epoch.
+const TEST: &str = "test_accuracy";
+
+/// The built-in trainer's measures by the names of their curves.
+const TAGS: [(&str, Option<&str>); 10] = [
+    (TRAIN_LOSS.0, Some("train/loss")),
+    (TRAIN_ACCURACY.0, Some("train/accuracy")),
+    (VALID_LOSS.0, Some("valid/loss")),
+    (VALID_ACCURACY.0, Some("valid/accuracy")),
+    (STEP_MEDIAN.0, Some("line_search/step_median")),
+    (N_BACKTRACKS.0, Some("line_search/backtracks")),
+    (STEP_MIN.0, None),
+    (STEP_MAX.0, None),
+    (GRAD_SAMPLES.0, None),
+    (PROBE_SAMPLES.0, None),
 ];
 
 /// Writes a run for each trial that was trained to its end, and gives their number.
 pub fn write(source: &Source, folder: &Path) -> anyhow::Result<usize> {
     let mut events = start(folder)?;
-    events.hparams(0.0, Hparams::Experiment(experiment(&source.plan)))?;
+    events.hparams(0.0, Hparams::Experiment(experiment(&source.plan, source.measures())))?;
     events.finish()?;
     let mut n_runs = 0;
     source.for_each(
@@ -65,7 +83,7 @@ pub fn add(source: &Source, to: &Path) -> anyhow::Result<usize> {
     let staging = place::beside(to)?;
     let table = staging.path().join(FILE_NAME);
     let mut events = start(staging.path())?;
-    events.hparams(0.0, Hparams::Experiment(experiment(&source.plan)))?;
+    events.hparams(0.0, Hparams::Experiment(experiment(&source.plan, source.measures())))?;
     events.finish()?;
     // It grows with the sweep.
     if fs::read(&table)? != fs::read(to.join(FILE_NAME)).unwrap_or_default() {
@@ -116,7 +134,7 @@ fn start(folder: &Path) -> anyhow::Result<EventWriter<BufWriter<File>>> {
     started().with_context(|| format!("{}: cannot be written", path.display()))
 }
 
-fn experiment(plan: &Plan) -> Experiment {
+fn experiment(plan: &Plan, measures: &[Measure]) -> Experiment {
     let info = |axis: &Axis| HparamInfo {
         name: axis.name.into(),
         r#type: match axis.values.first() {
@@ -125,10 +143,14 @@ fn experiment(plan: &Plan) -> Experiment {
         },
         domain_discrete: Some(ListValue { values: axis.values.iter().map(hparam).collect() }),
     };
-    let metric = |(tag, title): (&str, &str)| MetricInfo {
-        name: Some(MetricName { tag: tag.into() }),
-        display_name: title.into(),
+    let metric = |name: &str| MetricInfo {
+        name: Some(MetricName { tag: best_tag(name) }),
+        display_name: TITLES
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map_or_else(|| name.replace('_', " "), |(_, title)| (*title).into()),
     };
+    let names = at_best(measures).into_iter().map(|measure| &*measure.name).chain([TEST]);
     let phases = Phase::ALL.map(|phase| Value::Text(phase.name().into()));
     let phase = Axis { name: PHASE, values: phases.into() };
     let axes = plan.axes.iter().chain(has_phases(plan).then_some(&phase));
@@ -136,7 +158,7 @@ fn experiment(plan: &Plan) -> Experiment {
         name: plan.name.clone(),
         description: plan.description.clone(),
         hparam_infos: axes.map(info).collect(),
-        metric_infos: METRICS.map(metric).into(),
+        metric_infos: names.map(metric).collect(),
     }
 }
 
@@ -208,17 +230,18 @@ fn write_run(folder: &Path, point: &Point, done: &Done, times: Times) -> anyhow:
         let timing = done.timings.iter().find(|timing| timing.epoch == epoch.epoch);
         wall_s += timing.map_or(0.0, |timing| timing.wall_s);
         let cpu_s = timing.map(|timing| timing.cpu_s);
-        events.scalars(wall_s, epoch.epoch, &[&curves(epoch)[..], &[("cpu_s", cpu_s)]].concat())?;
+        events.scalars(wall_s, epoch.epoch, &[curves(epoch), vec![("cpu_s", cpu_s)]].concat())?;
     }
     let status = match done.ending {
         Ending::Completed { best_epoch, test_accuracy, .. } => {
             let best = done.history.iter().find(|epoch| epoch.epoch == best_epoch);
-            let [accuracy, loss, test] = METRICS.map(|(tag, _)| tag);
-            let scalars = [
-                (accuracy, best.map(|epoch| epoch.valid_accuracy)),
-                (loss, best.map(|epoch| epoch.valid_loss)),
-                (test, test_accuracy),
-            ];
+            let of_best = best.into_iter().flat_map(|epoch| {
+                let shown = at_best(epoch.measures()).into_iter();
+                shown.map(|it| (&*it.name, epoch.reading(&it.name).map(Reading::as_number)))
+            });
+            let scalars = of_best.chain([(TEST, test_accuracy)]);
+            let tagged: Vec<_> = scalars.map(|(name, x)| (best_tag(name), x)).collect();
+            let scalars: Vec<_> = tagged.iter().map(|(tag, x)| (&**tag, *x)).collect();
             events.scalars(wall_s, best_epoch, &scalars)?;
             SessionStatus::Success
         }
@@ -229,15 +252,26 @@ fn write_run(folder: &Path, point: &Point, done: &Done, times: Times) -> anyhow:
     Ok(events.finish()?)
 }
 
-fn curves(epoch: &EpochRecord) -> [(&'static str, Option<f64>); 8] {
-    [
-        ("train/loss", Some(epoch.train_loss)),
-        ("train/accuracy", Some(epoch.train_accuracy)),
-        ("valid/loss", Some(epoch.valid_loss)),
-        ("valid/accuracy", Some(epoch.valid_accuracy)),
-        ("learning_rate", Some(epoch.learning_rate)),
-        ("gradient_norm", Some(epoch.gradient_norm)),
-        ("line_search/step_median", epoch.steps.map(|steps| steps.median)),
-        ("line_search/backtracks", epoch.steps.map(|_| epoch.n_backtracks as f64)),
-    ]
+fn best_tag(name: &str) -> String {
+    format!("best/{name}")
+}
+
+/// A curve for each measure: the built-in trainer's under the names that they have had from the first
+/// version on, any other under its own.
+fn curves(epoch: &EpochRecord) -> Vec<(&str, Option<f64>)> {
+    let named = epoch.measures().iter().zip(epoch.readings());
+    let is_search = StepSizes::of(epoch).is_some();
+    named
+        .filter_map(|(measure, reading)| {
+            let is_shown = measure.name != N_BACKTRACKS.0 || is_search;
+            let reading = reading.filter(|_| is_shown).map(Reading::as_number);
+            Some((tag(&measure.name)?, reading))
+        })
+        .collect()
+}
+
+/// `None` for what is not drawn: the ends of a range whose median is, and counts of work.
+fn tag(measure: &str) -> Option<&str> {
+    let known = TAGS.iter().find(|(name, _)| *name == measure);
+    known.map_or(Some(measure), |(_, tag)| *tag)
 }

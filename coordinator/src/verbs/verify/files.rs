@@ -11,9 +11,8 @@ use trainer::TrainConfig;
 use trial::TrialId;
 
 use super::{manifest, pages, rebuilt};
-use crate::reporting::input as report_input;
 use crate::reporting::report_folder::ReportFolder;
-use crate::reporting::report_folder::{plan_grid, read_manifest};
+use crate::reporting::report_folder::{layout, plan_grid, read_manifest};
 use crate::verbs::verify::findings::Findings;
 use crate::view::terminal::n_of;
 
@@ -24,12 +23,12 @@ pub fn check(folder: &Path, findings: &mut Findings) -> anyhow::Result<Option<Re
     let is_intact = manifest::digests(folder, &manifest, findings);
     manifest::strangers(folder, &manifest, findings);
     manifest::partial(folder, findings);
-    let columns = report_input::columns();
+    let layout = layout(folder, &manifest)?;
     let plan = plan_grid(folder, &manifest)?;
     manifest::sweep(&manifest, &plan, findings);
-    let rows = report::read_results(folder, &manifest, &columns)?;
+    let rows = report::read_results(folder, &manifest, &layout)?;
     let table = manifest.results_csv();
-    ids(table, &plan, &columns, &rows, findings);
+    ids(table, &plan, &layout.columns, &rows, findings);
     manifest::counts(&manifest, &rows, findings);
     // A damaged Parquet file is not worth reading: its digest has told.
     if !is_intact {
@@ -63,13 +62,13 @@ fn tables(
     committed: &ReportFolder,
     findings: &mut Findings,
 ) -> anyhow::Result<()> {
-    let (table, columns) = (manifest.results_csv(), report_input::columns());
-    let csv = report::results_csv(&columns, &committed.trials)?;
+    let (table, layout) = (manifest.results_csv(), &committed.layout);
+    let csv = report::results_csv(layout, &committed.trials)?;
     if csv != fs::read(folder.join(table))? {
         findings
             .wrong(format!("{table}: its best and last epochs are not those of history.parquet"));
     }
-    for name in report::differing_tables(folder, manifest, &columns, &committed.trials)? {
+    for name in report::differing_tables(folder, manifest, layout, &committed.trials)? {
         findings.wrong(format!("{name}: other rows, columns or order than the other tables have"));
     }
     findings.checked(format!("{table} against the Parquet files"));

@@ -9,6 +9,7 @@ use std::path::Path;
 use report::input::{State, Trial};
 use report::{Manifest, ManifestCounts};
 use sweep::{Metric, Phase, Plan};
+use trial::known::{VALID_ACCURACY, VALID_LOSS};
 use trial::wording::n_of;
 use trial::{Ending, Scale};
 
@@ -210,8 +211,8 @@ fn score(trial: &Trial, plan: &Plan) -> Option<f64> {
     let Ending::Completed { best_epoch, .. } = done.ending else { return None };
     let best = done.history.iter().find(|epoch| epoch.epoch == best_epoch)?;
     Some(match plan.report.metric {
-        Metric::ValidAccuracy => best.valid_accuracy,
-        Metric::ValidLoss => -best.valid_loss,
+        Metric::ValidAccuracy => best[VALID_ACCURACY],
+        Metric::ValidLoss => -best[VALID_LOSS],
     })
 }
 

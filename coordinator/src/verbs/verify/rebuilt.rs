@@ -137,7 +137,9 @@ fn input(
     };
     let sweep_toml = fs::read_to_string(folder.join("sweep.toml"))?;
     let trials = committed.trials.clone();
-    let mut input = report_input::of_plan(&committed.plan, sweep_toml, data, trials, provenance);
+    let layout = committed.layout.clone();
+    let mut input =
+        report_input::of_plan(&committed.plan, layout, sweep_toml, data, trials, provenance);
     Ok(report::read_told(page, &mut input).map(|()| input))
 }
 

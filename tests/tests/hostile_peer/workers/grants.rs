@@ -31,7 +31,7 @@ fn forged() -> TrialResult {
         learning_rate: 0.1,
         ..Epoch::default()
     };
-    let history = (1..=SWEEP.epochs).map(|number| Epoch { epoch: number, ..epoch });
+    let history = (1..=SWEEP.epochs).map(|number| Epoch { epoch: number, ..epoch.clone() });
     let completed = Completed { best_epoch: 1, test_accuracy: Some(0.5), collapsed: false };
     TrialResult {
         ending: Some(Ending::Completed(completed)),

@@ -122,7 +122,7 @@ fn an_offer_keeps_to_its_size_but_never_starves() {
 /// A result of at least this many bytes.
 fn history(n_bytes: usize) -> Outcome {
     let epoch = proto::Epoch { epoch: 1, train_loss: 0.5, ..proto::Epoch::default() };
-    let history = vec![epoch; n_bytes.div_ceil(epoch.encoded_len())];
+    let history = vec![epoch.clone(); n_bytes.div_ceil(epoch.encoded_len())];
     Outcome::Result(proto::TrialResult { history, ..proto::TrialResult::default() })
 }
 

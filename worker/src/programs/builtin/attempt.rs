@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 use trainer::{EpochEnd, Isa, PreparedData, TrainConfig, TrainError};
 use trainer::{Trainer, check_size, slot_bytes};
 
+use trial::known::VALID_ACCURACY;
+
 use crate::cpu::thread_cpu_time;
 use crate::link::convert;
 use crate::memory::{Memory, Reservation};
@@ -84,7 +86,7 @@ impl Attempt<'_> {
         let cpu_s = (thread_cpu_time() - cpu_before).as_secs_f64();
         self.events.beat();
         if let Some(record) = trainer.history().get(n_before) {
-            let (epoch, valid_accuracy) = (record.epoch, record.valid_accuracy);
+            let (epoch, valid_accuracy) = (record.epoch, record[VALID_ACCURACY]);
             let row = Row { epoch, n_epochs, valid_accuracy, wall_s, cpu_s };
             self.events.blocking_tell(Event::Row(row));
         }

@@ -5,6 +5,7 @@ mod storing;
 use proto::{Finished, Lease, finished};
 use tokio::time::Instant;
 use tracing::info;
+use trial::known::VALID_ACCURACY;
 use trial::wording::{n_of, span_s};
 use trial::{Ending, TrialResult};
 
@@ -64,7 +65,7 @@ impl Session {
                 info!("trial {trial} diverged at step {step}, after {took}");
             }
             Ok(TrialResult { history, .. }) => {
-                let best = history.iter().map(|epoch| epoch.valid_accuracy).fold(0.0, f64::max);
+                let best = history.iter().map(|epoch| epoch[VALID_ACCURACY]).fold(0.0, f64::max);
                 info!("trial {trial} done: {:.2} % in {took}", 100.0 * best);
             }
         }

@@ -1,7 +1,11 @@
 //! The digest of a trial: SHA-256 over its weights and history in one fixed byte layout.
 
 use sha2::{Digest as _, Sha256};
-use trial::{Digest, Ending, EpochRecord};
+use trial::known::{
+    GRAD_SAMPLES, GRADIENT_NORM, LEARNING_RATE, N_BACKTRACKS, PROBE_SAMPLES, TRAIN_ACCURACY,
+    TRAIN_LOSS, VALID_ACCURACY, VALID_LOSS,
+};
+use trial::{Digest, Ending, EpochRecord, StepSizes};
 
 /// Completed: final and best weights (logical order, little-endian f32), then the history.
 /// Diverged: the history, the step, the last finite loss. A leading byte tells them apart.
@@ -50,17 +54,18 @@ pub(crate) fn float_bytes(numbers: &[f32]) -> Vec<u8> {
 pub(crate) fn record_bytes(record: &EpochRecord) -> Vec<u8> {
     let mut bytes = record.epoch.to_le_bytes().to_vec();
     let mut float = |x: f64| bytes.extend(x.to_le_bytes());
-    float(record.train_loss);
-    float(record.train_accuracy);
-    float(record.valid_loss);
-    float(record.valid_accuracy);
-    float(record.learning_rate);
-    bytes.push(u8::from(record.steps.is_some()));
-    let steps = record.steps.map_or([0.0; 3], |steps| [steps.min, steps.median, steps.max]);
+    float(record[TRAIN_LOSS]);
+    float(record[TRAIN_ACCURACY]);
+    float(record[VALID_LOSS]);
+    float(record[VALID_ACCURACY]);
+    float(record[LEARNING_RATE]);
+    let steps = StepSizes::of(record);
+    bytes.push(u8::from(steps.is_some()));
+    let steps = steps.map_or([0.0; 3], |steps| [steps.min, steps.median, steps.max]);
     steps.iter().for_each(|x| bytes.extend(x.to_le_bytes()));
-    bytes.extend(record.n_backtracks.to_le_bytes());
-    bytes.extend(record.gradient_norm.to_le_bytes());
-    bytes.extend(record.grad_samples.to_le_bytes());
-    bytes.extend(record.probe_samples.to_le_bytes());
+    bytes.extend(record[N_BACKTRACKS].to_le_bytes());
+    bytes.extend(record[GRADIENT_NORM].to_le_bytes());
+    bytes.extend(record[GRAD_SAMPLES].to_le_bytes());
+    bytes.extend(record[PROBE_SAMPLES].to_le_bytes());
     bytes
 }

@@ -1,6 +1,7 @@
 //! What a result costs: epochs, samples and processor seconds to a target, and what a budget buys.
 
 use trial::EpochRecord;
+use trial::known::{GRAD_SAMPLES, PROBE_SAMPLES, VALID_ACCURACY};
 
 use super::clock::Clock;
 use crate::analysis::points::{Point, Run};
@@ -23,8 +24,8 @@ impl Samples {
 pub(crate) fn samples_until(run: &Run<'_>, epoch: u32) -> Samples {
     let epochs = || epochs(run).iter().filter(move |e| e.epoch <= epoch);
     Samples {
-        gradient: epochs().map(|e| e.grad_samples).sum(),
-        probe: epochs().map(|e| e.probe_samples).sum(),
+        gradient: epochs().map(|e| e[GRAD_SAMPLES]).sum(),
+        probe: epochs().map(|e| e[PROBE_SAMPLES]).sum(),
     }
 }
 
@@ -47,7 +48,7 @@ pub(crate) fn reach(point: &Point<'_>, target: f64, clock: &Clock) -> Reached {
         .runs
         .iter()
         .filter_map(|run| {
-            let epoch = epochs(run).iter().find(|epoch| epoch.valid_accuracy >= target)?;
+            let epoch = epochs(run).iter().find(|epoch| epoch[VALID_ACCURACY] >= target)?;
             Some((run, epoch.epoch))
         })
         .collect();
@@ -96,7 +97,7 @@ pub(crate) fn accuracy_within(
         // What was spent only grows, so the epochs within the budget come first.
         let is_within = |epoch: &EpochRecord| cost(run, epoch.epoch).is_some_and(|s| s <= budget);
         let n_within = epochs.partition_point(is_within);
-        epochs[..n_within].iter().map(|epoch| epoch.valid_accuracy).reduce(f64::max)
+        epochs[..n_within].iter().map(|epoch| epoch[VALID_ACCURACY]).reduce(f64::max)
     };
     let with_result = point.runs.iter().filter(|run| run.done().is_some());
     let bests: Option<Vec<f64>> = with_result.map(best_of).collect();

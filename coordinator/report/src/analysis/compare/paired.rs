@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use trial::known::{TRAIN_ACCURACY, TRAIN_LOSS, VALID_ACCURACY, VALID_LOSS};
+
 use crate::analysis::metric::gain;
 use crate::analysis::points::{Point, Run};
 use crate::analysis::sweep::Sweep;
@@ -214,10 +216,10 @@ fn same_bits(a: &Run<'_>, b: &Run<'_>) -> bool {
             .map(f64::to_bits))
     };
     !a.history.is_empty()
-        && same(|e| e.train_loss)
-        && same(|e| e.valid_loss)
-        && same(|e| e.valid_accuracy)
-        && same(|e| e.train_accuracy)
+        && same(|e| e[TRAIN_LOSS])
+        && same(|e| e[VALID_LOSS])
+        && same(|e| e[VALID_ACCURACY])
+        && same(|e| e[TRAIN_ACCURACY])
 }
 
 /// Pairs up points that are equal on every axis but `compared`, and counts those left alone. An

@@ -53,13 +53,13 @@ impl HeatCell {
 
 /// `None` when an axis is too long or has no values.
 pub(crate) fn heat(sweep: &Sweep<'_>, spec: &HeatmapSpec) -> Result<Option<Heat>, ReportError> {
-    let x_values = sweep.axis_values(&spec.x);
-    let y_values = sweep.axis_values(&spec.y);
+    let x_values = sweep.axis_values(spec.x);
+    let y_values = sweep.axis_values(spec.y);
     let fits = |n: usize| (1..=MAX_AXIS_VALUES).contains(&n);
     if !fits(x_values.len()) || !fits(y_values.len()) {
         return Ok(None);
     }
-    let shows = |name: &str| same_axis(&spec.x, name) || same_axis(&spec.y, name);
+    let shows = |name: &str| same_axis(spec.x, name) || same_axis(spec.y, name);
     let titles: Vec<String> =
         if shows("optimizer") { vec![String::new()] } else { sweep.optimizers.clone() };
     let mut n_points = (usize::MAX, 0);
@@ -129,7 +129,7 @@ fn place_points<'p, 'a>(
         }
         let place =
             |name: &str, values: &[Value]| place_of(&sweep.value(point.trial(), name)?, values);
-        let (Some(row), Some(column)) = (place(&spec.y, y_values), place(&spec.x, x_values)) else {
+        let (Some(row), Some(column)) = (place(spec.y, y_values), place(spec.x, x_values)) else {
             continue;
         };
         match placed.iter().find(|place| place.row == row && place.column == column) {

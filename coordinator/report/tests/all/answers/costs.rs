@@ -1,6 +1,7 @@
 //! What accuracy costs, and which axes matter.
 
 use report::input::State;
+use trial::known::VALID_ACCURACY;
 use trial::{Ending, Value};
 
 use super::{line, page, report, score, with_accuracies};
@@ -22,7 +23,7 @@ fn costs_to_a_target_count_whole_epochs_of_the_seeds_that_reach_it() {
         let State::Done(done) = &mut trial.state else { unreachable!() };
         done.ending = Ending::Completed { best_epoch: 3, test_accuracy: None, collapsed: false };
         for (epoch, accuracy) in done.history.iter_mut().zip(accuracies) {
-            epoch.valid_accuracy = accuracy;
+            epoch[VALID_ACCURACY] = accuracy;
         }
         for (timing, cpu_s) in done.timings.iter_mut().zip([1.0, 0.5, 7.0]) {
             timing.cpu_s = cpu_s;
@@ -79,7 +80,7 @@ fn page_of_axis(name: &'static str, values: [Value; 3], best: usize) -> String {
         ..Shape::usual()
     };
     let mut input = input(&shape);
-    input.columns[2].name = name.into();
+    input.layout.columns[2].name = name.into();
     input.axes[2].name = name;
     input.axes[2].values = values.to_vec();
     input.heatmaps.clear();

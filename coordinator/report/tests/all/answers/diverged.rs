@@ -3,6 +3,7 @@
 use report::input::{Input, State, Trial};
 use report::read_trials;
 use sweep::Compare;
+use trial::known::VALID_LOSS;
 use trial::{Ending, Value};
 
 use super::{line, report, with_accuracies};
@@ -151,10 +152,10 @@ fn a_network_without_hidden_units_has_no_activation_and_no_dropout() {
         [("activation", Value::Text("relu".into())), ("dropout", Value::Number(0.0))]
     {
         let kind = trial::Kind::Text(&[]);
-        input.columns.push(report::input::Column { name: name.into(), kind });
+        input.layout.columns.push(report::input::Column { name: name.into(), kind });
         input.trials.iter_mut().for_each(|trial| trial.values.push(Some(value.clone())));
     }
-    input.columns.last_mut().unwrap().kind = trial::Kind::Number;
+    input.layout.columns.last_mut().unwrap().kind = trial::Kind::Number;
     let (_, page) = report(&input);
     assert!(line(&page, "In full:").ends_with("activation relu, dropout 0."), "{page}");
     input.trials.iter_mut().for_each(|trial| trial.values[3] = Some(Value::Widths(Vec::new())));
@@ -169,7 +170,7 @@ fn chance_is_never_better_than_a_trial_that_completed() {
     let mut input = with_accuracies([0.08; 3], [0.5; 3]);
     for trial in &mut input.trials[..3] {
         let State::Done(done) = &mut trial.state else { continue };
-        done.history[0].valid_loss = 9.0;
+        done.history[0][VALID_LOSS] = 9.0;
     }
     input.trials[3..].iter_mut().for_each(diverge);
     let (built, page) = report(&input);
@@ -216,7 +217,7 @@ fn a_network_without_hidden_layers_has_a_name_everywhere() {
     report::build(&input, folder.path()).unwrap();
     let manifest = std::fs::read_to_string(folder.path().join("manifest.json")).unwrap();
     let manifest = serde_json::from_str(&manifest).unwrap();
-    let read = read_trials(folder.path(), &manifest, &input.columns).unwrap();
+    let read = read_trials(folder.path(), &manifest, &input.layout).unwrap();
     assert_eq!(read[0].values, input.trials[0].values);
 }
 
@@ -227,7 +228,7 @@ fn small_and_large_numbers_have_an_exponent() {
     for (index, trial) in input.trials.iter_mut().enumerate() {
         trial.values[1] = Some(Value::Number(if index < 3 { 1e-10 } else { 1e20 }));
         let State::Done(done) = &mut trial.state else { continue };
-        done.history[0].valid_loss = if index < 3 { 3.1e-7 } else { 4.2e18 };
+        done.history[0][VALID_LOSS] = if index < 3 { 3.1e-7 } else { 4.2e18 };
     }
     input.axes[1].values = vec![Value::Number(1e-10), Value::Number(1e20)];
     let (built, files) = build(&input);

@@ -10,6 +10,7 @@ use report::Built;
 use report::input::{Input, State, Trial};
 use sweep::{Compare, Phase};
 use trial::Ending;
+use trial::known::{VALID_ACCURACY, VALID_LOSS};
 
 use crate::built::{build, text};
 use crate::sample::{Shape, input};
@@ -66,8 +67,8 @@ fn confirmed(grid: [[f64; 3]; 2], fresh: [[f64; 3]; 2]) -> Input {
 fn score(trial: &mut Trial, accuracy: f64, loss: f64) {
     let State::Done(done) = &mut trial.state else { unreachable!("sample trials are done") };
     for epoch in &mut done.history {
-        epoch.valid_accuracy = accuracy;
-        epoch.valid_loss = loss;
+        epoch[VALID_ACCURACY] = accuracy;
+        epoch[VALID_LOSS] = loss;
     }
     let test_accuracy = Some(accuracy - 0.01);
     done.ending = Ending::Completed { best_epoch: 1, test_accuracy, collapsed: false };

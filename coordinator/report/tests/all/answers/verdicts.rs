@@ -3,6 +3,7 @@
 
 use report::input::{Column, State, Trial};
 use sweep::{Axis, Compare, Condition, Filter, Hypothesis, Metric};
+use trial::known::{GRADIENT_NORM, TRAIN_LOSS};
 use trial::{Ending, Kind, Value};
 
 use super::{line, page, score, with_accuracies};
@@ -115,7 +116,7 @@ fn a_point_that_misses_a_seed_is_not_the_best() {
 #[test]
 fn an_axis_that_one_side_does_not_use_is_no_hindrance() {
     let mut input = with_accuracies([0.970, 0.972, 0.974], [0.960, 0.961, 0.962]);
-    input.columns.push(Column { name: "armijo_c".into(), kind: Kind::Number });
+    input.layout.columns.push(Column { name: "armijo_c".into(), kind: Kind::Number });
     let values = vec![Value::Number(0.1), Value::Number(0.2)];
     input.axes.push(Axis { name: "armijo_c", values });
     let mut more: Vec<Trial> = input.trials[..3].to_vec();
@@ -142,9 +143,9 @@ fn trials_that_went_the_same_way_are_counted() {
         done.history.clone_from(&source.history);
     }
     let State::Done(done) = &mut input.trials[4].state else { unreachable!() };
-    done.history[0].train_loss += 1e-15;
+    done.history[0][TRAIN_LOSS] += 1e-15;
     let State::Done(done) = &mut input.trials[5].state else { unreachable!() };
-    done.history[0].gradient_norm += 1e-7;
+    done.history[0][GRADIENT_NORM] += 1e-7;
     assert!(
         page(&input)
             .contains("2 of 3 pairs of trials have losses and accuracies equal to the last bit")

@@ -2,6 +2,7 @@
 
 use report::input::{Input, State};
 use sweep::Metric;
+use trial::known::VALID_ACCURACY;
 use trial::{Ending, Value};
 
 use super::{Shape, input};
@@ -95,7 +96,7 @@ fn with_outliers(mut input: Input) -> Input {
     for trial in &mut input.trials[..3] {
         let State::Done(done) = &mut trial.state else { continue };
         for epoch in &mut done.history {
-            epoch.valid_accuracy = 0.4;
+            epoch[VALID_ACCURACY] = 0.4;
         }
     }
     for trial in &mut input.trials[30..33] {

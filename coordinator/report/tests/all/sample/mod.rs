@@ -2,8 +2,15 @@
 
 pub(crate) mod awkward;
 
-use report::input::{Column, DatasetMeta, Done, Input, Provenance, State, Trial, WorkerInfo};
+use report::input::{
+    Column, DatasetMeta, Done, Input, Layout, Provenance, State, Trial, WorkerInfo,
+};
 use sweep::{Axis, Cell, Compare, Condition, Filter, HeatmapSpec, Hypothesis, Metric, Phase};
+use trainer::measures;
+use trial::known::{
+    GRAD_SAMPLES, GRADIENT_NORM, LEARNING_RATE, N_BACKTRACKS, PROBE_SAMPLES, TRAIN_ACCURACY,
+    TRAIN_LOSS, VALID_ACCURACY, VALID_LOSS,
+};
 use trial::{Backtracks, Digest, Ending, EpochRecord, Kind, Scale, StepSizes, Timing, Value, Work};
 
 /// What varies; everything crossed with everything.
@@ -53,7 +60,7 @@ pub(crate) fn input(shape: &Shape) -> Input {
         description: "A made-up sweep that shows what a report looks like.".into(),
         sweep_toml: "name = \"sample\"\n".into(),
         data: data(),
-        columns: columns(),
+        layout: Layout { columns: columns(), measures: measures().clone(), is_told: false },
         axes: axes(shape),
         metric: Metric::ValidAccuracy,
         heatmaps: vec![heatmap("depth"), heatmap("batch_size")],
@@ -240,15 +247,15 @@ fn done(place: &Place<'_>, n_epochs: u32) -> Done {
 
 fn ending(place: &Place<'_>, history: &[EpochRecord]) -> Ending {
     let best = history.iter().max_by(|a, b| {
-        a.valid_accuracy
-            .total_cmp(&b.valid_accuracy)
-            .then(b.valid_loss.total_cmp(&a.valid_loss))
+        a[VALID_ACCURACY]
+            .total_cmp(&b[VALID_ACCURACY])
+            .then(b[VALID_LOSS].total_cmp(&a[VALID_LOSS]))
             .then(b.epoch.cmp(&a.epoch))
     });
     match best {
         Some(best) if !place.diverges() => Ending::Completed {
             best_epoch: best.epoch,
-            test_accuracy: Some(round(best.valid_accuracy - 0.0015 + 0.002 * place.noise(11))),
+            test_accuracy: Some(round(best[VALID_ACCURACY] - 0.0015 + 0.002 * place.noise(11))),
             collapsed: false,
         },
         _ => Ending::Diverged { step: 2_041, last_finite_loss: Some(8.25e17) },
@@ -257,7 +264,7 @@ fn ending(place: &Place<'_>, history: &[EpochRecord]) -> Ending {
 
 fn work(place: &Place<'_>, history: &[EpochRecord]) -> Work {
     let grad_samples = N_TRAIN * history.len() as u64;
-    let probe_samples: u64 = history.iter().map(|epoch| epoch.probe_samples).sum();
+    let probe_samples: u64 = history.iter().map(|epoch| epoch[PROBE_SAMPLES]).sum();
     let macs = (grad_samples * 3 + probe_samples) * 200_000 * (1 + place.depth as u64) / 2;
     Work {
         n_steps: N_TRAIN.div_ceil(place.batch_size) * history.len() as u64,
@@ -298,23 +305,19 @@ fn epoch_of(place: &Place<'_>, epoch: u32) -> EpochRecord {
     let train_error = (error - learned).max(0.0008);
     let step = place.learning_rate * libm::pow(0.9, epoch.into());
     let searched = |x: f64| if place.is_line_search() { x as u64 } else { 0 };
-    EpochRecord {
-        epoch,
-        train_loss: round(train_error * 3.2),
-        train_accuracy: round(1.0 - train_error),
-        valid_loss: round(valid_error * 3.4 + 0.0015 * f64::from(epoch)),
-        valid_accuracy: round(1.0 - valid_error),
-        learning_rate: place.learning_rate,
-        steps: place.is_line_search().then_some(StepSizes {
-            min: step / 16.0,
-            median: step / 2.0,
-            max: place.learning_rate,
-        }),
-        n_backtracks: searched(place.learning_rate * 2_000.0),
-        gradient_norm: round(0.3 + place.noise(3)),
-        grad_samples: N_TRAIN,
-        probe_samples: searched(N_TRAIN as f64 * (1.0 + place.learning_rate)),
-    }
+    let mut record = EpochRecord::new(measures(), epoch);
+    record[TRAIN_LOSS] = round(train_error * 3.2);
+    record[TRAIN_ACCURACY] = round(1.0 - train_error);
+    record[VALID_LOSS] = round(valid_error * 3.4 + 0.0015 * f64::from(epoch));
+    record[VALID_ACCURACY] = round(1.0 - valid_error);
+    record[LEARNING_RATE] = place.learning_rate;
+    let steps = StepSizes { min: step / 16.0, median: step / 2.0, max: place.learning_rate };
+    StepSizes::put(place.is_line_search().then_some(steps), &mut record);
+    record[N_BACKTRACKS] = searched(place.learning_rate * 2_000.0);
+    record[GRADIENT_NORM] = round(0.3 + place.noise(3));
+    record[GRAD_SAMPLES] = N_TRAIN;
+    record[PROBE_SAMPLES] = searched(N_TRAIN as f64 * (1.0 + place.learning_rate));
+    record
 }
 
 /// Accuracies are counts over 10,000 samples.

@@ -4,6 +4,10 @@ use std::fs;
 
 use report::input::{Done, State};
 use serde_json::{Value, json};
+use trial::known::{
+    GRAD_SAMPLES, GRADIENT_NORM, LEARNING_RATE, N_BACKTRACKS, PROBE_SAMPLES, TRAIN_ACCURACY,
+    TRAIN_LOSS, VALID_ACCURACY, VALID_LOSS,
+};
 use trial::{Digest, Ending, StepSizes};
 
 use super::site::{Site, assert_is_prose};
@@ -44,18 +48,19 @@ const FIELDS: [(&str, Change); 33] = [
     ("digest", |done| done.digest = Digest([0xab; 32])),
     ("epoch", |done| done.history[1].epoch = 7),
     ("epochs", |done| done.history.truncate(2)),
-    ("train_loss", |done| done.history[1].train_loss *= 1.01),
-    ("train_accuracy", |done| done.history[1].train_accuracy = 0.99),
-    ("valid_loss", |done| done.history[0].valid_loss *= 1.01),
-    ("valid_accuracy", |done| done.history[1].valid_accuracy += 1e-9),
-    ("learning_rate", |done| done.history[1].learning_rate *= 1.01),
+    ("train_loss", |done| done.history[1][TRAIN_LOSS] *= 1.01),
+    ("train_accuracy", |done| done.history[1][TRAIN_ACCURACY] = 0.99),
+    ("valid_loss", |done| done.history[0][VALID_LOSS] *= 1.01),
+    ("valid_accuracy", |done| done.history[1][VALID_ACCURACY] += 1e-9),
+    ("learning_rate", |done| done.history[1][LEARNING_RATE] *= 1.01),
     ("step_min", |done| {
-        done.history[1].steps = Some(StepSizes { min: 0.01, median: 0.0, max: 0.02 })
+        let steps = StepSizes { min: 0.01, median: 0.0, max: 0.02 };
+        StepSizes::put(Some(steps), &mut done.history[1]);
     }),
-    ("n_backtracks", |done| done.history[1].n_backtracks += 1),
-    ("gradient_norm", |done| done.history[1].gradient_norm *= 1.01),
-    ("grad_samples of an epoch", |done| done.history[1].grad_samples += 1),
-    ("probe_samples of an epoch", |done| done.history[1].probe_samples += 1),
+    ("n_backtracks", |done| done.history[1][N_BACKTRACKS] += 1),
+    ("gradient_norm", |done| done.history[1][GRADIENT_NORM] *= 1.01),
+    ("grad_samples of an epoch", |done| done.history[1][GRAD_SAMPLES] += 1),
+    ("probe_samples of an epoch", |done| done.history[1][PROBE_SAMPLES] += 1),
     ("wall_s", |done| done.timings[1].wall_s += 0.5),
     ("cpu_s", |done| done.timings[1].cpu_s += 0.25),
     ("worker", |done| done.timings[1].worker = "other".into()),

@@ -109,7 +109,7 @@ fn make() -> Site {
     let dataset = dataset();
     let plan = sweep::plan(&sweep::parse(SWEEP).unwrap(), &facts_of(&dataset)).unwrap();
     let live = folder.path().join("live.db");
-    let mut store = Store::open(&live).unwrap();
+    let mut store = Store::open(&live, trainer::measures()).unwrap();
     facts(&dataset, &plan).begin(&mut store).unwrap();
     store.commit(&plan, &records(&plan, &dataset)).unwrap();
     let reader = Reader::open(&live).unwrap();

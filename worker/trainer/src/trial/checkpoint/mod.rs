@@ -4,11 +4,13 @@
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
-use trial::{EpochRecord, Scale, StepSizes, Value};
+use trial::known as k;
+use trial::{EpochRecord, MeasureKind, Reading, Scale, StepSizes, Value};
 
 use crate::config::{NUMERICS_VERSION, TrainConfig};
 use crate::data::PreparedData;
 use crate::isa::Isa;
+use crate::measures::{N_IN_DIGEST, measures};
 use crate::numerics::digest::{float_bytes, record_bytes};
 use crate::trial::result::{check_history, check_so_far};
 use crate::trial::trainer::{TrainError, Trainer};
@@ -40,7 +42,10 @@ fn write(trainer: &Trainer) -> Vec<u8> {
     bytes.extend(VERSION.to_le_bytes());
     bytes.extend(identity(trainer));
     bytes.extend((trainer.history.len() as u32).to_le_bytes());
-    trainer.history.iter().for_each(|record| bytes.extend(record_bytes(record)));
+    for record in &trainer.history {
+        bytes.extend(record_bytes(record));
+        record.readings()[N_IN_DIGEST..].iter().for_each(|it| bytes.extend(reading_bytes(*it)));
+    }
     bytes.extend(trainer.best.epoch.to_le_bytes());
     bytes.push(u8::from(trainer.last_finite_loss.is_some()));
     bytes.extend(trainer.last_finite_loss.unwrap_or(0.0).to_le_bytes());
@@ -145,6 +150,18 @@ fn identity(trainer: &Trainer) -> [u8; 32] {
     hash.finalize().into()
 }
 
+/// A byte (0 or 1), and the reading, which is 0 when there is none.
+fn reading_bytes(reading: Option<Reading>) -> [u8; 9] {
+    let number = match reading {
+        None => [0; 8],
+        Some(Reading::Number(number)) => number.to_le_bytes(),
+        Some(Reading::Count(count)) => count.to_le_bytes(),
+    };
+    let mut bytes = [u8::from(reading.is_some()); 9];
+    bytes[1..].copy_from_slice(&number);
+    bytes
+}
+
 /// What is left to read; running out is an error.
 struct Reader<'a> {
     rest: &'a [u8],
@@ -177,29 +194,39 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// What `record_bytes` wrote.
+    /// What `write` wrote of an epoch.
     fn record(&mut self, expected: u32) -> Result<EpochRecord, TrainError> {
         let epoch = u32::from_le_bytes(self.take()?);
         if epoch != expected {
             return Err(TrainError::Checkpoint(format!("has epoch {epoch} where {expected} goes")));
         }
-        let [train_loss, train_accuracy, valid_loss, valid_accuracy, learning_rate] =
-            [self.f64()?, self.f64()?, self.f64()?, self.f64()?, self.f64()?];
+        let mut record = EpochRecord::new(measures(), epoch);
+        record[k::TRAIN_LOSS] = self.f64()?;
+        record[k::TRAIN_ACCURACY] = self.f64()?;
+        record[k::VALID_LOSS] = self.f64()?;
+        record[k::VALID_ACCURACY] = self.f64()?;
+        record[k::LEARNING_RATE] = self.f64()?;
         let has_steps = self.flag()?;
         let steps = StepSizes { min: self.f64()?, median: self.f64()?, max: self.f64()? };
-        Ok(EpochRecord {
-            epoch,
-            train_loss,
-            train_accuracy,
-            valid_loss,
-            valid_accuracy,
-            learning_rate,
-            steps: has_steps.then_some(steps),
-            n_backtracks: self.u64()?,
-            gradient_norm: self.f64()?,
-            grad_samples: self.u64()?,
-            probe_samples: self.u64()?,
-        })
+        StepSizes::put(has_steps.then_some(steps), &mut record);
+        record[k::N_BACKTRACKS] = self.u64()?;
+        record[k::GRADIENT_NORM] = self.f64()?;
+        record[k::GRAD_SAMPLES] = self.u64()?;
+        record[k::PROBE_SAMPLES] = self.u64()?;
+        for measure in &measures()[N_IN_DIGEST..] {
+            let reading = self.reading(measure.kind)?;
+            record.set(&measure.name, reading);
+        }
+        Ok(record)
+    }
+
+    /// What `reading_bytes` wrote.
+    fn reading(&mut self, kind: MeasureKind) -> Result<Option<Reading>, TrainError> {
+        let (is_there, bytes) = (self.flag()?, self.take()?);
+        Ok(is_there.then(|| match kind {
+            MeasureKind::Number => Reading::Number(f64::from_le_bytes(bytes)),
+            MeasureKind::Count => Reading::Count(u64::from_le_bytes(bytes)),
+        }))
     }
 }
 

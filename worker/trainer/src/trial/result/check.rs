@@ -2,7 +2,11 @@
 
 use std::fmt::Display;
 
-use trial::{Breach, DataShape, Ending, EpochRecord, TrialResult, between, exactly};
+use trial::known::{
+    GRAD_SAMPLES, GRADIENT_NORM, LEARNING_RATE, TRAIN_ACCURACY, TRAIN_LOSS, VALID_ACCURACY,
+    VALID_LOSS,
+};
+use trial::{Breach, DataShape, Ending, EpochRecord, StepSizes, TrialResult, between, exactly};
 
 use super::bounds;
 use super::standing::Standing;
@@ -125,25 +129,26 @@ fn check_epoch(
 ) -> Result<(), Breach> {
     let of = |field: &str| format!("{field} of epoch {epoch}");
     exactly(of("epoch"), record.epoch, &epoch)?;
-    accuracy(of("train_accuracy"), record.train_accuracy, data.n_train)?;
-    bounds::loss(of("train_loss"), record.train_loss, record.train_accuracy)?;
-    accuracy(of("valid_accuracy"), record.valid_accuracy, data.n_valid)?;
+    record.check()?;
+    accuracy(of("train_accuracy"), record[TRAIN_ACCURACY], data.n_train)?;
+    bounds::loss(of("train_loss"), record[TRAIN_LOSS], record[TRAIN_ACCURACY])?;
+    accuracy(of("valid_accuracy"), record[VALID_ACCURACY], data.n_valid)?;
     if data.n_valid == 0 {
-        nothing(of("valid_loss"), record.valid_loss)?;
+        nothing(of("valid_loss"), record[VALID_LOSS])?;
     } else {
-        bounds::loss(of("valid_loss"), record.valid_loss, record.valid_accuracy)?;
+        bounds::loss(of("valid_loss"), record[VALID_LOSS], record[VALID_ACCURACY])?;
     }
     // The schedule is constant.
-    exactly(of("learning_rate"), record.learning_rate, &config.learning_rate)?;
-    bounds::norm(of("gradient_norm"), record.gradient_norm)?;
-    exactly(of("grad_samples"), record.grad_samples, &u64::from(data.n_train))?;
+    exactly(of("learning_rate"), record[LEARNING_RATE], &config.learning_rate)?;
+    bounds::norm(of("gradient_norm"), record[GRADIENT_NORM])?;
+    exactly(of("grad_samples"), record[GRAD_SAMPLES], &u64::from(data.n_train))?;
     check_step_sizes(epoch, record, config)
 }
 
 /// Those of a line search, each an f32 that it can accept; how many were accepted is the work's.
 fn check_step_sizes(epoch: u32, record: &EpochRecord, config: &TrainConfig) -> Result<(), Breach> {
     let of = |field: &str| format!("{field} of epoch {epoch}");
-    let Some(steps) = record.steps else { return Ok(()) };
+    let Some(steps) = StepSizes::of(record) else { return Ok(()) };
     let Some((low, high)) = step_range(config) else {
         let expected =
             format!("none, since {} is not a line search", config.optimizer.kind().name());

@@ -1,8 +1,9 @@
 //! The rules of counted work: each number of a result follows from its steps, its probes and the
 //! shape of its network, exactly or within what they leave open.
 
+use trial::known::{N_BACKTRACKS, PROBE_SAMPLES};
 use trial::{
-    Backtracks, Breach, DataShape, Ending, EpochRecord, Work, between, exactly,
+    Backtracks, Breach, DataShape, Ending, EpochRecord, StepSizes, Work, between, exactly,
     finite_and_not_negative,
 };
 
@@ -130,11 +131,11 @@ pub(crate) fn check_work(
         n_accepted.high += of_epoch.high;
     }
     let sum = |of: fn(&EpochRecord) -> u64| history.iter().map(of).sum::<u64>();
-    let probe_samples = sum(|record| record.probe_samples);
+    let probe_samples = sum(|record| record[PROBE_SAMPLES]);
     let most = probe_samples + extra_samples * forms.max_probes;
     between("probe_samples", work.probe_samples, &probe_samples, &most)?;
     check_macs(work, ending, n_epochs, n_extra, &forms)?;
-    let n_backtracks = sum(|record| record.n_backtracks);
+    let n_backtracks = sum(|record| record[N_BACKTRACKS]);
     let most = n_backtracks + n_extra * forms.max_probes;
     check_backtracks(work, Span { low: n_backtracks, high: most }, &forms)?;
     if !forms.is_line_search {
@@ -251,16 +252,16 @@ fn check_backtracks(work: &Work, n_backtracks: Span, forms: &Forms) -> Result<()
 fn check_probes(record: &EpochRecord, forms: &Forms) -> Result<Span, Breach> {
     let of = |field: &str| format!("{field} of epoch {}", record.epoch);
     let most = forms.n_batches * forms.max_probes;
-    between(of("n_backtracks"), record.n_backtracks, &0, &most)?;
-    between(of("probe_samples"), record.probe_samples, &0, &(forms.n_train * forms.max_probes))?;
+    between(of("n_backtracks"), record[N_BACKTRACKS], &0, &most)?;
+    between(of("probe_samples"), record[PROBE_SAMPLES], &0, &(forms.n_train * forms.max_probes))?;
     if !forms.is_line_search {
         return Ok(Span::default());
     }
-    let Some(span) = forms.n_accepted(record.probe_samples, record.n_backtracks) else {
-        let expected = format!("what whole probes with {} backtracks read", record.n_backtracks);
-        return Err(Breach::new(of("probe_samples"), record.probe_samples, expected));
+    let Some(span) = forms.n_accepted(record[PROBE_SAMPLES], record[N_BACKTRACKS]) else {
+        let expected = format!("what whole probes with {} backtracks read", record[N_BACKTRACKS]);
+        return Err(Breach::new(of("probe_samples"), record[PROBE_SAMPLES], expected));
     };
-    match record.steps {
+    match StepSizes::of(record) {
         Some(steps) if span.high == 0 => {
             let expected = "none, since every probe was refused";
             Err(Breach::new(of("step_min"), steps.min, expected))

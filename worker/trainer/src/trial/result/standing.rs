@@ -2,6 +2,7 @@
 //! another one follows, is decided here for the training loop and for whoever checks its result.
 
 use trial::EpochRecord;
+use trial::known::{VALID_ACCURACY, VALID_LOSS};
 
 use crate::config::TrainConfig;
 
@@ -31,15 +32,15 @@ impl Standing {
     pub(crate) fn take(&mut self, record: &EpochRecord, has_valid: bool) {
         self.n_epochs += 1;
         let is_first = self.best_epoch == 0;
-        let is_higher = is_first || record.valid_accuracy > self.best_accuracy;
-        let is_level = record.valid_accuracy == self.best_accuracy;
+        let is_higher = is_first || record[VALID_ACCURACY] > self.best_accuracy;
+        let is_level = record[VALID_ACCURACY] == self.best_accuracy;
         if is_higher {
             self.highest_epoch = self.n_epochs;
         }
-        if !has_valid || is_higher || is_level && record.valid_loss < self.best_loss {
+        if !has_valid || is_higher || is_level && record[VALID_LOSS] < self.best_loss {
             self.best_epoch = self.n_epochs;
-            self.best_accuracy = record.valid_accuracy;
-            self.best_loss = record.valid_loss;
+            self.best_accuracy = record[VALID_ACCURACY];
+            self.best_loss = record[VALID_LOSS];
         }
     }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use properties::check;
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
+use trial::known::{TRAIN_LOSS, VALID_ACCURACY, VALID_LOSS};
 use trial::{DataShape, Scale, Split, TrialResult, Value};
 
 use crate::config::{OptimizerKind, TrainConfig};
@@ -185,21 +186,21 @@ fn forged_results_of_the_field_are_refused() {
         check_result(&result, &config, &shape).unwrap_err().to_string()
     };
     assert_eq!(
-        told(|result| result.history[2].valid_accuracy = 1e308),
+        told(|result| result.history[2][VALID_ACCURACY] = 1e308),
         "valid_accuracy of epoch 3 is 1e308, expected k / 17 for a whole number k from 0 to 17"
     );
     assert_eq!(
-        told(|result| result.history[0].train_loss = -2.5),
+        told(|result| result.history[0][TRAIN_LOSS] = -2.5),
         "train_loss of epoch 1 is -2.5, expected a finite number, 0 or above"
     );
     assert_eq!(
-        told(|result| result.history[1].valid_loss = 1.7e308),
+        told(|result| result.history[1][VALID_LOSS] = 1.7e308),
         "valid_loss of epoch 2 is 1.7e308, expected 7e38 at most, the largest that numbers of 32 bits give"
     );
     assert_eq!(
         told(|result| {
-            result.history[1].valid_accuracy = 8.0 / 17.0;
-            result.history[1].valid_loss = 0.0;
+            result.history[1][VALID_ACCURACY] = 8.0 / 17.0;
+            result.history[1][VALID_LOSS] = 0.0;
         }),
         "valid_loss of epoch 2 is 0.0, expected 0.366957 or above, since each of the wrong answers loses at least ln 2"
     );

@@ -8,12 +8,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use thiserror::Error;
+use trial::known as k;
 use trial::{Ending, EpochRecord, StepSizes, TrialResult};
 
 use crate::config::TrainConfig;
 use crate::data::PreparedData;
 use crate::fast::FastNetwork;
 use crate::isa::Isa;
+use crate::measures::measures;
 use crate::model::network::{
     Batch, Evaluation, LayerShape, Network, Role, Step, initial_parameters, layer_shapes,
 };
@@ -206,19 +208,18 @@ impl Trainer {
             return EpochEnd::Ends;
         }
         let n = self.data.n_train() as f64;
-        self.history.push(EpochRecord {
-            epoch,
-            train_loss: totals.loss / n,
-            train_accuracy: totals.n_correct as f64 / n,
-            valid_loss: valid.loss,
-            valid_accuracy: valid.accuracy,
-            learning_rate: self.config.learning_rate,
-            steps: step_sizes(&mut self.step_sizes),
-            n_backtracks: self.work.epoch().n_backtracks,
-            gradient_norm,
-            grad_samples: self.work.epoch().grad_samples,
-            probe_samples: self.work.epoch().probe_samples,
-        });
+        let mut record = EpochRecord::new(measures(), epoch);
+        record[k::TRAIN_LOSS] = totals.loss / n;
+        record[k::TRAIN_ACCURACY] = totals.n_correct as f64 / n;
+        record[k::VALID_LOSS] = valid.loss;
+        record[k::VALID_ACCURACY] = valid.accuracy;
+        record[k::LEARNING_RATE] = self.config.learning_rate;
+        StepSizes::put(step_sizes(&mut self.step_sizes), &mut record);
+        record[k::N_BACKTRACKS] = self.work.epoch().n_backtracks;
+        record[k::GRADIENT_NORM] = gradient_norm;
+        record[k::GRAD_SAMPLES] = self.work.epoch().grad_samples;
+        record[k::PROBE_SAMPLES] = self.work.epoch().probe_samples;
+        self.history.push(record);
         if self.standing().best_epoch() == epoch {
             self.best.epoch = epoch;
             self.best.parameters.copy_from_slice(&self.parameters);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use trial::known::{N_BACKTRACKS, PROBE_SAMPLES, TRAIN_LOSS, VALID_ACCURACY, VALID_LOSS};
 use trial::{Ending, Scale, Split, TrialResult, Value};
 
 use crate::config::{OptimizerKind, TrainConfig};
@@ -52,7 +53,7 @@ fn every_optimizer_learns() {
         ];
         let result = finish(trainer(&config(kind, &changes), &data));
         let (first, last) = (&result.history[0], &result.history[11]);
-        assert!(last.train_loss < 0.5 * first.train_loss, "{kind:?}: {last:?}");
+        assert!(last[TRAIN_LOSS] < 0.5 * first[TRAIN_LOSS], "{kind:?}: {last:?}");
         let Ending::Completed { test_accuracy, collapsed, .. } = result.ending else {
             panic!("{kind:?} diverged")
         };
@@ -161,8 +162,8 @@ fn the_best_epoch_has_the_highest_accuracy_then_the_lowest_loss() {
     let result = finish(trainer(&config(OptimizerKind::Sgd, &changes), &data));
     let Ending::Completed { best_epoch, .. } = result.ending else { panic!("it diverged") };
     let best = result.history.iter().min_by(|a, b| {
-        let by_accuracy = b.valid_accuracy.total_cmp(&a.valid_accuracy);
-        by_accuracy.then(a.valid_loss.total_cmp(&b.valid_loss)).then(a.epoch.cmp(&b.epoch))
+        let by_accuracy = b[VALID_ACCURACY].total_cmp(&a[VALID_ACCURACY]);
+        by_accuracy.then(a[VALID_LOSS].total_cmp(&b[VALID_LOSS])).then(a.epoch.cmp(&b.epoch))
     });
     assert_eq!(best_epoch, best.unwrap().epoch);
     assert!(best_epoch < 15, "the case would prove little");
@@ -209,8 +210,8 @@ fn work_is_counted_by_the_contracts_forms() {
     let far = count(OptimizerKind::Backtracking, 1000.0);
     let backtracks = far.work.backtracks.unwrap();
     assert!(backtracks.mean > 0.0 && backtracks.p95 <= backtracks.max);
-    assert_eq!(far.history[0].n_backtracks, (backtracks.mean * 13.0).round() as u64);
-    assert_eq!(far.work.probe_samples, far.history[0].probe_samples);
+    assert_eq!(far.history[0][N_BACKTRACKS], (backtracks.mean * 13.0).round() as u64);
+    assert_eq!(far.work.probe_samples, far.history[0][PROBE_SAMPLES]);
 }
 
 #[test]

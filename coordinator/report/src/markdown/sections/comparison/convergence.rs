@@ -2,6 +2,7 @@
 
 use sweep::Metric;
 use trial::EpochRecord;
+use trial::known::VALID_ACCURACY;
 
 use super::curves::{epoch_ticks, mean_line};
 use crate::analysis::{Clock, Point, Run, Sweep, error, error_label, samples_until};
@@ -57,7 +58,7 @@ fn panel(
     x: AxisStyle,
     cost: &dyn Fn(&Run<'_>, u32) -> Option<f64>,
 ) -> Panel {
-    let shown = |epoch: &EpochRecord| error(Metric::ValidAccuracy, epoch.valid_accuracy, n_valid);
+    let shown = |epoch: &EpochRecord| error(Metric::ValidAccuracy, epoch[VALID_ACCURACY], n_valid);
     let series = best.iter().enumerate().map(|(style, (name, point))| Series {
         label: name.clone(),
         style,

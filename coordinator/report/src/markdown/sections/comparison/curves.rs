@@ -1,6 +1,7 @@
 //! Section 5: training curves of each optimizer's best point.
 
 use trial::EpochRecord;
+use trial::known::{TRAIN_ACCURACY, TRAIN_LOSS, VALID_ACCURACY, VALID_LOSS};
 
 use crate::analysis::{Point, Run, Sweep, epochs, loss_text, percent};
 use crate::figures::chart;
@@ -104,10 +105,10 @@ fn figure(page: &mut Page, sweep: &Sweep<'_>, best: &[(String, &Point<'_>)]) {
     let drawn = chart(&Chart {
         title: title.clone(),
         panels: vec![
-            panel("training loss", loss(), |e| e.train_loss),
-            panel("validation loss", loss(), |e| e.valid_loss),
-            panel("training accuracy", accuracy(), |e| e.train_accuracy * 100.0),
-            panel("validation accuracy", accuracy(), |e| e.valid_accuracy * 100.0),
+            panel("training loss", loss(), |e| e[TRAIN_LOSS]),
+            panel("validation loss", loss(), |e| e[VALID_LOSS]),
+            panel("training accuracy", accuracy(), |e| e[TRAIN_ACCURACY] * 100.0),
+            panel("validation accuracy", accuracy(), |e| e[VALID_ACCURACY] * 100.0),
         ],
     });
     if let Some(svg) = drawn {
@@ -138,10 +139,10 @@ fn table(page: &mut Page, sweep: &Sweep<'_>, best: &[(String, &Point<'_>)]) {
             };
             vec![
                 escape(&sweep.describe(point)),
-                loss_text(mean(|e| e.train_loss)),
-                loss_text(mean(|e| e.valid_loss)),
-                format!("{} %", percent(mean(|e| e.train_accuracy))),
-                format!("{} %", percent(mean(|e| e.valid_accuracy))),
+                loss_text(mean(|e| e[TRAIN_LOSS])),
+                loss_text(mean(|e| e[VALID_LOSS])),
+                format!("{} %", percent(mean(|e| e[TRAIN_ACCURACY]))),
+                format!("{} %", percent(mean(|e| e[VALID_ACCURACY]))),
                 last.len().to_string(),
             ]
         })

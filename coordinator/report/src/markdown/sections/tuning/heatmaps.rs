@@ -35,7 +35,7 @@ fn one(
     shades: Option<Shades>,
     name: String,
 ) {
-    let (x, y) = (words(&spec.x), words(&spec.y));
+    let (x, y) = (words(spec.x), words(spec.y));
     let without = format!("No heatmap of {} by {}", escape(&x), escape(&y));
     let Some(heat) = heat else {
         page.block(&format!("{without}: an axis needs 1 to {MAX_AXIS_VALUES} values to be drawn."));
@@ -91,7 +91,7 @@ fn file_name(spec: &HeatmapSpec, taken: &mut Vec<String>) -> String {
         let keep = name.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').take(40);
         keep.collect::<String>().replace('_', "-")
     };
-    let base = format!("heatmap-{}-by-{}", plain(&spec.y), plain(&spec.x));
+    let base = format!("heatmap-{}-by-{}", plain(spec.y), plain(spec.x));
     let n_same = taken.iter().filter(|other| **other == base).count();
     taken.push(base.clone());
     if n_same == 0 { base } else { format!("{base}-{}", n_same + 1) }

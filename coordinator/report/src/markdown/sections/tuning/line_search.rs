@@ -1,5 +1,6 @@
 //! Section 4, last part: what the line searches did.
 
+use trial::known::N_BACKTRACKS;
 use trial::{Backtracks, StepSizes, Value};
 
 use crate::analysis::{Point, Run, Sweep, epochs, significant, value_label};
@@ -72,7 +73,7 @@ fn row(sweep: &Sweep<'_>, optimizer: &str, rate: &Value) -> Option<Vec<String>> 
     let gradients: u64 = work.iter().map(|work| work.grad_samples).sum();
     let probes: u64 = work.iter().map(|work| work.probe_samples).sum();
     let last_steps: Vec<f64> =
-        runs(&points).filter_map(|run| Some(epochs(run).last()?.steps?.median)).collect();
+        runs(&points).filter_map(|run| Some(StepSizes::of(epochs(run).last()?)?.median)).collect();
     let dash = || "–".to_string();
     Some(vec![
         escape(optimizer),
@@ -161,7 +162,7 @@ fn steps(points: &[&Point<'_>]) -> Course {
     let mut course = Course { points: Vec::new(), band: Vec::new() };
     for index in epoch_numbers(points) {
         let of_runs: Vec<StepSizes> =
-            runs(points).filter_map(|run| epochs(run).get(index)?.steps).collect();
+            runs(points).filter_map(|run| StepSizes::of(epochs(run).get(index)?)).collect();
         let median = |part: fn(&StepSizes) -> f64| {
             stats::median(&of_runs.iter().map(part).collect::<Vec<_>>())
         };
@@ -182,7 +183,7 @@ fn backtracks(points: &[&Point<'_>]) -> Course {
     let per_step = |run: &Run<'_>, index: usize| {
         let done = run.done().filter(|_| !run.is_diverged())?;
         let n_steps = done.work.n_steps as f64 / done.history.len() as f64;
-        Some(done.history.get(index)?.n_backtracks as f64 / n_steps)
+        Some(done.history.get(index)?[N_BACKTRACKS] as f64 / n_steps)
     };
     let means = epoch_numbers(points).filter_map(|index| {
         let of_runs: Vec<f64> = runs(points).filter_map(|run| per_step(run, index)).collect();

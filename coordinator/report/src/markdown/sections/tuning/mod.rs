@@ -8,6 +8,7 @@ pub mod top;
 
 use sweep::Metric;
 use trial::EpochRecord;
+use trial::known::{TRAIN_ACCURACY, VALID_ACCURACY, VALID_LOSS};
 
 use crate::analysis::{
     BestOf, Point, Sweep, axis_effects, best_epoch, best_of_k, borders, error, error_label, gain,
@@ -264,7 +265,7 @@ fn gap_row(name: &str, point: &Point<'_>) -> Vec<String> {
     let mean = |figure: &dyn Fn(&Done) -> Option<f64>| {
         stats::mean(&done.iter().filter_map(|done| figure(done)).collect::<Vec<_>>())
     };
-    let gap = |epoch: &EpochRecord| epoch.train_accuracy - epoch.valid_accuracy;
+    let gap = |epoch: &EpochRecord| epoch[TRAIN_ACCURACY] - epoch[VALID_ACCURACY];
     let dash = || "–".to_string();
     let points =
         |value: Option<f64>| value.map_or_else(dash, |gap| points_of(Metric::ValidAccuracy, gap));
@@ -275,8 +276,8 @@ fn gap_row(name: &str, point: &Point<'_>) -> Vec<String> {
         points(mean(&|done| done.history.last().map(gap))),
         mean(&|done| best_epoch(done).map(|epoch| f64::from(epoch.epoch)))
             .map_or_else(dash, |epoch| format!("{epoch:.1}")),
-        loss(mean(&|done| done.history.iter().map(|e| e.valid_loss).reduce(f64::min))),
-        loss(mean(&|done| done.history.last().map(|e| e.valid_loss))),
+        loss(mean(&|done| done.history.iter().map(|e| e[VALID_LOSS]).reduce(f64::min))),
+        loss(mean(&|done| done.history.last().map(|e| e[VALID_LOSS]))),
         done.len().to_string(),
     ]
 }

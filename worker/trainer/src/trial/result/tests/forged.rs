@@ -1,5 +1,9 @@
 //! Fields of results, each with changes that make it one that no trial gives.
 
+use trial::known::{
+    GRAD_SAMPLES, GRADIENT_NORM, LEARNING_RATE, N_BACKTRACKS, PROBE_SAMPLES, STEP_MAX, STEP_MEDIAN,
+    STEP_MIN, TRAIN_ACCURACY, TRAIN_LOSS, VALID_ACCURACY, VALID_LOSS,
+};
 use trial::{Backtracks, Ending, EpochRecord, StepSizes, TrialResult};
 
 /// A value that a field cannot have, from the one it has.
@@ -9,8 +13,9 @@ pub type Change = fn(&mut TrialResult, pick: usize) -> Option<()>;
 pub const FIELDS: &[(&str, Change)] = &[
     ("n_epochs", |result, _| result.history.pop().filter(|_| !is_diverged(result)).map(drop)),
     ("n_epochs", |result, _| {
-        let last = result.history.last()?.clone();
-        result.history.push(EpochRecord { epoch: last.epoch + 1, ..last });
+        let mut next = result.history.last()?.clone();
+        next.epoch += 1;
+        result.history.push(next);
         (!is_diverged(result)).then_some(())
     }),
     ("epoch of", |result, pick| {
@@ -19,77 +24,81 @@ pub const FIELDS: &[(&str, Change)] = &[
         Some(())
     }),
     ("train_loss", |result, pick| {
-        any_epoch(result, pick)?.train_loss = no_loss(pick);
+        any_epoch(result, pick)?[TRAIN_LOSS] = no_loss(pick);
         Some(())
     }),
     ("valid_loss", |result, pick| {
-        any_epoch(result, pick)?.valid_loss = no_loss(pick);
+        any_epoch(result, pick)?[VALID_LOSS] = no_loss(pick);
         Some(())
     }),
     ("gradient_norm", |result, pick| {
-        any_epoch(result, pick)?.gradient_norm = no_loss(pick);
+        any_epoch(result, pick)?[GRADIENT_NORM] = no_loss(pick);
         Some(())
     }),
     ("train_loss", |result, pick| {
         let record = any_epoch(result, pick)?;
-        record.train_loss = outside(record.train_accuracy, pick)?;
+        record[TRAIN_LOSS] = outside(record[TRAIN_ACCURACY], pick)?;
         Some(())
     }),
     ("valid_loss", |result, pick| {
         let record = any_epoch(result, pick)?;
-        record.valid_loss = outside(record.valid_accuracy, pick)?;
+        record[VALID_LOSS] = outside(record[VALID_ACCURACY], pick)?;
         Some(())
     }),
     ("gradient_norm", |result, pick| {
-        any_epoch(result, pick)?.gradient_norm = [1e44, f64::MAX][pick % 2];
+        any_epoch(result, pick)?[GRADIENT_NORM] = [1e44, f64::MAX][pick % 2];
         Some(())
     }),
     ("train_accuracy", |result, pick| {
-        any_epoch(result, pick)?.train_accuracy = no_accuracy(pick);
+        any_epoch(result, pick)?[TRAIN_ACCURACY] = no_accuracy(pick);
         Some(())
     }),
     ("valid_accuracy", |result, pick| {
-        any_epoch(result, pick)?.valid_accuracy = no_accuracy(pick);
+        any_epoch(result, pick)?[VALID_ACCURACY] = no_accuracy(pick);
         Some(())
     }),
     ("learning_rate", |result, pick| {
         let record = any_epoch(result, pick)?;
-        let twice = 2.0 * record.learning_rate;
-        record.learning_rate = [0.0, -1.0, f64::NAN, f64::INFINITY, twice][pick % 5];
+        let twice = 2.0 * record[LEARNING_RATE];
+        record[LEARNING_RATE] = [0.0, -1.0, f64::NAN, f64::INFINITY, twice][pick % 5];
         Some(())
     }),
     ("step_min", |result, pick| {
-        let steps = any_epoch(result, pick)?.steps.as_mut()?;
-        steps.min = [-1.0, f64::NAN, f64::INFINITY, steps.median * 2.0 + 1.0][pick % 4];
+        let record = any_epoch(result, pick)?;
+        let StepSizes { median, .. } = StepSizes::of(record)?;
+        record[STEP_MIN] = [-1.0, f64::NAN, f64::INFINITY, median * 2.0 + 1.0][pick % 4];
         Some(())
     }),
     ("step_median", |result, pick| {
-        let steps = any_epoch(result, pick)?.steps.as_mut()?;
-        steps.median = [-1.0, f64::NAN, f64::INFINITY, 1e301][pick % 4];
+        let record = any_epoch(result, pick)?;
+        StepSizes::of(record)?;
+        record[STEP_MEDIAN] = [-1.0, f64::NAN, f64::INFINITY, 1e301][pick % 4];
         Some(())
     }),
     ("step_max", |result, pick| {
-        let steps = any_epoch(result, pick)?.steps.as_mut()?;
-        steps.max = [-1.0, f64::NAN, f64::INFINITY, 1e301][pick % 4];
+        let record = any_epoch(result, pick)?;
+        StepSizes::of(record)?;
+        record[STEP_MAX] = [-1.0, f64::NAN, f64::INFINITY, 1e301][pick % 4];
         Some(())
     }),
     (STEPS, |result, pick| {
         let record = any_epoch(result, pick)?;
         let other = StepSizes { min: 1e-7, median: 1e-7, max: 1e-7 };
-        record.steps = if record.steps.is_some() { None } else { Some(other) };
+        let steps = StepSizes::of(record).map_or(Some(other), |_| None);
+        StepSizes::put(steps, record);
         Some(())
     }),
     ("n_backtracks", |result, pick| {
-        any_epoch(result, pick)?.n_backtracks = HUGE[pick % HUGE.len()];
+        any_epoch(result, pick)?[N_BACKTRACKS] = HUGE[pick % HUGE.len()];
         Some(())
     }),
     ("grad_samples of", |result, pick| {
-        let count = &mut any_epoch(result, pick)?.grad_samples;
+        let count = &mut any_epoch(result, pick)?[GRAD_SAMPLES];
         *count = other_count(*count, pick);
         Some(())
     }),
     ("probe_samples of", |result, pick| {
-        any_epoch(result, pick)?.probe_samples = HUGE[pick % HUGE.len()];
+        any_epoch(result, pick)?[PROBE_SAMPLES] = HUGE[pick % HUGE.len()];
         Some(())
     }),
     ("best_epoch", |result, pick| match &mut result.ending {
