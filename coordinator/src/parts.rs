@@ -23,7 +23,7 @@ pub use crate::view::silence;
 
 /// Runs or resumes a sweep as a task, with the workers that come over `incoming`; no report is
 /// written and none of this machine's own workers is started. Once `stop` is cancelled it stops in
-/// good order.
+/// good order. `worker_command` is what people are told to start a worker with.
 ///
 /// # Errors
 ///
@@ -31,6 +31,7 @@ pub use crate::view::silence;
 pub async fn coordinate<C>(
     run: &RunConfig,
     incoming: impl Stream<Item = io::Result<C>> + Send + 'static,
+    worker_command: String,
     selftest_digest: Digest,
     stop: CancellationToken,
 ) -> anyhow::Result<Ended>
@@ -40,7 +41,7 @@ where
     let planned = prepare::plan_run(run).map_err(explain)?;
     let opened = open::open(run, planned).map_err(explain)?;
     let progress = Progress::new(run.output, false);
-    let engine = Engine::assemble(run, opened, progress, String::new(), selftest_digest)?;
+    let engine = Engine::assemble(run, opened, progress, worker_command, selftest_digest)?;
     let mut running = engine.start(incoming);
     loop {
         select! {

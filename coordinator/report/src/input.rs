@@ -10,7 +10,7 @@ use trial::{Digest, Ending, EpochRecord, Kind, Measure, Scale, Timing, TrialId, 
 #[derive(Clone, Debug)]
 pub struct Input {
     pub name: String,
-    pub description: String,
+    pub description: Option<String>,
     /// The sweep file as it ran, byte for byte.
     pub sweep_toml: String,
     pub data: DatasetMeta,
@@ -80,11 +80,16 @@ pub enum State {
     /// No outcome yet.
     Open,
     Done(Box<Done>),
-    Failed {
-        cause: String,
-        n_attempts: u32,
-    },
+    /// `None` where only the tables are known, which tell nothing more of it.
+    Failed(Option<Failure>),
     Cancelled,
+}
+
+/// What became of a trial that was given up.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Failure {
+    pub cause: String,
+    pub n_attempts: u32,
 }
 
 /// A trial that was trained to its end.

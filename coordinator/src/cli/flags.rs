@@ -78,7 +78,7 @@ impl<'a> Given<'a> {
             let words: Vec<String> = words.map(command::quoted).collect();
             return Some(format!("did you mean `{}`?", words.join(" ")));
         }
-        if has_similar { None } else { self.owner("") }
+        if has_similar { None } else { self.owner(None) }
     }
 
     fn of_verb(&self, verb: &str, has_similar: bool) -> Option<String> {
@@ -99,12 +99,12 @@ impl<'a> Given<'a> {
                 Some(format!("did you mean `{}`?", command::coordinator(words)))
             }
             _ if has_similar => None,
-            _ => self.owner(verb),
+            _ => self.owner(Some(verb)),
         }
     }
 
-    /// Whose flag it is, other than of `verb`.
-    fn owner(&self, verb: &str) -> Option<String> {
+    /// Whose flag it is, other than of `verb` or, without one, of a run.
+    fn owner(&self, verb: Option<&str>) -> Option<String> {
         let name = self.name;
         let has =
             |command: &clap::Command| command.get_arguments().any(|it| it.get_long() == Some(name));
@@ -115,10 +115,10 @@ impl<'a> Given<'a> {
             .map(|it| format!("`coordinator {}`", it.get_name()))
             .collect();
         let help = match verb {
-            "" => "`coordinator --help` lists those of a run".to_owned(),
-            verb => format!("`coordinator {verb} --help` lists those of `{verb}`"),
+            None => "`coordinator --help` lists those of a run".to_owned(),
+            Some(verb) => format!("`coordinator {verb} --help` lists those of `{verb}`"),
         };
-        let owner = if !verb.is_empty() && has(&raw) {
+        let owner = if verb.is_some() && has(&raw) {
             "a run, `coordinator --sweep FILE`".to_owned()
         } else if !of_verbs.is_empty() {
             of_verbs.join(", ")

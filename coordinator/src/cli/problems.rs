@@ -122,7 +122,7 @@ fn group<'a>(problem: &'a Problem, path: &'a str, source: &'a str) -> Group<'a> 
         None => Origin::path(path).into(),
     };
     let mut group = title.element(place);
-    if problem.span.is_none() && !problem.label.is_empty() {
+    if problem.span.is_none() {
         group = group.element(Level::NOTE.message(problem.label.as_str()));
     }
     if let Some(help) = &problem.help {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use report::command;
 use report::input::{
-    Column, DatasetMeta, Done, Input, Layout, Provenance, State, Trial, WorkerInfo,
+    Column, DatasetMeta, Done, Failure, Input, Layout, Provenance, State, Trial, WorkerInfo,
 };
 use sweep::Plan;
 use trainer::{KEYS, Key};
@@ -110,7 +110,7 @@ pub fn trial(plan: &Plan, planned: &sweep::Trial, row: Option<TrialRow>) -> Tria
     let state = match row.map(|row| row.state) {
         None | Some(TrialState::Open) => State::Open,
         Some(TrialState::Cancelled) => State::Cancelled,
-        Some(TrialState::Failed { cause }) => State::Failed { cause, n_attempts },
+        Some(TrialState::Failed { cause }) => State::Failed(Some(Failure { cause, n_attempts })),
         Some(TrialState::Done { result, timings }) => State::Done(Box::new(done(*result, timings))),
     };
     Trial {

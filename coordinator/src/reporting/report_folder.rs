@@ -94,7 +94,7 @@ fn outcomes(plan: &Plan, trials: &[Trial], chance: Score) -> Vec<Outcome> {
     let recorded = trials.iter().filter_map(|trial| {
         let outcome = match &trial.state {
             State::Done(done) => scored(done)?,
-            State::Failed { .. } => Outcome::Failed,
+            State::Failed(_) => Outcome::Failed,
             State::Open | State::Cancelled => Outcome::Open,
         };
         Some((trial.id, outcome))

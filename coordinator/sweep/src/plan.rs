@@ -27,7 +27,7 @@ pub struct DatasetMeta {
 #[derive(Clone, Debug)]
 pub struct Plan {
     pub name: String,
-    pub description: String,
+    pub description: Option<String>,
     pub dataset_digest: Digest,
     pub split: Split,
     /// Distinct, in the order of the result tables.

@@ -130,7 +130,9 @@ fn add_coordinator(sim: &mut Sim<'_>, strings: &Rc<Strings>, site: &Site, state:
         async move {
             let stop = CancellationToken::new();
             strings.stop_coordinator.replace(stop.clone());
-            match coordinate(&run, net::incoming().await?, SELFTEST, stop.clone()).await {
+            match coordinate(&run, net::incoming().await?, "worker".into(), SELFTEST, stop.clone())
+                .await
+            {
                 Ok(ended) => strings.is_finished.set(matches!(ended, Ended::Finished(_))),
                 // A stop waits only so long for a disk that stalls; the same command goes on from there.
                 Err(error) if stop.is_cancelled() && is_silent_disk(&error) => {}

@@ -14,7 +14,7 @@ impl Sweep<'_> {
         let counts = [
             (n_done - n_diverged, "completed"),
             (n_diverged, "diverged"),
-            (count(|state| matches!(state, State::Failed { .. })), "failed"),
+            (count(|state| matches!(state, State::Failed(_))), "failed"),
             (count(|state| matches!(state, State::Cancelled)), "cancelled"),
             (count(|state| matches!(state, State::Open)), "open"),
         ];

@@ -31,7 +31,7 @@ impl Counts {
         for trial in trials {
             match &trial.state {
                 State::Open => counts.n_open += 1,
-                State::Failed { .. } => counts.n_failed += 1,
+                State::Failed(_) => counts.n_failed += 1,
                 State::Cancelled => counts.n_cancelled += 1,
                 State::Done(done) => match done.ending {
                     Ending::Diverged { .. } => counts.n_diverged += 1,

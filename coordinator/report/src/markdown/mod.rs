@@ -39,8 +39,8 @@ fn title(page: &mut Page, sweep: &Sweep<'_>) {
         let (n_done, n_trials) = (counts.n_with_result(), counts.n_trials);
         page.heading(1, &format!("{name} ({word}, {n_done} of {n_trials})"));
     }
-    if !sweep.input.description.trim().is_empty() {
-        page.block(&escape::escape_prose(&sweep.input.description));
+    if let Some(description) = &sweep.input.description {
+        page.block(&escape::escape_prose(description));
     }
     if !counts.is_complete() {
         page.block(&missing(sweep));

@@ -123,7 +123,7 @@ fn state(row: &Row<'_>) -> Result<State, ReportError> {
                 last_finite_loss: row.number("last_finite_loss")?,
             },
         )?)),
-        "failed" => State::Failed { cause: String::new(), n_attempts: 0 },
+        "failed" => State::Failed(None),
         "cancelled" => State::Cancelled,
         "" => State::Open,
         _ => return Err(row.wrong("outcome", "completed, diverged, failed, cancelled or nothing")),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use pulldown_cmark::{Event, Parser};
 
-use crate::input::{Input, Provenance, State, Trial, WorkerInfo};
+use crate::input::{Failure, Input, Provenance, State, Trial, WorkerInfo};
 
 /// Completes an input whose trials and data are those of the tables and of the manifest with what the
 /// page tells beyond them. `None` where it does not tell it in the form that this version writes.
@@ -53,10 +53,13 @@ fn rows<const N: usize>(text: &str) -> impl Iterator<Item = Option<[&str; N]>> {
 
 /// The causes of failed trials, of which a page shows the first ones.
 fn causes(before: &str, trials: &mut [Trial]) -> Option<()> {
-    let failed = trials.iter_mut().filter(|trial| matches!(trial.state, State::Failed { .. }));
+    let failed = trials.iter_mut().filter(|trial| matches!(trial.state, State::Failed(_)));
     for (trial, row) in failed.zip(rows(before)) {
         let [_, attempts, cause] = row?;
-        trial.state = State::Failed { cause: plain(cause), n_attempts: attempts.parse().ok()? };
+        trial.state = State::Failed(Some(Failure {
+            cause: plain(cause),
+            n_attempts: attempts.parse().ok()?,
+        }));
     }
     Some(())
 }

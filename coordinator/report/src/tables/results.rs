@@ -125,7 +125,7 @@ fn outcome_name(trial: &Trial) -> Option<&'static str> {
             Ending::Completed { .. } => "completed",
             Ending::Diverged { .. } => "diverged",
         }),
-        State::Failed { .. } => Some("failed"),
+        State::Failed(_) => Some("failed"),
         State::Cancelled => Some("cancelled"),
     }
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use report::input::{Input, State, Trial};
+use report::input::{Failure, Input, State, Trial};
 use sweep::Phase;
 use trial::known::{TRAIN_ACCURACY, TRAIN_LOSS, VALID_ACCURACY, VALID_LOSS};
 use trial::{Ending, Value};
@@ -74,7 +74,7 @@ fn partial() -> Input {
     }
     let cause =
         "worker local-1 was lost 3 times with this trial: out of memory | see its log".into();
-    input.trials[5].state = State::Failed { cause, n_attempts: 3 };
+    input.trials[5].state = State::Failed(Some(Failure { cause, n_attempts: 3 }));
     input.trials[7].state = State::Cancelled;
     input
 }

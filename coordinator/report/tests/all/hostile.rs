@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use report::input::{Column, Input, State};
+use report::input::{Column, Failure, Input, State};
 use sweep::{Axis, Metric};
 use trial::known::{GRADIENT_NORM, TRAIN_LOSS, VALID_LOSS};
 use trial::{EpochRecord, Kind, Value};
@@ -27,7 +27,7 @@ fn named(name: &str) -> Input {
     let mut input = input(&small());
     let set = |text: &mut String| *text = name.to_string();
     set(&mut input.name);
-    set(&mut input.description);
+    input.description.iter_mut().for_each(set);
     set(&mut input.data.name);
     set(&mut input.notes_on_copies[0]);
     set(&mut input.provenance.command);
@@ -46,7 +46,7 @@ fn named(name: &str) -> Input {
             }
         }
     }
-    input.trials[3].state = State::Failed { cause: name.into(), n_attempts: 3 };
+    input.trials[3].state = State::Failed(Some(Failure { cause: name.into(), n_attempts: 3 }));
     input
 }
 

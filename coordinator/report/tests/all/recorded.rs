@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use report::input::{Provenance, State};
+use report::input::{Failure, Provenance, State};
 use report::{Manifest, ReportError, read_results, read_trials, results_csv};
 use trial::{Ending, Value};
 
@@ -38,13 +38,14 @@ fn trials_without_a_result_come_back_but_for_their_cause() {
     let mut input = input(&shape());
     input.trials[1].state = State::Cancelled;
     input.trials[2].state = State::Open;
-    input.trials[3].state = State::Failed { cause: "no memory".into(), n_attempts: 3 };
+    input.trials[3].state =
+        State::Failed(Some(Failure { cause: "no memory".into(), n_attempts: 3 }));
     let folder = tempfile::tempdir().unwrap();
     report::build(&input, folder.path()).unwrap();
     let manifest = manifest(folder.path());
     assert_eq!(manifest.results_csv(), "results-incomplete.csv");
     let trials = read_trials(folder.path(), &manifest, &input.layout).unwrap();
-    input.trials[3].state = State::Failed { cause: String::new(), n_attempts: 0 };
+    input.trials[3].state = State::Failed(None);
     assert_eq!(trials, input.trials);
     let csv = std::fs::read(folder.path().join("results-incomplete.csv")).unwrap();
     assert_eq!(results_csv(&input.layout, &trials).unwrap(), csv);
@@ -122,7 +123,7 @@ fn what_a_page_tells_completes_its_tables() {
     awkward.provenance.n_attempts = 12_345;
     awkward.data.warnings = vec!["class 3 trains, but `never` validates: 2 < 3".into()];
     awkward.trials[3].state =
-        State::Failed { cause: "it *broke* | at https://x.y".into(), n_attempts: 3 };
+        State::Failed(Some(Failure { cause: "it *broke* | at https://x.y".into(), n_attempts: 3 }));
     for (mut input, n_conflicts) in [(input(&small()), 0), (awkward, 2)] {
         input.provenance.n_conflicts = n_conflicts;
         let (_, files) = build(&input);
@@ -141,8 +142,8 @@ fn what_a_page_tells_completes_its_tables() {
             n_conflicts: 0,
         };
         for trial in &mut again.trials {
-            if matches!(trial.state, State::Failed { .. }) {
-                trial.state = State::Failed { cause: String::new(), n_attempts: 0 };
+            if matches!(trial.state, State::Failed(_)) {
+                trial.state = State::Failed(None);
             }
         }
         report::read_told(text(&files, "report.md"), &mut again).expect("a page of this version");

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use report::ReportError;
-use report::input::{State, Trial, WorkerInfo};
+use report::input::{Failure, State, Trial, WorkerInfo};
 use sweep::Metric;
 use trial::{Ending, TrialId};
 
@@ -246,7 +246,7 @@ fn missing_cells_stay_empty_and_diverged_ones_are_hatched() {
 fn a_failed_trial_shows_its_cause() {
     let mut input = input(&small());
     input.trials[2].state =
-        State::Failed { cause: "worker w1 crashed | 3 times".into(), n_attempts: 3 };
+        State::Failed(Some(Failure { cause: "worker w1 crashed | 3 times".into(), n_attempts: 3 }));
     input.trials[3].state = State::Cancelled;
     let (built, files) = build(&input);
     assert_eq!((built.counts.n_failed, built.counts.n_cancelled), (1, 1));

@@ -156,7 +156,7 @@ fn write_study(source: &Source, mut out: &mut impl Write) -> anyhow::Result<()> 
     let names = json!({ "study:metric_names": [metric.name()] });
     let attribute = json!({ "study_id": 0, "system_attr": names });
     line(&mut out, SET_STUDY_SYSTEM_ATTR, attribute)?;
-    let about = json!({ "description": plan.description, "metric": metric.name() });
+    let about = json!({ "description": plan.description.as_deref().unwrap_or_default(), "metric": metric.name() });
     for (key, value) in about.as_object().into_iter().flatten() {
         let attribute = json!({ "study_id": 0, "user_attr": { key: value } });
         line(&mut out, SET_STUDY_USER_ATTR, attribute)?;
@@ -227,11 +227,10 @@ fn outcome(metric: Metric, trial: &Trial, times: Times) -> Json {
                 (epoch.epoch.to_string(), json!(value))
             }));
         }
-        State::Failed { cause, .. } => {
+        State::Failed(failure) => {
             attributes.insert("outcome", json!("failed"));
-            // A report's tables do not tell it.
-            if !cause.is_empty() {
-                attributes.insert("cause", json!(cause));
+            if let Some(failure) = failure {
+                attributes.insert("cause", json!(failure.cause));
             }
         }
         State::Cancelled | State::Open => {

@@ -156,7 +156,7 @@ fn experiment(plan: &Plan, measures: &[Measure]) -> Experiment {
     let axes = plan.axes.iter().chain(has_phases(plan).then_some(&phase));
     Experiment {
         name: plan.name.clone(),
-        description: plan.description.clone(),
+        description: plan.description.clone().unwrap_or_default(),
         hparam_infos: axes.map(info).collect(),
         metric_infos: names.map(metric).collect(),
     }

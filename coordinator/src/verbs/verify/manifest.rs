@@ -131,7 +131,7 @@ pub fn counts(manifest: &Manifest, rows: &[Trial], findings: &mut Findings) {
     for row in rows {
         match &row.state {
             State::Open => counts.open += 1,
-            State::Failed { .. } => counts.failed += 1,
+            State::Failed(_) => counts.failed += 1,
             State::Cancelled => counts.cancelled += 1,
             State::Done(done) => match done.ending {
                 Ending::Completed { collapsed, .. } => {

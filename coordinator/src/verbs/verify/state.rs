@@ -279,7 +279,7 @@ fn difference(recorded: &Trial, shown: &Trial) -> Option<String> {
         return None;
     }
     let (recorded, shown) = match (&recorded.state, &shown.state) {
-        (_, State::Open | State::Failed { .. } | State::Cancelled) => return None,
+        (_, State::Open | State::Failed(_) | State::Cancelled) => return None,
         (State::Done(recorded), State::Done(shown)) => (recorded, shown),
         (_, State::Done(_)) => {
             return Some("in the report, and without a result in the state".into());

@@ -30,8 +30,8 @@ pub struct Machine {
 /// the data.
 pub fn plan(plan: &Plan, machine: &Machine, warnings: &[String]) -> String {
     let mut text = printable(&plan.name);
-    if !plan.description.is_empty() {
-        text += &format!(": {}", printable(&plan.description));
+    if let Some(description) = &plan.description {
+        text += &format!(": {}", printable(description));
     }
     text += "\n\n";
     text += &counts(plan);

@@ -103,7 +103,7 @@ fn read(root: &Table, problems: &mut Problems) -> Option<SweepFile> {
     let dataset = dataset.filter(|_| has_points)?;
     Some(SweepFile {
         name: name.unwrap_or_default(),
-        description: description.map(|text| text.value).unwrap_or_default(),
+        description: description.map(|text| text.value).filter(|text| !text.trim().is_empty()),
         dataset: dataset.source.value,
         dataset_span: dataset.source.span,
         n_train: dataset.n_train,

@@ -9,7 +9,7 @@ use crate::space::filter::Filter;
 #[derive(Clone, Debug, PartialEq)]
 pub struct SweepFile {
     pub name: String,
-    pub description: String,
+    pub description: Option<String>,
     pub dataset: DatasetSource,
     /// The name or path of the data set.
     pub dataset_span: Span,

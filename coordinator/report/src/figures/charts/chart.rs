@@ -12,7 +12,8 @@ pub(crate) struct Chart {
 }
 
 pub(crate) struct Panel {
-    pub(crate) title: String,
+    /// Above it, where there are several.
+    pub(crate) title: Option<String>,
     pub(crate) x: AxisStyle,
     pub(crate) y: AxisStyle,
     pub(crate) series: Vec<Series>,
@@ -118,7 +119,7 @@ pub(crate) fn chart(chart: &Chart) -> Option<String> {
     let top = legend.bottom();
     let room = (width - 2.0 * MARGIN) / n_columns as f64;
     let plot_height = if n_columns == 1 { 330.0 } else { 240.0 };
-    let is_titled = panels.iter().any(|panel| !panel.title.is_empty());
+    let is_titled = panels.iter().any(|panel| panel.title.is_some());
     let above = if is_titled { ABOVE.0 } else { ABOVE.1 };
     let panel_height = above + plot_height + BELOW;
     let n_rows = panels.len().div_ceil(n_columns);
@@ -148,7 +149,9 @@ fn draw_panel(svg: &mut Svg, panel: &Panel, area: Rect) {
     let x = Scale::around(panel.x.spacing, xs, area.x, area.right());
     let y = Scale::around(panel.y.spacing, ys, area.bottom(), area.y);
     let (Some(x), Some(y)) = (x, y) else { return };
-    svg.fitted_text((area.x, area.y - 10.0), &panel.title, Type::new(14.0), area.width);
+    if let Some(title) = &panel.title {
+        svg.fitted_text((area.x, area.y - 10.0), title, Type::new(14.0), area.width);
+    }
     draw_axes(svg, panel, area, &x, &y);
     for series in &panel.series {
         draw_series(svg, series, (panel.x.limit, &x), (panel.y.limit, &y));

@@ -6,7 +6,7 @@ use sweep::Phase;
 
 use crate::analysis::{Sweep, value_label};
 use crate::command;
-use crate::input::{State, Trial};
+use crate::input::{Failure, State, Trial};
 use crate::markdown::page::{Left, Page, Right, code, count, duration, escape, thousands};
 use crate::markdown::phrases::{id_digits, short_id};
 use crate::markdown::sections::answer::confirm::{NotConfirmed, confirm_seeds, not_confirmed};
@@ -121,7 +121,7 @@ fn failed(page: &mut Page, sweep: &Sweep<'_>) {
         .trials
         .iter()
         .filter_map(|trial| match &trial.state {
-            State::Failed { cause, n_attempts } => {
+            State::Failed(Some(Failure { cause, n_attempts })) => {
                 Some(vec![code(&short_id(trial.id, digits)), n_attempts.to_string(), escape(cause)])
             }
             _ => None,

@@ -3,7 +3,7 @@
 //! `confidence_interval`).
 
 use report::Best;
-use report::input::State;
+use report::input::{Failure, State};
 use sweep::Phase;
 use trial::Ending;
 
@@ -99,7 +99,8 @@ fn a_confirm_phase_under_way_speaks_with_the_seeds_that_both_sides_have() {
 fn points_that_miss_seeds_for_good_are_not_confirmed() {
     let mut input = not_yet_confirmed(GRID);
     for index in [0, 3] {
-        input.trials[index].state = State::Failed { cause: "no memory".into(), n_attempts: 2 };
+        input.trials[index].state =
+            State::Failed(Some(Failure { cause: "no memory".into(), n_attempts: 2 }));
     }
     let (_, page) = report(&input);
     assert!(page.contains("no point has the results of all its seeds"), "{page}");
@@ -138,7 +139,7 @@ fn where_nothing_trained_no_confirm_trial_is_promised() {
 fn confirm_trials_that_failed_are_not_to_come() {
     let mut input = confirmed(GRID, FRESH);
     for trial in input.trials.iter_mut().filter(|trial| trial.phase == Phase::Confirm) {
-        trial.state = State::Failed { cause: "no memory".into(), n_attempts: 2 };
+        trial.state = State::Failed(Some(Failure { cause: "no memory".into(), n_attempts: 2 }));
     }
     let (_, page) = report(&input);
     assert!(page.contains("its trials with the fresh seeds 1000001 to 1000003 failed"), "{page}");

@@ -1,6 +1,6 @@
 //! What stands where nothing was trained: words, and never chance as if it were a result.
 
-use report::input::{Input, State, Trial};
+use report::input::{Failure, Input, State, Trial};
 use report::read_trials;
 use sweep::Compare;
 use trial::known::VALID_LOSS;
@@ -18,7 +18,7 @@ fn diverge(trial: &mut Trial) {
 }
 
 fn fail(trial: &mut Trial) {
-    trial.state = State::Failed { cause: "no memory".into(), n_attempts: 3 };
+    trial.state = State::Failed(Some(Failure { cause: "no memory".into(), n_attempts: 3 }));
 }
 
 /// Backtracking trains, every trial of sgd diverged after an epoch.

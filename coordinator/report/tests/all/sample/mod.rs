@@ -57,7 +57,7 @@ pub(crate) fn input(shape: &Shape) -> Input {
     let heatmap = |y| HeatmapSpec { x: "learning_rate", y, cell: Cell::Best };
     Input {
         name: "sample".into(),
-        description: "A made-up sweep that shows what a report looks like.".into(),
+        description: Some("A made-up sweep that shows what a report looks like.".into()),
         sweep_toml: "name = \"sample\"\n".into(),
         data: data(),
         layout: Layout { columns: columns(), measures: measures().clone(), is_told: false },

@@ -7,7 +7,7 @@ use trial::known::VALID_ACCURACY;
 use super::curves::{epoch_ticks, mean_line};
 use crate::analysis::{Clock, Point, Run, Sweep, error, error_label, samples_until};
 use crate::figures::chart;
-use crate::figures::{AxisStyle, Chart, Figure, Panel, Series};
+use crate::figures::{AxisStyle, Chart, Figure, Panel};
 use crate::markdown::page::Page;
 use crate::markdown::phrases::{clock_sentence, half_row_note, seeds};
 
@@ -59,13 +59,12 @@ fn panel(
     cost: &dyn Fn(&Run<'_>, u32) -> Option<f64>,
 ) -> Panel {
     let shown = |epoch: &EpochRecord| error(Metric::ValidAccuracy, epoch[VALID_ACCURACY], n_valid);
-    let series = best.iter().enumerate().map(|(style, (name, point))| Series {
-        label: name.clone(),
-        style,
-        ..mean_line(point, |run, epoch| cost(run, epoch.epoch), shown)
-    });
+    let x_of = |run: &Run<'_>, epoch: &EpochRecord| cost(run, epoch.epoch);
+    let series = best.iter().enumerate();
+    let series =
+        series.map(|(style, (name, point))| mean_line(name.clone(), style, point, x_of, shown));
     Panel {
-        title: title.to_string(),
+        title: Some(title.to_string()),
         x,
         y: AxisStyle::log(error_label(Metric::ValidAccuracy)),
         series: series.collect(),

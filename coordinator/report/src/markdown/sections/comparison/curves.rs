@@ -44,9 +44,10 @@ pub(crate) fn best_points<'p, 'a>(sweep: &'p Sweep<'a>) -> Vec<(String, &'p Poin
         .collect()
 }
 
-/// Mean of a figure by epoch over the seeds whose place on the x axis is known, with the band from the lowest to the highest seed; its
-/// label, style and mark are the caller's to set.
+/// Mean of a figure by epoch over the seeds whose place on the x axis is known, with the band from the lowest to the highest seed.
 pub(crate) fn mean_line(
+    label: String,
+    style: usize,
     point: &Point<'_>,
     x: impl Fn(&Run<'_>, &EpochRecord) -> Option<f64>,
     y: impl Fn(&EpochRecord) -> f64,
@@ -73,7 +74,7 @@ pub(crate) fn mean_line(
             band.push((mean_x, low, high));
         }
     }
-    Series { label: String::new(), style: 0, mark: Mark::Line, points, band }
+    Series { label, style, mark: Mark::Line, points, band }
 }
 
 /// Every epoch while there are few, so that no tick falls between two; else the scale's choice.
@@ -86,16 +87,15 @@ pub(crate) fn epoch_ticks(points: &[(String, &Point<'_>)]) -> Vec<f64> {
 
 fn figure(page: &mut Page, sweep: &Sweep<'_>, best: &[(String, &Point<'_>)]) {
     let panel = |title: &str, y: AxisStyle, field: fn(&EpochRecord) -> f64| Panel {
-        title: title.to_string(),
+        title: Some(title.to_string()),
         x: AxisStyle::linear("epoch").ticks(epoch_ticks(best)),
         y,
         series: best
             .iter()
             .enumerate()
-            .map(|(style, (name, point))| Series {
-                label: name.clone(),
-                style,
-                ..mean_line(point, |_, epoch| Some(f64::from(epoch.epoch)), field)
+            .map(|(style, (name, point))| {
+                let x = |_: &Run<'_>, epoch: &EpochRecord| Some(f64::from(epoch.epoch));
+                mean_line(name.clone(), style, point, x, field)
             })
             .collect(),
     };

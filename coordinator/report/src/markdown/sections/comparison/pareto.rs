@@ -111,7 +111,7 @@ fn figure(
     }
     let title = "Validation error against CPU seconds per trial".to_string();
     let panel = Panel {
-        title: String::new(),
+        title: None,
         x: AxisStyle::log("CPU seconds per trial (log)").at_most(x_limit),
         y: AxisStyle::log(error_label(Metric::ValidAccuracy)).at_most(y_limit),
         series,

@@ -199,7 +199,7 @@ fn sensitivity_figure(page: &mut Page, sweep: &Sweep<'_>) {
     let title = "Sensitivity to the learning rate".to_string();
     let ticks = if rates.len() <= 8 { rates.clone() } else { Vec::new() };
     let panel = Panel {
-        title: String::new(),
+        title: None,
         x: AxisStyle::log("learning rate (line search: the step it starts from)").ticks(ticks),
         y: AxisStyle::log(&format!("best {}", error_label(sweep.metric()))),
         series: series.collect(),

@@ -108,7 +108,7 @@ fn figure(page: &mut Page, sweep: &Sweep<'_>, searches: &[&String], rates: &[Val
         .collect();
     let panels = searches.iter().flat_map(|name| {
         let panel = |what: &str, y: AxisStyle, course: &dyn Fn(&[&Point<'_>]) -> Course| Panel {
-            title: format!("{name}: {what}"),
+            title: Some(format!("{name}: {what}")),
             x: AxisStyle::linear("epoch").ticks(epoch_ticks(&labelled)),
             y,
             series: rates

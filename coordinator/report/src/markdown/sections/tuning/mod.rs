@@ -224,7 +224,7 @@ fn best_of_figure(page: &mut Page, sweep: &Sweep<'_>, curves: &[(&String, BestOf
     });
     let title = "Expected best of k points".to_string();
     let panel = Panel {
-        title: String::new(),
+        title: None,
         x: AxisStyle::log("points drawn, k (log)"),
         y: AxisStyle::log(&format!("expected {}", error_label(metric))),
         series: series.collect(),
