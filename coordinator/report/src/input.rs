@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use sweep::{Axis, HeatmapSpec, Hypothesis, Metric, Phase};
+use sweep::{Axis, HeatmapSpec, Hypothesis, Objective, Phase};
 use trial::{Digest, Ending, EpochRecord, Kind, Measure, Scale, Timing, TrialId, Value, Work};
 
 /// One sweep with everything that is known about its trials.
@@ -17,7 +17,7 @@ pub struct Input {
     pub layout: Layout,
     /// Axes as the sweep file named them (`depth` among them), in its order.
     pub axes: Vec<Axis>,
-    pub metric: Metric,
+    pub metric: Objective,
     pub heatmaps: Vec<HeatmapSpec>,
     pub hypotheses: Vec<Hypothesis>,
     /// Fresh seeds that the best points are trained again with once the grid is done, ascending;

@@ -1,6 +1,6 @@
 //! The few figures that a terminal shows when a report is done.
 
-use sweep::Metric;
+use trial::Unit;
 
 use crate::analysis::{Clock, Sweep, percent, score_text, spread_text};
 use crate::markdown::amount;
@@ -37,9 +37,9 @@ pub(crate) fn best(sweep: &Sweep<'_>) -> Option<Best> {
 
 pub(crate) fn short_table(sweep: &Sweep<'_>) -> Vec<Vec<String>> {
     let metric = sweep.metric();
-    let name = match metric {
-        Metric::ValidAccuracy => "valid accuracy",
-        Metric::ValidLoss => "valid loss",
+    let name = match metric.unit {
+        Unit::Share => "valid accuracy",
+        Unit::Plain => "valid loss",
     };
     let header = ["best of each optimizer", name, "± 95 %", "test", "cpu s", "seeds"];
     let clock = Clock::of(sweep);

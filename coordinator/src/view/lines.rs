@@ -107,7 +107,7 @@ pub fn failure(trial: &EndedTrial, cause: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use sweep::{Metric, Score};
+    use sweep::{Objective, Score};
 
     use super::*;
     use crate::view::snapshot::{Best, StandingWarning, WorkerLoad};
@@ -127,7 +127,7 @@ mod tests {
             n_diverged: 1,
             eta: Some(Duration::from_secs(187)),
             best: Some(Best {
-                metric: Metric::ValidAccuracy,
+                metric: Objective::VALID_ACCURACY,
                 score: Score { accuracy: 0.97812, loss: 0.1 },
                 label: "sgd 0.05 b32 256-128".into(),
             }),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::ser::SerializeStruct as _;
 use serde::{Serialize, Serializer};
-use sweep::{Metric, Score};
+use sweep::{Objective, Score};
 
 /// Where a sweep stands.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -58,7 +58,7 @@ impl Snapshot {
 /// The best single trial so far, by the metric of the report.
 #[derive(Clone, Debug)]
 pub struct Best {
-    pub metric: Metric,
+    pub metric: Objective,
     pub score: Score,
     pub label: String,
 }

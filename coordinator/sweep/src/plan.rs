@@ -3,7 +3,8 @@
 use trainer::TrainConfig;
 use trial::{DataShape, Digest, Split, TrialId, Value};
 
-use crate::file::spec::{HeatmapSpec, Hypothesis, Metric};
+use crate::file::spec::{HeatmapSpec, Hypothesis};
+use crate::objective::Objective;
 use crate::space::domain::DEPTH;
 use crate::space::expand::Duplicates;
 use crate::space::points::{Configs, Points};
@@ -94,7 +95,7 @@ pub struct Axis {
 /// What the report is asked to show.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReportSpec {
-    pub metric: Metric,
+    pub metric: Objective,
     pub heatmaps: Vec<HeatmapSpec>,
 }
 

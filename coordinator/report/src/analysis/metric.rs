@@ -1,10 +1,10 @@
 //! A trial's score, as the best epoch shows it, and how scores are compared and printed.
 
-use sweep::{Metric, number_text};
+use sweep::{Objective, number_text};
 
 use crate::input::{DatasetMeta, Done, State};
 use trial::known::{VALID_ACCURACY, VALID_LOSS};
-use trial::{Ending, EpochRecord};
+use trial::{Ending, EpochRecord, Goal, Unit};
 
 /// Validation figures of one trial at its best epoch.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -43,27 +43,27 @@ pub(crate) fn best_epoch(done: &Done) -> Option<&EpochRecord> {
     })
 }
 
-pub(crate) fn score_value(metric: Metric, score: Score) -> f64 {
-    match metric {
-        Metric::ValidAccuracy => score.accuracy,
-        Metric::ValidLoss => score.loss,
+pub(crate) fn score_value(metric: Objective, score: Score) -> f64 {
+    match metric.measure {
+        VALID_LOSS => score.loss,
+        _ => score.accuracy,
     }
 }
 
 /// How much better `a` is than `b`: positive when better, whatever the metric's direction.
-pub(crate) fn gain(metric: Metric, a: f64, b: f64) -> f64 {
-    match metric {
-        Metric::ValidAccuracy => a - b,
-        Metric::ValidLoss => b - a,
+pub(crate) fn gain(metric: Objective, a: f64, b: f64) -> f64 {
+    match metric.goal {
+        Goal::Maximize => a - b,
+        Goal::Minimize => b - a,
     }
 }
 
 /// What a log axis shows of a metric, lower being better: the error in per cent or the loss. Nothing
 /// at all, which has no logarithm, counts as half a row of those that validate, or a tiny loss.
-pub(crate) fn error(metric: Metric, value: f64, n_valid: u32) -> f64 {
-    match metric {
-        Metric::ValidAccuracy => ((1.0 - value) * 100.0).max(half_row(n_valid)),
-        Metric::ValidLoss => value.max(1e-6),
+pub(crate) fn error(metric: Objective, value: f64, n_valid: u32) -> f64 {
+    match metric.unit {
+        Unit::Share => ((1.0 - value) * 100.0).max(half_row(n_valid)),
+        Unit::Plain => value.max(1e-6),
     }
 }
 
@@ -73,18 +73,16 @@ pub(crate) fn half_row(n_valid: u32) -> f64 {
 }
 
 /// The name of `error` on such an axis.
-pub(crate) fn error_label(metric: Metric) -> &'static str {
-    match metric {
-        Metric::ValidAccuracy => "validation error, % (log)",
-        Metric::ValidLoss => "validation loss (log)",
-    }
+pub(crate) fn error_label(metric: Objective) -> String {
+    let unit = if metric.unit == Unit::Share { ", %" } else { "" };
+    format!("{}{unit} (log)", metric.error_title)
 }
 
 /// A value of the metric with its unit: `98.12 %` or `0.0612`.
-pub(crate) fn score_text(metric: Metric, value: f64) -> String {
-    match metric {
-        Metric::ValidAccuracy => format!("{} %", percent(value)),
-        Metric::ValidLoss => loss_text(value),
+pub(crate) fn score_text(metric: Objective, value: f64) -> String {
+    match metric.unit {
+        Unit::Share => format!("{} %", percent(value)),
+        Unit::Plain => loss_text(value),
     }
 }
 
@@ -104,21 +102,21 @@ pub(crate) fn significant(x: f64, n_digits: usize) -> f64 {
 }
 
 /// A standard deviation or half an interval of the metric, without a unit: `0.10` or `0.0031`.
-pub(crate) fn spread_text(metric: Metric, value: f64) -> String {
-    match metric {
-        Metric::ValidAccuracy => percent(value),
-        Metric::ValidLoss => loss_text(value),
+pub(crate) fn spread_text(metric: Objective, value: f64) -> String {
+    match metric.unit {
+        Unit::Share => percent(value),
+        Unit::Plain => loss_text(value),
     }
 }
 
 /// A signed gain with its unit: `+0.12 pt` (percentage points) or `+0.0031`.
-pub(crate) fn points_of(metric: Metric, gain: f64) -> String {
-    match metric {
-        Metric::ValidAccuracy => format!("{} pt", signed(gain * 100.0, 2)),
-        Metric::ValidLoss if gain.abs() >= 1e6 => {
+pub(crate) fn points_of(metric: Objective, gain: f64) -> String {
+    match metric.unit {
+        Unit::Share => format!("{} pt", signed(gain * 100.0, 2)),
+        Unit::Plain if gain.abs() >= 1e6 => {
             format!("{}{}", if gain > 0.0 { "+" } else { "" }, loss_text(gain))
         }
-        Metric::ValidLoss => signed(gain, 4),
+        Unit::Plain => signed(gain, 4),
     }
 }
 
@@ -143,16 +141,16 @@ mod tests {
 
     #[test]
     fn gains_are_positive_when_better() {
-        assert!(gain(Metric::ValidAccuracy, 0.98, 0.97) > 0.0);
-        assert!(gain(Metric::ValidLoss, 0.06, 0.07) > 0.0);
+        assert!(gain(Objective::VALID_ACCURACY, 0.98, 0.97) > 0.0);
+        assert!(gain(Objective::VALID_LOSS, 0.06, 0.07) > 0.0);
     }
 
     #[test]
     fn gains_print_with_sign_and_unit() {
-        assert_eq!(points_of(Metric::ValidAccuracy, 0.00123), "+0.12 pt");
-        assert_eq!(points_of(Metric::ValidAccuracy, -0.00001), "0.00 pt");
-        assert_eq!(points_of(Metric::ValidLoss, -0.0123), "-0.0123");
-        assert_eq!(points_of(Metric::ValidLoss, -1.23456e20), "-1.23e20");
+        assert_eq!(points_of(Objective::VALID_ACCURACY, 0.00123), "+0.12 pt");
+        assert_eq!(points_of(Objective::VALID_ACCURACY, -0.00001), "0.00 pt");
+        assert_eq!(points_of(Objective::VALID_LOSS, -0.0123), "-0.0123");
+        assert_eq!(points_of(Objective::VALID_LOSS, -1.23456e20), "-1.23e20");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A point of the grid with its runs, one a seed.
 
-use sweep::Metric;
+use sweep::Objective;
 use trial::Ending;
 
 use super::metric::{Score, score_value};
@@ -62,24 +62,24 @@ impl<'a> Point<'a> {
     }
 
     /// The metric of each run that has a score, in seed order.
-    pub(crate) fn scores(&self, metric: Metric) -> Vec<f64> {
+    pub(crate) fn scores(&self, metric: Objective) -> Vec<f64> {
         self.runs.iter().filter_map(|run| Some(score_value(metric, run.score?))).collect()
     }
 
     /// Mean over the seeds; `None` without any score.
-    pub(crate) fn mean(&self, metric: Metric) -> Option<f64> {
+    pub(crate) fn mean(&self, metric: Objective) -> Option<f64> {
         stats::mean(&self.scores(metric))
     }
 
     /// Mean number of correct answers as a fraction of whole numbers, so that equal counts are equal
     /// whatever their order of summation; `None` without any score.
     pub(crate) fn correct_answers(&self, n_valid: u32) -> Option<(u64, u64)> {
-        let scores = self.scores(Metric::ValidAccuracy);
+        let scores = self.scores(Objective::VALID_ACCURACY);
         let correct = |share: &f64| (share * f64::from(n_valid)).round() as u64;
         (!scores.is_empty()).then(|| (scores.iter().map(correct).sum(), scores.len() as u64))
     }
 
-    pub(crate) fn sd(&self, metric: Metric) -> Option<f64> {
+    pub(crate) fn sd(&self, metric: Objective) -> Option<f64> {
         stats::sd(&self.scores(metric))
     }
 
@@ -108,7 +108,7 @@ impl<'a> Point<'a> {
     }
 
     /// The metric of one seed's run.
-    pub(crate) fn score_of_seed(&self, seed: u32, metric: Metric) -> Option<f64> {
+    pub(crate) fn score_of_seed(&self, seed: u32, metric: Objective) -> Option<f64> {
         Some(score_value(metric, self.run_of_seed(seed)?.score?))
     }
 

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
-use sweep::{Metric, Phase};
+use sweep::{Objective, Phase};
 use trial::{Ending, Value};
 
 use super::metric::{Score, gain};
@@ -112,7 +112,7 @@ impl<'a> Sweep<'a> {
         Ok(sweep)
     }
 
-    pub(crate) fn metric(&self) -> Metric {
+    pub(crate) fn metric(&self) -> Objective {
         self.input.metric
     }
 
@@ -202,7 +202,8 @@ impl<'a> Sweep<'a> {
     }
 
     fn by_mean(&self, a: &Point<'_>, b: &Point<'_>) -> Ordering {
-        self.by_metric(a, b, self.metric()).then_with(|| self.by_metric(a, b, Metric::ValidLoss))
+        self.by_metric(a, b, self.metric())
+            .then_with(|| self.by_metric(a, b, Objective::VALID_LOSS))
     }
 
     /// Whether two points have the same mean metric, accuracies counted in correct answers.
@@ -212,12 +213,12 @@ impl<'a> Sweep<'a> {
 
     /// `Less` when `a` has more correct answers.
     pub(crate) fn by_accuracy(&self, a: &Point<'_>, b: &Point<'_>) -> Ordering {
-        self.by_metric(a, b, Metric::ValidAccuracy)
+        self.by_metric(a, b, Objective::VALID_ACCURACY)
     }
 
-    fn by_metric(&self, a: &Point<'_>, b: &Point<'_>, metric: Metric) -> Ordering {
+    fn by_metric(&self, a: &Point<'_>, b: &Point<'_>, metric: Objective) -> Ordering {
         let n_valid = self.input.data.n_valid;
-        if metric == Metric::ValidAccuracy {
+        if metric == Objective::VALID_ACCURACY {
             return match (a.correct_answers(n_valid), b.correct_answers(n_valid)) {
                 (Some((a, n_a)), Some((b, n_b))) => (b * n_a).cmp(&(a * n_b)),
                 (a, b) => b.is_some().cmp(&a.is_some()),

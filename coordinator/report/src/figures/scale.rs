@@ -1,6 +1,7 @@
 //! From values to places and shades, with ticks that people would choose.
 
-use sweep::{Metric, number_text};
+use sweep::{Objective, number_text};
+use trial::Unit;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Spacing {
@@ -170,7 +171,7 @@ pub(crate) fn tick_label(value: f64) -> String {
 /// that a few that failed do not take the colours from those that did not.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Shades {
-    metric: Metric,
+    metric: Objective,
     /// Distance from perfect of the best and of the last value told apart.
     nearest: f64,
     farthest: f64,
@@ -180,7 +181,7 @@ pub(crate) struct Shades {
 
 impl Shades {
     /// `None` without values.
-    pub(crate) fn of(metric: Metric, values: impl Iterator<Item = f64>) -> Option<Self> {
+    pub(crate) fn of(metric: Objective, values: impl Iterator<Item = f64>) -> Option<Self> {
         /// Values up to this factor beyond the quantile are still told apart.
         const SLACK: f64 = 1.3;
         let mut distances: Vec<f64> = values.map(|value| distance(metric, value)).collect();
@@ -213,20 +214,20 @@ impl Shades {
     pub(crate) fn value(&self, shade: f64) -> f64 {
         let ratio = self.farthest / self.nearest;
         let distance = self.nearest * libm::pow(ratio, 1.0 - shade);
-        match self.metric {
-            Metric::ValidAccuracy => 1.0 - distance,
-            Metric::ValidLoss => distance,
+        match self.metric.unit {
+            Unit::Share => 1.0 - distance,
+            Unit::Plain => distance,
         }
     }
 }
 
 /// Within a range where quotients of two distances are finite.
-fn distance(metric: Metric, value: f64) -> f64 {
+fn distance(metric: Objective, value: f64) -> f64 {
     const PERFECT: f64 = 1e-5;
     const FARTHEST: f64 = 1e290;
-    let distance = match metric {
-        Metric::ValidAccuracy => 1.0 - value,
-        Metric::ValidLoss => value,
+    let distance = match metric.unit {
+        Unit::Share => 1.0 - value,
+        Unit::Plain => value,
     };
     distance.clamp(PERFECT, FARTHEST)
 }
@@ -291,7 +292,7 @@ mod tests {
         #[test]
         fn every_finite_value_has_its_shade(
             values in prop::collection::vec(finite(), 1..16),
-            metric in prop::sample::select(vec![Metric::ValidAccuracy, Metric::ValidLoss]),
+            metric in prop::sample::select(vec![Objective::VALID_ACCURACY, Objective::VALID_LOSS]),
         ) {
             let shades = Shades::of(metric, values.iter().copied()).unwrap();
             for value in &values {
@@ -345,10 +346,10 @@ mod tests {
     #[test]
     fn shades_run_from_worst_to_best() {
         let values = [0.98, 0.97, 0.11];
-        let shades = Shades::of(Metric::ValidAccuracy, values.into_iter()).unwrap();
+        let shades = Shades::of(Objective::VALID_ACCURACY, values.into_iter()).unwrap();
         assert_eq!((shades.shade(0.98), shades.shade(0.11)), (1.0, 0.0));
         assert!(shades.is_cut(), "0.11 lies far beyond the others");
         assert!((shades.value(shades.shade(0.97)) - 0.97).abs() < 1e-12);
-        assert!(Shades::of(Metric::ValidLoss, std::iter::empty()).is_none());
+        assert!(Shades::of(Objective::VALID_LOSS, std::iter::empty()).is_none());
     }
 }

@@ -1,7 +1,9 @@
 //! Phrases and forms that several sections share.
 
 use std::fmt::Display;
-use sweep::{Metric, number_text};
+use sweep::{Objective, number_text};
+
+use trial::Unit;
 
 use crate::analysis::{
     Clock, Paired, Point, Run, Sweep, half_row, is_distinguishable, points_of, score_text,
@@ -20,7 +22,7 @@ pub(crate) fn seeds(sweep: &Sweep<'_>) -> String {
 
 /// For the caption of a figure on a log axis of errors, where one of them is drawn as half a row;
 /// empty otherwise.
-pub(crate) fn half_row_note(sweep: &Sweep<'_>, metric: Metric, panels: &[Panel]) -> String {
+pub(crate) fn half_row_note(sweep: &Sweep<'_>, metric: Objective, panels: &[Panel]) -> String {
     let series = panels.iter().flat_map(|panel| &panel.series);
     let mut drawn = series.flat_map(|series| {
         let band = series.band.iter().map(|(_, low, _)| *low);
@@ -31,8 +33,8 @@ pub(crate) fn half_row_note(sweep: &Sweep<'_>, metric: Metric, panels: &[Panel])
 }
 
 /// The same where the caller knows whether there is such an error.
-pub(crate) fn zero_note(sweep: &Sweep<'_>, metric: Metric, is_there: bool) -> String {
-    if metric != Metric::ValidAccuracy || !is_there {
+pub(crate) fn zero_note(sweep: &Sweep<'_>, metric: Objective, is_there: bool) -> String {
+    if metric.unit != Unit::Share || !is_there {
         return String::new();
     }
     let half = half_row(sweep.input.data.n_valid);
@@ -67,17 +69,10 @@ pub(crate) const COLLAPSED: &str = "A trial *collapsed* when it completed but le
     best validation accuracy is at most 1.5 times chance.";
 
 /// Mean over seeds with its 95 % interval, such as `98.12 % ± 0.10`.
-pub(crate) fn mean_with_interval(metric: Metric, values: &[f64]) -> String {
+pub(crate) fn mean_with_interval(metric: Objective, values: &[f64]) -> String {
     let Some(mean) = stats::mean(values) else { return "–".to_string() };
     let half = stats::t_interval(values).map(|half| format!(" ± {}", spread_text(metric, half)));
     format!("{}{}", score_text(metric, mean), half.unwrap_or_default())
-}
-
-pub(crate) fn metric_name(metric: Metric) -> &'static str {
-    match metric {
-        Metric::ValidAccuracy => "validation accuracy",
-        Metric::ValidLoss => "validation loss",
-    }
 }
 
 /// `p = 0.012`, `p < 0.001`.

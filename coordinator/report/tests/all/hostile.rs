@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use report::input::{Column, Failure, Input, State};
-use sweep::{Axis, Metric};
+use sweep::{Axis, Objective};
 use trial::known::{GRADIENT_NORM, TRAIN_LOSS, VALID_LOSS};
 use trial::{EpochRecord, Kind, Value};
 
@@ -105,7 +105,7 @@ fn numbers_of_any_size_end_in_a_report() {
         |epoch, x| epoch[TRAIN_LOSS] = x,
         |epoch, x| epoch[GRADIENT_NORM] = x,
     ];
-    for metric in [Metric::ValidAccuracy, Metric::ValidLoss] {
+    for metric in [Objective::VALID_ACCURACY, Objective::VALID_LOSS] {
         for number in NUMBERS {
             let mut input = Input { metric, ..input(&small()) };
             for (index, trial) in input.trials.iter_mut().enumerate() {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use report::ReportError;
 use report::input::{Failure, State, Trial, WorkerInfo};
-use sweep::Metric;
+use sweep::Objective;
 use trial::{Ending, TrialId};
 
 use crate::built::{Files, build, text};
@@ -263,7 +263,7 @@ fn a_failed_trial_shows_its_cause() {
 #[test]
 fn loss_as_metric_prefers_the_lower() {
     let mut input = input(&small());
-    input.metric = Metric::ValidLoss;
+    input.metric = Objective::VALID_LOSS;
     let (built, files) = build(&input);
     let best = built.best.unwrap();
     let lowest = text(&files, "results.csv")

@@ -8,7 +8,7 @@ use coordinator_core::lease::{Lease, OpenLease, TrialIndex, WorkerId};
 use coordinator_core::ledger::Ledger;
 use coordinator_core::ledger::trial::Status;
 use rusqlite::{Connection, Row};
-use sweep::{Metric, Phase, Plan, Score};
+use sweep::{Objective, Phase, Plan, Score};
 use trial::Digest;
 use trial::timing::MAX_SLOTS;
 
@@ -170,7 +170,7 @@ fn open_lease(row: &Row<'_>, trial: TrialIndex) -> rusqlite::Result<OpenLease> {
 fn load_outcomes(
     connection: &Connection,
     places: &Places,
-    metric: Metric,
+    metric: Objective,
     recorded: &mut Recorded,
 ) -> rusqlite::Result<()> {
     let mut statement = connection.prepare(

@@ -14,9 +14,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use report::input::{Done, State, Trial};
 use serde_json::{Map, Value as Json, json};
-use sweep::{Axis, Metric, display};
-use trial::known::{VALID_ACCURACY, VALID_LOSS};
-use trial::{Ending, Reading, TrialId, Value, at_best};
+use sweep::{Axis, Objective, display};
+use trial::{Ending, Goal, Reading, TrialId, Value, at_best};
 
 use super::place::new_file;
 use super::source::{Source, Times};
@@ -147,9 +146,9 @@ impl Written {
 fn write_study(source: &Source, mut out: &mut impl Write) -> anyhow::Result<()> {
     let plan = &source.plan;
     let metric = plan.report.metric;
-    let direction = match metric {
-        Metric::ValidAccuracy => MAXIMIZE,
-        Metric::ValidLoss => MINIMIZE,
+    let direction = match metric.goal {
+        Goal::Maximize => MAXIMIZE,
+        Goal::Minimize => MINIMIZE,
     };
     let name = &plan.name;
     line(&mut out, CREATE_STUDY, json!({ "study_name": name, "directions": [direction] }))?;
@@ -208,7 +207,7 @@ fn line(out: &mut impl Write, operation: u8, mut entry: Json) -> anyhow::Result<
 
 /// Everything of a trial but its parameters. Diverged trials are pruned ones: they have
 /// intermediate values and no final one.
-fn outcome(metric: Metric, trial: &Trial, times: Times) -> Json {
+fn outcome(metric: Objective, trial: &Trial, times: Times) -> Json {
     let mut attributes =
         BTreeMap::from([("trial_id", json!(trial.id)), ("seed", json!(trial.seed))]);
     let (mut state, mut value) = (FAIL, None);
@@ -222,10 +221,11 @@ fn outcome(metric: Metric, trial: &Trial, times: Times) -> Json {
                 let cpu_s: f64 = done.timings.iter().map(|timing| timing.cpu_s).sum();
                 attributes.insert("cpu_s", json!(cpu_s));
             }
-            intermediate.extend(done.history.iter().map(|epoch| {
-                let value = score(metric, epoch[VALID_ACCURACY], epoch[VALID_LOSS]);
-                (epoch.epoch.to_string(), json!(value))
-            }));
+            intermediate.extend(
+                done.history
+                    .iter()
+                    .map(|epoch| (epoch.epoch.to_string(), json!(epoch[metric.measure]))),
+            );
         }
         State::Failed(failure) => {
             attributes.insert("outcome", json!("failed"));
@@ -251,7 +251,7 @@ fn outcome(metric: Metric, trial: &Trial, times: Times) -> Json {
 }
 
 fn ending<'a>(
-    metric: Metric,
+    metric: Objective,
     done: &'a Done,
     attributes: &mut BTreeMap<&'a str, Json>,
 ) -> (u8, Option<f64>) {
@@ -266,7 +266,7 @@ fn ending<'a>(
                 let reading = best.and_then(|epoch| epoch.reading(&measure.name));
                 attributes.insert(&measure.name, json!(reading.map(Reading::as_number)));
             }
-            match best.map(|epoch| score(metric, epoch[VALID_ACCURACY], epoch[VALID_LOSS])) {
+            match best.map(|epoch| epoch[metric.measure]) {
                 Some(value) => (COMPLETE, Some(value)),
                 None => (FAIL, None),
             }
@@ -276,13 +276,6 @@ fn ending<'a>(
             attributes.insert("diverged_step", json!(step));
             (PRUNED, None)
         }
-    }
-}
-
-fn score(metric: Metric, valid_accuracy: f64, valid_loss: f64) -> f64 {
-    match metric {
-        Metric::ValidAccuracy => valid_accuracy,
-        Metric::ValidLoss => valid_loss,
     }
 }
 

@@ -8,10 +8,9 @@ use std::path::Path;
 
 use report::input::{State, Trial};
 use report::{Manifest, ManifestCounts};
-use sweep::{Metric, Phase, Plan};
-use trial::known::{VALID_ACCURACY, VALID_LOSS};
+use sweep::{Phase, Plan};
 use trial::wording::n_of;
-use trial::{Ending, Scale};
+use trial::{Ending, Goal, Scale};
 
 use crate::verbs::verify::digest::sha256_of;
 use crate::verbs::verify::findings::Findings;
@@ -210,9 +209,10 @@ fn score(trial: &Trial, plan: &Plan) -> Option<f64> {
     let State::Done(done) = &trial.state else { return None };
     let Ending::Completed { best_epoch, .. } = done.ending else { return None };
     let best = done.history.iter().find(|epoch| epoch.epoch == best_epoch)?;
-    Some(match plan.report.metric {
-        Metric::ValidAccuracy => best[VALID_ACCURACY],
-        Metric::ValidLoss => -best[VALID_LOSS],
+    let objective = plan.report.metric;
+    Some(match objective.goal {
+        Goal::Maximize => best[objective.measure],
+        Goal::Minimize => -best[objective.measure],
     })
 }
 

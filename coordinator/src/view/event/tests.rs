@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use sweep::{Metric, Score};
+use sweep::{Objective, Score};
 
 use crate::view::event::*;
 use crate::view::snapshot::{Best, StandingWarning, WorkerLoad};
@@ -22,7 +22,7 @@ fn each_event_is_one_line_that_names_itself_and_the_version() {
         n_left: 3,
         eta: Some(Duration::from_millis(1_500)),
         best: Some(Best {
-            metric: Metric::ValidLoss,
+            metric: Objective::VALID_LOSS,
             score: Score { accuracy: 0.5, loss: 1.25 },
             label: "two\nlines".into(),
         }),

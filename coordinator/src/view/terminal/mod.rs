@@ -18,7 +18,8 @@ pub use summary::Summary;
 pub use report::shown as printable;
 pub use trial::wording::{grouped, n_of, n_of_n};
 
-use sweep::{Metric, Score};
+use sweep::{Objective, Score};
+use trial::Unit;
 
 use layout::{table, table_with_header};
 
@@ -28,10 +29,10 @@ pub fn percent(share: f64) -> String {
 }
 
 /// `97.81 %`, or `validation loss 0.2925` where that is what a report ranks by.
-pub fn score_text(metric: Metric, score: &Score) -> String {
-    match metric {
-        Metric::ValidAccuracy => percent(score.accuracy),
-        Metric::ValidLoss => format!("validation loss {:.4}", score.loss),
+pub fn score_text(metric: Objective, score: &Score) -> String {
+    match metric.unit {
+        Unit::Share => percent(score.of(metric)),
+        Unit::Plain => format!("{} {:.4}", metric.title, score.of(metric)),
     }
 }
 

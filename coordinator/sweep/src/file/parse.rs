@@ -7,8 +7,9 @@ use trial::{Scale, Value};
 use super::problem::{Problem, Problems, Span, Spanned};
 use super::questions;
 use super::reader::{Table, count, wrong_type};
-use crate::file::spec::{DatasetSource, Grid, Metric, SCALE_NAMES, Setting, SweepFile};
+use crate::file::spec::{DatasetSource, Grid, SCALE_NAMES, Setting, SweepFile};
 use crate::limits::MAX_TRIALS;
+use crate::objective::Objective;
 use crate::phases::confirm;
 use crate::space::domain::{domain, domain_at, read_widths};
 use crate::space::grid::{self, Surroundings};
@@ -116,7 +117,7 @@ fn read(root: &Table, problems: &mut Problems) -> Option<SweepFile> {
         seeds,
         n_seed_copies,
         confirm,
-        metric: metric.unwrap_or(Metric::ValidAccuracy),
+        metric: metric.unwrap_or(Objective::VALID_ACCURACY),
         heatmaps,
         hypotheses,
     })

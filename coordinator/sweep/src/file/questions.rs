@@ -3,9 +3,8 @@
 
 use super::problem::{Problem, Problems, Span, Spanned, did_you_mean};
 use super::reader::Table;
-use crate::file::spec::{
-    Cell, Compare, Grid, HeatmapSpec, Hypothesis, HypothesisDeclaration, Metric,
-};
+use crate::file::spec::{Cell, Compare, Grid, HeatmapSpec, Hypothesis, HypothesisDeclaration};
+use crate::objective::Objective;
 use crate::space::domain::domain;
 use crate::space::filter::Filter;
 
@@ -18,12 +17,12 @@ pub(crate) fn report(
     root: &Table,
     grids: Option<&[Grid]>,
     problems: &mut Problems,
-) -> (Option<Metric>, Option<Vec<Spanned<HeatmapSpec>>>) {
+) -> (Option<Objective>, Option<Vec<Spanned<HeatmapSpec>>>) {
     let Some(table) = root.section("report", "`[report]`", REPORT_KEYS, problems) else {
         return (None, None);
     };
-    let metric = table.word("metric", &Metric::NAMES, problems);
-    let metric = metric.map(|i| [Metric::ValidAccuracy, Metric::ValidLoss][i]);
+    let metric = table.word("metric", &Objective::NAMES, problems);
+    let metric = metric.map(|i| Objective::ALL[i]);
     (metric, heatmaps(&table, grids, problems))
 }
 

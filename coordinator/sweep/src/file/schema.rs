@@ -6,8 +6,9 @@ use trainer::OptimizerKind;
 use trial::{Kind, Value};
 
 use super::parse::{MAX_NAME_BYTES, MODEL_KEYS, SEEDS_KEYS};
-use crate::file::spec::{Cell, Compare, Metric, SCALE_NAMES};
+use crate::file::spec::{Cell, Compare, SCALE_NAMES};
 use crate::limits::{MAX_AXIS_VALUES, MAX_TRIALS};
+use crate::objective::Objective;
 use crate::phases::confirm::{CONFIRM_KEYS, FIRST_CONFIRM_SEED};
 use crate::space::domain::{Domain, domain, names};
 use crate::space::grid;
@@ -195,7 +196,7 @@ fn report() -> Json {
                 "metric",
                 words(
                     "Selects the best configuration; read at each trial's best epoch.",
-                    &Metric::NAMES,
+                    &Objective::NAMES,
                 ),
             ),
             ("heatmaps", list("Default: one over the first two axes.", heatmap, 0)),

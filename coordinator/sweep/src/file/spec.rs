@@ -4,6 +4,7 @@
 use trial::{Scale, Value};
 
 use super::problem::{Span, Spanned};
+use crate::objective::Objective;
 use crate::space::filter::Filter;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -29,7 +30,7 @@ pub struct SweepFile {
     pub(crate) n_seed_copies: u64,
     /// Fresh seeds of the best points; `None` without `[confirm]`.
     pub(crate) confirm: Option<Spanned<u32>>,
-    pub(crate) metric: Metric,
+    pub(crate) metric: Objective,
     /// `None`: the default.
     pub(crate) heatmaps: Option<Vec<Spanned<HeatmapSpec>>>,
     pub(crate) hypotheses: Vec<HypothesisDeclaration>,
@@ -80,21 +81,6 @@ pub(crate) struct GridAxis {
     /// Of the name.
     pub(crate) span: Span,
     pub(crate) values: Vec<Spanned<Value>>,
-}
-
-/// What selects the best configuration; read at each trial's best epoch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Metric {
-    ValidAccuracy,
-    ValidLoss,
-}
-
-impl Metric {
-    pub const NAMES: [&str; 2] = ["valid_accuracy", "valid_loss"];
-
-    pub fn name(self) -> &'static str {
-        Self::NAMES[self as usize]
-    }
 }
 
 /// A figure of the metric over two axes.

@@ -6,13 +6,15 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use toml::de::DeValue;
-use trial::TrialId;
+use trial::known::VALID_LOSS;
+use trial::{Goal, TrialId};
 
 use crate::file::problem::{Problem, Problems, Spanned};
 use crate::file::reader::{Table, count};
-use crate::file::spec::{Compare, Metric, SweepFile};
+use crate::file::spec::{Compare, SweepFile};
 use crate::identity::Identity;
 use crate::limits::MAX_TRIALS;
+use crate::objective::Objective;
 use crate::plan::{Phase, Plan, Trial};
 
 pub(crate) const CONFIRM_KEYS: &[&str] = &["seeds"];
@@ -29,10 +31,19 @@ pub struct Score {
 }
 
 impl Score {
-    pub fn is_better(&self, than: &Self, metric: Metric) -> bool {
-        match metric {
-            Metric::ValidAccuracy => self.accuracy > than.accuracy,
-            Metric::ValidLoss => self.loss < than.loss,
+    /// What it has of an objective.
+    pub fn of(&self, objective: Objective) -> f64 {
+        match objective.measure {
+            VALID_LOSS => self.loss,
+            _ => self.accuracy,
+        }
+    }
+
+    pub fn is_better(&self, than: &Self, metric: Objective) -> bool {
+        let (own, other) = (self.of(metric), than.of(metric));
+        match metric.goal {
+            Goal::Maximize => own > other,
+            Goal::Minimize => own < other,
         }
     }
 }
@@ -192,11 +203,11 @@ impl Standing {
     }
 
     /// `Less` when this one is better.
-    fn rank(&self, other: &Self, metric: Metric) -> Ordering {
+    fn rank(&self, other: &Self, metric: Objective) -> Ordering {
         let by_loss = self.mean_loss.total_cmp(&other.mean_loss);
-        match metric {
-            Metric::ValidAccuracy => other.n_correct.cmp(&self.n_correct).then(by_loss),
-            Metric::ValidLoss => by_loss,
+        match metric.goal {
+            Goal::Maximize => other.n_correct.cmp(&self.n_correct).then(by_loss),
+            Goal::Minimize => by_loss,
         }
     }
 }

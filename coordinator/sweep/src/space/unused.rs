@@ -13,7 +13,8 @@ use super::expand::optimizers;
 use super::points::{Points, column_of};
 use super::text::number_text;
 use crate::file::problem::{Problem, Problems, Span};
-use crate::file::spec::{Metric, SweepFile};
+use crate::file::spec::SweepFile;
+use crate::objective::Objective;
 
 /// Notes all that has no effect on the points, and on what the report says of them.
 pub(crate) fn check(file: &SweepFile, points: &Points, problems: &mut Problems) {
@@ -174,7 +175,7 @@ fn check_hypotheses(file: &SweepFile, points: &Points, problems: &mut Problems) 
 
 /// Margins that no two accuracies can lie apart.
 fn check_margins(file: &SweepFile, problems: &mut Problems) {
-    if file.metric != Metric::ValidAccuracy {
+    if file.metric != Objective::VALID_ACCURACY {
         return;
     }
     for declaration in &file.hypotheses {

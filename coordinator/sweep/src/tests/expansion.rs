@@ -3,7 +3,7 @@
 use trial::{TrialId, Value};
 
 use crate::tests::{BASE, base_and, base_with, mnist, parse, planned};
-use crate::{Cell, Compare, DatasetMeta, DuplicateReason, HeatmapSpec, Metric, Plan, display};
+use crate::{Cell, Compare, DatasetMeta, DuplicateReason, HeatmapSpec, Objective, Plan, display};
 
 /// The given columns of every point, such as `sgd 0.01 256-128`.
 fn rows(plan: &Plan, names: &[&str]) -> Vec<String> {
@@ -173,12 +173,12 @@ fn fixed_values_hold_for_all_trials_until_an_axis_overrides_them() {
 #[test]
 fn the_default_heatmap_is_over_the_first_axes_that_vary() {
     let plan = planned(BASE);
-    assert_eq!(plan.report.metric, Metric::ValidAccuracy);
+    assert_eq!(plan.report.metric, Objective::VALID_ACCURACY);
     let expected = HeatmapSpec { x: "learning_rate", y: "depth", cell: Cell::Best };
     assert_eq!(plan.report.heatmaps, [expected]);
     let report = "[report]\nmetric = \"valid_loss\"\nheatmaps = [{ x = \"hidden\", y = \"batch_size\", cell = \"mean\" }]";
     let plan = planned(&base_and(report));
-    assert_eq!(plan.report.metric, Metric::ValidLoss);
+    assert_eq!(plan.report.metric, Objective::VALID_LOSS);
     let expected = HeatmapSpec { x: "hidden", y: "batch_size", cell: Cell::Mean };
     assert_eq!(plan.report.heatmaps, [expected]);
 }

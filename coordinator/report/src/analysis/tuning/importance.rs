@@ -1,7 +1,6 @@
 //! Which axes matter: the spread of results on a balanced grid, split among axes and seeds.
 
-use sweep::Metric;
-use trial::Value;
+use trial::{Unit, Value};
 
 use crate::analysis::metric::score_value;
 use crate::analysis::points::Point;
@@ -109,16 +108,16 @@ fn results(sweep: &Sweep<'_>, points: &[&Point<'_>], region: Region) -> Option<V
     let seeds = |point: &Point<'_>| point.runs.iter().map(|r| r.trial.seed).collect::<Vec<_>>();
     let first = seeds(points.first()?);
     let metric = sweep.metric();
-    let error = |value: f64| match metric {
+    let error = |value: f64| match metric.unit {
         // Half an answer stands for no wrong answer, which has no logarithm.
-        Metric::ValidAccuracy => (1.0 - value).max(0.5 / f64::from(sweep.input.data.n_valid)),
-        Metric::ValidLoss => value.max(f64::MIN_POSITIVE),
+        Unit::Share => (1.0 - value).max(0.5 / f64::from(sweep.input.data.n_valid)),
+        Unit::Plain => value.max(f64::MIN_POSITIVE),
     };
     let best = error(sweep.best_or_diverged(points)?.mean(metric)?);
-    let worst = match (region, metric) {
+    let worst = match (region, metric.unit) {
         (Region::All, _) => f64::INFINITY,
-        (Region::NearBest, Metric::ValidAccuracy) => best + NEAR_ACCURACY,
-        (Region::NearBest, Metric::ValidLoss) => best * NEAR_LOSS,
+        (Region::NearBest, Unit::Share) => best + NEAR_ACCURACY,
+        (Region::NearBest, Unit::Plain) => best * NEAR_LOSS,
     };
     let row = |point: &&Point<'_>| -> Option<Vec<f64>> {
         if seeds(point) != first {

@@ -3,8 +3,8 @@
 pub mod heat;
 pub mod importance;
 
-use sweep::{Metric, has_values_beyond};
-use trial::Value;
+use sweep::{Objective, has_values_beyond};
+use trial::{Goal, Value};
 
 use super::metric::gain;
 use super::points::Point;
@@ -182,7 +182,7 @@ pub(crate) fn best_of_k(sweep: &Sweep<'_>, optimizer: &str, max_k: usize) -> Opt
     let points = sweep.points_of(optimizer);
     sweep.best(points.iter().copied())?;
     // For a loss the best is the smallest: work on its negative.
-    let sign = if metric == Metric::ValidLoss { -1.0 } else { 1.0 };
+    let sign = if metric.goal == Goal::Minimize { -1.0 } else { 1.0 };
     let means: Vec<f64> =
         points.iter().filter_map(|point| Some(sign * point.mean(metric)?)).collect();
     let curve = stats::best_of_k(&means, max_k).into_iter().map(|value| sign * value).collect();
@@ -195,5 +195,5 @@ pub(crate) fn sensitivity(sweep: &Sweep<'_>, axis: &str, optimizer: &str) -> Opt
     let effects = axis_effects(sweep, axis, &[optimizer.to_string()]);
     let n_values = effects.effects.iter().filter(|row| row[0].is_some()).count();
     let (low, high) = effects.range_of_best(0)?;
-    (n_values > 1).then(|| gain(Metric::ValidAccuracy, high, low))
+    (n_values > 1).then(|| gain(Objective::VALID_ACCURACY, high, low))
 }

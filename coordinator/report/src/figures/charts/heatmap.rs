@@ -1,6 +1,7 @@
 //! Annotated heatmap panels that share one scale of shades and one colour bar.
 
-use sweep::Metric;
+use sweep::Objective;
+use trial::Unit;
 
 use crate::analysis::{Heat, HeatCell, HeatPanel, loss_text, percent, significant, spread_text};
 use crate::figures::color::{MARK, WHITE, ink_on, sequential};
@@ -30,14 +31,17 @@ const MIN_TEXT_WIDTH: f64 = 44.0;
 
 /// The scale of shades for some heatmaps together, so that one colour means one value in all of them.
 /// `None` when no cell of any has a value.
-pub(crate) fn shades<'h>(heats: impl Iterator<Item = &'h Heat>, metric: Metric) -> Option<Shades> {
+pub(crate) fn shades<'h>(
+    heats: impl Iterator<Item = &'h Heat>,
+    metric: Objective,
+) -> Option<Shades> {
     Shades::of(metric, heats.flat_map(cells).map(|cell| cell.value))
 }
 
 /// `None` when no cell has a value.
 pub(crate) fn heatmap(
     heat: &Heat,
-    metric: Metric,
+    metric: Objective,
     shades: Shades,
     labels: &Labels<'_>,
 ) -> Option<String> {
@@ -151,7 +155,7 @@ impl Layout {
 /// Draws the parts of one heatmap.
 struct Painter<'a> {
     heat: &'a Heat,
-    metric: Metric,
+    metric: Objective,
     shades: Shades,
 }
 
@@ -207,9 +211,9 @@ impl Painter<'_> {
         if rect.width < MIN_TEXT_WIDTH {
             return;
         }
-        let value = match self.metric {
-            Metric::ValidAccuracy => percent(cell.value),
-            Metric::ValidLoss => loss_text(cell.value),
+        let value = match self.metric.unit {
+            Unit::Share => percent(cell.value),
+            Unit::Plain => loss_text(cell.value),
         };
         let note = cell_note(cell, self.metric, rect.width);
         let baseline = if note.is_some() { -2.0 } else { 5.0 };
@@ -244,11 +248,11 @@ impl Painter<'_> {
     fn bar_label(&self, shade: f64) -> String {
         let is_cut = shade == 0.0 && self.shades.is_cut();
         let value = self.shades.value(shade);
-        match self.metric {
-            Metric::ValidAccuracy => {
+        match self.metric.unit {
+            Unit::Share => {
                 format!("{}{:.1} %", if is_cut { "≤ " } else { "" }, value * 100.0)
             }
-            Metric::ValidLoss => {
+            Unit::Plain => {
                 let value = tick_label(significant(value, 3));
                 format!("{}{value}", if is_cut { "≥ " } else { "" })
             }
@@ -267,7 +271,7 @@ fn diverged_cell(svg: &mut Svg, rect: Rect) {
 }
 
 /// The small line: how many trials diverged, or else the spread over seeds.
-fn cell_note(cell: &HeatCell, metric: Metric, width: f64) -> Option<String> {
+fn cell_note(cell: &HeatCell, metric: Objective, width: f64) -> Option<String> {
     if cell.n_diverged > 0 {
         let share = format!("{}/{}", cell.n_diverged, cell.n_runs);
         let long = format!("{share} diverged");

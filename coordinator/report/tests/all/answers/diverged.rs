@@ -224,7 +224,7 @@ fn a_network_without_hidden_layers_has_a_name_everywhere() {
 #[test]
 fn small_and_large_numbers_have_an_exponent() {
     let mut input = with_accuracies([0.970, 0.972, 0.974], [0.960, 0.961, 0.962]);
-    input.metric = sweep::Metric::ValidLoss;
+    input.metric = sweep::Objective::VALID_LOSS;
     for (index, trial) in input.trials.iter_mut().enumerate() {
         trial.values[1] = Some(Value::Number(if index < 3 { 1e-10 } else { 1e20 }));
         let State::Done(done) = &mut trial.state else { continue };

@@ -2,7 +2,7 @@
 //! scipy 1.17.1 (`scipy.stats.ttest_1samp` and its `confidence_interval`).
 
 use report::input::{Column, State, Trial};
-use sweep::{Axis, Compare, Condition, Filter, Hypothesis, Metric};
+use sweep::{Axis, Compare, Condition, Filter, Hypothesis, Objective};
 use trial::known::{GRADIENT_NORM, TRAIN_LOSS};
 use trial::{Ending, Kind, Value};
 
@@ -188,7 +188,7 @@ fn no_test_figure_decides_anything() {
 fn one_seed_gives_an_effect_and_no_verdict() {
     let mut input = with_accuracies([0.97; 3], [0.96; 3]);
     input.trials.retain(|trial| trial.seed == 1);
-    input.metric = Metric::ValidAccuracy;
+    input.metric = Objective::VALID_ACCURACY;
     let page = page(&input);
     assert!(line(&page, "1. **backtracking").contains(
         "*not distinguishable*; effect +1.00 pt with 1 seed, which gives neither interval nor p"

@@ -1,7 +1,7 @@
 //! Sweeps whose figures are hard to draw.
 
 use report::input::{Input, State};
-use sweep::Metric;
+use sweep::Objective;
 use trial::known::VALID_ACCURACY;
 use trial::{Ending, Value};
 
@@ -61,7 +61,7 @@ pub(crate) fn sweeps() -> Vec<(&'static str, Input)> {
         ("all-diverged", diverged),
         ("outliers", with_outliers(input(&usual()))),
         ("partial", partial(input(&usual()))),
-        ("loss", Input { metric: Metric::ValidLoss, ..input(&usual()) }),
+        ("loss", Input { metric: Objective::VALID_LOSS, ..input(&usual()) }),
     ]
 }
 

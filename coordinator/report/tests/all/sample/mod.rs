@@ -5,7 +5,7 @@ pub(crate) mod awkward;
 use report::input::{
     Column, DatasetMeta, Done, Input, Layout, Provenance, State, Trial, WorkerInfo,
 };
-use sweep::{Axis, Cell, Compare, Condition, Filter, HeatmapSpec, Hypothesis, Metric, Phase};
+use sweep::{Axis, Cell, Compare, Condition, Filter, HeatmapSpec, Hypothesis, Objective, Phase};
 use trainer::measures;
 use trial::known::{
     GRAD_SAMPLES, GRADIENT_NORM, LEARNING_RATE, N_BACKTRACKS, PROBE_SAMPLES, TRAIN_ACCURACY,
@@ -62,7 +62,7 @@ pub(crate) fn input(shape: &Shape) -> Input {
         data: data(),
         layout: Layout { columns: columns(), measures: measures().clone(), is_told: false },
         axes: axes(shape),
-        metric: Metric::ValidAccuracy,
+        metric: Objective::VALID_ACCURACY,
         heatmaps: vec![heatmap("depth"), heatmap("batch_size")],
         hypotheses: hypotheses(shape),
         confirm_seeds: Vec::new(),

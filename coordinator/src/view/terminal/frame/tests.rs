@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sweep::{Metric, Score};
+use sweep::{Objective, Score};
 
 use crate::view::snapshot::{Best, StandingWarning};
 use crate::view::terminal::frame::*;
@@ -23,7 +23,7 @@ fn snapshot(n_running: usize) -> Snapshot {
         n_diverged: 1,
         eta: Some(Duration::from_secs(187)),
         best: Some(Best {
-            metric: Metric::ValidAccuracy,
+            metric: Objective::VALID_ACCURACY,
             score: Score { accuracy: 0.97812, loss: 0.1 },
             label: "sgd 0.05 b32 256-128 seed 1".into(),
         }),

@@ -3,13 +3,13 @@
 pub mod confirm;
 pub mod hypotheses;
 
-use sweep::Metric;
-use trial::Value;
+use sweep::Objective;
+use trial::{Unit, Value};
 
 use crate::analysis::{Point, Sweep, loss_text, points_of, value_label};
 use crate::markdown::page::{Left, Page, Right, count, escape, thousands};
+use crate::markdown::phrases::mean_with_interval;
 use crate::markdown::phrases::words;
-use crate::markdown::phrases::{mean_with_interval, metric_name};
 use crate::stats;
 use confirm::{headline_sentence, n_seeds};
 
@@ -67,7 +67,7 @@ fn best_sentence(page: &mut Page, sweep: &Sweep<'_>, best: &Point<'_>) {
         "**Best configuration{}: {}.** Mean {} **{}** over {}",
         if sweep.counts.n_open > 0 { " so far" } else { "" },
         escape(&sweep.describe(best)),
-        metric_name(metric),
+        metric.title,
         mean_with_interval(metric, &scores),
         n_seeds(sweep, best, scores.len()),
     );
@@ -75,11 +75,11 @@ fn best_sentence(page: &mut Page, sweep: &Sweep<'_>, best: &Point<'_>) {
         1 => " (one seed: no interval can be given).",
         _ => " (± is the 95 % t interval over seeds).",
     });
-    text.push_str(&format!(" The {} of a trial is that of its best epoch.", metric_name(metric)));
+    text.push_str(&format!(" The {} of a trial is that of its best epoch.", metric.title));
     if tests.is_empty() {
         text.push_str(" There is no test accuracy for it.");
     } else {
-        let tests_text = mean_with_interval(Metric::ValidAccuracy, &tests);
+        let tests_text = mean_with_interval(Objective::VALID_ACCURACY, &tests);
         text.push_str(&format!(
             " Its test accuracy is **{tests_text}** (mean over {}); nothing was selected on the test set.",
             n_seeds(sweep, best, tests.len()),
@@ -133,7 +133,7 @@ fn others_sentence(page: &mut Page, sweep: &Sweep<'_>, best: &Point<'_>) {
         "It was selected among {}{} by {}",
         count(n_ranked, "point"),
         if n_ranked < sweep.points.len() { " with a result" } else { "" },
-        metric_name(metric)
+        metric.title
     );
     if sweep.confirmed(best).is_some() {
         selected.push_str(&format!(
@@ -160,7 +160,7 @@ fn others_sentence(page: &mut Page, sweep: &Sweep<'_>, best: &Point<'_>) {
 
 /// What decided between two points of equal metric.
 fn tie_break(best: &Point<'_>, second: &Point<'_>) -> String {
-    match (best.mean(Metric::ValidLoss), second.mean(Metric::ValidLoss)) {
+    match (best.mean(Objective::VALID_LOSS), second.mean(Objective::VALID_LOSS)) {
         (Some(a), Some(b)) if a < b => {
             format!("its lower validation loss ({} against {})", loss_text(a), loss_text(b))
         }
@@ -175,7 +175,7 @@ fn optimizers_table(page: &mut Page, sweep: &Sweep<'_>) {
     }
     let header = [
         (Left, "best of each optimizer"),
-        (Right, metric_name(sweep.metric())),
+        (Right, sweep.metric().title),
         (Right, "test accuracy"),
         (Right, "seeds"),
         (Right, "diverged"),
@@ -198,7 +198,7 @@ fn optimizers_table(page: &mut Page, sweep: &Sweep<'_>) {
         vec![
             escape(&sweep.describe(point)),
             mean_with_interval(sweep.metric(), &scores),
-            mean_with_interval(Metric::ValidAccuracy, &judged.test_accuracies()),
+            mean_with_interval(Objective::VALID_ACCURACY, &judged.test_accuracies()),
             format!("{}{kind}", scores.len()),
             judged.n_diverged().to_string(),
         ]
@@ -220,10 +220,10 @@ fn few_seeds_remark(page: &mut Page, sweep: &Sweep<'_>) {
 }
 
 /// Whether the interval says next to nothing: two seeds, or an end beyond what is possible.
-fn is_loose(metric: Metric, scores: &[f64]) -> bool {
+fn is_loose(metric: Objective, scores: &[f64]) -> bool {
     let (Some(mean), Some(half)) = (stats::mean(scores), stats::t_interval(scores)) else {
         return false;
     };
-    let is_beyond = metric == Metric::ValidAccuracy && mean + half > 1.0;
+    let is_beyond = metric.unit == Unit::Share && mean + half > 1.0;
     scores.len() == 2 || is_beyond || mean - half < 0.0
 }

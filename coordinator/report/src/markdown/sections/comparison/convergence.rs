@@ -1,6 +1,6 @@
 //! Section 3, last part: how fast each optimizer's best point gets better.
 
-use sweep::Metric;
+use sweep::Objective;
 use trial::EpochRecord;
 use trial::known::VALID_ACCURACY;
 
@@ -33,7 +33,7 @@ pub(crate) fn write(
         panel(best, n_valid, "by epochs", by_epochs, &|_, epoch| Some(f64::from(epoch))),
         panel(best, n_valid, "by work", by_work, &samples),
     ];
-    let note = half_row_note(sweep, Metric::ValidAccuracy, &panels);
+    let note = half_row_note(sweep, Objective::VALID_ACCURACY, &panels);
     if let Some(svg) = chart(&Chart { title: title.clone(), panels }) {
         let figure = Figure { name: "convergence".to_string(), alt: title, svg };
         page.figure(
@@ -58,7 +58,8 @@ fn panel(
     x: AxisStyle,
     cost: &dyn Fn(&Run<'_>, u32) -> Option<f64>,
 ) -> Panel {
-    let shown = |epoch: &EpochRecord| error(Metric::ValidAccuracy, epoch[VALID_ACCURACY], n_valid);
+    let shown =
+        |epoch: &EpochRecord| error(Objective::VALID_ACCURACY, epoch[VALID_ACCURACY], n_valid);
     let x_of = |run: &Run<'_>, epoch: &EpochRecord| cost(run, epoch.epoch);
     let series = best.iter().enumerate();
     let series =
@@ -66,7 +67,7 @@ fn panel(
     Panel {
         title: Some(title.to_string()),
         x,
-        y: AxisStyle::log(error_label(Metric::ValidAccuracy)),
+        y: AxisStyle::log(&error_label(Objective::VALID_ACCURACY)),
         series: series.collect(),
     }
 }

@@ -12,7 +12,7 @@ use crate::analysis::{
 };
 use crate::markdown::page::n_of_n;
 use crate::markdown::page::{Left, Page, Right, count, escape};
-use crate::markdown::phrases::{COLLAPSED, failures_text, metric_name, p_text};
+use crate::markdown::phrases::{COLLAPSED, failures_text, p_text};
 use crate::stats::{self, MIN_PAIRS};
 
 /// Pairs that get a column of per-seed differences.
@@ -53,7 +53,7 @@ fn pairs_table(
          differences of {} are averaged over the points, and the seeds are the sample: points share \
          initial weights and batch order, so they are no replicates. p is two-sided from the paired \
          t test, corrected by Holm over {}; the interval is not corrected.{}",
-        metric_name(sweep.metric()),
+        sweep.metric().title,
         tested_text(n_pairs, n_tests),
         if pairs.len() < n_pairs {
             " Shown are the pairs with the optimizer of the best configuration."

@@ -1,6 +1,6 @@
 //! Section 4: accuracy against processor time.
 
-use sweep::Metric;
+use sweep::Objective;
 
 use crate::analysis::{Clock, Point, Sweep, error, error_label, percent};
 use crate::figures::chart;
@@ -20,7 +20,7 @@ pub(crate) fn write(page: &mut Page, sweep: &Sweep<'_>, clock: &Clock) {
         .iter()
         .filter(|point| point.is_trained())
         .filter_map(|point| {
-            let accuracy = point.mean(Metric::ValidAccuracy)?;
+            let accuracy = point.mean(Objective::VALID_ACCURACY)?;
             Some(Dot { point, seconds: clock.mean_cpu_s(point)?, accuracy })
         })
         .collect();
@@ -76,7 +76,7 @@ fn figure(
     front: &[&Dot<'_, '_>],
 ) {
     let n_valid = sweep.input.data.n_valid;
-    let shown = |accuracy| error(Metric::ValidAccuracy, accuracy, n_valid);
+    let shown = |accuracy| error(Objective::VALID_ACCURACY, accuracy, n_valid);
     let place = |dot: &Dot<'_, '_>| (dot.seconds, shown(dot.accuracy));
     let (seconds, errors): (Vec<f64>, Vec<f64>) = dots.iter().map(place).unzip();
     let (x_limit, y_limit) = (usual_limit(seconds), usual_limit(errors));
@@ -113,11 +113,11 @@ fn figure(
     let panel = Panel {
         title: None,
         x: AxisStyle::log("CPU seconds per trial (log)").at_most(x_limit),
-        y: AxisStyle::log(error_label(Metric::ValidAccuracy)).at_most(y_limit),
+        y: AxisStyle::log(&error_label(Objective::VALID_ACCURACY)).at_most(y_limit),
         series,
     };
     let panels = vec![panel];
-    let note = half_row_note(sweep, Metric::ValidAccuracy, &panels);
+    let note = half_row_note(sweep, Objective::VALID_ACCURACY, &panels);
     if let Some(svg) = chart(&Chart { title: title.clone(), panels }) {
         let caption = format!(
             "{} where nothing diverged or collapsed, means over {}; lower left is better{}.{note} {}",

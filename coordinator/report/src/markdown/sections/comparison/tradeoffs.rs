@@ -12,9 +12,7 @@ use crate::analysis::{
 use crate::figures::chart;
 use crate::figures::{AxisStyle, Chart, Figure, Mark, Panel, Series};
 use crate::markdown::page::{Left, Page, Right, amount, count, escape};
-use crate::markdown::phrases::{
-    clock_sentence, half_row_note, mean_of, metric_name, nothing_trained, seeds,
-};
+use crate::markdown::phrases::{clock_sentence, half_row_note, mean_of, nothing_trained, seeds};
 use crate::markdown::sections::tuning::line_search;
 use crate::stats;
 
@@ -171,7 +169,7 @@ fn stability(page: &mut Page, sweep: &Sweep<'_>) {
          (their number is beside it). Collapsed: completed, but no better than 1.5 times chance. Range: between the \
          best and the worst learning rate, each with the best of everything else; small means that the \
          rate needs little tuning.",
-        metric_name(metric),
+        metric.title,
         if sweep.seeds().len() < 2 { " (it takes two seeds at least)" } else { "" },
     ));
     if has_rates && sweep.counts.n_completed > 0 {

@@ -1,6 +1,8 @@
 //! Section 2: heatmaps.
 
-use sweep::{Cell, HeatmapSpec, Metric};
+use sweep::{Cell, HeatmapSpec};
+
+use trial::Unit;
 
 use crate::ReportError;
 use crate::analysis::heat;
@@ -8,7 +10,7 @@ use crate::analysis::{Heat, MAX_AXIS_VALUES, Sweep};
 use crate::figures::heatmap;
 use crate::figures::{Figure, Labels, Shades, shades};
 use crate::markdown::page::{Page, count, escape};
-use crate::markdown::phrases::{capitalized, metric_name, seeds, words};
+use crate::markdown::phrases::{capitalized, seeds, words};
 
 pub(crate) fn write(page: &mut Page, sweep: &Sweep<'_>) -> Result<(), ReportError> {
     page.heading(2, "2. Heatmaps");
@@ -41,8 +43,8 @@ fn one(
         page.block(&format!("{without}: an axis needs 1 to {MAX_AXIS_VALUES} values to be drawn."));
         return;
     };
-    let metric = metric_name(sweep.metric());
-    let unit = if sweep.metric() == Metric::ValidAccuracy { " (%)" } else { "" };
+    let metric = sweep.metric().title;
+    let unit = if sweep.metric().unit == Unit::Share { " (%)" } else { "" };
     let title = format!("{}{unit} by {x} and {y}", capitalized(metric));
     let labels = Labels { title: &title, x: &x, y: &y };
     match shades.and_then(|shades| heatmap(heat, sweep.metric(), shades, &labels)) {
@@ -54,7 +56,7 @@ fn one(
 }
 
 fn caption(sweep: &Sweep<'_>, spec: &HeatmapSpec, heat: &Heat) -> String {
-    let metric = metric_name(sweep.metric());
+    let metric = sweep.metric().title;
     let others =
         heat.hidden_axes.iter().map(|name| escape(&words(name))).collect::<Vec<_>>().join(", ");
     let n_seeds = seeds(sweep);

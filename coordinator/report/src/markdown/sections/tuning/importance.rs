@@ -1,6 +1,7 @@
 //! Section 6: which axes matter, by analysis of variance.
 
-use sweep::Metric;
+use sweep::Objective;
+use trial::Unit;
 
 use crate::analysis::importance;
 use crate::analysis::{Importance, Region, Shares, Sweep};
@@ -64,12 +65,12 @@ pub(crate) fn write(page: &mut Page, sweep: &Sweep<'_>) {
 }
 
 fn explanation(sweep: &Sweep<'_>) -> String {
-    let error = error_name(sweep.metric());
-    let cap = match sweep.metric() {
-        Metric::ValidAccuracy => {
+    let error = sweep.metric().error_title;
+    let cap = match sweep.metric().unit {
+        Unit::Share => {
             "worse than the optimizer's best point by more than 1 pt counts as 1 pt worse"
         }
-        Metric::ValidLoss => {
+        Unit::Plain => {
             "of more than 1.5 times that of the optimizer's best point counts as 1.5 times it"
         }
     };
@@ -85,23 +86,16 @@ fn explanation(sweep: &Sweep<'_>) -> String {
     )
 }
 
-fn error_name(metric: Metric) -> &'static str {
-    match metric {
-        Metric::ValidAccuracy => "validation error",
-        Metric::ValidLoss => "validation loss",
-    }
-}
-
-fn region_words(metric: Metric, region: Region) -> &'static str {
-    match (region, metric) {
+fn region_words(metric: Objective, region: Region) -> &'static str {
+    match (region, metric.unit) {
         (Region::All, _) => "all points",
-        (Region::NearBest, Metric::ValidAccuracy) => "within 1 pt of the best",
-        (Region::NearBest, Metric::ValidLoss) => "within 1.5 x the best",
+        (Region::NearBest, Unit::Share) => "within 1 pt of the best",
+        (Region::NearBest, Unit::Plain) => "within 1.5 x the best",
     }
 }
 
 /// The pair of axes whose values must be chosen together.
-fn pair_remark(metric: Metric, name: &str, shares: &[(Region, Shares)]) -> Option<String> {
+fn pair_remark(metric: Objective, name: &str, shares: &[(Region, Shares)]) -> Option<String> {
     let parts: Vec<String> = shares
         .iter()
         .filter_map(|(region, shares)| {
@@ -204,7 +198,7 @@ fn figure(page: &mut Page, sweep: &Sweep<'_>, parts: &Parts<'_>, computed: &Comp
     let title = "What explains the spread of results".to_string();
     let drawn = bars(&Bars {
         title: title.clone(),
-        label: format!("share of the variance of log10 of the {}, %", error_name(sweep.metric())),
+        label: format!("share of the variance of log10 of the {}, %", sweep.metric().error_title),
         parts: parts.names().into_iter().zip(parts.fills()).collect(),
         groups: groups.collect(),
     });

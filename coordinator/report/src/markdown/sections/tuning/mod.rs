@@ -6,9 +6,9 @@ pub mod line_search;
 pub mod parallel;
 pub mod top;
 
-use sweep::Metric;
-use trial::EpochRecord;
+use sweep::Objective;
 use trial::known::{TRAIN_ACCURACY, VALID_ACCURACY, VALID_LOSS};
+use trial::{EpochRecord, Unit};
 
 use crate::analysis::{
     BestOf, Point, Sweep, axis_effects, best_epoch, best_of_k, borders, error, error_label, gain,
@@ -18,9 +18,7 @@ use crate::figures::chart;
 use crate::figures::{AxisStyle, Chart, Figure, Mark, Panel, Series};
 use crate::input::Done;
 use crate::markdown::page::{Left, Page, Right, escape};
-use crate::markdown::phrases::{
-    capitalized, half_row_note, metric_name, seeds, without_best, words,
-};
+use crate::markdown::phrases::{capitalized, half_row_note, seeds, without_best, words};
 use crate::markdown::sections::comparison::curves::best_points;
 use crate::markdown::sections::comparison::spread::{Shown, shown};
 use crate::stats;
@@ -58,7 +56,7 @@ fn effects(page: &mut Page, sweep: &Sweep<'_>) {
     }
     page.block(&format!(
         "{} of all points with a value, mean / best over the other axes; diverged trials count as chance.",
-        capitalized(metric_name(sweep.metric()))
+        capitalized(sweep.metric().title)
     ));
     let optimizers = shown_optimizers(sweep);
     let names: Vec<String> = optimizers.iter().map(|name| escape(name)).collect();
@@ -88,18 +86,18 @@ fn effects(page: &mut Page, sweep: &Sweep<'_>) {
     }
 }
 
-fn pair(metric: Metric, effect: &crate::analysis::Effect) -> String {
+fn pair(metric: Objective, effect: &crate::analysis::Effect) -> String {
     if effect.is_diverged {
         return DIVERGED.to_string();
     }
-    match metric {
-        Metric::ValidAccuracy => format!("{} / {} %", percent(effect.mean), percent(effect.best)),
-        Metric::ValidLoss => format!("{} / {}", loss_text(effect.mean), loss_text(effect.best)),
+    match metric.unit {
+        Unit::Share => format!("{} / {} %", percent(effect.mean), percent(effect.best)),
+        Unit::Plain => format!("{} / {}", loss_text(effect.mean), loss_text(effect.best)),
     }
 }
 
 /// Between the best and the worst, without a sign.
-fn range(metric: Metric, ends: Option<(f64, f64)>) -> String {
+fn range(metric: Objective, ends: Option<(f64, f64)>) -> String {
     let Some((low, high)) = ends else { return "–".to_string() };
     points_of(metric, gain(metric, high, low).abs()).trim_start_matches('+').to_string()
 }
@@ -201,7 +199,7 @@ fn best_of(page: &mut Page, sweep: &Sweep<'_>) {
     page.block(&format!(
         "Expected best mean {} when k points are drawn from an optimizer's grid (its number of points \
          in brackets) without replacement: E = Σ v₍ᵢ₎ C(i−1, k−1) / C(n, k).",
-        metric_name(metric)
+        metric.title
     ));
     best_of_figure(page, sweep, &curves);
 }
@@ -267,8 +265,9 @@ fn gap_row(name: &str, point: &Point<'_>) -> Vec<String> {
     };
     let gap = |epoch: &EpochRecord| epoch[TRAIN_ACCURACY] - epoch[VALID_ACCURACY];
     let dash = || "–".to_string();
-    let points =
-        |value: Option<f64>| value.map_or_else(dash, |gap| points_of(Metric::ValidAccuracy, gap));
+    let points = |value: Option<f64>| {
+        value.map_or_else(dash, |gap| points_of(Objective::VALID_ACCURACY, gap))
+    };
     let loss = |value: Option<f64>| value.map_or_else(dash, loss_text);
     vec![
         escape(name),

@@ -38,7 +38,7 @@ pub(crate) fn write(page: &mut Page, sweep: &Sweep<'_>) {
     let title = format!(
         "The best {n_best} of {} by {} over all axes",
         count(ranked.len(), "point"),
-        crate::markdown::phrases::metric_name(metric)
+        metric.title
     );
     let values: Vec<Vec<Value>> = axes.iter().map(|name| sweep.axis_values(name)).collect();
     let n_valid = sweep.input.data.n_valid;

@@ -1,12 +1,12 @@
 //! Section 7: the best points as a table, and where all rows are.
 
-use sweep::Metric;
-use trial::Value;
+use sweep::Objective;
+use trial::{Unit, Value};
 
 use crate::analysis::{Point, Sweep, score_text, spread_text, value_label};
 use crate::markdown::page::{Left, Page, Right, count, escape};
+use crate::markdown::phrases::words;
 use crate::markdown::phrases::{id_digits, short_id};
-use crate::markdown::phrases::{metric_name, words};
 
 const N_ROWS: usize = 20;
 /// More axes would make the table wider than a screen.
@@ -24,7 +24,7 @@ pub(crate) fn write(page: &mut Page, sweep: &Sweep<'_>) {
     let axis_names: Vec<String> = axes.iter().map(|name| escape(&words(name))).collect();
     let mut header = vec![(Right, "rank"), (Left, "optimizer")];
     header.extend(axis_names.iter().map(|name| (Right, name.as_str())));
-    header.extend([(Right, metric_name(metric)), (Right, sd_name(metric)), (Left, "trials")]);
+    header.extend([(Right, metric.title), (Right, sd_name(metric)), (Left, "trials")]);
     let digits = id_digits(sweep);
     let rows: Vec<Vec<String>> = ranked
         .iter()
@@ -38,7 +38,7 @@ pub(crate) fn write(page: &mut Page, sweep: &Sweep<'_>) {
          Trials are named by the first {digits} digits of their id, in seed order{}.",
         rows.len(),
         count(ranked.len(), "point"),
-        metric_name(metric),
+        metric.title,
         if ranked.iter().all(|point| point.is_complete()) {
             ""
         } else {
@@ -67,10 +67,10 @@ pub(crate) fn write(page: &mut Page, sweep: &Sweep<'_>) {
 }
 
 /// The heading of standard deviations, with their unit.
-fn sd_name(metric: Metric) -> &'static str {
-    match metric {
-        Metric::ValidAccuracy => "sd, pt",
-        Metric::ValidLoss => "sd",
+fn sd_name(metric: Objective) -> &'static str {
+    match metric.unit {
+        Unit::Share => "sd, pt",
+        Unit::Plain => "sd",
     }
 }
 
