@@ -149,9 +149,9 @@ fn draw_panel(svg: &mut Svg, panel: &Panel, area: Rect) {
     let x = Scale::around(panel.x.spacing, xs, area.x, area.right());
     let y = Scale::around(panel.y.spacing, ys, area.bottom(), area.y);
     let (Some(x), Some(y)) = (x, y) else { return };
-    if let Some(title) = &panel.title {
-        svg.fitted_text((area.x, area.y - 10.0), title, Type::new(14.0), area.width);
-    }
+    // Reports that are recorded have the empty text, too.
+    let title = panel.title.as_deref().unwrap_or_default();
+    svg.fitted_text((area.x, area.y - 10.0), title, Type::new(14.0), area.width);
     draw_axes(svg, panel, area, &x, &y);
     for series in &panel.series {
         draw_series(svg, series, (panel.x.limit, &x), (panel.y.limit, &y));

@@ -30,8 +30,8 @@ pub(crate) fn write(
     let title = "Validation error by epochs and by work".to_string();
     let n_valid = sweep.input.data.n_valid;
     let panels = vec![
-        panel(best, n_valid, "by epochs", by_epochs, &|_, epoch| Some(f64::from(epoch))),
-        panel(best, n_valid, "by work", by_work, &samples),
+        panel(best, n_valid, Some("by epochs"), by_epochs, &|_, epoch| Some(f64::from(epoch))),
+        panel(best, n_valid, Some("by work"), by_work, &samples),
     ];
     let note = half_row_note(sweep, Objective::VALID_ACCURACY, &panels);
     if let Some(svg) = chart(&Chart { title: title.clone(), panels }) {
@@ -44,7 +44,7 @@ pub(crate) fn write(
     let title = "Validation error by CPU time".to_string();
     let by_time = AxisStyle::linear("CPU seconds of a trial, validation included");
     let cost = |run: &Run<'_>, epoch: u32| clock.cpu_s_until(run, epoch);
-    let panels = vec![panel(best, n_valid, "", by_time, &cost)];
+    let panels = vec![panel(best, n_valid, None, by_time, &cost)];
     if let Some(svg) = chart(&Chart { title: title.clone(), panels }) {
         let figure = Figure { name: "convergence-by-time".to_string(), alt: title, svg };
         page.figure(figure, &format!("{band}{note} {}", clock_sentence(clock)));
@@ -54,7 +54,7 @@ pub(crate) fn write(
 fn panel(
     best: &[(String, &Point<'_>)],
     n_valid: u32,
-    title: &str,
+    title: Option<&str>,
     x: AxisStyle,
     cost: &dyn Fn(&Run<'_>, u32) -> Option<f64>,
 ) -> Panel {
@@ -65,7 +65,7 @@ fn panel(
     let series =
         series.map(|(style, (name, point))| mean_line(name.clone(), style, point, x_of, shown));
     Panel {
-        title: Some(title.to_string()),
+        title: title.map(String::from),
         x,
         y: AxisStyle::log(&error_label(Objective::VALID_ACCURACY)),
         series: series.collect(),
