@@ -51,14 +51,17 @@ impl crate::Data {
     /// # Errors
     /// A digest of another length, and a scale that this build does not know.
     pub fn identity(&self) -> Result<(Digest, Split), Malformed> {
+        let digest = <[u8; 32]>::try_from(&*self.digest).map(Digest);
+        let digest =
+            digest.map_err(|_| Malformed("the data's digest is not 32 bytes long".into()))?;
         let scale = match self.scale() {
             crate::Scale::Unit => Scale::Unit,
             crate::Scale::Standard => Scale::Standard,
             crate::Scale::Unspecified => {
-                return Err(Malformed(format!("the data's scale {} is not known", self.scale)));
+                let text = format!("this build does not know the data's scale {}", self.scale);
+                return Err(Malformed(text));
             }
         };
-        let digest = digest(&self.digest, "data.digest")?;
         Ok((digest, Split { n_train: self.n_train, n_valid: self.n_valid, scale }))
     }
 }
