@@ -3,8 +3,8 @@
 use trainer::TrainConfig;
 use trial::{DataShape, Digest, Split, TrialId, Value};
 
+use crate::file::objective::Objective;
 use crate::file::spec::{HeatmapSpec, Hypothesis};
-use crate::objective::Objective;
 use crate::space::domain::DEPTH;
 use crate::space::expand::Duplicates;
 use crate::space::points::{Configs, Points};

@@ -1,5 +1,6 @@
 //! The sweep file: what a person wrote, read with its places, and what is wrong with it.
 
+pub mod objective;
 pub mod parse;
 pub mod problem;
 pub mod questions;

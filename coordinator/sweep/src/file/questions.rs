@@ -3,8 +3,8 @@
 
 use super::problem::{Problem, Problems, Span, Spanned, did_you_mean};
 use super::reader::Table;
+use crate::file::objective::Objective;
 use crate::file::spec::{Cell, Compare, Grid, HeatmapSpec, Hypothesis, HypothesisDeclaration};
-use crate::objective::Objective;
 use crate::space::domain::domain;
 use crate::space::filter::Filter;
 

@@ -6,9 +6,9 @@ use trainer::OptimizerKind;
 use trial::{Kind, Value};
 
 use super::parse::{MAX_NAME_BYTES, MODEL_KEYS, SEEDS_KEYS};
+use crate::file::objective::Objective;
 use crate::file::spec::{Cell, Compare, SCALE_NAMES};
 use crate::limits::{MAX_AXIS_VALUES, MAX_TRIALS};
-use crate::objective::Objective;
 use crate::phases::confirm::{CONFIRM_KEYS, FIRST_CONFIRM_SEED};
 use crate::space::domain::{Domain, domain, names};
 use crate::space::grid;

@@ -4,7 +4,7 @@
 use trial::{Scale, Value};
 
 use super::problem::{Span, Spanned};
-use crate::objective::Objective;
+use crate::file::objective::Objective;
 use crate::space::filter::Filter;
 
 #[derive(Clone, Debug, PartialEq)]

@@ -9,12 +9,12 @@ use toml::de::DeValue;
 use trial::known::VALID_LOSS;
 use trial::{Goal, TrialId};
 
+use crate::file::objective::Objective;
 use crate::file::problem::{Problem, Problems, Spanned};
 use crate::file::reader::{Table, count};
 use crate::file::spec::{Compare, SweepFile};
 use crate::identity::Identity;
 use crate::limits::MAX_TRIALS;
-use crate::objective::Objective;
 use crate::plan::{Phase, Plan, Trial};
 
 pub(crate) const CONFIRM_KEYS: &[&str] = &["seeds"];

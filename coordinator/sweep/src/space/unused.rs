@@ -12,9 +12,9 @@ use super::domain::DEPTH;
 use super::expand::optimizers;
 use super::points::{Points, column_of};
 use super::text::number_text;
+use crate::file::objective::Objective;
 use crate::file::problem::{Problem, Problems, Span};
 use crate::file::spec::SweepFile;
-use crate::objective::Objective;
 
 /// Notes all that has no effect on the points, and on what the report says of them.
 pub(crate) fn check(file: &SweepFile, points: &Points, problems: &mut Problems) {
