@@ -73,6 +73,8 @@ pub struct Trainer {
     pub(crate) network: Box<dyn Network>,
     pub(crate) optimizer: OptimizerState,
     pub(crate) history: Vec<EpochRecord>,
+    /// Records of the epochs to come, so that none of them allocates.
+    blank: Vec<EpochRecord>,
     pub(crate) work: WorkCount,
     pub(crate) best: Best,
     pub(crate) last_finite_loss: Option<f64>,
@@ -113,6 +115,7 @@ impl Trainer {
             work: WorkCount::new(&config, &data, &shapes),
             best: Best { epoch: 0, parameters: parameters.clone() },
             history: Vec::with_capacity(config.epochs as usize),
+            blank: vec![EpochRecord::new(measures(), 0); config.epochs as usize],
             last_finite_loss: None,
             divergence: None,
             order: vec![0; data.n_train()],
@@ -208,7 +211,9 @@ impl Trainer {
             return EpochEnd::Ends;
         }
         let n = self.data.n_train() as f64;
-        let mut record = EpochRecord::new(measures(), epoch);
+        let blank = self.blank.pop();
+        let mut record = blank.unwrap_or_else(|| EpochRecord::new(measures(), epoch));
+        record.epoch = epoch;
         record[k::TRAIN_LOSS] = totals.loss / n;
         record[k::TRAIN_ACCURACY] = totals.n_correct as f64 / n;
         record[k::VALID_LOSS] = valid.loss;
@@ -313,7 +318,7 @@ enum Trained {
 struct Totals {
     loss: f64,
     n_correct: u64,
-    /// Of the last batch.
+    /// Squared gradient norm of the last batch.
     norm_squared: f64,
 }
 
