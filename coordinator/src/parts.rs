@@ -1,4 +1,4 @@
-//! The coordinator's parts, for whoever embeds one or tests one in a world of its own.
+//! The coordinator's parts, for those who embed one or test one in a world of its own.
 
 use std::io;
 

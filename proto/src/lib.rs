@@ -45,5 +45,5 @@ pub const MAX_NAME_BYTES: usize = 200;
 pub const MAX_TROUBLES: usize = 8;
 pub const MAX_TROUBLE_BYTES: usize = 500;
 
-/// Grants that a worker holds beyond its slots, at the most.
+/// Grants that a worker holds beyond its slots, at most.
 pub const MAX_QUEUE_PLACES: u32 = 256;

@@ -20,7 +20,7 @@ const SHIMS: [(&str, &str); 4] = [
         "cargo",
         "[ \"$1 $2 $3 $5\" = 'run --release --bin --' ] || exit 96\nname=$4\nshift 5\nexec \"$name\" \"$@\"\n",
     ),
-    // It shows a folder for ever; here it is enough that the folder is there.
+    // It shows a folder forever; here it is enough that the folder is there.
     ("tensorboard", "[ $# = 2 ] && [ \"$1\" = --logdir ] && [ -d \"$2\" ]\n"),
 ];
 

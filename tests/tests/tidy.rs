@@ -7,6 +7,8 @@ mod circles;
 mod functions;
 #[path = "tidy/licences.rs"]
 mod licences;
+#[path = "tidy/phrases.rs"]
+mod phrases;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -377,7 +379,7 @@ fn flags_in_text(markdown: &str) -> BTreeSet<String> {
     words.map(str::to_owned).collect()
 }
 
-/// Of the program, or of one of its verbs.
+/// The help of the program, or of one of its verbs.
 fn help(program: &str, verb: Option<&str>) -> String {
     let output =
         Command::new(program).args(verb).arg("--help").output().expect("the program starts");

@@ -1,4 +1,4 @@
-//! The worker's parts, for whoever embeds one or tests one in a world of its own.
+//! The worker's parts, for those who embed one or test one in a world of its own.
 
 pub use crate::cli::{default_cache_dir, has_flag, is_address, print_help, url};
 pub use crate::disk::files::{is_full, make_folder, rename, sync_folder_of};

@@ -75,7 +75,7 @@ impl StopSignals {
         Self { heeded: Vec::new(), patience: Patience::default(), asked: Some(asked) }
     }
 
-    /// Waits for the next request and gives the name of its signal; for ever if all of them are
+    /// Waits for the next request and gives the name of its signal; forever if all of them are
     /// ignored. The first request means an orderly stop, a second one means at once. Dropping this
     /// loses none.
     pub async fn next(&mut self) -> &'static str {

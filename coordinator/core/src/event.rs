@@ -286,7 +286,7 @@ pub enum Notice {
         trial: TrialIndex,
         cause: String,
     },
-    /// Of the worker that gave the recorded result, or of another one.
+    /// The worker that gave the recorded result, or another one, has given a different digest.
     Conflict {
         name: String,
         trial: TrialIndex,

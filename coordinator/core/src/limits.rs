@@ -15,7 +15,7 @@ pub const SLOW_S: f64 = 15.0;
 /// Slots of all workers for each speculative attempt at a slow trial that may run at once; one may
 /// run in any case. Stalled slots are not counted: whatever runs elsewhere takes their place.
 pub const SLOTS_PER_SPECULATION: usize = 10;
-/// Of the attempts that do not get on, how many an idle slot looks at, the worst first.
+/// Attempts without progress that an idle slot looks at, the worst first.
 pub const MAX_TROUBLED_SEEN: usize = 1_024;
 
 /// A slot is stalled once it has not done a step for this share of what its trial is expected to
@@ -42,7 +42,7 @@ pub const OVERDUE_FACTOR: f64 = 10.0;
 pub const OVERDUE_S: f64 = 300.0;
 pub const OVERDUE_UNKNOWN_S: f64 = 3_600.0;
 /// Attempts at a trial by this many workers may stall without a consequence, and as many of one
-/// worker. Each further worker doubles the time that its attempts get, this often at the most, and
+/// worker. Each further worker doubles the time that its attempts get, at most this often, and
 /// each further one of a worker the time that its own get while no other could have the trial: so
 /// a trial of very long steps comes to its end, and workers that stall make nobody wait for long.
 pub const PATIENT_AFTER: u32 = 2;

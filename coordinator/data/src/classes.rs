@@ -114,7 +114,7 @@ impl ClassCounts {
 
 /// Classes that train and that a part lacks, unless chance may have left them out: `n` rows lack
 /// classes with a share `s` of the rows with a probability of (1 - s)^n, and there are as many sets of
-/// so many classes as the binomial coefficient says.
+/// this many classes as the binomial coefficient says.
 fn missed(train: &[u32], part: &[u32]) -> Vec<usize> {
     let is_missed = |class: &usize| train[*class] > 0 && part[*class] == 0;
     let classes: Vec<usize> = (0..train.len()).filter(is_missed).collect();
@@ -160,7 +160,7 @@ fn listed(classes: &[usize]) -> String {
 /// The total variation of two parts' class shares is half the sum of their differences: 0 for equal
 /// ones, 1 for parts without a common class. Its mean over random parts is at most half the sum of
 /// the differences' deviations, and it exceeds that mean by `sqrt(ln(1/p) (1/n + 1/m) / 2)` in a
-/// share p of cases at the most (McDiarmid): no approximation, however small the parts.
+/// share p of cases at most (McDiarmid): no approximation, however small the parts.
 fn variation_warning(train: &[u32], part: &[u32], name: &str) -> Option<String> {
     let (n, m) = (total(train), total(part));
     if n == 0.0 || m == 0.0 {
@@ -192,7 +192,7 @@ fn variation_warning(train: &[u32], part: &[u32], name: &str) -> Option<String> 
     ))
 }
 
-/// In an order that one of a thousand shufflings at the most has: the number of different orders is
+/// In an order that one of a thousand shufflings at most has: the number of different orders is
 /// the multinomial coefficient of the counts.
 fn is_sorted(labels: &[u16], counts: &[u32]) -> bool {
     let log_factorial = |n: f64| libm::lgamma(n + 1.0);

@@ -134,7 +134,7 @@ fn no_folder(folder: &Path) -> DatasetError {
     }
 }
 
-/// Of the data set that has most of its files.
+/// What the data set lacks that has most of its files.
 fn missing_files(folder: &Path, found: &Found) -> DatasetError {
     let n_there =
         |files: &[Vec<PathBuf>; 4]| files.iter().filter(|files| !files.is_empty()).count();

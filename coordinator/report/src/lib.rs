@@ -33,7 +33,7 @@ use input::Input;
 /// What was built.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Built {
-    /// Of `results.csv`, 64 hex digits; only for a complete sweep.
+    /// SHA-256 of `results.csv`, 64 hex digits; only for a complete sweep.
     pub results_sha256: Option<String>,
     pub counts: Counts,
     /// The best configuration; `None` before any trial has a result.

@@ -11,7 +11,7 @@ use crate::stats;
 pub struct Best {
     /// Its optimizer and its values on the swept axes, in words.
     pub description: String,
-    /// Of its first seed in the grid, 64 hex digits.
+    /// Id of its first seed's trial in the grid, 64 hex digits.
     pub trial_id: String,
     /// Mean of the sweep's metric over seeds (the confirm seeds, if there are any), and half its 95 % interval (two seeds or more).
     pub mean: f64,

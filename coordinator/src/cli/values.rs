@@ -11,7 +11,7 @@ pub fn optimizer_names() -> PossibleValuesParser {
     OptimizerKind::ALL.map(OptimizerKind::name).into()
 }
 
-/// Of a type that has no zero.
+/// A count of a type that has no zero.
 pub fn parse_count<N: FromStr>(text: &str) -> Result<N, String> {
     whole(text, "expected a whole number, 1 or more")
 }

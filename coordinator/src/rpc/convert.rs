@@ -31,7 +31,7 @@ const MAX_LEASES: usize = 8_192;
 /// When a worker is to call again while the next trials are being chosen.
 const SOON: Duration = Duration::from_millis(100);
 
-/// Of a worker that gives no name that can be seen.
+/// The name of a worker that gives none that can be seen.
 const NO_NAME: &str = "unnamed";
 
 pub(super) fn join(request: proto::JoinRequest, sweep: &Sweep) -> Result<Join, RpcError> {

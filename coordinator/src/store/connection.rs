@@ -97,7 +97,7 @@ pub fn meta_of_any_schema(database: &Path, key: &str) -> Option<String> {
     meta(&connection, key).ok()?
 }
 
-/// Of what a file may define beside tables, nothing acts: no trigger, no view, no function of theirs.
+/// Lets nothing act that a file may define beside tables: no trigger, no view, no function.
 fn only_tables(connection: &Connection) -> rusqlite::Result<()> {
     for config in [
         DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA,

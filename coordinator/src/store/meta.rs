@@ -50,7 +50,7 @@ pub struct Data {
     pub n_inputs: u32,
     pub n_classes: u32,
     pub nonzero_share: f64,
-    /// Of the validation rows.
+    /// Share of the most frequent class among the validation rows.
     pub largest_class_share: f64,
     /// Rows that validate; states of older builds do not tell.
     #[serde(default)]

@@ -13,7 +13,7 @@ use crate::store::error::StoreError;
 pub struct Numbers {
     /// By the trial's place in the plan; 0 if it has none yet.
     planned: Vec<u32>,
-    /// Of trials that the plan did not name when it was loaded.
+    /// Numbers of trials that the plan did not name when it was loaded.
     others: HashMap<TrialId, u32>,
     last: u32,
     /// Given by the open transaction.

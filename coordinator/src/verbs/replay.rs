@@ -67,7 +67,7 @@ pub fn replay(arguments: &cli::Replay) -> Result<(), Refusal> {
 
 struct Trained {
     result: TrialResult,
-    /// Of the best epoch.
+    /// Weights of the best epoch.
     weights: Vec<LayerWeights>,
 }
 

@@ -33,7 +33,7 @@ pub enum Event<'a> {
 /// Where workers connect, and what is run.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Listening {
-    /// Of the program.
+    /// The program's version.
     pub program_version: &'static str,
     pub name: String,
     pub url: String,
@@ -48,7 +48,7 @@ pub struct Listening {
     /// The report's folder.
     #[serde(serialize_with = "as_text")]
     pub out: PathBuf,
-    /// Of the grid, and what is already known of the trials that follow it.
+    /// Trials of the grid, and those already known that follow it.
     pub n_trials: usize,
     /// Trials with an outcome from former runs; no `trial` event tells them again.
     pub n_recorded: usize,
@@ -73,10 +73,10 @@ pub struct EndedTrial {
     /// The last attempt and the worker that had it; unknown if it began in a former run.
     pub attempt: Option<u32>,
     pub worker: Option<String>,
-    /// Of a completed or diverged trial.
+    /// What a completed or diverged trial gave.
     #[serde(flatten)]
     pub measured: Measured,
-    /// Of a failed trial.
+    /// Why a trial failed.
     pub cause: Option<String>,
 }
 
@@ -95,7 +95,7 @@ pub struct Measured {
     pub diverged_step: Option<u64>,
     /// Wall time in its slot.
     pub wall_s: Option<f64>,
-    /// Of the whole result, as in `results.csv`.
+    /// Digest of the whole result, as in `results.csv`.
     pub digest: Option<String>,
 }
 
@@ -106,7 +106,7 @@ pub struct Failure {
     pub kind: &'static str,
     pub message: String,
     pub exit_code: u8,
-    /// Of the sweep file.
+    /// What is wrong with the sweep file.
     pub problems: Vec<Misplaced>,
 }
 

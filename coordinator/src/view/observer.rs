@@ -237,7 +237,7 @@ impl Observer {
         self.progress.trial_done(&ended);
     }
 
-    /// Where what a worker may repeat for ever is told.
+    /// Where what a worker may repeat forever is told.
     pub fn repeats(&self) -> Arc<Repeats> {
         self.repeats.clone()
     }

@@ -232,7 +232,7 @@ fn read(file: &Path, now_ms: u64) -> Vec<Trouble> {
     kept.into_iter().map(trouble).collect()
 }
 
-/// Forgets what a coordinator that was killed has left behind in a state; for whoever holds its lock,
+/// Forgets what a coordinator that was killed has left behind in a state; for the holder of its lock,
 /// before others can take the troubles for its own.
 pub fn forget(state: &Path) {
     if let Err(error) = write(&state.join(FILE), &[], 0) {

@@ -39,13 +39,13 @@ pub struct Plan {
     pub duplicates_dropped: Vec<Duplicates>,
     /// Keys of `[train]` that every grid which uses them has an axis of, which overrides them.
     pub overridden: Vec<&'static str>,
-    /// Of `[model] widths`, those behind what the largest depth takes.
+    /// Entries of `[model] widths` behind what the largest depth takes.
     pub idle_widths: Vec<u32>,
     /// Combinations that `[[grid.exclude]]` left out.
     pub n_excluded: u64,
     /// Axes as the file names them, in its order.
     pub axes: Vec<Axis>,
-    /// Of the grid, ascending.
+    /// The grid's seeds, ascending.
     pub seeds: Vec<u32>,
     /// Fresh seeds that the best points are trained again with; 0 without `[confirm]`.
     pub n_confirm_seeds: u32,

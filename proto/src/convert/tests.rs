@@ -15,7 +15,7 @@ fn a_count() -> impl Strategy<Value = u64> {
     prop_oneof![Just(0), Just(i64::MAX.cast_unsigned()), 0..1_000_000_u64]
 }
 
-/// Of any kind, with and without fields of their own.
+/// Measures of any kind, with and without fields of their own.
 fn measures() -> Arc<[Measure]> {
     let own = NUMBERS.map(|(it, _)| Measure::number(it.0, ""));
     let counts = COUNTS.map(|(it, _)| Measure::count(it.0, ""));

@@ -23,7 +23,7 @@ impl Breach {
         }
     }
 
-    /// Of a number that may be missing.
+    /// A breach by a number that may be missing.
     pub fn or_none(field: impl Display, found: Option<f64>, expected: impl Display) -> Self {
         let shown = found.map_or("none".into(), |found| format!("{found:?}"));
         Self { found: shown, ..Self::new(field, found, expected) }

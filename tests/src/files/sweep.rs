@@ -57,7 +57,7 @@ impl Sweep {
     /// 512 trials of a millisecond each.
     pub const MANY: Self = Self { name: "many", epochs: 1, n_seeds: 32, ..Self::SHORT };
 
-    /// Of the grid.
+    /// Trials of the grid.
     pub fn n_trials(&self) -> usize {
         let axes = [self.optimizers, self.learning_rates, self.batch_sizes, self.depths];
         axes.map(|values| values.split(',').count()).iter().product::<usize>() * self.n_seeds

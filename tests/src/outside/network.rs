@@ -143,7 +143,7 @@ fn subnet(place: Place) -> String {
     }
 }
 
-/// Of the rules that drop what a worker sends, and what is sent to it.
+/// Preferences of the rules that drop what a worker sends, and what is sent to it.
 fn preferences(worker: usize) -> [usize; 2] {
     [100 + 2 * worker, 101 + 2 * worker]
 }

@@ -12,7 +12,7 @@ use crate::random::SplitMix;
 /// The longest that a chunk is held back.
 const DELAY_MAX_MS: usize = 40;
 
-/// One chunk in so many breaks its connection.
+/// One chunk in this many breaks its connection.
 const CHUNKS_PER_BREAK: usize = 400;
 
 const CHUNK_BYTES: usize = 16 * 1024;

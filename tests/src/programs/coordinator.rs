@@ -69,7 +69,7 @@ impl Coordinator {
     }
 }
 
-/// Of the first running trial in each progress event.
+/// Epochs of the first running trial in each progress event.
 fn epochs_shown(lines: &[String]) -> impl Iterator<Item = u64> {
     lines.iter().filter_map(|line| {
         let event: serde_json::Value = serde_json::from_str(line).ok()?;

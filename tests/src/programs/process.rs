@@ -100,7 +100,7 @@ impl Process {
         self.stderr.so_far()
     }
 
-    /// All lines of stderr of a process that has ended; waits for whoever else holds it.
+    /// All lines of stderr of a process that has ended; waits until nobody else holds it.
     pub fn whole_log(&self) -> Vec<String> {
         self.stderr.all()
     }

@@ -144,7 +144,7 @@ struct Stage<'a> {
     n_former: usize,
     coordinator: Coordinator,
     worker: Option<RemoteWorker>,
-    /// Of coordinators and of workers that have died.
+    /// Coordinators and workers that have died.
     n_coordinators: usize,
     n_workers: usize,
     /// Coordinators that have told where they listen, the present one left out.

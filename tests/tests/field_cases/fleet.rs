@@ -35,7 +35,7 @@ fn proxy_variables_change_nothing() {
 }
 
 /// `dask/distributed#2206`, `It4innovations/hyperqueue#764`: a worker whose disk is full stood idle
-/// for ever, and only its own log knew why. The coordinator tells what keeps it from working, and
+/// forever, and only its own log knew why. The coordinator tells what keeps it from working, and
 /// everything goes on once there is space.
 #[test]
 fn a_worker_whose_disk_is_full_says_so_at_the_coordinator() {

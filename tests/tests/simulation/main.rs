@@ -2,7 +2,7 @@
 //! happens, the sweep ends with the table of a plain loop, and nothing that was acknowledged is lost.
 //!
 //! `SWEEP_SIM_SEED=123 cargo test -p e2e --test simulation` replays one seed and prints its trace;
-//! `SWEEP_SIM_SEEDS=5000` runs so many instead of 300. A seed means the same again only with
+//! `SWEEP_SIM_SEEDS=5000` runs this many instead of 300. A seed means the same again only with
 //! `--cfg tokio_unstable`, which `.cargo/config.toml` sets: a `RUSTFLAGS` in the environment makes
 //! cargo ignore that file.
 

@@ -40,7 +40,7 @@ pub struct Script {
 pub const N_EPOCHS: u32 = 12;
 pub const RATE: f64 = 0.1;
 
-/// Of the generated data: its split, and what follows from batches of 16 and 32 hidden units.
+/// The generated data's split, and what follows from batches of 16 and 32 hidden units.
 const N_TRAIN: u64 = 500;
 const N_VALID: u32 = 100;
 const N_TEST: u32 = 200;

@@ -5,7 +5,7 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 pub struct Function {
     pub name: String,
-    /// Of its `fn`; counts from 1.
+    /// The line of its `fn`; counts from 1.
     pub line: usize,
     pub n_lines: usize,
 }

@@ -28,7 +28,7 @@ const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 /// A Join may find the coordinator loading its state.
 const JOIN_DEADLINE: Duration = Duration::from_secs(10);
 
-/// After so many failures in a row the connection itself is suspected and made anew.
+/// After this many failures in a row the connection itself is suspected and made anew.
 const RECONNECT_AFTER: u32 = 3;
 
 /// Why a call gave no answer.

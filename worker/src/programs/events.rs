@@ -26,7 +26,7 @@ pub enum Event {
 pub struct Row {
     /// Counts from 1.
     pub epoch: u32,
-    /// Of the whole trial, as far as it is known.
+    /// Epochs of the whole trial, as far as it is known.
     pub n_epochs: u32,
     pub valid_accuracy: f64,
     pub wall_s: f64,
@@ -57,7 +57,7 @@ pub(crate) struct Outcome {
     /// The error is the failure's text.
     pub(crate) result: Result<TrialResult, String>,
     pub(crate) timings: Vec<Timing>,
-    /// Of this attempt, from its start on.
+    /// Seconds since this attempt's start.
     pub(crate) wall_s: f64,
 }
 

@@ -14,7 +14,7 @@ const FINISH_WITHIN_S: f64 = 3.0;
 /// At a second signal the disk has this long to take what is in memory.
 const SAVE_WITHIN: Duration = Duration::from_secs(1);
 
-/// After so many calls in vain nobody is there to be told.
+/// After this many calls in vain nobody is there to be told.
 const MAX_VAIN_CALLS: u32 = 3;
 
 impl Session {

@@ -133,7 +133,7 @@ pub(crate) struct Fetch {
 /// the others are dropped after this long,
 pub(crate) const DROP_AFTER: Duration = Duration::from_secs(10);
 
-/// and the coordinator is told until then at the most.
+/// and the coordinator is told until then at most.
 pub(crate) const LEAVE_AFTER: Duration = Duration::from_secs(20);
 
 /// At its end a worker waits no longer for its disk.

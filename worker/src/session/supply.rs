@@ -56,7 +56,7 @@ impl Supply {
         self.ready.as_ref().map(|prepared| &prepared.data)
     }
 
-    /// Waits until data has become ready; for ever if none is on its way.
+    /// Waits until data has become ready; forever if none is on its way.
     pub(crate) async fn arrival(&mut self) -> Result<(), DataRefusal> {
         self.ready = Some(completed(&mut self.on_its_way).await?);
         Ok(())

@@ -19,7 +19,7 @@ pub(super) enum Moved {
 }
 
 impl Transfers {
-    /// Waits until something has come to its end; for ever if nothing is on its way.
+    /// Waits until something has come to its end; forever if nothing is on its way.
     pub(super) async fn moved(&mut self) -> Moved {
         tokio::select! {
             () = completed(&mut self.publishing) => Moved::Published,

@@ -48,7 +48,7 @@ impl Session {
         self.troubles.note_since(Kind::Slots, &text, since);
     }
 
-    /// A checkpoint takes its time; a disk that does not answer takes for ever.
+    /// A checkpoint takes its time; a disk that does not answer takes forever.
     fn watch_fetches(&mut self) {
         for (job, moved_at) in self.transfers.fetches() {
             let silent = moved_at.elapsed().saturating_sub(CHECKPOINT_WITHIN);

@@ -132,7 +132,7 @@ impl State {
         trial.granted_in = None;
     }
 
-    /// Of the leases that a worker names, those that it has.
+    /// The leases that a worker has, among those that it names.
     fn kept(&self, held: &[Lease]) -> Vec<Lease> {
         let trials = self.trials.values().filter(|trial| trial.granted_in.is_some());
         let open: Vec<&Lease> = trials.filter_map(|trial| trial.grant.lease.as_ref()).collect();

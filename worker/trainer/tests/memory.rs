@@ -10,7 +10,7 @@ use std::sync::atomic::AtomicBool;
 use trainer::{Dataset, EpochEnd, Isa, PreparedData, TrainConfig, Trainer, slot_bytes};
 use trial::{Scale, Split, Value};
 
-/// Bytes of this process in memory: `VmRSS`, or since the beginning at the most: `VmHWM`.
+/// Bytes of this process in memory: `VmRSS`, or since the beginning at most: `VmHWM`.
 fn resident(field: &str) -> u64 {
     let status = fs::read_to_string("/proc/self/status").expect("Linux has it");
     let line = status.lines().find_map(|line| line.strip_prefix(field)).expect("a field");

@@ -12,7 +12,7 @@ use trainer::{Dataset, EpochEnd, Isa, OptimizerKind, PreparedData, TrainConfig, 
 use trial::{Scale, Split, Value};
 
 thread_local! {
-    /// Of this thread alone: the test harness allocates on others. Made without allocating.
+    /// Allocations of this thread alone: the test harness allocates on others. Made without allocating.
     static N_ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
 }
 

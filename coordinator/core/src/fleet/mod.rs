@@ -57,7 +57,7 @@ impl Fleet {
         self.sessions.get(&session).copied()
     }
 
-    /// Of all workers together.
+    /// The load of all workers together.
     pub fn load(&self) -> Load {
         self.load
     }

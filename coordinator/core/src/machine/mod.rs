@@ -65,12 +65,12 @@ pub struct Core {
     /// Workers that left and against which something is held.
     former: Former,
     audits: Audits,
-    /// Of all workers together.
+    /// The pace of all workers together.
     pace: Pace,
     checkpoints: Checkpoints,
     /// The seals of attempts that were closed.
     closed: BTreeMap<(TrialIndex, u32), u64>,
-    /// Of trials that are trained or audited, those that stalled.
+    /// Stalls of the trials that are trained or audited.
     stalls: BTreeMap<TrialIndex, Stalls>,
     /// Since when every worker is in quarantine.
     deserted_since: Option<Millis>,

@@ -29,7 +29,7 @@ impl Score {
     }
 }
 
-/// Of the complete epochs the one with the highest validation accuracy, ties by lower loss, then
+/// The complete epoch with the highest validation accuracy, ties by lower loss, then
 /// the earlier one; a completed trial names it itself.
 pub(crate) fn best_epoch(done: &Done) -> Option<&EpochRecord> {
     if let Ending::Completed { best_epoch, .. } = done.ending {
@@ -96,7 +96,7 @@ pub(crate) fn loss_text(value: f64) -> String {
     }
 }
 
-/// The nearest number with so many significant digits.
+/// The nearest number with this many significant digits.
 pub(crate) fn significant(x: f64, n_digits: usize) -> f64 {
     format!("{x:.*e}", n_digits - 1).parse().unwrap_or(x)
 }

@@ -17,7 +17,7 @@ use crate::input::{Input, State, Trial};
 pub struct Counts {
     pub n_trials: usize,
     pub n_completed: usize,
-    /// Of the completed ones.
+    /// How many of the completed ones learned nothing.
     pub n_collapsed: usize,
     pub n_diverged: usize,
     pub n_failed: usize,

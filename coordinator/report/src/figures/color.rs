@@ -95,7 +95,7 @@ mod tests {
         assert_eq!(sequential(7.0), VIRIDIS[10]);
     }
 
-    /// Of one hue, as two blues are: the largest and smallest parts agree.
+    /// What two colours of one hue have in common: which of their parts are largest and smallest.
     fn hue(Color(r, g, b): Color) -> (bool, bool, bool) {
         (r > g, g > b, r > b)
     }

@@ -253,7 +253,7 @@ fn coordinates(points: &[(f64, f64)]) -> String {
     points.iter().map(|(x, y)| format!("{},{}", num(*x), num(*y))).collect::<Vec<_>>().join(" ")
 }
 
-/// Two decimals at the most, no negative zero, no exponent.
+/// Two decimals at most, no negative zero, no exponent.
 fn num(x: f64) -> String {
     let text = format!("{x:.2}");
     let text = text.trim_end_matches('0').trim_end_matches('.');

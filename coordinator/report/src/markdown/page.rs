@@ -82,7 +82,7 @@ pub(crate) fn ordinal(n: usize) -> String {
     format!("{n}{ending}")
 }
 
-/// A cost that may be tiny: so many decimals, and more where two significant digits need them.
+/// A cost that may be tiny: this many decimals, and more where two significant digits need them.
 /// `12.34`, `0.0031`.
 pub(crate) fn amount(value: f64, decimals: usize) -> String {
     // More zeros than that nobody counts.

@@ -171,7 +171,7 @@ impl Table {
         self.text("trial_id", row)?.parse().map_err(|_| self.empty("trial_id", row))
     }
 
-    /// Of a column without gaps.
+    /// A cell is empty in a column without gaps.
     fn empty(&self, column: &str, row: usize) -> ReportError {
         ReportError::Empty { path: self.path.clone(), column: column.into(), row }
     }

@@ -6,7 +6,7 @@ use super::philox::philox;
 /// Fewer values than this make percentiles of resamples misleading.
 pub(crate) const MIN_VALUES: usize = 10;
 
-/// Of more values the t interval says the same, without drawing each of them ten thousand times.
+/// With more values the t interval says the same, without drawing each of them ten thousand times.
 const MAX_VALUES: usize = 200;
 
 const N_RESAMPLES: u32 = 10_000;

@@ -28,7 +28,7 @@ fn sweep() -> (tempfile::TempDir, Sweep) {
     (folder, sweep)
 }
 
-/// Of the plan of these tests: ten steps an epoch over 100 samples of 9 inputs, through 4 hidden units
+/// A result of these tests' plan: ten steps an epoch over 100 samples of 9 inputs, through 4 hidden units
 /// to 3 classes.
 fn result(n_epochs: u32) -> TrialResult {
     let epoch = |epoch| {

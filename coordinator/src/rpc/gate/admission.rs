@@ -19,7 +19,7 @@ use crate::rpc::status::RpcError;
 #[derive(Clone, Copy, Debug)]
 pub struct Shares {
     pub total: usize,
-    /// Of these, for this coordinator's own workers alone.
+    /// How many of these are for this coordinator's own workers alone.
     pub local: usize,
     /// Most of one network, its own workers apart.
     pub of_a_network: usize,

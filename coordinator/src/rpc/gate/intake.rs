@@ -20,10 +20,10 @@ use super::connection::{Peer, ended};
 use crate::rpc::status::RpcError;
 
 /// Bytes of all messages that have not been answered. One is at most some twenty times as large once
-/// it is decoded (see `proto::shape`), so that they take 160 MB at the most, whoever calls.
+/// it is decoded (see `proto::shape`), so that they take 160 MB at most, whoever calls.
 pub const MAX_PENDING_BYTES: usize = 8 * 1024 * 1024;
 
-/// Bytes of all streams, which stay bytes and are held twice at the most: another 32 MB. Of their own,
+/// Bytes of all streams, which stay bytes and are held twice at most: another 32 MB. Of their own,
 /// since a thousand workers may wait for their turn to publish, each with what fits into a frame.
 const MAX_STREAM_BYTES: usize = 16 * 1024 * 1024;
 

@@ -14,7 +14,7 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use super::connection::Connection;
 
-/// Open connections at the most; a worker needs two.
+/// Open connections at most; a worker needs two.
 const MAX_CONNECTIONS: usize = 8192;
 
 /// A client that has not said what it speaks by then is sent away.

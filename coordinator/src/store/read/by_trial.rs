@@ -59,7 +59,7 @@ impl<'a> TrialReader<'a> {
         found.map_err(StoreError::read)
     }
 
-    /// Of the attempt that brought a trial's outcome; `None` where there is none or nobody knows.
+    /// Times of the attempt that brought a trial's outcome; `None` where there is none or nobody knows.
     pub fn last_attempt_times(&self, id: &TrialId) -> Result<Option<AttemptTimes>, StoreError> {
         let sql = "SELECT began_ms, ended_ms FROM outcomes JOIN attempts USING (trial)
                    WHERE outcomes.trial = ?1 AND attempts.attempt = coalesce(outcomes.attempt,
@@ -76,7 +76,7 @@ impl<'a> TrialReader<'a> {
         Ok(found?.flatten())
     }
 
-    /// Of all trials that anything is recorded of.
+    /// Ids of all trials that anything is recorded of.
     pub fn ids(&self) -> impl Iterator<Item = &TrialId> {
         self.numbers.keys()
     }

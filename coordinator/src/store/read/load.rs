@@ -25,7 +25,7 @@ pub struct Recorded {
     pub outside: Outside,
     /// What is known of the workers of other machines that hold a lease.
     pub workers: BTreeMap<WorkerId, WorkerInfo>,
-    /// Of the plan's trials.
+    /// How many of the plan's trials diverged.
     pub n_diverged: usize,
     /// The best by the plan's metric.
     pub best: Option<(TrialIndex, Score)>,
@@ -35,7 +35,7 @@ pub struct Recorded {
 #[derive(Debug, Default)]
 pub struct Outside {
     pub n_recorded: usize,
-    /// Of these, the confirm trials of points that were once the best.
+    /// How many of these are confirm trials of points that were once the best.
     pub n_confirm: usize,
     /// Those with an attempt that was never closed, by their numbers in the store.
     pub open: Vec<u32>,

@@ -51,7 +51,7 @@ pub struct OpenAttempt {
     pub attempt: u32,
     pub worker_id: Vec<u8>,
     pub worker: String,
-    /// Of the worker.
+    /// The worker's slots.
     pub n_slots: u32,
     /// Whether the worker has a slot for it. What it was granted beyond its slots waits there: the state
     /// does not tell which those are, and a worker begins what it got first.

@@ -10,7 +10,7 @@ use trial::{Measure, MeasureKind};
 use crate::store::schema::measures;
 use crate::store::write::closed_words;
 
-/// Of a value that is out of range.
+/// The longest shown part of a value that is out of range.
 const MAX_SHOWN_BYTES: usize = 100;
 
 /// Whole numbers by table and column, each with its least and its largest.

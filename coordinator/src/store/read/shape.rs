@@ -9,7 +9,7 @@ use trial::Measure;
 
 use crate::store::schema::migrate::create;
 
-/// Of a name that is shown.
+/// The longest part of a name that is shown.
 const MAX_SHOWN_BYTES: usize = 100;
 
 /// A table or an index by its kind and name, or a column of it by its name and what it holds.

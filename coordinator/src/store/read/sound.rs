@@ -10,7 +10,7 @@ use crate::store::error::StoreError;
 /// Up to this size all pages are looked at, which takes a second or so.
 const MAX_WHOLE_BYTES: u64 = 256 * 1024 * 1024;
 
-/// Of larger databases, those tables alone that every start reads and that stay small.
+/// What is checked of larger databases: the tables that every start reads and that stay small.
 const SMALL_TABLES: [&str; 4] = ["meta", "workers", "trials", "attempts"];
 
 pub fn check(connection: &Connection, path: &Path) -> Result<(), StoreError> {

@@ -15,7 +15,7 @@ pub const TABLES_1: [&str; 8] =
 /// Tables that a state of a newer version is known by.
 const TABLES_OF_ALL: [&str; 2] = ["meta", "trials"];
 
-/// Of a table's name that is shown.
+/// The longest part of a table's name that is shown.
 const MAX_SHOWN_BYTES: usize = 100;
 
 /// Refuses what is there and is not a file: a pipe would wait for its other end.

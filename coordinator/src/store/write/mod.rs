@@ -91,7 +91,7 @@ struct Batch<'a> {
     numbers: &'a mut Numbers,
     n_joins: &'a mut u64,
     now_ms: i64,
-    /// Of the coordinator that writes; 0 if none has begun.
+    /// The term of the coordinator that writes; 0 if none has begun.
     term: u64,
 }
 

@@ -18,7 +18,7 @@ use crate::store::mark::Marker;
 pub struct TermRow {
     pub term: u64,
     pub began_ms: Option<u64>,
-    /// Of its last commit.
+    /// Time of its last commit.
     pub seen_ms: Option<u64>,
     /// `None` while it runs, and after it was killed.
     pub ended_ms: Option<u64>,

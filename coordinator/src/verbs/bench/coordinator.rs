@@ -84,7 +84,7 @@ fn pass_on(stderr: impl std::io::Read + Send + 'static) -> mpsc::Receiver<String
 }
 
 impl Coordinator {
-    /// Of all its threads since its start.
+    /// CPU seconds of all its threads since its start.
     pub fn cpu_s(&self) -> anyhow::Result<f64> {
         let stat = self.proc_file("stat")?;
         // The name before the last parenthesis may hold anything.

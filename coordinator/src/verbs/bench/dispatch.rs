@@ -21,7 +21,7 @@ use crate::verbs::bench::print;
 use crate::view::output::Output;
 use crate::view::terminal::n_of;
 
-/// Values on the sweep's axis at the most; seeds make up the rest.
+/// Values on the sweep's axis at most; seeds make up the rest.
 const MAX_POINTS: u32 = 1000;
 
 const LEASE_TTL_MIN: Duration = Duration::from_secs(30);
@@ -35,10 +35,10 @@ const FULL_RATE: f64 = 0.9;
 struct Measurement {
     /// Recorded durably, from the first Join to the last acknowledgement.
     trials_per_second: f64,
-    /// Of the first and the last tenth of the trials.
+    /// The rate over the first and over the last tenth of the trials.
     trials_per_second_first_tenth: f64,
     trials_per_second_last_tenth: f64,
-    /// Of all threads of the coordinator, without its start.
+    /// CPU time of all threads of the coordinator, without its start.
     coordinator_cpu_ms_per_trial: f64,
     /// As the workers see it.
     sync_p50_ms: f64,
@@ -200,7 +200,7 @@ impl Run {
         (to - from) as f64 / (self.time_of(to) - self.time_of(from)).as_secs_f64()
     }
 
-    /// When so many trials were acknowledged.
+    /// When this many trials were acknowledged.
     fn time_of(&self, n_trials: usize) -> Instant {
         if n_trials == 0 {
             return self.started;

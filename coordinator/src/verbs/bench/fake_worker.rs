@@ -288,7 +288,7 @@ fn result_bytes(n_epochs: u32) -> usize {
     EPOCH_BYTES * usize::try_from(n_epochs).unwrap_or(usize::MAX).saturating_add(1)
 }
 
-/// Of MNIST's default split, in batches of 32 through eight hidden units.
+/// MNIST's default split, in batches of 32 through eight hidden units.
 const N_TRAIN: u64 = 50_000;
 const N_BATCHES: u64 = N_TRAIN.div_ceil(32);
 const WEIGHTS_FIRST: u64 = 784 * 8;

@@ -34,7 +34,7 @@ struct Measurement {
     samples_per_second: f64,
     /// Multiply-adds count two, and zeros as if they were multiplied.
     gflops: f64,
-    /// Of the same process and path.
+    /// The peak of the same process and path.
     peak_gflops: f64,
     /// Evaluation of the test images, not in the times above; median by this thread's CPU time.
     evaluation_ms: f64,

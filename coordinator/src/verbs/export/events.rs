@@ -84,7 +84,7 @@ impl<W: Write> EventWriter<W> {
     }
 }
 
-/// Of floats, with none in it.
+/// A tensor of floats, with none in it.
 fn empty_tensor() -> Tensor {
     let shape = TensorShape { dim: vec![Dim { size: 0 }] };
     Tensor { dtype: DataType::Float.into(), shape: Some(shape) }

@@ -25,11 +25,11 @@ const SET_STUDY_USER_ATTR: u8 = 2;
 const SET_STUDY_SYSTEM_ATTR: u8 = 3;
 const CREATE_TRIAL: u8 = 4;
 
-/// Of optuna.study.StudyDirection.
+/// Values of optuna.study.StudyDirection.
 const MINIMIZE: u8 = 1;
 const MAXIMIZE: u8 = 2;
 
-/// Of optuna.trial.TrialState.
+/// Values of optuna.trial.TrialState.
 const COMPLETE: u8 = 1;
 const PRUNED: u8 = 2;
 const FAIL: u8 = 3;
@@ -79,9 +79,9 @@ pub fn is_export(path: &Path) -> bool {
 struct Written {
     /// The latest outcome of each trial.
     outcomes: HashMap<String, String>,
-    /// Of all whole lines.
+    /// Length of all whole lines.
     n_bytes: usize,
-    /// Of half a line after them.
+    /// Length of half a line after them.
     n_half: usize,
 }
 

@@ -28,7 +28,7 @@ use super::source::{Source, Times};
 /// TensorBoard looks for names with `tfevents` in them.
 const FILE_NAME: &str = "events.out.tfevents.0.sweep";
 
-/// Of the trial's id, as much as the report shows at the most.
+/// Hex digits of the trial id in a run's name: as many as the report shows at most.
 const ID_DIGITS: usize = 12;
 
 /// Longest part of a run's name that comes from the sweep; file systems allow 255 bytes in all.

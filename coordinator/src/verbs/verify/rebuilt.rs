@@ -14,7 +14,7 @@ use crate::reporting::report_folder::ReportFolder;
 use crate::verbs::verify::findings::Findings;
 use crate::view::terminal::n_of;
 
-/// Of a line or a cell that is shown.
+/// The longest part of a line or a cell that is shown.
 const MAX_SHOWN: usize = 120;
 
 /// Compares every file of an intact report with the one that its tables give. What no table tells

@@ -21,7 +21,7 @@ pub struct Status {
     pub state: PathBuf,
     /// Whether a coordinator works on it now.
     pub is_running: bool,
-    /// Of the plan.
+    /// Trials of the plan.
     pub n_trials: usize,
     pub n_completed: usize,
     pub n_diverged: usize,

@@ -27,7 +27,7 @@ pub struct Summary {
     /// The same page as one HTML file.
     #[serde(serialize_with = "as_text")]
     pub report_html: Option<PathBuf>,
-    /// Of `results.csv`, 64 hex digits; only when every trial completed or diverged.
+    /// SHA-256 of `results.csv`, 64 hex digits; only when every trial completed or diverged.
     pub results_sha256: Option<String>,
     /// The command that goes on with what has no outcome, was cancelled or failed.
     pub resume_with: Option<String>,

@@ -59,7 +59,7 @@ pub(crate) const SCALE_NAMES: [&str; 2] = [Scale::Unit.name(), Scale::Standard.n
 pub(crate) struct Setting {
     pub(crate) name: &'static str,
     pub(crate) value: Value,
-    /// Of the value.
+    /// Where the value stands.
     pub(crate) span: Span,
     pub(crate) key_span: Span,
 }
@@ -78,7 +78,7 @@ pub(crate) struct Grid {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct GridAxis {
     pub(crate) name: &'static str,
-    /// Of the name.
+    /// Where the name stands.
     pub(crate) span: Span,
     pub(crate) values: Vec<Spanned<Value>>,
 }

@@ -279,16 +279,16 @@ fn find_positions(grid: &Grid, combination: u32, positions: &mut [usize]) {
 struct GridCodes {
     /// The axis that names the optimizer.
     optimizer_axis: Option<usize>,
-    /// Of each of the grid's optimizers: the codes of what no axis sweeps.
+    /// For each of the grid's optimizers, the codes of what no axis sweeps.
     bases: Vec<Vec<u32>>,
     axes: Vec<AxisCodes>,
 }
 
 struct AxisCodes {
     column: usize,
-    /// Of each of the grid's optimizers.
+    /// Whether each of the grid's optimizers uses it.
     is_used: Vec<bool>,
-    /// Of each value; empty if no optimizer uses the axis.
+    /// The code of each value; empty if no optimizer uses the axis.
     codes: Vec<u32>,
 }
 

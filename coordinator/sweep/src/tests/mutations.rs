@@ -8,7 +8,7 @@ use proptest::test_runner::TestCaseError;
 use crate::tests::{BASE, mnist, plan, plan_recorded};
 use crate::{DatasetMeta, check_without_data, draft};
 
-/// Of each property.
+/// Cases of each property.
 const N_CASES: u32 = 1_000;
 
 /// Cases that once failed.

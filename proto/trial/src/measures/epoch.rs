@@ -35,7 +35,7 @@ impl Reading {
         }
     }
 
-    /// Of either kind, for what is drawn.
+    /// A reading of either kind, for what is drawn.
     pub fn as_number(self) -> f64 {
         match self {
             Self::Number(number) => number,

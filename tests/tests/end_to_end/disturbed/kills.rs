@@ -154,7 +154,7 @@ fn wait_for_a_loss(env: &Env) {
     eventually("a lost worker", || (0 < env.status(&Sweep::LONG).n_lost).then_some(()));
 }
 
-/// Of a worker that is lost only after its coordinator was killed and started again.
+/// A worker is lost only after its coordinator was killed and started again.
 #[test]
 fn a_worker_keeps_its_name_and_the_sweep_its_time_over_a_restart() {
     let env = env();

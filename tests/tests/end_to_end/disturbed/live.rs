@@ -22,7 +22,7 @@ fn overloaded(env: &Env) -> Coordinator {
     coordinator
 }
 
-/// Of a coordinator that is stopped now.
+/// Lost attempts of a coordinator that is stopped now.
 fn n_lost(env: &Env, coordinator: Coordinator) -> usize {
     coordinator.signal(ctrl_c());
     coordinator.wait().expect(130);

@@ -25,12 +25,12 @@ const SWEEP: Sweep = Sweep { name: "after", ..Sweep::SHORT };
 /// For each manner.
 const LASTS: Duration = Duration::from_secs(1);
 
-/// A worker calls 20 times a second at the most while nothing is done; a quarter more by jitter, and
+/// A worker calls 20 times a second at most while nothing is done; a quarter more by jitter, and
 /// what was under way before.
 const MAX_CALLS_PER_S: f64 = 25.0;
 const MAX_CALLS_BEFORE: f64 = 15.0;
 
-/// Of its log for each manner: what is repeated is counted. A line for each Join is the most.
+/// Lines of its log for each manner: what is repeated is counted. A line for each Join is the most.
 const MAX_LINES: usize = 60;
 
 const MAX_PEAK_MB: u64 = 400;

@@ -89,7 +89,7 @@ fn a_data_set_without_end_takes_no_more_than_was_announced() {
     worker.in_stderr("word of it", |lines| {
         lines.iter().any(|line| line.contains("more bytes arrived than announced")).then_some(())
     });
-    println!("{n_most} bytes at the most, {} MB, {:?} of CPU", peak_mb(pid), cpu_time(pid));
+    println!("{n_most} bytes at most, {} MB, {:?} of CPU", peak_mb(pid), cpu_time(pid));
     assert!(n_most <= N_BYTES, "{n_most} bytes");
     assert!(peak_mb(pid) < 100);
     worker.signal(e2e::Signal::TERM);

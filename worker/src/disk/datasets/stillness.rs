@@ -32,7 +32,7 @@ impl Stillness {
 mod tests {
     use super::*;
 
-    /// Seconds until the wait is over, for a transfer of so many bytes every so often.
+    /// Seconds until the wait is over, for a transfer of this many bytes every so often.
     fn waited_s(moves_every_s: Option<u64>) -> Option<u64> {
         let began = Instant::now();
         let mut stillness = Stillness::new(began);

@@ -311,7 +311,7 @@ impl Spool {
 
 impl Entry {
     /// Here an outcome becomes one that a call has room for, be it new or what a former process left. One
-    /// that never will must not be in the way of the others for ever: it is set aside, and its trial is
+    /// that never will must not be in the way of the others forever: it is set aside, and its trial is
     /// told to have failed.
     fn new(
         number: u64,

@@ -171,7 +171,7 @@ pub const KEYS: &[Key] = &[
     Key {
         name: "max_probes",
         kind: Kind::Count,
-        help: "probes per step at the most",
+        help: "probes per step at most",
         expected: "a whole number from 1 to 1000",
         allowed: |value| count(value, 1, 1000),
         default: |o| Some(Value::Count(if o == OptimizerKind::Sls { 100 } else { 30 })),

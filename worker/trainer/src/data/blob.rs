@@ -6,7 +6,7 @@ use crate::data::samples::{DataError, Samples, n_inputs};
 
 const MAGIC: &[u8; 8] = b"SWEEPSET";
 const VERSION: u32 = 1;
-/// Of labels: bytes, or little-endian u16.
+/// Types of labels: bytes, or little-endian u16.
 const TYPE_U8: u32 = 0;
 const TYPE_U16: u32 = 1;
 const RANK_MAX: u32 = 3;

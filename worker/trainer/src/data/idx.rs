@@ -63,7 +63,7 @@ pub(super) fn samples(
     Ok((dims.to_vec(), Samples { inputs, labels }))
 }
 
-/// Of the elements.
+/// The type of the elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Type {
     U8,
@@ -136,7 +136,7 @@ impl Type {
         let pixel = |x: f64| {
             let byte = (unit * x).round();
             let is_byte = (0.0..=255.0).contains(&byte) && (x == 0.0 || x.abs() > NEXT_TO_NOTHING);
-            // Of f32, 255ths have an error of 1e-5 at the most.
+            // Of f32, 255ths have an error of 1e-5 at most.
             (is_byte && (unit * x - byte).abs() <= (unit - 1.0) * 1e-6).then_some(byte as u8)
         };
         values().map(pixel).collect::<Option<Vec<u8>>>().ok_or_else(|| {
@@ -189,7 +189,7 @@ impl Type {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdxHeader {
     pub dims: Vec<u32>,
-    /// Of the whole file, the header included; `None` beyond u64.
+    /// Length of the whole file, the header included; `None` beyond u64.
     pub n_bytes: Option<u64>,
 }
 

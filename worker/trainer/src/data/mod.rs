@@ -22,7 +22,7 @@ pub(crate) use prepared::{Part, Values};
 /// Raw content of a data set: inputs (u8), labels (below `MAX_CLASSES`) and the shape of one input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dataset {
-    /// Of one image, for example `[28, 28]`.
+    /// Sizes of one image, for example `[28, 28]`.
     dims: Vec<u32>,
     train: Samples,
     test: Samples,
@@ -125,7 +125,7 @@ impl Dataset {
         self.n_classes
     }
 
-    /// Of the rows of the train file, in their order.
+    /// Labels of the rows of the train file, in their order.
     pub fn train_labels(&self) -> &[u16] {
         &self.train.labels
     }

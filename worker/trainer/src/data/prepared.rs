@@ -164,7 +164,7 @@ impl PreparedData {
         matches!(self.train.values, Values::Sparse(_))
     }
 
-    /// Of the data set that this was prepared from.
+    /// Digest of the data set that this was prepared from.
     pub fn dataset_digest(&self) -> Digest {
         self.digest
     }

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::{Dataset, idx_header};
 
-/// Of each property.
+/// Cases of each property.
 const N_CASES: u32 = 500;
 
 /// Cases that once failed.

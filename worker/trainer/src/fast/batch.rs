@@ -12,7 +12,7 @@ pub(crate) const EVALUATION_ROWS: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Gathered {
     pub labels: Vec<u16>,
-    /// Of the part that was gathered from.
+    /// Rows of the part that was gathered from.
     rows: Vec<u32>,
     inputs: Inputs,
 }

@@ -6,11 +6,11 @@ use crate::model::network::LayerShape;
 
 /// Columns per cache line; every panel's width is a multiple.
 pub(crate) const LINE: usize = 16;
-/// Of a dense first layer: the width of the widest register tile.
+/// Panel width of a dense first layer: that of the widest register tile.
 const DENSE_WIDTH: usize = 32;
-/// Of layers that leave out zeros: what the sparse kernels hold at most in registers.
+/// Panel width of layers that leave out zeros: what the sparse kernels hold at most in registers.
 const SPARSE_WIDTH: usize = 256;
-/// Of transposed weights: half of that, so that more of them fit into the cache.
+/// Panel width of transposed weights: half of that, so that more of them fit into the cache.
 pub(crate) const TRANSPOSED_WIDTH: usize = 128;
 
 /// Rounded up to whole cache lines.
@@ -28,7 +28,7 @@ pub(crate) fn row_stride(n: usize) -> usize {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Panels {
     pub shape: LayerShape,
-    /// Of every panel but the last, which may be narrower.
+    /// Width of every panel but the last, which may be narrower.
     full_width: usize,
 }
 
@@ -48,7 +48,7 @@ impl Panels {
         Self { shape, full_width: if is_sparse { SPARSE_WIDTH } else { DENSE_WIDTH } }
     }
 
-    /// Of the transposed weights of a layer.
+    /// Panels of the transposed weights of a layer.
     pub(crate) fn transposed(LayerShape { n_in, n_out }: LayerShape) -> Self {
         let shape = LayerShape { n_in: n_out, n_out: n_in };
         Self { shape, full_width: TRANSPOSED_WIDTH }

@@ -165,7 +165,7 @@ compile_kernels!(
     target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,bmi1,fma")
 );
 
-/// Of CPUs with AVX-512 that have VNNI, too; their entries are the same.
+/// The kernels of CPUs with AVX-512 that have VNNI, too; their entries are the same.
 #[cfg(target_arch = "x86_64")]
 const WITH_VNNI: Kernels = Kernels { pixel_gram: vnni_pixel_gram, ..for_avx512::KERNELS };
 

@@ -8,7 +8,7 @@ pub(crate) struct Dropout {
     seed: u32,
     /// A unit is kept iff its word is at least this.
     threshold: f64,
-    /// Of what is kept.
+    /// The factor of what is kept.
     pub scale: f32,
 }
 

@@ -6,9 +6,9 @@ use crate::numerics::sum::lane_sum;
 /// What the network should answer: all weight on the label, or some spread over all classes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Targets {
-    /// Of the right class.
+    /// The target of the right class.
     pub label: f32,
-    /// Of every other class.
+    /// The target of every other class.
     pub others: f32,
 }
 

@@ -22,7 +22,7 @@ pub struct TooLarge {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Elements {
     Weights,
-    /// Of a batch in the widest layer, the inputs among them.
+    /// Activations of a batch in the widest layer, the inputs among them.
     Activations,
 }
 

@@ -11,7 +11,7 @@ use crate::numerics::rng::{Purpose, draw};
 use crate::optimizers::Update;
 use crate::optimizers::rule::Rule;
 
-/// The best of so many runs counts, because a core that others disturb is only ever slower.
+/// The best of this many runs counts, because a core that others disturb is only ever slower.
 const N_RUNS: usize = 40;
 const N_ROUNDS: usize = 100_000;
 
@@ -288,7 +288,7 @@ fn descent(kernels: &'static Kernels, n: usize) -> Workload {
     Workload { name, n_flops: 2 * n * N_INPUTS * WIDTH, run: Box::new(run) }
 }
 
-/// Of one chunk; a division or a root counts one.
+/// The work of one chunk; a division or a root counts one.
 fn adam(kernels: &'static Kernels) -> Workload {
     const N: usize = 2048;
     let (mut weights, gradients) = (numbers(N), numbers(N));

@@ -60,7 +60,7 @@ impl Core {
     }
 
     /// A speculative attempt loses nothing and is the first choice. It needs a slot of another
-    /// worker, a trial that has two attempts at the most and is suspected of nothing, and no
+    /// worker, a trial that has two attempts at most and is suspected of nothing, and no
     /// outcome; else what does nothing is taken back.
     fn remedy(
         &self,
@@ -225,7 +225,7 @@ impl Core {
     }
 }
 
-/// Of two times that are numbers.
+/// The longer of two times that are numbers.
 fn longer(a_s: f64, b_s: f64) -> f64 {
     if a_s > b_s { a_s } else { b_s }
 }

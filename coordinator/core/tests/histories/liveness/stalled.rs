@@ -248,7 +248,7 @@ fn with_every_slot_hung_it_is_known_which_and_for_how_long() {
     seconds_to_the_end(&mut world, &[1, 2], BOUND_S);
 }
 
-/// Steps that are as long as the patience are no reason to begin for ever anew.
+/// Steps that are as long as the patience are no reason to begin forever anew.
 #[test]
 fn a_trial_of_very_long_steps_gets_more_time_with_each_attempt() {
     let mut world = world(1, 0, 0, None);

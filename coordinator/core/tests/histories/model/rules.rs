@@ -12,7 +12,7 @@ pub struct Rules {
     pub max_failed: Option<u32>,
     /// Trials that a worker takes beyond its slots.
     pub n_queue_max: usize,
-    /// Of the trials at the start.
+    /// What the core knows of the trials at the start.
     pub facts: Vec<TrialSpec>,
 }
 

@@ -38,9 +38,9 @@ pub struct World {
     pub acked: BTreeMap<TrialIndex, Digest>,
     pub highest_attempt: Vec<u32>,
     pub heard_of_the_end: bool,
-    /// Of each recorded result.
+    /// Times of each recorded result.
     pub timings: BTreeMap<TrialIndex, Vec<Timing>>,
-    /// Of each conflict: whether the worker contradicts itself.
+    /// Whether the worker contradicts itself, for each conflict.
     pub conflicts: Vec<bool>,
     /// Who may not join, and who lives.
     pub refused_joins: Vec<(String, String)>,

@@ -65,7 +65,7 @@ pub(crate) fn reach(point: &Point<'_>, target: f64, clock: &Clock) -> Reached {
     }
 }
 
-/// Of one optimizer's points whose seeds all reach the target the one with the fewest samples on
+/// Among one optimizer's points whose seeds all reach the target, the one with the fewest samples on
 /// the way, the first in row order if several.
 pub(crate) fn quickest<'p, 'a>(
     sweep: &'p Sweep<'a>,

@@ -40,7 +40,7 @@ pub(crate) struct HeatCell {
     pub(crate) value: f64,
     /// Over the seeds of the point shown; none when the cell is a mean of several points.
     pub(crate) sd: Option<f64>,
-    /// Of all points in the cell.
+    /// Runs of all points in the cell.
     pub(crate) n_runs: usize,
     pub(crate) n_diverged: usize,
 }
@@ -89,7 +89,7 @@ pub(crate) fn heat(sweep: &Sweep<'_>, spec: &HeatmapSpec) -> Result<Option<Heat>
     }))
 }
 
-/// Of the placed points of all panels the cell that ranks first: its best point by the rule of the
+/// The cell that ranks first among the placed points of all panels: its best point by the rule of the
 /// ranking, or its mean, the first one if several are equal.
 fn best_cell(
     sweep: &Sweep<'_>,

@@ -38,7 +38,7 @@ pub(crate) struct Shares {
     pub(crate) axes: Vec<(String, f64)>,
     /// What combinations of values explain beyond the axes by themselves.
     pub(crate) interactions: f64,
-    /// Of that the parts that belong to two axes alone, in the order of the axes.
+    /// The parts of it that belong to two axes alone, in the order of the axes.
     pub(crate) pairs: Vec<((String, String), f64)>,
     /// The spread over seeds within points; 0 when there is one seed.
     pub(crate) seeds: f64,

@@ -16,7 +16,7 @@ use crate::stats;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Effect {
     pub(crate) mean: f64,
-    /// Of the best point.
+    /// The objective of the best point.
     pub(crate) best: f64,
     /// Smallest and largest of the best point's seeds.
     pub(crate) of_seeds: (f64, f64),

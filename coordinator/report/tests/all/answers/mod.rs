@@ -63,7 +63,7 @@ fn confirmed(grid: [[f64; 3]; 2], fresh: [[f64; 3]; 2]) -> Input {
     input
 }
 
-/// Of every epoch; on the test files one point less.
+/// Sets the figures of every epoch; on the test files one point less.
 fn score(trial: &mut Trial, accuracy: f64, loss: f64) {
     let State::Done(done) = &mut trial.state else { unreachable!("sample trials are done") };
     for epoch in &mut done.history {

@@ -16,7 +16,7 @@ use crate::sample::{Shape, input};
 /// What a diverged trial counts as: the share of the largest class, which the notes state.
 const CHANCE: f64 = 0.1135;
 
-/// Of Student's t with 2 degrees of freedom, for the three seeds of the sample (R: `qt(0.975, 2)`).
+/// Quantile of Student's t with 2 degrees of freedom, for the sample's three seeds (R: `qt(0.975, 2)`).
 const T_QUANTILE: f64 = 4.302652729911275;
 
 const POINT: [&str; 4] = ["optimizer", "learning_rate", "batch_size", "depth"];
@@ -87,7 +87,7 @@ impl Report {
     }
 }
 
-/// Of the first row.
+/// The number in the first row.
 fn number(frame: &DataFrame, name: &str) -> f64 {
     frame.column(name).unwrap().cast(&DataType::Float64).unwrap().f64().unwrap().get(0).unwrap()
 }

@@ -43,7 +43,7 @@ const N_CLASSES: u32 = 3;
 
 pub struct Site {
     _folder: tempfile::TempDir,
-    /// Of the report, with its state in `.state`.
+    /// The report's folder, with its state in `.state`.
     pub report: PathBuf,
 }
 

@@ -11,7 +11,7 @@ use crate::disk::spool::tests::*;
 /// Cases that once failed.
 const FAILED_BEFORE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/proptest-regressions/spool.txt");
 
-/// Of each property.
+/// Cases of each property.
 const N_CASES: u32 = 128;
 
 fn record() -> impl Strategy<Value = Record<Finished>> {
@@ -132,7 +132,7 @@ fn a_spool_of_any_bytes_opens_and_takes_more() {
         let path = folder.path().join("spool");
         std::fs::write(&path, &bytes).unwrap();
         let n_before = read(&bytes).records.len();
-        prop_assert!(records.len() <= n_before + 1, "one at the most was hit");
+        prop_assert!(records.len() <= n_before + 1, "one at most was hit");
         let mut spool = open(&path).unwrap();
         prop_assert_eq!(spool.len(), n_before);
         spool.append(STATE, vec![outcome(1)]).unwrap();

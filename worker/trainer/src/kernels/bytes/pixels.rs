@@ -40,13 +40,13 @@ impl PixelBlock {
     }
 }
 
-/// Of pixels as shares of 255 and of the bias's one: sum(a\[k\] * b\[k\]) / 255^2 + 1.
+/// Inner products of pixels as shares of 255 and of the bias's one: sum(a\[k\] * b\[k\]) / 255^2 + 1.
 #[derive(Debug)]
 pub(crate) struct PixelGram<'a> {
     /// Image by image; whole tiles of images, of which the last may hold anything.
     pub pixels: &'a [PixelBlock],
     pub n_images: usize,
-    /// Of an image.
+    /// Blocks of an image.
     pub n_blocks: usize,
     /// Entry (i, j) at `i * gram_stride + j`.
     pub gram: &'a mut [f32],

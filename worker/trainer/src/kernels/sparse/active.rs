@@ -33,7 +33,7 @@ pub(crate) struct FindActive<'a> {
 }
 
 impl Active {
-    /// With room for so many rows and columns.
+    /// With room for this many rows and columns.
     pub(crate) fn new(n_rows: usize, n_cols: usize) -> Self {
         let (max_rows, max_cols) = (n_rows.next_multiple_of(WORD), n_cols.next_multiple_of(WORD));
         Self {
@@ -47,7 +47,7 @@ impl Active {
         }
     }
 
-    /// No rows, of so many columns each.
+    /// No rows, of this many columns each.
     pub(crate) fn clear(&mut self, n_cols: usize) {
         assert!(n_cols <= self.max_cols, "more than there is room for");
         (self.n_rows, self.n_cols, self.is_turned) = (0, n_cols, false);

@@ -29,7 +29,7 @@ fn place(record: &[u64]) -> (usize, usize) {
 }
 
 impl CompressedRows {
-    /// With room for so many rows and values.
+    /// With room for this many rows and values.
     pub(crate) fn with_capacity(n_inputs: usize, n_rows: usize, n_values: usize) -> Self {
         assert!(n_inputs < 1 << LENGTH_BITS, "a row's length fits into its record");
         let records = vec_in_huge_pages(n_rows * (1 + n_inputs.div_ceil(WORD)));

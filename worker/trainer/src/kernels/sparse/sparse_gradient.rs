@@ -30,7 +30,7 @@ pub(crate) struct SparseGradient<'a> {
     pub inputs: ByInput<'a>,
     pub from: usize,
     pub to: usize,
-    /// Of the panel's columns: begins at its first.
+    /// Deltas of the panel's columns: begins at its first.
     pub deltas: &'a [f32],
     pub deltas_stride: usize,
     pub width: usize,

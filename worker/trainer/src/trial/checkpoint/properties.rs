@@ -21,7 +21,7 @@ use crate::trial::trainer::{EpochEnd, TrainError, Trainer};
 const FAILED_BEFORE: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/proptest-regressions/checkpoint.txt");
 
-/// Of each property.
+/// Cases of each property.
 const N_CASES: u32 = 64;
 
 /// A trial of three epochs, and how many of them are done.

@@ -17,7 +17,7 @@ struct Forms {
     n_train: u64,
     /// Steps of a whole epoch.
     n_batches: u64,
-    /// Of a line search; 0 for other optimizers.
+    /// Most probes of a line search's step; 0 for other optimizers.
     max_probes: u64,
     is_line_search: bool,
     n_inputs: u64,
@@ -86,8 +86,8 @@ impl Forms {
         u128::from(n_full) * square(self.batch_size) + rest
     }
 
-    /// How many steps were accepted in a whole epoch whose probes read so many samples and of which
-    /// so many were refused; `None` if no probes can come to that.
+    /// How many steps were accepted in a whole epoch whose probes read this many samples and of which
+    /// this many were refused; `None` if no probes can come to that.
     fn n_accepted(&self, probe_samples: u64, n_backtracks: u64) -> Option<Span> {
         let n_full = self.n_full_batches();
         let rest_probes = if self.n_rest() > 0 { self.max_probes } else { 0 };

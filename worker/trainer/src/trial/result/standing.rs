@@ -1,5 +1,5 @@
 //! The standing of a trial: what its history amounts to so far. Which epoch is the best, and whether
-//! another one follows, is decided here for the training loop and for whoever checks its result.
+//! another one follows, is decided here for the training loop and for those who check its result.
 
 use trial::EpochRecord;
 use trial::known::{VALID_ACCURACY, VALID_LOSS};

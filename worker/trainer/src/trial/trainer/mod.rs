@@ -83,7 +83,7 @@ pub struct Trainer {
     divergence: Option<Divergence>,
     order: Vec<u32>,
     step_sizes: Vec<f64>,
-    /// Grows with each step, for whoever watches.
+    /// Grows with each step, for those who watch.
     pulse: Option<Arc<AtomicU64>>,
 }
 

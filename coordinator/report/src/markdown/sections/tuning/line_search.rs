@@ -178,7 +178,7 @@ fn steps(points: &[&Point<'_>]) -> Course {
     course
 }
 
-/// Of completed trials alone, whose epochs all have equally many steps.
+/// Backtracks by epoch of completed trials alone, whose epochs all have equally many steps.
 fn backtracks(points: &[&Point<'_>]) -> Course {
     let per_step = |run: &Run<'_>, index: usize| {
         let done = run.done().filter(|_| !run.is_diverged())?;
