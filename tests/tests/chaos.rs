@@ -72,7 +72,7 @@ fn release_programs_have_no_faults() {
     ];
     for (name, faulty) in faulty {
         let released = path_of(&folder, name);
-        for text in ["SWEEP_FAULT", "bug.spool_not_synced", "worker.spool.written"] {
+        for text in ["SWEEP_FAULT", "hang.worker.spool", "worker.spool.written"] {
             assert!(has_text(faulty, text), "{faulty} is built for tests, and lacks {text}");
             assert!(!has_text(released, text), "{released} contains {text}");
         }

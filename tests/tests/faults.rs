@@ -1,9 +1,8 @@
-//! Programs that die at every point where it could matter, and programs with bugs planted in them,
-//! which these very tests must catch.
+//! Programs that die at every point where it could matter: nothing may be lost.
 
 #[path = "faults/crash_points.rs"]
 mod crash_points;
-#[path = "faults/planted.rs"]
-mod planted;
+#[path = "faults/deaths.rs"]
+mod deaths;
 #[path = "faults/story.rs"]
 mod story;

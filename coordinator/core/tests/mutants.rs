@@ -1,19 +1,37 @@
-//! Bugs that the tests must catch, each a patch in `tests/mutants/`. Its head names the bug, the
-//! test of the histories that fails with it, and part of what that test then says.
+//! Bugs that the tests must catch, each a patch in `tests/mutants/`. Its head names the bug, each
+//! suite and test that fails with it, and part of what that test then says.
 
-use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::{env, fs};
 
-/// What is built with each bug.
-const PACKAGE: &str = "coordinator-core";
+/// Tests that catch bugs. The order is that in which they are run, so that the core is built again
+/// for the programs once.
+const SUITES: [Suite; 3] = [
+    Suite {
+        name: "histories",
+        sources: "coordinator/core/tests/histories",
+        package: &["-p", "coordinator-core"],
+        hardly_runs: &["sha2", "sweep", "trainer"],
+    },
+    Suite {
+        name: "faults",
+        sources: "tests/tests/faults",
+        package: &["--workspace"],
+        hardly_runs: &[],
+    },
+    Suite {
+        name: "simulation",
+        sources: "tests/tests/simulation",
+        package: &["--workspace"],
+        hardly_runs: &[],
+    },
+];
 
-/// What it needs and hardly runs, which is not worth optimizing.
-const NEEDS: [&str; 3] = ["sha2", "sweep", "trainer"];
-
-/// Random histories in which a bug must show.
+/// Random histories, and seeds of the simulation, in which a bug must show.
 const N_HISTORIES: &str = "2000";
+const N_SEEDS: &str = "160";
 
 /// Bugs that every run plants; `SWEEP_MUTANTS=all` plants the others too. One shows in random
 /// histories, the other in a test of its own.
@@ -22,11 +40,27 @@ const USUAL: [&str; 2] = ["attempt_reused", "no_fencing"];
 /// Folders of the repository that no build needs.
 const LEFT_OUT: [&str; 3] = [".git", "reports", "target"];
 
+struct Suite {
+    name: &'static str,
+    /// The folder of its tests.
+    sources: &'static str,
+    /// What cargo is told to build.
+    package: &'static [&'static str],
+    /// Crates that it needs and hardly runs, which are not worth optimizing.
+    hardly_runs: &'static [&'static str],
+}
+
 struct Mutant {
     name: String,
     patch: PathBuf,
     bug: String,
-    /// The test that fails.
+    catches: Vec<Catch>,
+}
+
+/// A test that fails with a bug.
+struct Catch {
+    /// Its place in `SUITES`.
+    suite: usize,
     test: String,
     /// Part of what it says.
     words: String,
@@ -40,26 +74,43 @@ fn every_patch_applies() {
 }
 
 #[test]
+fn every_patch_names_tests_that_there_are() {
+    let mut unknown = Vec::new();
+    for mutant in mutants() {
+        for catch in &mutant.catches {
+            if !is_in(&root().join(SUITES[catch.suite].sources), &catch.test) {
+                unknown.push(format!("{}: {}", mutant.name, catch.test));
+            }
+        }
+    }
+    assert!(unknown.is_empty(), "no such tests: {unknown:#?}");
+}
+
+#[test]
 fn every_mutant_is_caught() {
-    let is_all = std::env::var("SWEEP_MUTANTS").is_ok_and(|asked| asked == "all");
-    let copy = Path::new(std::env!("CARGO_TARGET_TMPDIR")).join("mutants");
+    let is_all = env::var("SWEEP_MUTANTS").is_ok_and(|asked| asked == "all");
+    let copy = Path::new(env!("CARGO_TARGET_TMPDIR")).join("mutants");
     let mut missed = Vec::new();
     for mutant in mutants().iter().filter(|it| is_all || USUAL.contains(&&*it.name)) {
         // It also takes the former bug away.
         copy_folder(&root(), &copy);
         apply(mutant, &copy, false).unwrap_or_else(|text| panic!("{text}"));
-        let told = test(&copy, &mutant.test);
-        let is_caught = told.contains(&format!("{} ... FAILED", mutant.test));
-        println!("{}: caught: {is_caught}", mutant.bug);
-        if !is_caught || !told.contains(&mutant.words) {
-            missed.push(format!("{}: expected `{}`, found {told}", mutant.name, mutant.words));
+        for catch in &mutant.catches {
+            let told = test(&copy, catch);
+            let is_caught =
+                told.contains(&format!("{} ... FAILED", catch.test)) && told.contains(&catch.words);
+            let suite = SUITES[catch.suite].name;
+            println!("{}: caught by {suite}: {is_caught}", mutant.bug);
+            if !is_caught {
+                missed.push(format!("{}: expected `{}`, found {told}", mutant.name, catch.words));
+            }
         }
     }
     assert!(missed.is_empty(), "not caught:\n{}", missed.join("\n"));
 }
 
 fn root() -> PathBuf {
-    let root = Path::new(std::env!("CARGO_MANIFEST_DIR")).join("../..");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     root.canonicalize().expect("this crate lies in the repository")
 }
 
@@ -67,7 +118,8 @@ fn mutants() -> Vec<Mutant> {
     let folder = fs::read_dir(root().join("tests/mutants")).expect("a folder of patches");
     let mut patches: Vec<PathBuf> = folder.map(|entry| entry.expect("a file").path()).collect();
     patches.sort();
-    let mutants: Vec<Mutant> = patches.into_iter().map(parse).collect();
+    let mut mutants: Vec<Mutant> = patches.into_iter().map(parse).collect();
+    mutants.sort_by_key(|mutant| mutant.catches[0].suite);
     let is_there = |name: &&str| mutants.iter().any(|mutant| mutant.name == **name);
     assert!(USUAL.iter().all(is_there), "{USUAL:?} are patches");
     mutants
@@ -75,15 +127,35 @@ fn mutants() -> Vec<Mutant> {
 
 fn parse(patch: PathBuf) -> Mutant {
     let text = fs::read_to_string(&patch).expect("a patch is text");
-    let mut head = text.lines();
-    let bug = head.next().unwrap_or_default().to_owned();
-    let mut field = |name: &str| {
-        let value = head.next().and_then(|line| line.strip_prefix(name));
-        value.unwrap_or_else(|| panic!("{}: no line `{name}...`", patch.display())).to_owned()
-    };
-    let (test, words) = (field("Caught by: "), field("Says: "));
+    let head: Vec<&str> = text.lines().take_while(|line| !line.is_empty()).collect();
+    let catches: Option<Vec<Catch>> =
+        head.get(1..).unwrap_or_default().chunks(2).map(parse_catch).collect();
+    let catches = catches.filter(|catches| !catches.is_empty());
+    let catches = catches.unwrap_or_else(|| {
+        panic!("{}: no lines `Caught by: SUITE TEST` and `Says: ...`", patch.display())
+    });
     let name = patch.file_stem().expect("a file has a name").to_string_lossy().into_owned();
-    Mutant { name, patch, bug, test, words }
+    Mutant { name, bug: head[0].to_owned(), catches, patch }
+}
+
+fn parse_catch(lines: &[&str]) -> Option<Catch> {
+    let [caught_by, says] = lines else { return None };
+    let (suite, test) = caught_by.strip_prefix("Caught by: ")?.split_once(' ')?;
+    let suite = SUITES.iter().position(|it| it.name == suite)?;
+    Some(Catch { suite, test: test.into(), words: says.strip_prefix("Says: ")?.into() })
+}
+
+/// Whether a folder has the source of a test. The simulation has a list of its own.
+fn is_in(folder: &Path, test: &str) -> bool {
+    let mut entries = fs::read_dir(folder).expect("a folder can be read");
+    entries.any(|entry| {
+        let path = entry.expect("a file").path();
+        if path.is_dir() {
+            return is_in(&path, test);
+        }
+        let source = fs::read_to_string(&path).expect("source is text");
+        source.contains(&format!("fn {test}(")) || source.contains(&format!("(\"{test}\", "))
+    })
 }
 
 /// Applies a patch, or sees whether it applies. What applies it is git or, without it, `patch`.
@@ -109,12 +181,16 @@ fn apply(mutant: &Mutant, tree: &Path, is_rehearsal: bool) -> Result<(), String>
 }
 
 /// What comes of a test in a copy of the repository.
-fn test(copy: &Path, name: &str) -> String {
-    let mut cargo = Command::new(std::env!("CARGO"));
-    cargo.args(["test", "--offline", "--locked", "-p", PACKAGE, "--test", "histories", name]);
-    for name in NEEDS {
+fn test(copy: &Path, catch: &Catch) -> String {
+    let suite = &SUITES[catch.suite];
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["test", "--offline", "--locked"]).args(suite.package);
+    cargo.args(["--test", suite.name]);
+    for name in suite.hardly_runs {
         cargo.arg("--config").arg(format!("profile.dev.package.{name}.opt-level=0"));
     }
+    cargo.args([&catch.test, "--", "--include-ignored"]);
+    cargo.env("SWEEP_SIM_SEEDS", N_SEEDS).env("SWEEP_SIM_FOUND", &catch.words);
     cargo.current_dir(copy).env("CARGO_TARGET_DIR", copy.join("target"));
     // Mutants differ by a few lines.
     cargo.env("CARGO_INCREMENTAL", "1").env("SWEEP_HISTORIES", N_HISTORIES);

@@ -212,13 +212,6 @@ impl Driver {
                 Action::Publish(notice) => notices.push(notice),
             }
         }
-        if faults::planted("bug.attempt_not_durable") {
-            records.retain(|record| !matches!(record, Record::Granted(_)));
-        }
-        if faults::planted("bug.ack_before_commit") {
-            calls.answer(std::mem::take(&mut replies));
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
         if !records.is_empty() {
             let records: Arc<[Record]> = records.into();
             self.commit(&records, calls).await?;

@@ -223,7 +223,7 @@ fn next_facts(
         command: Some(command::coordinator(repeating(run))),
         report_folder: Some(command::quoted(command::path(&run.report_folder(&planned.plan.name)))),
         state_id,
-        term: if faults::planted("bug.term_not_bumped") { term.max(1) } else { term + 1 },
+        term: term + 1,
         numerics_version: trainer::NUMERICS_VERSION,
         wall_s,
         data: Data::of(&planned.loaded, &planned.plan),

@@ -146,7 +146,7 @@ impl CheckpointFiles {
         let Some(path) = files.iter().find(has_digest) else { return Ok(None) };
         let file = File::open(path)?;
         let (found, n_bytes) = digest_of(&file)?;
-        if found == digest || faults::planted("bug.damage_trusted") {
+        if found == digest {
             return Ok(Some(WholeCheckpoint { file, n_bytes }));
         }
         tracing::warn!("{} is damaged: its trial goes on from before", path.display());

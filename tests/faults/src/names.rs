@@ -56,29 +56,3 @@ pub const HANGS: [&str; 3] = [
     // The spool's disk, which does not answer.
     "hang.worker.spool",
 ];
-
-/// Every bug that can be planted in a program; those of the core are its own.
-pub const BUGS: [&str; 8] = [
-    // Replies leave before what they say is durable.
-    "bug.ack_before_commit",
-    // An attempt is handed out and never recorded.
-    "bug.attempt_not_durable",
-    // Each row is durable by itself instead of a batch as a whole.
-    "bug.batch_in_parts",
-    // Nobody looks at a checkpoint's digests.
-    "bug.damage_trusted",
-    // What is trained depends on the attempt.
-    "bug.seed_by_attempt",
-    // An outcome leaves the spool when it is reported, not when it is acknowledged.
-    "bug.spool_dropped_early",
-    // An outcome is reported before the disk has it.
-    "bug.spool_not_synced",
-    // A coordinator goes on in the term of the one before it.
-    "bug.term_not_bumped",
-];
-
-/// Bugs that only a simulated network shows.
-pub const NETWORK_BUGS: [&str; 1] = [
-    // Calls and connections wait forever for answers that were lost on the way.
-    "bug.no_deadline",
-];

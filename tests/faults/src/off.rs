@@ -10,12 +10,6 @@ pub fn point(_name: &str) {}
 #[inline(always)]
 pub fn hang(_name: &str) {}
 
-/// Whether this process is to have a bug.
-#[inline(always)]
-pub const fn planted(_bug: &str) -> bool {
-    false
-}
-
 /// A file was written to and not synced: a death takes away what lies behind `n_synced_bytes`, as
 /// the loss of power would.
 #[inline(always)]

@@ -6,10 +6,9 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rustix::process::{Signal, getpid, kill_process};
 
-use crate::names::{BUGS, HANGS, NETWORK_BUGS, POINTS};
+use crate::names::{HANGS, POINTS};
 
 struct Faults {
-    bugs: Vec<String>,
     /// Hits that are left until the process dies, or a thread hangs.
     points: Mutex<BTreeMap<String, u32>>,
     /// The file that was written to last, and how much of it is on the disk.
@@ -28,25 +27,16 @@ fn faults() -> &'static Faults {
 }
 
 fn parse(asked: &str) -> Result<Faults, String> {
-    let mut bugs = Vec::new();
     let mut points = BTreeMap::new();
     for fault in asked.split(',').filter(|fault| !fault.is_empty()) {
-        if is_bug(fault) {
-            bugs.push(fault.to_owned());
-            continue;
-        }
         let is_known = |name: &str| POINTS.contains(&name) || HANGS.contains(&name);
         let point = fault.split_once(':').filter(|(name, _)| is_known(name));
-        let (name, hit) = point.ok_or_else(|| format!("no point or bug is named `{fault}`"))?;
+        let (name, hit) = point.ok_or_else(|| format!("no point is named `{fault}`"))?;
         let hit = hit.parse().ok().filter(|&hit: &u32| hit > 0);
         let hit = hit.ok_or_else(|| format!("`{fault}` does not end with a hit from 1 on"))?;
         points.insert(name.to_owned(), hit);
     }
-    Ok(Faults { bugs, points: Mutex::new(points), unsynced: Mutex::default() })
-}
-
-fn is_bug(name: &str) -> bool {
-    BUGS.contains(&name) || NETWORK_BUGS.contains(&name)
+    Ok(Faults { points: Mutex::new(points), unsynced: Mutex::default() })
 }
 
 /// Kills this process if it is told to die here.
@@ -91,15 +81,6 @@ fn die() -> ! {
     std::process::abort()
 }
 
-/// Whether this process is to have a bug.
-///
-/// # Panics
-/// If the bug is not in the list of all bugs.
-pub fn planted(bug: &str) -> bool {
-    assert!(is_bug(bug), "{bug} is not in the list of bugs");
-    faults().bugs.iter().any(|planted| planted == bug)
-}
-
 /// A file was written to and not synced: a death takes away what lies behind `n_synced_bytes`, as
 /// the loss of power would.
 pub fn written(file: &File, n_synced_bytes: u64) {
@@ -125,10 +106,11 @@ mod tests {
 
     #[test]
     fn what_is_asked_for_is_known_or_refused() {
-        let faults = parse("bug.spool_not_synced,worker.spool.written:2").ok().unwrap();
-        assert_eq!(faults.bugs, ["bug.spool_not_synced"]);
+        let faults = parse("hang.worker.slot:1,worker.spool.written:2").ok().unwrap();
+        assert_eq!(lock(&faults.points)["hang.worker.slot"], 1);
         assert_eq!(lock(&faults.points)["worker.spool.written"], 2);
-        for wrong in ["bug.none", "worker.spool.written", "worker.spool.written:0", "worker.x:1"] {
+        for wrong in ["worker.none", "worker.spool.written", "worker.spool.written:0", "worker.x:1"]
+        {
             assert!(parse(wrong).is_err(), "{wrong}");
         }
     }

@@ -32,7 +32,7 @@ fn whoever_dies_anywhere_loses_nothing() {
 fn die_again_and_again_at(point: &str) -> Seen {
     let deaths: [String; N_HITS] = std::array::from_fn(|n| format!("{point}:{}", n + 1));
     let deaths = deaths.each_ref().map(String::as_str);
-    let fate = Fate { deaths: &deaths, ..Fate::default() };
+    let fate = Fate { deaths: &deaths };
     let has_former_worker = OF_FETCHES.contains(&point);
     match point.starts_with("coordinator.") {
         true => tell(Story { coordinator: fate, ..Story::default() }),

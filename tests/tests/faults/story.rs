@@ -51,24 +51,17 @@ pub struct Story<'a> {
     pub damages_published: bool,
 }
 
-/// What a program is told to have and to suffer.
+/// What a program is told to suffer.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Fate<'a> {
-    /// In each of its lives; empty for none.
-    pub bug: &'a str,
     /// Where each of its lives ends; those after the last one are left in peace.
     pub deaths: &'a [&'a str],
 }
 
 impl Fate<'_> {
     /// `SWEEP_FAULT` of its n-th life, counted from 0.
-    fn of_life(&self, n: usize) -> String {
-        let death = self.deaths.get(n).copied().unwrap_or_default();
-        [self.bug, death]
-            .into_iter()
-            .filter(|fault| !fault.is_empty())
-            .collect::<Vec<_>>()
-            .join(",")
+    fn of_life(&self, n: usize) -> &str {
+        self.deaths.get(n).copied().unwrap_or_default()
     }
 
     /// Whether the first life ends at one of these points.
@@ -158,7 +151,7 @@ impl<'a> Stage<'a> {
     fn open(env: &'a Env, story: Story<'a>) -> Self {
         let address = format!("{}:7070", own_host());
         let mut stage = Self {
-            coordinator: start_coordinator(env, &address, &story.coordinator.of_life(0)),
+            coordinator: start_coordinator(env, &address, story.coordinator.of_life(0)),
             env,
             story,
             address,
@@ -176,7 +169,7 @@ impl<'a> Stage<'a> {
         if story.damages_published {
             damage_published(&env.report(&SWEEP));
         }
-        stage.worker = Some(stage.start_worker("worker", &story.worker.of_life(0)));
+        stage.worker = Some(stage.start_worker("worker", story.worker.of_life(0)));
         stage
     }
 
@@ -212,7 +205,7 @@ impl<'a> Stage<'a> {
             false => self.died("coordinator", status, log.last()),
         }
         let faults = self.story.coordinator.of_life(self.n_coordinators);
-        self.coordinator = start_coordinator(self.env, &self.address, &faults);
+        self.coordinator = start_coordinator(self.env, &self.address, faults);
         false
     }
 
@@ -223,7 +216,7 @@ impl<'a> Stage<'a> {
             self.n_workers += 1;
             self.died("worker", status, log.last());
             let faults = self.story.worker.of_life(self.n_workers);
-            self.worker = Some(self.start_worker("worker", &faults));
+            self.worker = Some(self.start_worker("worker", faults));
         }
         self.former_logs.push(log);
     }

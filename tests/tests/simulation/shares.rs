@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 /// In the environment of a process that does one share: `INDEX/NUMBER`.
 const SHARE: &str = "SWEEP_SIM_SHARE";
 
-/// In the environment of programs that are to have a bug, and what it is known by.
-const BUG: &str = "SWEEP_FAULT";
+/// In the environment of programs that have a bug: part of what is then wrong. A share ends with the
+/// first seed that finds it.
 const FOUND: &str = "SWEEP_SIM_FOUND";
 
 /// What some seeds came to.
@@ -29,7 +29,7 @@ impl Sum {
         *self.counts.entry(name.into()).or_default() += n;
     }
 
-    pub fn has_failed_with(&self, words: &str) -> bool {
+    fn has_failed_with(&self, words: &str) -> bool {
         self.failed.iter().any(|text| text.contains(words))
     }
 
@@ -95,7 +95,7 @@ fn parse(share: &str) -> Option<(usize, usize)> {
 
 fn share_out() -> Result<Sum, String> {
     let n_shares = thread::available_parallelism().map_or(1, Into::into);
-    let start = |index: usize| start(&[(SHARE, &format!("{index}/{n_shares}"))]);
+    let start = |index: usize| start(&format!("{index}/{n_shares}"));
     let children: Vec<Child> = (0..n_shares).map(start).collect::<Result<_, _>>()?;
     let mut sum = Sum::default();
     for child in children {
@@ -104,16 +104,10 @@ fn share_out() -> Result<Sum, String> {
     Ok(sum)
 }
 
-/// What comes of some seeds, up to the first that fails with `found`, in programs that have a bug.
-pub fn run_with(bug: &str, found: &str, n_seeds: u64) -> Result<Sum, String> {
-    let n_seeds = n_seeds.to_string();
-    end(start(&[(SHARE, "0/1"), (BUG, bug), (FOUND, found), ("SWEEP_SIM_SEEDS", &n_seeds)])?)
-}
-
-fn start(variables: &[(&str, &str)]) -> Result<Child, String> {
+fn start(share: &str) -> Result<Child, String> {
     let program = env::current_exe().map_err(|error| error.to_string())?;
     let mut command = Command::new(program);
-    command.envs(variables.iter().copied()).stdout(Stdio::piped());
+    command.env(SHARE, share).stdout(Stdio::piped());
     command.spawn().map_err(|error| error.to_string())
 }
 

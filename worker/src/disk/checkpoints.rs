@@ -134,8 +134,7 @@ impl Checkpoints {
         digest: &[u8],
         bytes: &[u8],
     ) -> io::Result<bool> {
-        let is_announced =
-            Sha256::digest(bytes).as_slice() == digest || faults::planted("bug.damage_trusted");
+        let is_announced = Sha256::digest(bytes).as_slice() == digest;
         if !is_announced || decode(bytes).is_none() {
             return Ok(false);
         }
@@ -164,19 +163,14 @@ impl Checkpoint {
 
 fn decode(bytes: &[u8]) -> Option<Checkpoint> {
     let (checksum, body) = bytes.split_first_chunk::<32>()?;
-    let is_trusting = faults::planted("bug.damage_trusted");
-    if Sha256::digest(body).as_slice() != checksum && !is_trusting {
+    if Sha256::digest(body).as_slice() != checksum {
         return None;
     }
     let (n_timings, rest) = body.split_first_chunk::<4>()?;
     let (timings, state) =
         rest.split_at_checked(usize::try_from(u32::from_le_bytes(*n_timings)).ok()?)?;
     let timings = Finished::decode(timings).ok()?.timings.into_iter().map(Into::into).collect();
-    let mut state = state.to_vec();
-    if is_trusting && let Some((content, hash)) = state.split_last_chunk_mut::<32>() {
-        *hash = Sha256::digest(content).into();
-    }
-    Some(Checkpoint { state, timings })
+    Some(Checkpoint { state: state.to_vec(), timings })
 }
 
 #[cfg(test)]

@@ -110,10 +110,7 @@ impl Session {
     fn start_trials(&mut self) {
         let Some(data) = self.supply.ready().cloned() else { return };
         while let Some(start) = self.agent.start_next() {
-            let Start { job, trial_id, attempt, hyperparameters, mut seed, checkpoints } = start;
-            if faults::planted("bug.seed_by_attempt") {
-                seed += attempt - 1;
-            }
+            let Start { job, trial_id, attempt, hyperparameters, seed, checkpoints } = start;
             match self.slots.check(&hyperparameters, seed) {
                 Ok(()) => {
                     let data = data.clone();
@@ -145,10 +142,6 @@ impl Session {
             Some(request) => {
                 faults::point("worker.sync.before");
                 self.has_result = false;
-                if faults::planted("bug.spool_dropped_early") {
-                    self.spool.forget(&state_id);
-                    self.store();
-                }
                 let sync = self.link.sync(request, self.sync_deadline);
                 Box::pin(async { Reply::Sync(sync.await) })
             }

@@ -71,12 +71,6 @@ impl Store {
         let run = || {
             let transaction =
                 self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            if faults::planted("bug.batch_in_parts") {
-                transaction.commit()?;
-                let each_row_alone = self.connection.unchecked_transaction()?;
-                each_row_alone.execute_batch("COMMIT")?;
-                return work(&each_row_alone);
-            }
             work(&transaction)?;
             transaction.commit()
         };

@@ -106,9 +106,6 @@ impl SpoolFile {
     }
 
     fn sync(&self) -> io::Result<()> {
-        if faults::planted("bug.spool_not_synced") {
-            return Ok(());
-        }
         faults::hang("hang.worker.spool");
         self.file.sync_data()?;
         faults::synced();
