@@ -8,12 +8,12 @@ use tokio::select;
 use tokio_stream::Stream;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::server::Connected;
-use trial::Digest;
 
 use crate::cli::RunConfig;
 use crate::cli::refusal::Refusal;
 pub use crate::run::driver::Ended;
 use crate::run::engine::Engine;
+pub use crate::run::engine::Outside;
 use crate::run::{open, prepare};
 pub use crate::store::error::StoreError;
 pub use crate::store::meta::SweepMeta;
@@ -23,7 +23,7 @@ pub use crate::view::silence;
 
 /// Runs or resumes a sweep as a task, with the workers that come over `incoming`; no report is
 /// written and none of this machine's own workers is started. Once `stop` is cancelled it stops in
-/// good order. `worker_command` is what people are told to start a worker with.
+/// good order.
 ///
 /// # Errors
 ///
@@ -31,8 +31,7 @@ pub use crate::view::silence;
 pub async fn coordinate<C>(
     run: &RunConfig,
     incoming: impl Stream<Item = io::Result<C>> + Send + 'static,
-    worker_command: String,
-    selftest_digest: Digest,
+    outside: Outside,
     stop: CancellationToken,
 ) -> anyhow::Result<Ended>
 where
@@ -41,7 +40,7 @@ where
     let planned = prepare::plan_run(run).map_err(explain)?;
     let opened = open::open(run, planned).map_err(explain)?;
     let progress = Progress::new(run.output, false);
-    let engine = Engine::assemble(run, opened, progress, worker_command, selftest_digest)?;
+    let engine = Engine::assemble(run, opened, progress, outside)?;
     let mut running = engine.start(incoming);
     loop {
         select! {

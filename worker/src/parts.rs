@@ -1,8 +1,8 @@
 //! The worker's parts, for those who embed one or test one in a world of its own.
 
 pub use crate::cli::{default_cache_dir, has_flag, is_address, print_help, url};
+pub use crate::disk::device::{Disk, SimulatedDisk};
 pub use crate::disk::files::{is_full, make_folder, rename, sync_folder_of};
-pub use crate::disk::off_thread::{off_thread, simulate_disk, stall_disks};
 pub use crate::disk::upkeep::n_free;
 pub use crate::link::Dial;
 pub use crate::logging::repeats::Repeats;

@@ -24,9 +24,9 @@ use crate::config::Ended;
 use crate::cpu::{cpu_name, host_name, usable_cores};
 use crate::disk::checkpoints::Checkpoints;
 use crate::disk::datasets::Datasets;
+use crate::disk::device::Disk;
 use crate::disk::files;
 use crate::disk::folder::Folder;
-use crate::disk::off_thread::off_thread;
 use crate::disk::spool::Spool;
 use crate::disk::upkeep::Upkeep;
 use crate::link::{Dial, Link};
@@ -125,6 +125,7 @@ pub fn run(config: Config, isa: Isa) -> anyhow::Result<Ended> {
             selftest_digest: trainer::selftest_digest(isa),
             program: Box::new(built_in(&config, isa).context("cannot start the slots' threads")?),
             local_token,
+            disk: Disk::Real,
         };
         work(config, isa, outside).await
     });
@@ -143,6 +144,8 @@ pub struct Outside {
     pub program: Box<dyn Program>,
     /// From the coordinator that started this worker; empty if none did.
     pub local_token: Vec<u8>,
+    /// Where the cache folder lies.
+    pub disk: Disk,
 }
 
 fn built_in(config: &Config, isa: Isa) -> io::Result<Builtin> {
@@ -166,7 +169,8 @@ pub async fn work(config: Config, isa: Isa, outside: Outside) -> anyhow::Result<
     let name = given.unwrap_or_else(|| default_name(config.local_index));
     let repeats = Arc::new(Repeats::default());
     let mut signals = outside.signals;
-    let Some(opened) = opened(&config, &repeats, &mut signals).await else {
+    let disk = outside.disk;
+    let Some(opened) = opened(&config, &disk, &repeats, &mut signals).await else {
         return Ok(Ended::Drained);
     };
     let Cache { folder, spool, checkpoints, datasets } = opened?;
@@ -196,12 +200,13 @@ pub async fn work(config: Config, isa: Isa, outside: Outside) -> anyhow::Result<
         checkpoints,
         datasets,
         repeats,
+        disk: disk.clone(),
         link: Link::new(&config.coordinator, outside.dial)?,
     });
     let ended = session.run(&mut signals).await;
     let n_outcomes = session.close().await;
     // A disk that does not answer must not keep the process.
-    let _ = timeout(LEAVE_WITHIN, off_thread(move || folder.leave(n_outcomes))).await;
+    let _ = timeout(LEAVE_WITHIN, disk.work(move || folder.leave(n_outcomes))).await;
     ended
 }
 
@@ -217,12 +222,14 @@ struct Cache {
 /// the wait, which gives `None`.
 async fn opened(
     config: &Config,
+    disk: &Disk,
     repeats: &Arc<Repeats>,
     signals: &mut StopSignals,
 ) -> Option<anyhow::Result<Cache>> {
     let cache_dir = config.cache_dir.display();
     let (of_config, repeats) = (config.clone(), repeats.clone());
-    let opening = off_thread(move || open(&of_config, repeats));
+    let of_cache = disk.clone();
+    let opening = disk.work(move || open(&of_config, &of_cache, repeats));
     tokio::pin!(opening);
     let began = Instant::now();
     let mut say_at = began + SAY_AFTER;
@@ -245,13 +252,13 @@ async fn opened(
     }
 }
 
-fn open(config: &Config, repeats: Arc<Repeats>) -> anyhow::Result<Cache> {
+fn open(config: &Config, disk: &Disk, repeats: Arc<Repeats>) -> anyhow::Result<Cache> {
     let in_cache = || format!("cannot use the cache folder {}", config.cache_dir.display());
     files::make_folder(&config.cache_dir).with_context(in_cache)?;
     let upkeep = Upkeep::new(&config.cache_dir, config.disk_limits);
     let (folder, spool) = Folder::adopt_or_make(&upkeep)?;
-    let checkpoints = Checkpoints::open(&upkeep, repeats);
-    let datasets = Datasets::open(&upkeep).with_context(in_cache)?;
+    let checkpoints = Checkpoints::open(&upkeep, disk, repeats);
+    let datasets = Datasets::open(&upkeep, disk).with_context(in_cache)?;
     upkeep.tidy();
     Ok(Cache { folder, spool, checkpoints, datasets })
 }

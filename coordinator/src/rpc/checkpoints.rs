@@ -15,7 +15,7 @@ use super::status::RpcError;
 use crate::rpc::content::Content;
 use crate::rpc::context::Sweep;
 use crate::rpc::gate::admission::Pace;
-use crate::rpc::status::off_thread;
+use crate::rpc::status::on_disk;
 use crate::run::mailbox::{Mailbox, Post};
 use crate::store::Receiving;
 
@@ -29,8 +29,8 @@ pub(super) struct Offer {
     offset: u64,
 }
 
-/// The offer that a call begins with, within the time for it. Whoever may not publish is told so, and
-/// has taken nothing until then.
+/// The offer that a call begins with, within the time for it. A caller that may not publish is told so,
+/// and has taken nothing until then.
 pub(super) async fn offered(
     sweep: &Sweep,
     mailbox: &Mailbox,
@@ -64,7 +64,8 @@ pub(super) async fn put(
         let Some(Part::Bytes(bytes)) = part else {
             return Err(RpcError::Malformed("bytes follow an announcement".into()).into());
         };
-        receiving = off_thread(move || receiving.write(&bytes).map(|()| receiving)).await?;
+        let write = move || receiving.write(&bytes).map(|()| receiving);
+        receiving = on_disk(&sweep.disk, write).await?;
     }
     let n_bytes = receiving.n_bytes();
     if receiving.is_whole() {
@@ -75,7 +76,8 @@ pub(super) async fn put(
 
 async fn begin(sweep: &Sweep, lease: Lease, checkpoint: Checkpoint) -> Result<Receiving, RpcError> {
     let (files, id) = (sweep.checkpoints.clone(), sweep.trial_id(lease.trial));
-    let receiving = off_thread(move || files.receive(lease.trial, id, checkpoint)).await?;
+    let receive = move || files.receive(lease.trial, id, checkpoint);
+    let receiving = on_disk(&sweep.disk, receive).await?;
     receiving.ok_or(RpcError::Busy)
 }
 
@@ -89,7 +91,7 @@ async fn publish(
     let kept = mailbox.checkpoint_published(lease, checkpoint).await?;
     let (files, id) = (sweep.checkpoints.clone(), sweep.trial_id(lease.trial));
     faults::point("coordinator.checkpoint.kept");
-    off_thread(move || files.keep(id, &kept)).await?;
+    on_disk(&sweep.disk, move || files.keep(id, &kept)).await?;
     faults::point("coordinator.checkpoint.shed");
     Ok(())
 }
@@ -102,7 +104,8 @@ pub(super) async fn get(
 ) -> Result<Content, RpcError> {
     let (trial, digest) = convert::wanted_checkpoint(&request, &sweep.plan_index())?;
     let (files, id) = (sweep.checkpoints.clone(), sweep.trial_id(trial));
-    let Some(checkpoint) = off_thread(move || files.open_whole(id, digest)).await? else {
+    let open = move || files.open_whole(id, digest);
+    let Some(checkpoint) = on_disk(&sweep.disk, open).await? else {
         mailbox.tell(Post::CheckpointBroken { trial, digest }).await;
         return Err(RpcError::UnknownCheckpoint);
     };
@@ -111,7 +114,7 @@ pub(super) async fn get(
         let text = "the offset lies behind the checkpoint's end";
         return Err(RpcError::Malformed(text.into()));
     }
-    Ok(Content::Disk { checkpoint: Arc::new(checkpoint), offset })
+    Ok(Content::File { disk: sweep.disk.clone(), checkpoint: Arc::new(checkpoint), offset })
 }
 
 async fn within<T>(

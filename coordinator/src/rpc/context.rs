@@ -7,7 +7,7 @@ use bytes::Bytes;
 use coordinator_core::lease::TrialIndex;
 use tokio::sync::watch;
 use trial::{Digest, Measure, TrialId};
-use worker::parts::Repeats;
+use worker::parts::{Disk, Repeats};
 
 use crate::cli::run_config::LeaseTiming;
 use crate::placement::token::LocalToken;
@@ -23,6 +23,8 @@ pub struct Sweep {
     /// The data set's canonical bytes.
     pub blob: Bytes,
     pub checkpoints: Arc<CheckpointFiles>,
+    /// Where the checkpoints lie.
+    pub disk: Disk,
     pub term: u64,
     pub state_id: [u8; 16],
     pub lease: LeaseTiming,

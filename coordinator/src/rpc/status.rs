@@ -5,7 +5,7 @@ use std::io;
 
 use thiserror::Error;
 use tonic::Status;
-use worker::parts;
+use worker::parts::Disk;
 
 use crate::run::mailbox::CallError;
 
@@ -80,9 +80,11 @@ impl From<RpcError> for Status {
     }
 }
 
-pub async fn off_thread<T: Send + 'static>(
+/// Does work that blocks, and gives its error as one of this edge.
+pub async fn on_disk<T: Send + 'static>(
+    disk: &Disk,
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> Result<T, RpcError> {
-    let done = parts::off_thread(work).await;
+    let done = disk.work(work).await;
     Ok(done.map_err(io::Error::other)??)
 }

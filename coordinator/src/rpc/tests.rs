@@ -18,6 +18,7 @@ use tonic::metadata::MetadataValue;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
 use trial::Digest;
+use worker::parts::Disk;
 
 use super::{Bounds, LocalWorkers, incoming, serve};
 use crate::cli::run_config::LeaseTiming;
@@ -43,6 +44,7 @@ pub(super) fn sweep_in(state: &Path) -> Sweep {
         plan_index: watch::channel(plan_index).1,
         blob: Vec::new().into(),
         checkpoints: Arc::new(CheckpointFiles::open(state).unwrap()),
+        disk: Disk::Real,
         term: 1,
         state_id: [1; 16],
         lease: LeaseTiming::at_least(Duration::from_secs(30), Duration::from_secs(5)),

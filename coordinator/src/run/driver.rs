@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
 use trial::wording::n_of;
-use worker::parts::off_thread;
+use worker::parts::Disk;
 
 use crate::run::clock::Clock;
 use crate::run::confirm::{Confirm, Grown};
@@ -58,12 +58,14 @@ pub struct Driver {
     /// Everyone who names trials reads it; the driver alone lets it grow.
     pub plan_index: watch::Sender<Arc<PlanIndex>>,
     pub checkpoints: Arc<CheckpointFiles>,
+    /// Where the state lies.
+    pub disk: Disk,
     pub lease_ttl: Duration,
     /// After the last outcome, remote workers get this long to hear of it.
     pub linger: Duration,
     /// Workers get this long to hand back their trials when the coordinator stops.
     pub stop_timeout: Duration,
-    /// Cancelled by whoever stops the run; a commit that waits for space gives up then.
+    /// Cancelled when the run is to stop; a commit that waits for space gives up then.
     pub stopping: CancellationToken,
     /// Cancelled by the driver once every trial has its outcome.
     pub finished: CancellationToken,
@@ -137,7 +139,7 @@ impl Driver {
     async fn grow(&mut self, calls: &mut Calls) -> Result<(), StoreError> {
         let (confirm, plan) = (self.confirm.clone(), self.plan());
         let patience = patience(&mut self.observer, &self.core, calls, self.stop_timeout);
-        let grown = patience.wait(off_thread(move || confirm.grow(&plan))).await?;
+        let grown = patience.wait(self.disk.work(move || confirm.grow(&plan))).await?;
         let Some(grown) = grown.expect("reading the state does not panic")? else {
             self.core.add_trials(&[], &[]);
             return Ok(());
@@ -236,12 +238,13 @@ impl Driver {
                 continue;
             };
             let Some(id) = self.checkpoints.ended(*trial) else { continue };
-            let files = self.checkpoints.clone();
-            tokio::spawn(off_thread(move || {
+            let (files, disk) = (self.checkpoints.clone(), self.disk.clone());
+            let remove = move || {
                 if let Err(error) = files.keep(id, &[]) {
                     tracing::warn!("cannot remove the checkpoints of trial {id}: {error}");
                 }
-            }));
+            };
+            tokio::spawn(async move { disk.work(remove).await });
         }
     }
 
@@ -271,7 +274,7 @@ impl Driver {
     async fn make_room(&mut self, calls: &Calls) -> Result<bool, StoreError> {
         let files = self.checkpoints.clone();
         let patience = patience(&mut self.observer, &self.core, calls, self.stop_timeout);
-        let removed = patience.wait(off_thread(move || files.make_room())).await?;
+        let removed = patience.wait(self.disk.work(move || files.make_room())).await?;
         Ok(match removed.map_err(io::Error::other).flatten() {
             Ok(0) => false,
             Ok(n_files) => {

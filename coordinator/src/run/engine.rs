@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tonic::transport::server::Connected;
 use trial::Digest;
+use worker::parts::Disk;
 
 use crate::cli::RunConfig;
 use crate::placement::token::LocalToken;
@@ -36,6 +37,17 @@ use crate::view::observer::Observer;
 
 /// What a worker may take to finish or checkpoint its trials and to say so.
 const DRAIN_TIME: Duration = Duration::from_secs(12);
+
+/// What a coordinator meets outside of itself.
+#[derive(Debug)]
+pub struct Outside {
+    /// What people are told to start a worker with.
+    pub worker_command: String,
+    /// What this build's self-test gives on this machine's instruction set.
+    pub selftest_digest: Digest,
+    /// Where the state lies.
+    pub disk: Disk,
+}
 
 /// A coordinator that is put together and not yet at work.
 #[derive(Debug)]
@@ -78,14 +90,13 @@ impl Running {
 }
 
 impl Engine {
-    /// `worker_command` is what people are told to start a worker with.
     pub fn assemble(
         run: &RunConfig,
         opened: Opened,
         progress: Progress,
-        worker_command: String,
-        selftest_digest: Digest,
+        outside: Outside,
     ) -> anyhow::Result<Self> {
+        let Outside { worker_command, selftest_digest, disk } = outside;
         let Opened { plan, blob, folder, store, facts, confirm, mut recorded, .. } = opened;
         let clock = Clock::start();
         let mut restored = recorded.ledger.reopen(0, run.retry_failed);
@@ -108,13 +119,14 @@ impl Engine {
         let (plan_index, plan_index_seen) = watch::channel(plan_index);
         let driver = Driver {
             core,
-            writer: Writer::new(store),
+            writer: Writer::new(store, disk.clone()),
             mailbox: posts,
             clock,
             observer,
             confirm: Arc::new(confirm),
             plan_index,
             checkpoints: checkpoints.clone(),
+            disk: disk.clone(),
             lease_ttl: run.lease.ttl(),
             linger: run.lease.sync_every() * 3 / 2,
             stop_timeout: run.lease.sync_every() * 6 / 5 + DRAIN_TIME,
@@ -125,6 +137,7 @@ impl Engine {
             plan_index: plan_index_seen,
             blob: Bytes::from_owner(blob),
             checkpoints,
+            disk,
             term: facts.term,
             state_id: facts.state_id,
             lease: run.lease,

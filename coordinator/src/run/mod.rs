@@ -21,6 +21,7 @@ use report::command;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use trial::Digest;
+use worker::parts::Disk;
 use worker::signals::StopSignals;
 
 use crate::cli::RunConfig;
@@ -38,7 +39,7 @@ use crate::view::{
     Event, Failure, Listening, Progress, can_be_live, leave, print_summary, say, stream, warn,
 };
 use driver::Ended;
-use engine::{Engine, Running};
+use engine::{Engine, Outside, Running};
 
 /// Exit codes, as the help text lists them.
 pub const EXIT_RUNTIME: u8 = 1;
@@ -110,8 +111,9 @@ impl Session {
         let name = opened.plan.name.clone();
         let cache_dir = opened.folder.worker_cache();
         let progress = Progress::new(run.output, can_be_live());
-        let command = worker_command(address);
-        let engine = Engine::assemble(run, opened, progress, command, selftest_digest)?;
+        let worker_command = worker_command(address);
+        let outside = Outside { worker_command, selftest_digest, disk: Disk::Real };
+        let engine = Engine::assemble(run, opened, progress, outside)?;
         let running = engine.start(rpc::incoming(listener, rpc::Bounds::of_this_process()));
         let spec = Spec {
             program: program.clone(),

@@ -7,6 +7,7 @@
 //! cargo ignore that file.
 
 mod checks;
+mod disk;
 mod faults;
 mod log;
 mod measure;
@@ -18,7 +19,6 @@ mod world;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
 use std::{env, fs, thread};
 
 use e2e::{Env, Programs, Sweep};
@@ -56,9 +56,6 @@ const N_SEEDS: u64 = 300;
 /// Seeds that are run twice.
 const N_TRACED: u64 = 5;
 
-/// The longest that one disk access takes.
-const SLOWEST_DISK: Duration = Duration::from_millis(20);
-
 /// Seeds that once found something.
 const CORPUS: [u64; 0] = [];
 
@@ -76,7 +73,7 @@ type Test = fn(&Site) -> Result<(), String>;
 fn main() -> ExitCode {
     let filters = filters();
     let chosen = |name| filters.is_empty() || filters.iter().any(|it| str::contains(name, it));
-    // Whoever lists the tests of all binaries finds none here.
+    // A harness that lists the tests of all binaries finds none here.
     if env::args().any(|argument| argument == "--list") {
         return ExitCode::SUCCESS;
     }
@@ -126,7 +123,6 @@ fn filters() -> Vec<String> {
 fn take_over_clocks_and_chance() {
     mad_turmoil::rand::set_rng(StdRng::seed_from_u64(0));
     std::mem::forget(SimClocksGuard::init());
-    worker::parts::simulate_disk(SLOWEST_DISK);
     coordinator::parts::silence();
 }
 

@@ -7,10 +7,11 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use coordinator::cli::{Cli, Command, RunConfig};
-use coordinator::parts::{Ended, StoreError, coordinate, database_in};
+use coordinator::parts::{Ended, Outside as OfCoordinator, StoreError, coordinate, database_in};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tokio::sync::mpsc;
@@ -19,10 +20,11 @@ use trainer::Isa;
 use trial::Digest;
 use turmoil::Sim;
 use worker::Config;
-use worker::parts::{Outside, work};
+use worker::parts::{Disk, Outside as OfWorker, work};
 use worker::signals::StopSignals;
 
 use crate::checks::Checks;
+use crate::disk::SlowDisk;
 use crate::faults::{self, Fault, HEALED, Kind, Victim};
 use crate::log::Log;
 use crate::net;
@@ -66,6 +68,13 @@ struct Strings {
     stop_coordinator: RefCell<CancellationToken>,
     stop_workers: RefCell<BTreeMap<usize, mpsc::Sender<()>>>,
     begun: Begun,
+    disk: Arc<SlowDisk>,
+}
+
+impl Strings {
+    fn disk(&self) -> Disk {
+        Disk::Simulated(self.disk.clone())
+    }
 }
 
 /// A run that ended well.
@@ -116,10 +125,7 @@ pub fn simulate(site: &Site, seed: u64, log: &Log) -> Result<Simulated, String> 
         current: Vec::new(),
         faults,
     };
-    let result = world.run(site.n_trials);
-    // The next seed's disks work, however this one ended.
-    worker::parts::stall_disks(false);
-    result
+    world.run(site.n_trials)
 }
 
 fn add_coordinator(sim: &mut Sim<'_>, strings: &Rc<Strings>, site: &Site, state: &Path) {
@@ -130,9 +136,13 @@ fn add_coordinator(sim: &mut Sim<'_>, strings: &Rc<Strings>, site: &Site, state:
         async move {
             let stop = CancellationToken::new();
             strings.stop_coordinator.replace(stop.clone());
-            match coordinate(&run, net::incoming().await?, "worker".into(), SELFTEST, stop.clone())
-                .await
-            {
+            let outside = OfCoordinator {
+                worker_command: "worker".into(),
+                selftest_digest: SELFTEST,
+                disk: strings.disk(),
+            };
+            let incoming = net::incoming().await?;
+            match coordinate(&run, incoming, outside, stop.clone()).await {
                 Ok(ended) => strings.is_finished.set(matches!(ended, Ended::Finished(_))),
                 // A stop waits only so long for a disk that stalls; the same command goes on from there.
                 Err(error) if stop.is_cancelled() && is_silent_disk(&error) => {}
@@ -186,12 +196,13 @@ fn add_worker(sim: &mut Sim<'_>, strings: &Rc<Strings>, index: usize, cache_dir:
             strings.stop_workers.borrow_mut().insert(index, ask);
             let begun = strings.begun.clone();
             let program = Scripted { worker: index, n_slots: N_SLOTS, begun };
-            let outside = Outside {
+            let outside = OfWorker {
                 dial: net::dial,
                 signals: StopSignals::from_channel(asked),
                 selftest_digest: SELFTEST,
                 local_token: Vec::new(),
                 program: Box::new(program),
+                disk: strings.disk(),
             };
             match work(config, Isa::choose(None)?, outside).await? {
                 worker::Ended::Refused(text) => Err(text.into()),
@@ -231,7 +242,7 @@ impl World<'_> {
                 self.look()?;
             }
             Kind::Drain => self.stop(fault.victim),
-            Kind::DiskStall => worker::parts::stall_disks(true),
+            Kind::DiskStall => self.strings.disk.stall(true),
             Kind::Hang => self.hang(fault.victim),
             Kind::Partition | Kind::Deaf | Kind::Mute | Kind::Hold | Kind::Delay => {
                 hosts_of(fault.victim).for_each(|host| self.disturb(&fault, &host));
@@ -256,9 +267,9 @@ impl World<'_> {
 
     fn end(&self, fault: &Fault) {
         if fault.kind == Kind::DiskStall {
-            worker::parts::stall_disks(false);
+            self.strings.disk.stall(false);
         }
-        // Whoever crashed or ended is started with the next turn.
+        // A host that crashed or ended is started with the next turn.
         hosts_of(fault.victim).for_each(|host| self.mend(fault.kind, &host));
     }
 
@@ -295,7 +306,7 @@ impl World<'_> {
         }
     }
 
-    /// Whoever is down and not meant to be.
+    /// Starts each host that is down and not meant to be.
     fn start_who_ended(&mut self) {
         let workers = (0..N_WORKERS).map(Victim::Worker);
         for victim in workers.chain([Victim::Coordinator]) {

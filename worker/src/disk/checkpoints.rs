@@ -16,6 +16,7 @@ use tracing::warn;
 use trial::Timing;
 
 use crate::agent::TrialId;
+use crate::disk::device::Disk;
 use crate::disk::files;
 use crate::disk::upkeep::Upkeep;
 use crate::logging::repeats::Repeats;
@@ -27,6 +28,7 @@ const MAX_BYTES: u64 = 16 << 30;
 pub(crate) struct Checkpoints {
     folder: PathBuf,
     upkeep: Upkeep,
+    disk: Disk,
     /// Each grant may come with checkpoints that are of no use.
     repeats: Arc<Repeats>,
 }
@@ -51,12 +53,17 @@ pub(crate) struct Checkpoint {
 
 impl Checkpoints {
     /// A folder that cannot be made is told now, and again whenever a checkpoint is not written.
-    pub(crate) fn open(upkeep: &Upkeep, repeats: Arc<Repeats>) -> Self {
+    pub(crate) fn open(upkeep: &Upkeep, disk: &Disk, repeats: Arc<Repeats>) -> Self {
         let folder = upkeep.cache_dir().join("checkpoints");
         if let Err(error) = files::make_folder(&folder) {
             warn!("no checkpoints are kept: {error}");
         }
-        Self { folder, upkeep: upkeep.clone(), repeats }
+        Self { folder, upkeep: upkeep.clone(), disk: disk.clone(), repeats }
+    }
+
+    /// The disk that they lie on.
+    pub(crate) fn disk(&self) -> &Disk {
+        &self.disk
     }
 
     /// Where what happens to checkpoints is told.
@@ -127,7 +134,7 @@ impl Checkpoints {
             .map_or(0, |checkpoint| checkpoint.epoch())
     }
 
-    /// Takes in what another worker has sealed. False if it has another digest or is none.
+    /// Takes in what another worker has sealed. False if it has another digest or is not a checkpoint.
     pub(crate) fn adopt(
         &self,
         trial_id: &TrialId,
@@ -192,7 +199,11 @@ mod tests {
     const TRIAL: TrialId = TrialId::from_bytes([0xab; 32]);
 
     fn open(cache_dir: &Path) -> Checkpoints {
-        Checkpoints::open(&Upkeep::new(cache_dir, DiskLimits::default()), Arc::default())
+        Checkpoints::open(
+            &Upkeep::new(cache_dir, DiskLimits::default()),
+            &Disk::Real,
+            Arc::default(),
+        )
     }
 
     fn checkpoint() -> Checkpoint {

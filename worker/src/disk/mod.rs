@@ -2,10 +2,10 @@
 
 pub mod checkpoints;
 pub mod datasets;
+pub mod device;
 pub mod files;
 pub mod folder;
 pub mod locks;
-pub mod off_thread;
 pub mod size;
 pub mod spool;
 pub mod upkeep;

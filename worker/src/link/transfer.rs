@@ -15,7 +15,6 @@ use tracing::{debug, info};
 
 use crate::agent::TrialId;
 use crate::disk::checkpoints::{Checkpoints, Sealed};
-use crate::disk::off_thread::off_thread;
 use crate::link::backoff::{Backoff, random};
 use crate::link::{Artifacts, explain};
 use crate::logging::short_id::short_id;
@@ -67,7 +66,7 @@ pub(crate) async fn publish(artifacts: Artifacts, checkpoints: Checkpoints, leas
     let Ok(trial_id) = TrialId::try_from(lease.trial_id.as_slice()) else { return };
     let own = checkpoints.clone();
     let repeats = checkpoints.repeats();
-    let sealed = off_thread(move || own.sealed(&trial_id)).await;
+    let sealed = checkpoints.disk().work(move || own.sealed(&trial_id)).await;
     let Ok(Some(sealed)) = sealed else { return };
     let trial = short_id(trial_id.bytes());
     if sealed.bytes.len() as u64 > proto::MAX_CHECKPOINT_BYTES {
@@ -99,7 +98,8 @@ pub(crate) async fn fetch(
 ) {
     let trial = short_id(trial_id.bytes());
     let (own, repeats) = (checkpoints.clone(), checkpoints.repeats());
-    let Ok(own_epoch) = off_thread(move || own.epoch(&trial_id)).await else { return };
+    let own_epoch = checkpoints.disk().work(move || own.epoch(&trial_id)).await;
+    let Ok(own_epoch) = own_epoch else { return };
     for checkpoint in published.into_iter().filter(|it| own_epoch < it.epoch) {
         let (own, epoch) = (checkpoints.clone(), checkpoint.epoch);
         let bytes = match get(&line, &artifacts, &trial_id, &checkpoint).await {
@@ -112,7 +112,8 @@ pub(crate) async fn fetch(
             }
         };
         faults::point("worker.checkpoint.fetched");
-        let adopted = off_thread(move || own.adopt(&trial_id, &checkpoint.digest, &bytes)).await;
+        let adopt = move || own.adopt(&trial_id, &checkpoint.digest, &bytes);
+        let adopted = checkpoints.disk().work(adopt).await;
         match adopted.map_err(std::io::Error::other).flatten() {
             Ok(true) => {
                 faults::point("worker.checkpoint.adopted");

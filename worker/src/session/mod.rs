@@ -42,6 +42,7 @@ impl Session {
             slots: parts.slots,
             spool: parts.spool,
             checkpoints: parts.checkpoints,
+            disk: parts.disk,
             supply: Supply::new(parts.datasets, troubles.clone()),
             transfers: Transfers::default(),
             link: parts.link,

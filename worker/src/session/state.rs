@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use crate::agent::{Agent, Job, StateId, TrialId};
 use crate::disk::checkpoints::Checkpoints;
 use crate::disk::datasets::Datasets;
+use crate::disk::device::Disk;
 use crate::disk::spool::{Done, Spool};
 use crate::link::backoff::Backoff;
 use crate::link::transfer::FetchLine;
@@ -44,6 +45,8 @@ pub(crate) struct Session {
     pub(crate) slots: Slots,
     pub(crate) spool: Spool,
     pub(crate) checkpoints: Checkpoints,
+    /// Where the spool and the checkpoints lie.
+    pub(crate) disk: Disk,
     pub(crate) supply: Supply,
     pub(crate) transfers: Transfers,
     pub(crate) link: Link,
@@ -78,6 +81,7 @@ pub(crate) struct Parts {
     pub(crate) checkpoints: Checkpoints,
     pub(crate) datasets: Datasets,
     pub(crate) repeats: Arc<Repeats>,
+    pub(crate) disk: Disk,
     pub(crate) link: Link,
 }
 

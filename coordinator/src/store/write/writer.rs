@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use coordinator_core::event::Record;
 use sweep::Plan;
-use worker::parts::off_thread;
+use worker::parts::Disk;
 
 use crate::store::connection::Store;
 use crate::store::error::StoreError;
@@ -14,11 +14,12 @@ use crate::store::error::StoreError;
 pub struct Writer {
     /// `None` while a batch is written, and after a panic in it.
     store: Option<Store>,
+    disk: Disk,
 }
 
 impl Writer {
-    pub fn new(store: Store) -> Self {
-        Self { store: Some(store) }
+    pub fn new(store: Store, disk: Disk) -> Self {
+        Self { store: Some(store), disk }
     }
 
     /// Returns when the batch is durable, or when it is sure that nothing of it is. Dropped before,
@@ -48,7 +49,7 @@ impl Writer {
     ) -> Result<(), StoreError> {
         let broken = || StoreError::Damaged("a former batch was not written to its end".into());
         let mut store = self.store.take().ok_or_else(broken)?;
-        let written = off_thread(move || {
+        let written = self.disk.work(move || {
             let result = work(&mut store);
             (store, result)
         });

@@ -25,9 +25,9 @@ use self::download::download;
 use self::own_part::OwnPart;
 use self::stillness::Stillness;
 use crate::disk::datasets::trouble::DataTrouble;
+use crate::disk::device::Disk;
 use crate::disk::files;
 use crate::disk::locks::{Lock, Mode};
-use crate::disk::off_thread::off_thread;
 use crate::disk::size::size_text;
 use crate::disk::upkeep::Upkeep;
 use crate::disk::upkeep::inventory::fetch_lock;
@@ -80,6 +80,7 @@ type Blob = (Vec<u8>, Option<Lock>);
 pub(crate) struct Datasets {
     folder: PathBuf,
     upkeep: Upkeep,
+    disk: Disk,
     /// What was told of the folder and need not be told with every try.
     told: Arc<Mutex<BTreeSet<String>>>,
     /// Parts of this process alone, by the digest of their data set.
@@ -87,10 +88,11 @@ pub(crate) struct Datasets {
 }
 
 impl Datasets {
-    pub(crate) fn open(upkeep: &Upkeep) -> io::Result<Self> {
+    pub(crate) fn open(upkeep: &Upkeep, disk: &Disk) -> io::Result<Self> {
         let folder = upkeep.cache_dir().join("datasets");
         files::make_folder(&folder)?;
-        Ok(Self { folder, upkeep: upkeep.clone(), told: Arc::default(), own_parts: Arc::default() })
+        let (upkeep, disk) = (upkeep.clone(), disk.clone());
+        Ok(Self { folder, upkeep, disk, told: Arc::default(), own_parts: Arc::default() })
     }
 
     /// The data ready to train on, from the cache or through `artifacts`, tried until it is there.
@@ -136,7 +138,7 @@ impl Datasets {
             None => self.fetch_or_wait(spec, artifacts).await?,
         };
         let split = spec.split;
-        blocking(move || {
+        self.blocking(move || {
             let dataset = Dataset::decode(&blob)?;
             drop(blob);
             let data = Arc::new(PreparedData::new(&dataset, split)?);
@@ -152,7 +154,7 @@ impl Datasets {
     /// The data set if the cache has it whole. What cannot be read is as if it was not there.
     async fn cached(&self, spec: &DataSpec) -> Result<Option<Blob>, DataTrouble> {
         let (path, spec, datasets) = (self.path(spec), spec.clone(), self.clone());
-        blocking(move || {
+        self.blocking(move || {
             if path.symlink_metadata().is_err() {
                 return Ok(None);
             }
@@ -274,7 +276,7 @@ impl Datasets {
         download(&self.upkeep, spec, artifacts, &own).await?;
         let own_part = self.own_parts().remove(&spec.digest);
         let (path, spec, upkeep) = (self.path(spec), spec.clone(), self.upkeep.clone());
-        let fetched = blocking(move || {
+        let fetched = self.blocking(move || {
             let Some(bytes) = read_checked(&own, &spec)? else {
                 files::remove(&own)?;
                 return Err(DataTrouble::Wrong);
@@ -291,6 +293,17 @@ impl Datasets {
         let blob = fetched.await?;
         info!("fetched the data set, {}", size_text(blob.0.len() as u64));
         Ok(blob)
+    }
+
+    /// Runs what takes long off the thread that keeps the session alive.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, DataTrouble> + Send + 'static,
+    ) -> Result<T, DataTrouble> {
+        match self.disk.work(work).await {
+            Ok(done) => done,
+            Err(error) => Err(DataTrouble::Later(error.to_string())),
+        }
     }
 }
 
@@ -316,14 +329,4 @@ fn keep(part: &Path, path: &Path, upkeep: &Upkeep) -> Option<Lock> {
 fn read_checked(path: &Path, spec: &DataSpec) -> io::Result<Option<Vec<u8>>> {
     let bytes = files::read(path, spec.n_bytes)?;
     Ok(bytes.filter(|bytes| Digest::of(bytes) == spec.digest))
-}
-
-/// Runs what takes long off the thread that keeps the session alive.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, DataTrouble> + Send + 'static,
-) -> Result<T, DataTrouble> {
-    match off_thread(work).await {
-        Ok(done) => done,
-        Err(error) => Err(DataTrouble::Later(error.to_string())),
-    }
 }

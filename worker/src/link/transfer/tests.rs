@@ -14,6 +14,7 @@ use tonic::transport::{Endpoint, Server};
 use tonic::{Request, Response, Streaming};
 
 use crate::disk::checkpoints::Checkpoint as Saved;
+use crate::disk::device::Disk;
 use crate::disk::upkeep::{DiskLimits, Upkeep};
 use crate::link::Link;
 use crate::link::transfer::*;
@@ -73,7 +74,7 @@ async fn serve(coordinator: Arc<Coordinator>) -> SocketAddr {
 }
 
 fn open(cache: &Path) -> Checkpoints {
-    Checkpoints::open(&Upkeep::new(cache, DiskLimits::default()), Arc::default())
+    Checkpoints::open(&Upkeep::new(cache, DiskLimits::default()), &Disk::Real, Arc::default())
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ use trial::{Scale, Split, TrialId};
 use super::*;
 use crate::agent::Job;
 use crate::disk::checkpoints::Checkpoints;
+use crate::disk::device::Disk;
 use crate::disk::upkeep::{DiskLimits, Upkeep};
 use crate::memory::Memory;
 use crate::memory::tests::small;
@@ -26,7 +27,7 @@ fn training() -> Training {
 }
 
 pub(crate) fn checkpoints(folder: &Path) -> Checkpoints {
-    Checkpoints::open(&Upkeep::new(folder, DiskLimits::default()), Arc::default())
+    Checkpoints::open(&Upkeep::new(folder, DiskLimits::default()), &Disk::Real, Arc::default())
 }
 
 /// Two images of one pixel to train on, and as many to validate and test with; two epochs.

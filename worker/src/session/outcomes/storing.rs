@@ -10,7 +10,6 @@ use tracing::{info, warn};
 use trial::wording::n_of;
 
 use crate::agent::Urgency;
-use crate::disk::off_thread::off_thread;
 use crate::disk::spool::Done;
 use crate::session::pending::completed;
 use crate::session::state::{COLLECT_FOR, END_WITHIN, Session};
@@ -48,11 +47,13 @@ impl Session {
         };
         let checkpoints = self.checkpoints.clone();
         self.storing.began = Some(Instant::now());
-        self.storing.work = Some(Box::pin(off_thread(move || {
+        let disk = self.disk.clone();
+        let work = move || {
             let done = work.run();
             useless.iter().for_each(|trial_id| checkpoints.remove(trial_id));
             done
-        })));
+        };
+        self.storing.work = Some(Box::pin(async move { disk.work(work).await }));
     }
 
     /// Takes in what became of the work at the file; true if all went well.
@@ -162,7 +163,7 @@ impl Session {
     /// has acknowledged.
     pub(crate) async fn close(mut self) -> usize {
         if let Some(work) = self.spool.last_work()
-            && let Ok(Ok(done)) = timeout(END_WITHIN, off_thread(move || work.run())).await
+            && let Ok(Ok(done)) = timeout(END_WITHIN, self.disk.work(move || work.run())).await
             && let Err(error) = self.spool.end(done)
         {
             let (path, n_lost) = (self.spool.path().display(), self.spool.n_unsaved());
