@@ -5,7 +5,7 @@ set -euo pipefail
 
 usage() {
     echo "usage: tests/chaos.sh [--seed N] [--kills N] [--minutes N]"
-    echo "Ends after so many kills (default 60), with other faults in proportion, or after so many"
+    echo "Ends after this many kills (default 60), with other faults in proportion, or after this many"
     echo "minutes (default 10), whichever comes first."
 }
 

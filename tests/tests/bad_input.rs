@@ -288,7 +288,7 @@ fn a_worker_that_cannot_work() {
     assert_words(&ended, &["http://127.0.0.1:9"]);
 }
 
-/// A database of something else in the place of a state is left as it is, whoever meets it.
+/// A database of something else in the place of a state is left as it is by every verb.
 #[test]
 fn a_database_that_is_no_state() {
     let env = env();

@@ -136,7 +136,7 @@ fn single_class(train: &[u32], part: &[u32], name: &str) -> Option<String> {
     let trains_others = (0..train.len()).any(|other| other != class && train[other] > 0);
     (trains_others && missed(train, part).is_empty()).then(|| {
         format!(
-            "the {name} rows are all of class {class}: whoever always answers {class} has all of them right, so their accuracy tells nothing; take more rows, or shuffle images and labels alike"
+            "the {name} rows are all of class {class}: a network that always answers {class} has all of them right, so their accuracy tells nothing; take more rows, or shuffle images and labels alike"
         )
     })
 }

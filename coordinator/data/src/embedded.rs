@@ -39,7 +39,7 @@ const NAMES: [&str; 1] = ["mnist"];
 /// The unpacked files of an embedded data set.
 ///
 /// # Errors
-/// A name that is none, and files that a changed source tree put in place of the canonical ones.
+/// An unknown name, and files that a changed source tree put in place of the canonical ones.
 pub(crate) fn unpack_files(name: &str) -> Result<Files, DatasetError> {
     if !NAMES.contains(&name) {
         let own = "for files of your own write `format = \"idx\"` and `path = \"FOLDER\"`";

@@ -34,7 +34,7 @@ struct Given<'a> {
     others: Vec<&'a OsStr>,
 }
 
-/// What was meant by `unknown`, a flag that this verb, or a run where there is none, does not have.
+/// What was meant by `unknown`, a flag that this verb, or a run without a verb, does not have.
 pub fn hint(arguments: &[OsString], unknown: &str, has_similar: bool) -> Option<String> {
     let first = arguments.first()?.to_str().unwrap_or_default();
     let verb = verbs().find(|verb| verb == first);

@@ -144,7 +144,7 @@ impl Supervisor {
             .stdout(Stdio::null())
             // What it says appears above the live view, not across it.
             .stderr(Stdio::piped())
-            // Of its own group, so that a Ctrl-C reaches the coordinator alone.
+            // In a group of its own, so that a Ctrl-C reaches the coordinator alone.
             .process_group(0)
             .kill_on_drop(true);
         command
@@ -317,7 +317,7 @@ mod tests {
         assert_eq!(supervisor().watch(child).await.unwrap().code(), Some(4));
     }
 
-    /// Whoever says that the lines above tell why must come after them.
+    /// A line that says that the lines above tell why must come after them.
     #[tokio::test]
     async fn a_worker_has_ended_once_its_last_words_are_said() {
         let began = Instant::now();

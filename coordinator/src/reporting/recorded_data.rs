@@ -63,7 +63,7 @@ pub fn find(
 /// What the user says is the only place; otherwise all that may be meant, the likeliest first.
 fn places(path: &str, arguments: &cli::Replay, manifest: &Manifest) -> Vec<Place> {
     if let Some(data) = &arguments.data {
-        // Of several data sets there, the one of the run's name.
+        // The data set of the run's name, if there are several.
         let named = Path::new(path).file_name().map(|name| Place::Files(data.join(name)));
         return [Place::Files(data.clone())].into_iter().chain(named).collect();
     }

@@ -42,7 +42,7 @@ impl Session {
         }
     }
 
-    /// Who is sent away learns why, and so does whoever reads this side's log.
+    /// A worker that is sent away learns why, and so does a reader of this side's log.
     fn tell<T>(&self, answer: Result<T, RpcError>) -> Result<T, RpcError> {
         if let Err(error @ (RpcError::Refused(_) | RpcError::Malformed(_))) = &answer {
             self.sweep.repeats.warn("refused calls", format!("refused a worker's call: {error}"));

@@ -102,8 +102,8 @@ impl CheckpointFiles {
 
     /// Makes room for results on a full disk: removes, of what is there, the kind that costs least
     /// to lose, and gives the number of files. First what is on its way, then checkpoints that
-    /// are not their trial's latest, at last those too. The core hears of a missing one from
-    /// whoever asks for it.
+    /// are not their trial's latest, at last those too. The core hears of a missing one when
+    /// a worker asks for it.
     pub fn make_room(&self) -> io::Result<usize> {
         self.n_cleared.fetch_add(1, Ordering::SeqCst);
         let (mut parts, mut older, mut latest) = (Vec::new(), Vec::new(), Vec::new());

@@ -310,7 +310,7 @@ impl Observer {
             .collect();
         let has_outcome = |held: &HeldLease| core.trial(held.open.lease.trial).status.is_terminal();
         let n_checking = rows.iter().filter(|(_, held)| has_outcome(held)).count();
-        // Of several attempts at one trial, the one that is furthest.
+        // The furthest one of several attempts at one trial.
         let mut furthest: BTreeMap<TrialIndex, (&Worker, &HeldLease)> = BTreeMap::new();
         for (worker, held) in rows.into_iter().filter(|(_, held)| !has_outcome(held)) {
             let row = furthest.entry(held.open.lease.trial).or_insert((worker, held));

@@ -222,8 +222,8 @@ pub(crate) fn axes(file: &SweepFile) -> Vec<Axis> {
     axes
 }
 
-/// Those of the file, or else one over its first two axes, such that really vary first. The
-/// optimizer is none of them: it has panels of its own.
+/// The heatmaps that the file asks for, or else one over its first two axes, those that vary before
+/// those that do not. The optimizer is not an axis of it: it has panels of its own.
 pub(crate) fn heatmaps(file: &SweepFile, axes: &[Axis]) -> Vec<HeatmapSpec> {
     if let Some(heatmaps) = &file.heatmaps {
         return heatmaps.iter().map(|heatmap| heatmap.value).collect();

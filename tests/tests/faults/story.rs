@@ -37,7 +37,7 @@ const COORDINATOR: [&str; 8] = [
 
 const WORKER: [&str; 2] = ["--checkpoint-every", "5ms"];
 
-/// Whoever dies at one of these has every outcome in its spool.
+/// A worker that dies at one of these has every outcome in its spool.
 const SPOOLED_AT: [&str; 2] = ["worker.spool.synced", "worker.sync.before"];
 
 /// What is to happen.

@@ -179,8 +179,8 @@ fn a_report_goes_to_a_folder_whose_name_is_no_text() {
     }
 }
 
-/// What begins with a dash is a flag to most programs: a report goes there all the same, and the page's
-/// commands name it so that it is none.
+/// A name that begins with a dash is a flag to most programs: a report goes there all the same, and the
+/// page's commands name it in a way that no program takes for a flag.
 #[test]
 fn a_report_goes_to_a_folder_whose_name_begins_with_a_dash() {
     let env = env();

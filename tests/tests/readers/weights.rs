@@ -44,7 +44,7 @@ fn element_types() -> Vec<(&'static str, IdxFiles)> {
     let dark: Vec<u8> = images.iter().map(|x| x / 2).collect();
     let rows = [12];
     let both = |images: Vec<u8>, labels: Vec<u8>| [images.clone(), labels.clone(), images, labels];
-    // Of QMNIST's eight columns the first is the class.
+    // The first of QMNIST's eight columns is the class.
     let columns: Vec<u8> = labels.iter().flat_map(|x| [*x, 9, 9, 9, 9, 9, 9, 9]).collect();
     let f32_of = |x: u8| (f32::from(x) / 255.0).to_be_bytes();
     let f64_of = |x: u8| f64::from(x).to_be_bytes();

@@ -1,4 +1,4 @@
-//! The English of comments and pages: phrases that are out, and what to say instead.
+//! The English of programs and pages: phrases that are out, and what to say instead.
 
 use super::{assert_none, files, read};
 
@@ -11,13 +11,11 @@ const PHRASES: [(&str, &str); 5] = [
     (concat!("so", " many"), "this many"),
 ];
 
-/// What is wrong with a line, if anything. `is_prose` says that it is a page's, not a program's.
-fn fault(line: &str, is_prose: bool) -> Option<String> {
+/// What is wrong with a line, if anything.
+fn fault(line: &str) -> Option<String> {
     let marks = ["///", "//!", "//", "--"];
-    let trimmed = line.trim_start();
-    let comment = marks.iter().find_map(|mark| trimmed.strip_prefix(mark));
-    let is_doc = ["/// Of ", "//! Of "].iter().any(|start| trimmed.starts_with(start));
-    if !is_prose && is_doc {
+    let comment = marks.iter().find_map(|mark| line.trim_start().strip_prefix(mark));
+    if comment.is_some_and(|text| text.starts_with(" Of ")) {
         return Some("say what it is, not whose".into());
     }
     let is_told = |phrase: &str| {
@@ -27,38 +25,38 @@ fn fault(line: &str, is_prose: bool) -> Option<String> {
             !before && !is_letter(line[at + phrase.len()..].chars().next())
         })
     };
-    let found = PHRASES.iter().find(|(phrase, _)| is_told(phrase));
-    let (phrase, instead) = found.filter(|_| is_prose || comment.is_some())?;
+    let (phrase, instead) = PHRASES.iter().find(|(phrase, _)| is_told(phrase))?;
     Some(format!("`{phrase}`: {instead}"))
 }
 
 #[test]
-fn phrases_are_found_in_comments_and_pages_alone() {
-    for line in
-        ["/// Of the worker.", concat!("    // at the", " most two"), concat!("-- needs", " not")]
-    {
-        assert!(fault(line, false).is_some(), "{line}");
+fn phrases_are_found_and_what_looks_like_them_is_not() {
+    for line in [
+        "/// Of the worker.",
+        "    // Of the worker.",
+        concat!("    // at the", " most two"),
+        concat!("-- needs", " not"),
+        concat!("let text = \"for", " ever\"; // twice"),
+        concat!("It waits for", " ever."),
+    ] {
+        assert!(fault(line).is_some(), "{line}");
     }
-    for line in
-        ["fn of() {}", concat!("let text = \"for", " ever\";"), "// Offers", "/// A list Of"]
-    {
-        assert_eq!(fault(line, false), None, "{line}");
+    for line in ["fn of() {}", "// Offers", "/// A list Of", concat!("It needs", " nothing.")] {
+        assert_eq!(fault(line), None, "{line}");
     }
-    assert!(fault(concat!("It waits for", " ever."), true).is_some());
-    assert_eq!(fault(concat!("It needs", " nothing."), true), None);
 }
 
 #[test]
-fn comments_and_pages_are_plain_english() {
+fn programs_and_pages_are_plain_english() {
     let mut found = Vec::new();
-    for path in [files(".rs"), files(".proto"), files(".sql"), files(".md")].concat() {
-        let is_prose = path.extension().is_some_and(|ending| ending == "md");
-        // What changed is told as it was told then; the report's page is of its own.
+    for path in [files(".rs"), files(".proto"), files(".sql"), files(".md"), files(".sh")].concat()
+    {
+        // What changed is told as it was told then; the report's page is the report's own.
         if path.ends_with("CHANGELOG.md") || path.ends_with("report.md") {
             continue;
         }
         for (number, line) in (1..).zip(read(&path).lines()) {
-            if let Some(fault) = fault(line, is_prose) {
+            if let Some(fault) = fault(line) {
                 found.push(format!("{}:{number}: {fault}", path.display()));
             }
         }

@@ -189,9 +189,9 @@ impl Agent {
         session.in_flight.clone()
     }
 
-    /// Takes an answer in. The error says why it is none to the Sync in flight, which is then to
-    /// be sent again. Of an order to join again nothing else is believed: whoever does not know
-    /// the session may be another sweep's coordinator. It ends the session.
+    /// Takes an answer in. The error says why it does not answer the Sync in flight, which is then
+    /// to be sent again. An order to join again ends the session, and nothing else of its message is
+    /// believed: a coordinator that does not know the session may be another sweep's.
     pub(crate) fn replied(&mut self, reply: SyncReply) -> Result<Answer, String> {
         let order = reply.order();
         let session = self.session.as_mut().ok_or("a reply without a session")?;

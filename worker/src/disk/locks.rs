@@ -59,7 +59,7 @@ impl Lock {
     /// As those of `try_take`.
     pub fn try_take_existing(path: &Path, mode: Mode) -> io::Result<Option<Self>> {
         Self::try_take_of(path, mode, || match mode {
-            // On a network file system, whoever excludes others must be able to write.
+            // On a network file system, an exclusive lock needs a file that can be written.
             Mode::Exclusive => files::open(path, &mut writable()),
             Mode::Shared => files::open(path, File::options().read(true)),
         })

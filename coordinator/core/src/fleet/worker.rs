@@ -131,7 +131,7 @@ impl HeldLease {
         if has_begun {
             self.watched = now;
         }
-        // An epoch that was told before is none that was done since.
+        // An epoch that was told before is not progress.
         if has_begun || report.n_epochs_done > self.n_epochs_done {
             self.progressed = now;
             self.n_epochs_done = report.n_epochs_done;

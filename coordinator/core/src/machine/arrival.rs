@@ -69,7 +69,7 @@ impl Core {
     }
 
     /// The name of the process that has this worker's session and lives: it has spoken within the time in
-    /// which whoever lives does. A worker joins again only once its session is unknown, so the other is
+    /// which a living worker does. A worker joins again only once its session is unknown, so the other is
     /// on a machine to which its folder was copied, or a process that takes the place of one that ended
     /// just now. The coordinator's own processes are watched.
     fn living_namesake(&self, now: Millis, join: &Join) -> Option<String> {

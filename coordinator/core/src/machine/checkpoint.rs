@@ -1,4 +1,4 @@
-//! Checkpoints of trials that have no outcome yet: only whoever holds a lease may publish one.
+//! Checkpoints of trials that have no outcome yet: only the holder of a trial's lease may publish one.
 
 use crate::event::{Action, Call, Reply};
 use crate::lease::{Lease, TrialIndex, WorkerId};

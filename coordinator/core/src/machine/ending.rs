@@ -36,7 +36,7 @@ impl Core {
         is_left
     }
 
-    /// The trial is none the worse for it and waits at its place.
+    /// Nothing is charged to the trial; it waits at its place.
     pub(super) fn give_back(&mut self, open: &OpenLease, cause: CloseCause, out: &mut Vec<Action>) {
         if self.close(open, cause, out) {
             self.queue.push(open.lease.trial);

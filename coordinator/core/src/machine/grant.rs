@@ -180,7 +180,7 @@ impl Core {
             n_idle.saturating_sub(n_coming)
         };
         if 0 < n_wanted {
-            // Whoever says for long that it has not seen a grant is asked all the same.
+            // A worker that says for long that it has not seen a grant is asked all the same.
             let unstarted = |held: &&HeldLease| {
                 let is_seen = held.granted_in_seq <= seen_seq;
                 held.started.is_none() && (is_seen || self.should_have_begun(now, held))

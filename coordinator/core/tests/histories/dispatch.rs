@@ -62,7 +62,7 @@ fn a_worker_gets_no_more_than_its_share_in_advance() {
     world.join(2);
     world.sync(2, true);
     warm_up(&mut world);
-    // Of twelve trials two are done and four in slots; half of what is left is worker 1's.
+    // Two of twelve trials are done and four in slots; half of what is left is worker 1's.
     assert_eq!((world.running(1).len(), world.queued(1).len()), (2, 3));
 }
 

@@ -23,7 +23,8 @@ pub(crate) struct Scale {
 /// Values beyond it stand at it on a linear axis, so that differences and sums of two are finite.
 const LARGEST_LINEAR: f64 = 1e300;
 
-/// Differences below it are none on a linear axis: their parts would have too few digits for ticks.
+/// Smaller differences are taken for equal on a linear axis: ticks between them would need more digits than
+/// a number has.
 const SMALLEST_DIFFERENCE: f64 = 1e-290;
 
 impl Scale {

@@ -115,7 +115,7 @@ fn compare(name: &str, files: &Files) {
     }
 }
 
-/// The page's links lead to files that are no goldens, so it is none for those who check links.
+/// The page's links lead to files that have no golden, so those who check links must not take it for a page.
 fn golden_name(name: &str) -> String {
     if name.ends_with(".md") { format!("{name}.txt") } else { name.to_string() }
 }

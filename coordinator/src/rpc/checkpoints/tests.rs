@@ -231,7 +231,7 @@ async fn whoever_has_no_session_gets_nothing() {
     assert_eq!(status.code(), Code::Unauthenticated, "{status:?}");
 }
 
-/// Whoever is judged has taken nothing yet, and whoever is refused takes nothing.
+/// A caller takes nothing before it is judged, and nothing if it is refused.
 #[tokio::test]
 async fn the_right_is_shown_before_a_place_is_taken() {
     let served = Served::start(PATIENCE).await;
@@ -307,7 +307,7 @@ async fn one_worker_does_not_take_all_places() {
     assert_eq!(read(served.get(2).await.unwrap()).await.unwrap(), served.bytes);
 }
 
-/// Whoever joins often enough has as many sessions as it likes.
+/// A worker that joins often enough has as many sessions as it likes.
 #[tokio::test]
 async fn strangers_with_many_sessions_leave_places_to_other_machines_and_own_workers() {
     let served = Served::start(PATIENCE).await;

@@ -146,8 +146,8 @@ fn network(address: IpAddr) -> IpAddr {
     }
 }
 
-/// Those that hold something, each at most as much as the others. Whoever holds and awaits nothing is
-/// forgotten.
+/// Those that hold something, each at most as much as the others. One that holds and awaits nothing
+/// is forgotten.
 #[derive(Debug)]
 struct Holders<K> {
     max_of_one: usize,

@@ -20,7 +20,7 @@ use super::connection::{Peer, ended};
 use crate::rpc::status::RpcError;
 
 /// Bytes of all messages that have not been answered. One is at most some twenty times as large once
-/// it is decoded (see `proto::shape`), so that they take 160 MB at most, whoever calls.
+/// it is decoded (see `proto::shape`), so that together they take 160 MB at most.
 pub const MAX_PENDING_BYTES: usize = 8 * 1024 * 1024;
 
 /// Bytes of all streams, which stay bytes and are held twice at most: another 32 MB. Of their own,

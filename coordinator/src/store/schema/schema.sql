@@ -22,7 +22,7 @@ CREATE TABLE workers (
 CREATE TABLE terms (
     term     INTEGER PRIMARY KEY,
     began_ms INTEGER,
-    -- Of its last commit.
+    -- The time of its last commit.
     seen_ms  INTEGER,
     -- NULL while it runs, and after it was killed.
     ended_ms INTEGER,

@@ -34,7 +34,7 @@ const COMPLETE: u8 = 1;
 const PRUNED: u8 = 2;
 const FAIL: u8 = 3;
 
-/// Whoever appends to the journal later has another name.
+/// A program that appends to the journal later has another name.
 const WRITER: &str = "sweep";
 
 /// Half a line that stays so for this long was left by a writer that was killed.

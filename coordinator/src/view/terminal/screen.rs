@@ -123,7 +123,7 @@ impl Write for LogWriter {
         }
         let above = String::from_utf8_lossy(bytes);
         let above = above.strip_suffix('\n').unwrap_or(&above);
-        // Of another size: the next frame comes soon.
+        // The size has changed: the next frame comes soon.
         if size() != *LAID_OUT.lock().unwrap_or_else(PoisonError::into_inner) {
             *frame = vec![String::new()];
         }

@@ -18,7 +18,7 @@ const MAX_PEAK_MB: u64 = 400;
 /// An honest Sync's time at the median.
 const MAX_MEDIAN: Duration = Duration::from_secs(1);
 
-/// Transfers at the same time, whoever asks.
+/// Transfers at the same time, of all callers together.
 const MAX_DATASETS: usize = 32;
 const MAX_CHECKPOINTS_OUT: usize = 8;
 

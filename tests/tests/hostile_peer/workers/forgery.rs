@@ -1,5 +1,5 @@
 //! Forgeries: results that no trial gives, leases and sessions that nobody was granted, messages that
-//! break a rule, hostile texts in every field. Each is turned away by name, and the sweep is none the worse.
+//! break a rule, hostile texts in every field. Each is turned away by name, and the sweep goes on.
 
 use e2e::{Sweep, canonical_files};
 use proto::{GetCheckpointRequest, GetDatasetRequest, JoinRequest, Lease, Order, SyncRequest};

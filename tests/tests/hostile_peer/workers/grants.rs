@@ -90,7 +90,7 @@ pub async fn results(url: &str) -> Ids {
     failed
 }
 
-/// The grant of a trial that is none of these, which come first; a trial fails at its second failure.
+/// The grant of a trial that is not one of these, which come first; a trial fails at its second failure.
 /// What else is granted is handed back.
 async fn granted(member: &mut Member, but: &Ids) -> Grant {
     for _ in 0..1_000 {

@@ -28,11 +28,11 @@ const STATE_AND_TIME_BYTES: usize = 16 + 8;
 /// 1970: the years 2001 to 5138.
 const BELIEVED_TIMES_S: Range<u64> = 1_000_000_000..100_000_000_000;
 
-/// A longer payload is none: no trainer gives as much, whatever former builds wrote.
+/// A longer payload is not believed: no trainer gives as much, whatever former builds wrote.
 const MAX_PAYLOAD_BYTES: usize = 64 << 20;
 
-/// What looks like a record and is none costs a checksum over all that it claims to be, and a file
-/// can be full of such. This many bytes may be summed up in vain, and as many times those that were
+/// What looks like a record and is not one costs a checksum over all that it claims to be, and a file
+/// can be full of it. This many bytes may be summed in vain, and as many times the bytes that were
 /// passed.
 const MAX_VAIN_BYTES: usize = 64 << 20;
 const VAIN_SHARE: usize = 4;

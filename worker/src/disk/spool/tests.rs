@@ -165,7 +165,7 @@ fn outcomes_nobody_asks_for_are_dropped_after_two_weeks_and_never_by_a_jump_of_t
     spool.append(STATE, vec![outcome(1), outcome(2), outcome(3), outcome(4)]).unwrap();
     let now_s = spool.entries[0].record.written_at_s;
     let old_s = now_s - KEPT_FOR.as_secs() - 60;
-    // Of the cache folder's age; as of 1970; in a future that nobody has seen; just now.
+    // As old as the cache folder; as of 1970; in a future that nobody has seen; just now.
     for (entry, time_s) in spool.entries.iter_mut().zip([old_s, 0, 10 * now_s, now_s]) {
         Arc::make_mut(&mut entry.record).written_at_s = time_s;
     }

@@ -12,7 +12,7 @@ use crate::disk::files;
 use crate::disk::spool::record::Record;
 use crate::disk::upkeep::Upkeep;
 
-/// The file. Whoever owns this may change it; there is one owner at a time.
+/// The file. The owner of this may change it; there is one at a time.
 pub(super) struct SpoolFile {
     pub(super) path: PathBuf,
     pub(super) file: File,

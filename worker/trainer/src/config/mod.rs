@@ -33,7 +33,7 @@ pub struct TrainConfig {
     pub seed: u32,
 }
 
-/// Why a set of hyperparameters is none.
+/// Why a set of hyperparameters is not a valid configuration.
 #[derive(Clone, Debug, PartialEq, Error)]
 #[error("{key}: {problem}")]
 pub struct ConfigError {

@@ -136,7 +136,7 @@ impl Type {
         let pixel = |x: f64| {
             let byte = (unit * x).round();
             let is_byte = (0.0..=255.0).contains(&byte) && (x == 0.0 || x.abs() > NEXT_TO_NOTHING);
-            // Of f32, 255ths have an error of 1e-5 at most.
+            // 255ths in f32 are off by at most 1e-5.
             (is_byte && (unit * x - byte).abs() <= (unit - 1.0) * 1e-6).then_some(byte as u8)
         };
         values().map(pixel).collect::<Option<Vec<u8>>>().ok_or_else(|| {
@@ -173,7 +173,7 @@ impl Type {
         if self == Self::F32 { (x as f32).to_string() } else { x.to_string() }
     }
 
-    /// The first column as labels, or the first that is none, with its row.
+    /// The first column as labels, or the first value that is not a label, with its row.
     fn labels(self, bytes: &[u8], n_columns: usize) -> Result<Vec<u16>, (usize, f64)> {
         let rows = bytes.chunks_exact(self.n_bytes() * n_columns);
         let label = |(row, element)| {

@@ -118,7 +118,7 @@ fn infinite_weights_that_meet_zeros_alone_leave_the_rest_finite() {
     parameters[bias_of_unit_3] = -1e9;
     let weights = &mut parameters[second..];
     weights[3 * 9..][..9].fill(f32::INFINITY);
-    // Of the other inputs to unit 5.
+    // From the other inputs to unit 5.
     (0..20).filter(|&input| input != 3).for_each(|input| weights[input * 9 + 5] = -f32::INFINITY);
     let rows: Vec<u32> = (0..config.batch_size).collect();
     let batch = Batch { rows: &rows, next_rows: &[], step: 1, wants_norm: false };

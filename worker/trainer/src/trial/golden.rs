@@ -8,7 +8,7 @@ use crate::testing::{Generated, config, finish};
 use crate::trial::trainer::Trainer;
 
 const GOLDEN: &str = include_str!("golden.txt");
-/// The contract's versions and the SHA-256 of each one's digests: whoever changes `golden.txt` adds
+/// The contract's versions and the SHA-256 of each one's digests: a change of `golden.txt` adds
 /// a line here, with the next version.
 const VERSIONS: &[(u32, &str)] = &[
     (1, "92acdeef29237a2da698035ae8adbdcec57fde5ef142bc5cfe9d0160b2526c4f"),

@@ -1,7 +1,7 @@
-//! Takers: which workers are to take over a trial that stalled. Whoever stalled at it leaves it to others.
-//! For as long as one of these takes to speak, whoever stalled at another trial leaves it to those who did
-//! not, and whoever has not brought a result yet to those who have: so that workers which stall do not
-//! pass a trial on among themselves.
+//! Takers: which workers are to take over a trial that stalled. A worker that stalled at it leaves it to
+//! others. For as long as one of these takes to speak, a worker that stalled at another trial leaves it to
+//! those that did not, and a worker that has not brought a result yet to those that have: so workers that
+//! stall do not pass a trial on among themselves.
 
 use std::collections::BTreeSet;
 

@@ -108,8 +108,8 @@ impl Core {
         held.granted_in_seq < self.fleet.worker(held.open.worker).last_seq
     }
 
-    /// Whoever does not begin a trial that was granted for a free slot has lost it, and so has whoever
-    /// was asked for a queued one and neither starts it nor hands it back. A worker whose Syncs arrive
+    /// A worker that does not begin a trial which was granted for a free slot has lost it, and so has one
+    /// that was asked for a queued one and neither starts it nor hands it back. A worker whose Syncs arrive
     /// and whose replies do not is not charged: it can only repeat what it said before the grant.
     pub(crate) fn take_back_ignored(&mut self, now: Millis, out: &mut Vec<Action>) -> bool {
         let is_ignored = |held: &&HeldLease| WITHDRAW_PATIENCE_MS <= now.since(held.granted);

@@ -32,7 +32,7 @@ impl Clock {
             slots = (timing.n_slots_in_use.min(slots.0), timing.n_slots_in_use.max(slots.1));
         }
         let n_classes = n_epochs.len();
-        // Of equally used classes the first by name.
+        // The first by name of classes that are used equally.
         let most_used = n_epochs.into_iter().reduce(|a, b| if b.1 > a.1 { b } else { a });
         let class = most_used.map(|((isa, cpu), _)| (isa.to_string(), cpu.to_string()));
         Self { class, processors, n_classes, slots }

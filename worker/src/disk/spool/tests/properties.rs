@@ -93,7 +93,7 @@ fn every_whole_record_is_found_between_what_is_broken() {
                     whole.extend(is_whole.then_some(record));
                 }
                 Some(Harm::Cut(at)) => {
-                    // Of fewer bytes the next record may begin with those that are missing.
+                    // If bytes are missing, the next record may begin with those that are missing.
                     encoded.truncate(at.index(encoded.len() - 32));
                 }
                 Some(Harm::Insert(garbage)) => {

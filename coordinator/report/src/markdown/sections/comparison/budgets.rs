@@ -32,7 +32,7 @@ pub(crate) fn write(page: &mut Page, sweep: &Sweep<'_>, clock: &Clock) {
                 mean_of(point, &|run| Some(of(&run.done()?.work) as f64))
                     .map_or_else(dash, |n| amount(n / 1e9, 1))
             };
-            // Whoever sets a budget keeps all of it, seeds above its mean too.
+            // A trial that sets a budget keeps all of it, seeds above its mean too.
             let within = |own: Option<f64>, budget: Option<f64>| {
                 if own == budget { f64::INFINITY } else { budget.unwrap_or(0.0) }
             };
