@@ -33,7 +33,7 @@ impl Plan {
             true if batch <= GRAM_BATCH => batch * (n_read / 4.0 + sizes[0]) + PROBES * upper,
             true => first + PROBES * upper,
         };
-        let update = n_weights * state_passes(optimizer) / batch;
+        let update = n_weights * optimizer.state_passes() / batch;
         let n_train = f64::from(self.split.n_train);
         let n_valid = f64::from(self.split.n_valid);
         let epoch = n_train * (forward + backward + probes + update) + n_valid * forward;
@@ -53,15 +53,5 @@ impl Plan {
             _ => None,
         };
         kind.expect("every point has a known optimizer")
-    }
-}
-
-/// Passes over the weights that an update needs beyond the gradient's own.
-fn state_passes(optimizer: OptimizerKind) -> f64 {
-    match optimizer {
-        OptimizerKind::Sgd | OptimizerKind::Backtracking | OptimizerKind::Sls => 0.0,
-        OptimizerKind::Momentum | OptimizerKind::Nesterov | OptimizerKind::Lion => 2.0,
-        OptimizerKind::RmsProp => 3.0,
-        OptimizerKind::Adam | OptimizerKind::AdamW => 4.0,
     }
 }

@@ -63,6 +63,10 @@ impl Generated {
     }
 }
 
+pub(crate) fn optimizer(name: &str) -> OptimizerKind {
+    OptimizerKind::from_name(name).expect(name)
+}
+
 /// A configuration of two epochs with a few values changed by name.
 pub(crate) fn config(optimizer: OptimizerKind, changes: &[(&str, Value)]) -> TrainConfig {
     let mut values = BTreeMap::from([

@@ -111,12 +111,11 @@ fn hint(key: &Key, optimizers: &[OptimizerKind]) -> String {
 
 /// The key by which an optimizer has what another one calls `key`.
 fn counterpart(key: &str, optimizer: OptimizerKind) -> Option<&'static str> {
-    use OptimizerKind::{Adam, AdamW, Lion, RmsProp};
-    match (key, optimizer) {
-        ("momentum", Adam | AdamW | Lion) => Some("beta1"),
-        ("alpha", Adam | AdamW) => Some("beta2"),
-        ("beta2", RmsProp) => Some("alpha"),
-        ("decoupled_decay", AdamW | Lion) => Some("weight_decay"),
+    match (key, optimizer.name()) {
+        ("momentum", "adam" | "adamw" | "lion") => Some("beta1"),
+        ("alpha", "adam" | "adamw") => Some("beta2"),
+        ("beta2", "rmsprop") => Some("alpha"),
+        ("decoupled_decay", "adamw" | "lion") => Some("weight_decay"),
         _ => None,
     }
 }

@@ -20,19 +20,47 @@ pub struct Key {
     /// The values allowed, in words that end the sentence "expected ...".
     pub expected: &'static str,
     allowed: fn(&Value) -> bool,
-    /// The value a trial gets when the file is silent; `None` where the file must speak, or where
-    /// absence has a meaning of its own (`patience`).
-    default: fn(OptimizerKind) -> Option<Value>,
-    used_by: fn(OptimizerKind) -> bool,
+    used_by: Users,
+}
+
+/// The optimizers that use a key, and the value that a trial gets when the file is silent.
+#[derive(Debug)]
+enum Users {
+    /// `None` where the file must speak, or where absence has a meaning of its own (`patience`).
+    All(fn() -> Option<Value>),
+    /// Those whose `weight_decay` acts on the gradient; 0.
+    Coupled,
+    /// Those whose definition has the key, each with its own default.
+    Own,
 }
 
 impl Key {
+    /// `None` also for an optimizer that does not use the key.
     pub fn default_for(&self, optimizer: OptimizerKind) -> Option<Value> {
-        (self.default)(optimizer)
+        match self.used_by {
+            Users::All(default) => default(),
+            Users::Coupled => self.is_used_by(optimizer).then_some(Value::Number(0.0)),
+            Users::Own => {
+                let mut own = optimizer.definition().keys.iter();
+                own.find(|(name, _)| *name == self.name).map(|&(_, default)| self.value(default))
+            }
+        }
     }
 
     pub fn is_used_by(&self, optimizer: OptimizerKind) -> bool {
-        (self.used_by)(optimizer)
+        match self.used_by {
+            Users::All(_) => true,
+            Users::Coupled => !optimizer.decays_decoupled(),
+            Users::Own => self.default_for(optimizer).is_some(),
+        }
+    }
+
+    /// A number of an optimizer's own as the value of this key.
+    pub(crate) fn value(&self, number: f64) -> Value {
+        match self.kind {
+            Kind::Count => Value::Count(number as u64),
+            _ => Value::Number(number),
+        }
     }
 
     /// Whether a value of the right kind lies in the range.
@@ -49,8 +77,7 @@ pub const KEYS: &[Key] = &[
         help: "the rule that turns a gradient into an update",
         expected: "the name of an optimizer",
         allowed: |value| matches!(value, Value::Text(name) if OptimizerKind::from_name(name).is_some()),
-        default: |_| None,
-        used_by: |_| true,
+        used_by: Users::All(|| None),
     },
     Key {
         name: "learning_rate",
@@ -58,8 +85,7 @@ pub const KEYS: &[Key] = &[
         help: "step size; for a line search the step it starts from",
         expected: "a finite number above 0",
         allowed: |value| number(value, |x| 0.0 < x),
-        default: |_| None,
-        used_by: |_| true,
+        used_by: Users::All(|| None),
     },
     Key {
         name: "batch_size",
@@ -67,8 +93,7 @@ pub const KEYS: &[Key] = &[
         help: "samples per step",
         expected: "a whole number from 1 to 65536",
         allowed: |value| count(value, 1, MAX_BATCH_SIZE),
-        default: |_| None,
-        used_by: |_| true,
+        used_by: Users::All(|| None),
     },
     Key {
         name: "hidden",
@@ -82,8 +107,7 @@ pub const KEYS: &[Key] = &[
             }
             _ => false,
         },
-        default: |_| None,
-        used_by: |_| true,
+        used_by: Users::All(|| None),
     },
     Key {
         name: "activation",
@@ -91,8 +115,7 @@ pub const KEYS: &[Key] = &[
         help: "the hidden layers' activation",
         expected: "\"relu\"",
         allowed: |value| matches!(value, Value::Text(name) if name == "relu"),
-        default: |_| Some(Value::Text("relu".into())),
-        used_by: |_| true,
+        used_by: Users::All(|| Some(Value::Text("relu".into()))),
     },
     Key {
         name: "epochs",
@@ -100,8 +123,7 @@ pub const KEYS: &[Key] = &[
         help: "passes over the training set",
         expected: "a whole number from 1 to 10000",
         allowed: |value| count(value, 1, MAX_EPOCHS),
-        default: |_| Some(Value::Count(10)),
-        used_by: |_| true,
+        used_by: Users::All(|| Some(Value::Count(10))),
     },
     Key {
         name: "momentum",
@@ -109,8 +131,7 @@ pub const KEYS: &[Key] = &[
         help: "share of the velocity kept per step",
         expected: "a number from 0 to below 1",
         allowed: |value| number(value, |x| (0.0..1.0).contains(&x)),
-        default: |_| Some(Value::Number(0.9)),
-        used_by: |o| matches!(o, OptimizerKind::Momentum | OptimizerKind::Nesterov),
+        used_by: Users::Own,
     },
     Key {
         name: "beta1",
@@ -118,8 +139,7 @@ pub const KEYS: &[Key] = &[
         help: "decay of the first moment",
         expected: "a number from 0 to below 1",
         allowed: |value| number(value, |x| (0.0..1.0).contains(&x)),
-        default: |_| Some(Value::Number(0.9)),
-        used_by: |o| matches!(o, OptimizerKind::Adam | OptimizerKind::AdamW | OptimizerKind::Lion),
+        used_by: Users::Own,
     },
     Key {
         name: "beta2",
@@ -127,8 +147,7 @@ pub const KEYS: &[Key] = &[
         help: "decay of the second moment (lion: of the momentum)",
         expected: "a number from 0 to below 1",
         allowed: |value| number(value, |x| (0.0..1.0).contains(&x)),
-        default: |o| Some(Value::Number(if o == OptimizerKind::Lion { 0.99 } else { 0.999 })),
-        used_by: |o| matches!(o, OptimizerKind::Adam | OptimizerKind::AdamW | OptimizerKind::Lion),
+        used_by: Users::Own,
     },
     Key {
         name: "eps",
@@ -136,10 +155,7 @@ pub const KEYS: &[Key] = &[
         help: "added to the root of the second moment",
         expected: "a finite number above 0",
         allowed: |value| number(value, |x| 0.0 < x),
-        default: |_| Some(Value::Number(1e-8)),
-        used_by: |o| {
-            matches!(o, OptimizerKind::Adam | OptimizerKind::AdamW | OptimizerKind::RmsProp)
-        },
+        used_by: Users::Own,
     },
     Key {
         name: "alpha",
@@ -147,8 +163,7 @@ pub const KEYS: &[Key] = &[
         help: "decay of rmsprop's second moment",
         expected: "a number from 0 to below 1",
         allowed: |value| number(value, |x| (0.0..1.0).contains(&x)),
-        default: |_| Some(Value::Number(0.99)),
-        used_by: |o| o == OptimizerKind::RmsProp,
+        used_by: Users::Own,
     },
     Key {
         name: "armijo_c",
@@ -156,8 +171,7 @@ pub const KEYS: &[Key] = &[
         help: "share of the linear decrease that a step must reach",
         expected: "a number above 0 and below 1",
         allowed: |value| number(value, |x| 0.0 < x && x < 1.0),
-        default: |o| Some(Value::Number(if o == OptimizerKind::Sls { 0.1 } else { 1e-4 })),
-        used_by: OptimizerKind::is_line_search,
+        used_by: Users::Own,
     },
     Key {
         name: "shrink",
@@ -165,8 +179,7 @@ pub const KEYS: &[Key] = &[
         help: "factor on the step after a probe that was refused",
         expected: "a number above 0 and below 1",
         allowed: |value| number(value, |x| 0.0 < x && x < 1.0),
-        default: |o| Some(Value::Number(if o == OptimizerKind::Sls { 0.9 } else { 0.5 })),
-        used_by: OptimizerKind::is_line_search,
+        used_by: Users::Own,
     },
     Key {
         name: "max_probes",
@@ -174,8 +187,7 @@ pub const KEYS: &[Key] = &[
         help: "probes per step at most",
         expected: "a whole number from 1 to 1000",
         allowed: |value| count(value, 1, 1000),
-        default: |o| Some(Value::Count(if o == OptimizerKind::Sls { 100 } else { 30 })),
-        used_by: OptimizerKind::is_line_search,
+        used_by: Users::Own,
     },
     Key {
         name: "max_step",
@@ -183,8 +195,7 @@ pub const KEYS: &[Key] = &[
         help: "cap on the step that sls grows",
         expected: "a finite number above 0",
         allowed: |value| number(value, |x| 0.0 < x),
-        default: |_| Some(Value::Number(10.0)),
-        used_by: |o| o == OptimizerKind::Sls,
+        used_by: Users::Own,
     },
     Key {
         name: "weight_decay",
@@ -192,8 +203,7 @@ pub const KEYS: &[Key] = &[
         help: "L2 decay added to the gradient of weights; decoupled for adamw and lion",
         expected: "a number from 0 to below 1",
         allowed: |value| number(value, |x| (0.0..1.0).contains(&x)),
-        default: |_| Some(Value::Number(0.0)),
-        used_by: |_| true,
+        used_by: Users::All(|| Some(Value::Number(0.0))),
     },
     Key {
         name: "decoupled_decay",
@@ -201,8 +211,7 @@ pub const KEYS: &[Key] = &[
         help: "decay of the weights themselves, times the learning rate",
         expected: "a number from 0 to below 1",
         allowed: |value| number(value, |x| (0.0..1.0).contains(&x)),
-        default: |_| Some(Value::Number(0.0)),
-        used_by: |o| !o.decays_decoupled(),
+        used_by: Users::Coupled,
     },
     Key {
         name: "dropout",
@@ -210,8 +219,7 @@ pub const KEYS: &[Key] = &[
         help: "share of the hidden units dropped while training",
         expected: "a number from 0 to below 1",
         allowed: |value| number(value, |x| (0.0..1.0).contains(&x)),
-        default: |_| Some(Value::Number(0.0)),
-        used_by: |_| true,
+        used_by: Users::All(|| Some(Value::Number(0.0))),
     },
     Key {
         name: "label_smoothing",
@@ -219,8 +227,7 @@ pub const KEYS: &[Key] = &[
         help: "share of the target spread over all classes",
         expected: "a number from 0 to below 1",
         allowed: |value| number(value, |x| (0.0..1.0).contains(&x)),
-        default: |_| Some(Value::Number(0.0)),
-        used_by: |_| true,
+        used_by: Users::All(|| Some(Value::Number(0.0))),
     },
     Key {
         name: "schedule",
@@ -228,8 +235,7 @@ pub const KEYS: &[Key] = &[
         help: "how the learning rate changes over the steps",
         expected: "\"constant\"",
         allowed: |value| matches!(value, Value::Text(name) if name == "constant"),
-        default: |_| Some(Value::Text("constant".into())),
-        used_by: |_| true,
+        used_by: Users::All(|| Some(Value::Text("constant".into()))),
     },
     Key {
         name: "patience",
@@ -237,8 +243,7 @@ pub const KEYS: &[Key] = &[
         help: "epochs without a better validation accuracy before a trial stops early; absent: never",
         expected: "a whole number from 1 to 10000",
         allowed: |value| count(value, 1, MAX_EPOCHS),
-        default: |_| None,
-        used_by: |_| true,
+        used_by: Users::All(|| None),
     },
 ];
 

@@ -1,5 +1,5 @@
 //! A trial's hyperparameters. The sweep language, the trial's identity, the wire and the result
-//! tables all read the table `KEYS`, so a new optimizer is declared here alone.
+//! tables all read the table `KEYS`.
 
 mod keys;
 mod optimizer;
@@ -49,38 +49,10 @@ impl TrainConfig {
     pub fn from_values(values: &BTreeMap<String, Value>, seed: u32) -> Result<Self, ConfigError> {
         let reader = Reader::new(values)?;
         let kind = reader.optimizer;
-        let optimizer = match kind {
-            OptimizerKind::Sgd => Optimizer::Sgd,
-            OptimizerKind::Momentum => Optimizer::Momentum { momentum: reader.number("momentum")? },
-            OptimizerKind::Nesterov => Optimizer::Nesterov { momentum: reader.number("momentum")? },
-            OptimizerKind::Adam => Optimizer::Adam {
-                beta1: reader.number("beta1")?,
-                beta2: reader.number("beta2")?,
-                eps: reader.number("eps")?,
-            },
-            OptimizerKind::AdamW => Optimizer::AdamW {
-                beta1: reader.number("beta1")?,
-                beta2: reader.number("beta2")?,
-                eps: reader.number("eps")?,
-            },
-            OptimizerKind::RmsProp => {
-                Optimizer::RmsProp { alpha: reader.number("alpha")?, eps: reader.number("eps")? }
-            }
-            OptimizerKind::Lion => {
-                Optimizer::Lion { beta1: reader.number("beta1")?, beta2: reader.number("beta2")? }
-            }
-            OptimizerKind::Backtracking => Optimizer::Backtracking {
-                armijo_c: reader.number("armijo_c")?,
-                shrink: reader.number("shrink")?,
-                max_probes: reader.count("max_probes")?,
-            },
-            OptimizerKind::Sls => Optimizer::Sls {
-                armijo_c: reader.number("armijo_c")?,
-                shrink: reader.number("shrink")?,
-                max_probes: reader.count("max_probes")?,
-                max_step: reader.number("max_step")?,
-            },
-        };
+        let mut optimizer = Optimizer { kind, numbers: Default::default() };
+        for (number, (name, _)) in optimizer.numbers.iter_mut().zip(kind.definition().keys) {
+            *number = reader.number(name)?;
+        }
         for name in ["activation", "schedule"] {
             reader.value(name)?;
         }
@@ -143,32 +115,8 @@ impl TrainConfig {
             "label_smoothing" => Value::Number(self.label_smoothing),
             "schedule" => Value::Text("constant".into()),
             "patience" => Value::Count(self.patience?.into()),
-            _ => return self.optimizer_value(name),
+            _ => key(name)?.value(self.optimizer.number(name)?),
         })
-    }
-
-    fn optimizer_value(&self, name: &str) -> Option<Value> {
-        use Optimizer as O;
-        match (name, self.optimizer) {
-            ("momentum", O::Momentum { momentum: x } | O::Nesterov { momentum: x })
-            | ("beta1", O::Adam { beta1: x, .. } | O::AdamW { beta1: x, .. })
-            | ("beta1", O::Lion { beta1: x, .. })
-            | ("beta2", O::Adam { beta2: x, .. } | O::AdamW { beta2: x, .. })
-            | ("beta2", O::Lion { beta2: x, .. })
-            | (
-                "eps",
-                O::Adam { eps: x, .. } | O::AdamW { eps: x, .. } | O::RmsProp { eps: x, .. },
-            )
-            | ("alpha", O::RmsProp { alpha: x, .. })
-            | ("armijo_c", O::Backtracking { armijo_c: x, .. } | O::Sls { armijo_c: x, .. })
-            | ("shrink", O::Backtracking { shrink: x, .. } | O::Sls { shrink: x, .. })
-            | ("max_step", O::Sls { max_step: x, .. }) => Some(Value::Number(x)),
-            (
-                "max_probes",
-                O::Backtracking { max_probes: n, .. } | O::Sls { max_probes: n, .. },
-            ) => Some(Value::Count(n.into())),
-            _ => None,
-        }
     }
 }
 
@@ -220,15 +168,14 @@ impl<'a> Reader<'a> {
         match self.required(name)? {
             // Identity hashes bits, and -0 means 0.
             Value::Number(x) => Ok(if x == 0.0 { 0.0 } else { x }),
+            Value::Count(n) => Ok(n as f64),
             _ => unreachable!("`allows` checked the kind"),
         }
     }
 
     fn count(&self, name: &'static str) -> Result<u32, ConfigError> {
-        match self.required(name)? {
-            Value::Count(n) => Ok(u32::try_from(n).expect("every range ends below 2^32")),
-            _ => unreachable!("`allows` checked the kind"),
-        }
+        // Every range ends below 2^32.
+        self.number(name).map(|n| n as u32)
     }
 
     fn widths(&self, name: &'static str) -> Result<Vec<u32>, ConfigError> {

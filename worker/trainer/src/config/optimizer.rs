@@ -1,44 +1,29 @@
-//! The optimizers: the roster by name, and each one with the numbers its rule needs.
+//! An optimizer by its name, and with the numbers of its keys.
 
-/// The roster. Formulas and citations stand with each rule in `optimizers/`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum OptimizerKind {
-    Sgd,
-    Momentum,
-    Nesterov,
-    Adam,
-    AdamW,
-    RmsProp,
-    Lion,
-    Backtracking,
-    Sls,
-}
+use std::fmt;
+
+use crate::optimizers::OPTIMIZERS;
+use crate::optimizers::definition::{Decay, Definition, Numbers};
+
+const N_OPTIMIZERS: usize = OPTIMIZERS.len();
+
+/// A row of the table of optimizers; kinds are ordered as the rows are.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct OptimizerKind(usize);
 
 impl OptimizerKind {
-    pub const ALL: [Self; 9] = [
-        Self::Sgd,
-        Self::Momentum,
-        Self::Nesterov,
-        Self::Adam,
-        Self::AdamW,
-        Self::RmsProp,
-        Self::Lion,
-        Self::Backtracking,
-        Self::Sls,
-    ];
+    pub const ALL: [Self; N_OPTIMIZERS] = {
+        let mut all = [Self(0); N_OPTIMIZERS];
+        let mut i = 0;
+        while i < N_OPTIMIZERS {
+            all[i] = Self(i);
+            i += 1;
+        }
+        all
+    };
 
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Sgd => "sgd",
-            Self::Momentum => "momentum",
-            Self::Nesterov => "nesterov",
-            Self::Adam => "adam",
-            Self::AdamW => "adamw",
-            Self::RmsProp => "rmsprop",
-            Self::Lion => "lion",
-            Self::Backtracking => "backtracking",
-            Self::Sls => "sls",
-        }
+        self.definition().name
     }
 
     pub fn from_name(name: &str) -> Option<Self> {
@@ -47,44 +32,69 @@ impl OptimizerKind {
 
     /// Whether each step is chosen by probing the batch's loss along the negative gradient.
     pub fn is_line_search(self) -> bool {
-        matches!(self, Self::Backtracking | Self::Sls)
+        self.definition().search.is_some()
     }
 
     /// Whether `weight_decay` acts on the weights instead of the gradient.
     pub fn decays_decoupled(self) -> bool {
-        matches!(self, Self::AdamW | Self::Lion)
+        self.definition().decay == Decay::Decoupled
+    }
+
+    /// Passes over the weights that an update needs beyond the gradient's own.
+    pub fn state_passes(self) -> f64 {
+        self.definition().state_passes
+    }
+
+    /// Numbers that each weight has besides itself.
+    pub(crate) fn n_states(self) -> usize {
+        self.definition().rule.forms().n_states
+    }
+
+    pub(crate) fn definition(self) -> &'static Definition {
+        OPTIMIZERS[self.0]
     }
 }
 
-pub const OPTIMIZER_NAMES: &[&str] =
-    &["sgd", "momentum", "nesterov", "adam", "adamw", "rmsprop", "lion", "backtracking", "sls"];
+impl fmt::Debug for OptimizerKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
 
-/// An optimizer with the numbers its rule needs, and no others.
+pub const OPTIMIZER_NAMES: &[&str] = &{
+    let mut names = [""; N_OPTIMIZERS];
+    let mut i = 0;
+    while i < N_OPTIMIZERS {
+        names[i] = OPTIMIZERS[i].name;
+        i += 1;
+    }
+    names
+};
+
+/// An optimizer with the numbers of its own keys, in the order of its definition.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Optimizer {
-    Sgd,
-    Momentum { momentum: f64 },
-    Nesterov { momentum: f64 },
-    Adam { beta1: f64, beta2: f64, eps: f64 },
-    AdamW { beta1: f64, beta2: f64, eps: f64 },
-    RmsProp { alpha: f64, eps: f64 },
-    Lion { beta1: f64, beta2: f64 },
-    Backtracking { armijo_c: f64, shrink: f64, max_probes: u32 },
-    Sls { armijo_c: f64, shrink: f64, max_probes: u32, max_step: f64 },
+pub struct Optimizer {
+    pub(super) kind: OptimizerKind,
+    pub(super) numbers: Numbers,
 }
 
 impl Optimizer {
     pub fn kind(&self) -> OptimizerKind {
-        match self {
-            Self::Sgd => OptimizerKind::Sgd,
-            Self::Momentum { .. } => OptimizerKind::Momentum,
-            Self::Nesterov { .. } => OptimizerKind::Nesterov,
-            Self::Adam { .. } => OptimizerKind::Adam,
-            Self::AdamW { .. } => OptimizerKind::AdamW,
-            Self::RmsProp { .. } => OptimizerKind::RmsProp,
-            Self::Lion { .. } => OptimizerKind::Lion,
-            Self::Backtracking { .. } => OptimizerKind::Backtracking,
-            Self::Sls { .. } => OptimizerKind::Sls,
-        }
+        self.kind
+    }
+
+    /// The value of one of its own keys.
+    pub(crate) fn number(&self, name: &str) -> Option<f64> {
+        let index = self.kind.definition().keys.iter().position(|&(key, _)| key == name)?;
+        Some(self.numbers[index])
+    }
+
+    /// Most probes of a step; `None` if the optimizer is not a line search.
+    pub(crate) fn max_probes(&self) -> Option<u32> {
+        self.number("max_probes").map(|n| n as u32)
+    }
+
+    pub(crate) fn numbers(&self) -> &Numbers {
+        &self.numbers
     }
 }

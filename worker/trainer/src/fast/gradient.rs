@@ -4,9 +4,10 @@ use std::ops::Range;
 
 use super::layer::{Input, Layer};
 use super::panels::{Numbers, Panel, Panels, padded, row_stride};
-use crate::kernels::{ColumnSums, Elements, Finish, Kernels, Product, SparseGradient, Start};
+use crate::kernels::{
+    ColumnSums, Elements, Finish, Kernels, Product, SparseGradient, Start, Update,
+};
 use crate::numerics::sum::LaneSum;
-use crate::optimizers::Update;
 
 /// Samples of which a sparse gradient is applied at once. That of more is stored in between, so that
 /// it can be computed from some of them at a time, whose deltas stay in the cache.
@@ -56,13 +57,12 @@ impl Layer {
                 let rows = GradientRows { panel, rows, out: chunk, finish: Finish::Store };
                 gradient_rows(kernels, &self.panels, input, (deltas, n), rows);
                 let at = panel.offset + from * panel.width;
-                update_numbers(
-                    kernels,
+                kernels.update(Elements {
                     update,
-                    &mut self.current.weights[at..],
-                    chunk,
-                    states(&mut self.states, |state| &mut state.weights[at..]),
-                );
+                    weights: &mut self.current.weights[at..],
+                    gradients: chunk,
+                    states: states(&mut self.states, |state| &mut state.weights[at..]),
+                });
             }
         }
         self.bias_gradient(kernels, deltas, n);
@@ -71,24 +71,22 @@ impl Layer {
 
     /// Updates by the gradient that `store_gradient` left.
     pub(crate) fn descend_stored(&mut self, kernels: &Kernels, update: Update) {
-        update_numbers(
-            kernels,
+        kernels.update(Elements {
             update,
-            &mut self.current.weights,
-            &self.gradient.weights,
-            states(&mut self.states, |state| &mut state.weights[..]),
-        );
+            weights: &mut self.current.weights,
+            gradients: &self.gradient.weights,
+            states: states(&mut self.states, |state| &mut state.weights[..]),
+        });
         self.update_bias(kernels, update);
     }
 
     fn update_bias(&mut self, kernels: &Kernels, update: Update) {
-        update_numbers(
-            kernels,
-            update.for_biases(),
-            &mut self.current.bias,
-            &self.gradient.bias,
-            states(&mut self.states, |state| &mut state.bias[..]),
-        );
+        kernels.update(Elements {
+            update: update.for_biases(),
+            weights: &mut self.current.bias,
+            gradients: &self.gradient.bias,
+            states: states(&mut self.states, |state| &mut state.bias[..]),
+        });
     }
 
     /// The sum of the deltas, samples ascending: a product with ones.
@@ -177,16 +175,6 @@ fn gradient_rows(
             finish,
         }),
     }
-}
-
-fn update_numbers(
-    kernels: &Kernels,
-    update: Update,
-    weights: &mut [f32],
-    gradients: &[f32],
-    states: [&mut [f32]; 2],
-) {
-    kernels.update(Elements { update, weights, gradients, states });
 }
 
 /// The same piece of both states; empty where the optimizer has none.

@@ -20,7 +20,7 @@ use crate::model::dropout::Dropout;
 use crate::model::loss::{Targets, softmax};
 use crate::model::network::{Batch, Evaluation, Network, Role, Step, layer_shapes};
 use crate::numerics::sum::LaneSum;
-use crate::optimizers::{OptimizerState, n_states};
+use crate::optimizers::OptimizerState;
 use batch::{Asked, EVALUATION_ROWS, Gathered, Upcoming};
 use layer::{Input, Layer, Scratch};
 use panels::{Panels, TRANSPOSED_WIDTH, padded, row_stride};
@@ -59,7 +59,7 @@ impl FastNetwork {
     pub(crate) fn new(config: &TrainConfig, data: Arc<PreparedData>, isa: Isa) -> Self {
         let shapes = layer_shapes(config, &data);
         let is_searched = config.optimizer.kind().is_line_search();
-        let n_states = n_states(&config.optimizer);
+        let n_states = config.optimizer.kind().n_states();
         let layer = |(index, shape)| {
             let panels = Panels::new(shape, index > 0 || data.is_sparse());
             Layer::new(panels, n_states, is_searched && index > 0)

@@ -57,7 +57,7 @@ impl FastNetwork {
         let probe = |eta| self.probe(&line, eta, batch.step);
         let (eta, search) = search.run(loss, norm_squared, probe);
         self.line = Some(line);
-        if let Some(update) = eta.map(|eta| optimizer.accepted_update(eta)) {
+        if let Some(update) = eta.map(|eta| optimizer.update(eta)) {
             if is_gram {
                 let input = self.batch.input(kernels, self.data.n_inputs());
                 self.layers[0].descend(kernels, update, input, &self.deltas[0], n);

@@ -12,7 +12,7 @@ use crate::isa::Isa;
 use crate::model::network::{Batch, Network, initial_parameters, layer_shapes};
 use crate::optimizers::OptimizerState;
 use crate::reference::PlainNetwork;
-use crate::testing::{Generated, config, finish};
+use crate::testing::{Generated, config, finish, optimizer};
 use crate::trial::trainer::Trainer;
 
 fn assert_equal_everywhere(config: &TrainConfig, data: &Arc<PreparedData>) {
@@ -62,7 +62,7 @@ fn batches_and_widths_that_fit_no_register() {
     let all = all_data();
     for (data, batch_size) in all[..2].iter().flat_map(|data| [1, 7, 33].map(|b| (data, b))) {
         for width in [1, 10, 17, 100, 257] {
-            for kind in [OptimizerKind::Sgd, OptimizerKind::Adam, OptimizerKind::Backtracking] {
+            for kind in [optimizer("sgd"), optimizer("adam"), optimizer("backtracking")] {
                 let changes = [
                     ("batch_size", Value::Count(batch_size)),
                     ("hidden", Value::Widths(vec![width, 12])),
@@ -79,7 +79,7 @@ fn batches_and_widths_that_fit_no_register() {
 fn batches_that_fit_no_cache() {
     let data = Generated { n_inputs: 130, n_train: 450, ..Generated::SPARSE }.prepare(Scale::Unit);
     for batch_size in [100, 128, 200] {
-        for kind in [OptimizerKind::Sgd, OptimizerKind::Backtracking] {
+        for kind in [optimizer("sgd"), optimizer("backtracking")] {
             let changes = [
                 ("batch_size", Value::Count(batch_size)),
                 ("hidden", Value::Widths(vec![257])),
@@ -99,7 +99,7 @@ fn large_batches_of_many_inputs() {
             ("hidden", Value::Widths(vec![5])),
             ("epochs", Value::Count(1)),
         ];
-        assert_equal_everywhere(&config(OptimizerKind::Sgd, &changes), &data);
+        assert_equal_everywhere(&config(optimizer("sgd"), &changes), &data);
     }
 }
 
@@ -110,7 +110,7 @@ fn infinite_weights_that_meet_zeros_alone_leave_the_rest_finite() {
     const HIDDEN: [u32; 2] = [20, 9];
     let data = Generated::SPARSE.prepare(Scale::Unit);
     let changes = [("hidden", Value::Widths(HIDDEN.to_vec()))];
-    let config = config(OptimizerKind::Sgd, &changes);
+    let config = config(optimizer("sgd"), &changes);
     let shapes = layer_shapes(&config, &data);
     let mut parameters = initial_parameters(1, &shapes);
     let second = shapes[0].n_parameters();
@@ -145,7 +145,7 @@ fn infinite_weights_that_meet_zeros_alone_leave_the_rest_finite() {
 fn an_infinite_delta_that_meets_a_zero_changes_nothing() {
     let data = Generated::SPARSE.prepare(Scale::Unit);
     let changes = [("hidden", Value::Widths(vec![20, 9])), ("batch_size", Value::Count(1))];
-    let config = config(OptimizerKind::Sgd, &changes);
+    let config = config(optimizer("sgd"), &changes);
     let shapes = layer_shapes(&config, &data);
     let mut parameters = initial_parameters(1, &shapes);
     parameters[shapes[0].n_weights() + 3] = -1e9;
@@ -178,7 +178,7 @@ fn an_infinite_delta_that_meets_a_zero_changes_nothing() {
 #[test]
 fn a_rate_that_is_infinite_as_f32_reaches_every_weight() {
     let data = Generated::SPARSE.prepare(Scale::Unit);
-    let config = config(OptimizerKind::Sgd, &[("learning_rate", Value::Number(1e39))]);
+    let config = config(optimizer("sgd"), &[("learning_rate", Value::Number(1e39))]);
     let parameters = initial_parameters(1, &layer_shapes(&config, &data));
     let batch = Batch { rows: &[0], next_rows: &[], step: 1, wants_norm: false };
     let is_nan = |network: &mut dyn Network| -> Vec<bool> {
@@ -230,7 +230,7 @@ fn two_to_a_thousand_classes() {
     for (n_classes, n_train) in [(2, 330), (17, 330), (257, 330), (1000, 1250)] {
         let data = Generated { n_classes, n_train, ..Generated::SPARSE };
         let data = data.prepare(Scale::Unit);
-        for kind in [OptimizerKind::Sgd, OptimizerKind::Backtracking] {
+        for kind in [optimizer("sgd"), optimizer("backtracking")] {
             let changes = [("label_smoothing", Value::Number(0.1)), ("epochs", Value::Count(1))];
             assert_equal_everywhere(&config(kind, &changes), &data);
         }
@@ -241,7 +241,7 @@ fn two_to_a_thousand_classes() {
 #[test]
 fn line_searches_without_the_gram_form() {
     for data in all_data() {
-        for kind in [OptimizerKind::Backtracking, OptimizerKind::Sls] {
+        for kind in [optimizer("backtracking"), optimizer("sls")] {
             let batch_size = u64::min(50, data.n_train() as u64);
             let few = Generated { n_inputs: 9, ..Generated::SPARSE }.prepare(Scale::Unit);
             for data in [&data, &few] {

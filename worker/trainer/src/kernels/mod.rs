@@ -19,11 +19,12 @@ mod x86;
 
 pub(crate) use buffer::Floats;
 pub(crate) use bytes::pixels::{PixelBlock, PixelGram};
-pub(crate) use dense::elementwise::{Axpy, Elements, Mask};
+pub(crate) use dense::elementwise::{Axpy, Mask};
 pub(crate) use dense::product::{Finish, Product, Start};
 pub(crate) use dense::reduce::ColumnSums;
 pub(crate) use dense::rounding::assert_default_rounding;
 pub(crate) use dense::transpose::Transpose;
+pub(crate) use dense::update::{CompiledRule, Elements, N_SCALARS, Rule, Update};
 pub(crate) use pages::vec_in_huge_pages;
 pub(crate) use prefetch::prefetch;
 pub(crate) use sparse::active::{Active, FindActive};
@@ -32,6 +33,7 @@ pub(crate) use sparse::sparse_forward::{ActiveRows, Source, SparseForward};
 pub(crate) use sparse::sparse_gradient::{ByInput, SparseGradient};
 
 use crate::isa::Isa;
+use dense::update::RuleForms;
 
 /// The kernels of one instruction set. Each method checks its slices first.
 #[derive(Debug)]
@@ -41,7 +43,7 @@ pub(crate) struct Kernels {
     sparse_gradient: unsafe fn(&mut SparseGradient<'_>),
     find_active: unsafe fn(&mut FindActive<'_>),
     turn: unsafe fn(&mut Active),
-    update: unsafe fn(&mut Elements<'_>),
+    update: fn(&CompiledRule) -> unsafe fn(&mut Elements<'_>),
     axpy: unsafe fn(&mut Axpy<'_>),
     mask: unsafe fn(&mut Mask<'_>),
     transpose: unsafe fn(&mut Transpose<'_>),
@@ -84,9 +86,9 @@ macro_rules! compile_kernels {
                 unsafe { sparse::active::turn::<$lanes>(active) }
             }
             $(#[$features])*
-            unsafe fn update(p: &mut Elements<'_>) {
+            pub(super) unsafe fn update<R: Rule>(p: &mut Elements<'_>) {
                 // SAFETY: the caller checked the slices and has the instruction set.
-                unsafe { dense::elementwise::update::<$lanes>(p) }
+                unsafe { dense::update::update::<$lanes, R>(p) }
             }
             $(#[$features])*
             unsafe fn axpy(p: &mut Axpy<'_>) {
@@ -136,7 +138,7 @@ macro_rules! compile_kernels {
                 sparse_gradient,
                 find_active,
                 turn,
-                update,
+                update: |rule| rule.forms().$name,
                 axpy,
                 mask,
                 transpose,
@@ -174,6 +176,23 @@ const WITH_VNNI: Kernels = Kernels { pixel_gram: vnni_pixel_gram, ..for_avx512::
 unsafe fn vnni_pixel_gram(p: &mut PixelGram<'_>) {
     // SAFETY: the caller checked the slices and has the instruction set.
     unsafe { bytes::pixels::pixel_gram::<bytes::x86_pixels::Vnni>(p) }
+}
+
+impl CompiledRule {
+    pub(crate) const fn of<R: Rule>() -> Self {
+        let forms = RuleForms {
+            n_states: R::N_STATES,
+            is_descent: R::IS_DESCENT,
+            plain: R::apply::<f32>,
+            for_portable: for_portable::update::<R>,
+            #[cfg(target_arch = "x86_64")]
+            for_avx2: for_avx2::update::<R>,
+            #[cfg(target_arch = "x86_64")]
+            for_avx512: for_avx512::update::<R>,
+        };
+        // SAFETY: all are of R.
+        unsafe { Self::new(forms) }
+    }
 }
 
 impl Kernels {
@@ -226,7 +245,7 @@ impl Kernels {
     pub(crate) fn update(&self, mut p: Elements<'_>) {
         p.check();
         // SAFETY: as in `product`.
-        unsafe { (self.update)(&mut p) }
+        unsafe { (self.update)(p.update.rule)(&mut p) }
     }
 
     pub(crate) fn axpy(&self, mut p: Axpy<'_>) {

@@ -4,7 +4,6 @@ use thiserror::Error;
 
 use crate::config::TrainConfig;
 use crate::model::network::{LayerShape, shapes};
-use crate::optimizers::n_states;
 use crate::reference::uses_gram_form;
 
 /// A gigabyte of weights, and as much of one layer's activations.
@@ -60,7 +59,7 @@ pub fn check_size(config: &TrainConfig, n_inputs: usize, n_classes: usize) -> Re
 /// itself, which all slots of a worker share, is not among them.
 pub fn slot_bytes(config: &TrainConfig, n_inputs: usize, n_classes: usize) -> u64 {
     let shapes = shapes(config, n_inputs, n_classes);
-    let n_states = n_states(&config.optimizer) as u64;
+    let n_states = config.optimizer.kind().n_states() as u64;
     let is_searched = config.optimizer.kind().is_line_search();
     let batch = padded(config.batch_size.into());
     let evaluated = batch.max(EVALUATION_ROWS);

@@ -36,16 +36,12 @@ pub(crate) struct WorkCount {
 
 impl WorkCount {
     pub(crate) fn new(config: &TrainConfig, data: &PreparedData, shapes: &[LayerShape]) -> Self {
-        use crate::config::Optimizer::{Backtracking, Sls};
-        let n_bins = match config.optimizer {
-            Backtracking { max_probes, .. } | Sls { max_probes, .. } => max_probes as usize + 1,
-            _ => 0,
-        };
+        let max_probes = config.optimizer.max_probes();
         let macs: Vec<u64> = shapes.iter().map(|shape| shape.n_weights() as u64).collect();
         Self {
             total: Work::default(),
             epoch: EpochWork::default(),
-            histogram: vec![0; n_bins],
+            histogram: vec![0; max_probes.map_or(0, |n| n as usize + 1)],
             first: macs[0],
             above: macs[1..].iter().sum(),
             first_width: shapes[0].n_out as u64,

@@ -2,5 +2,6 @@
 
 pub mod digest;
 pub mod exp;
+pub mod real;
 pub mod rng;
 pub mod sum;

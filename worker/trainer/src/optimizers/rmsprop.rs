@@ -1,21 +1,35 @@
 //! RMSProp (Hinton, Neural networks for machine learning, lecture 6, 2012), eps outside the root:
 //! v = alpha v + (1 - alpha) g^2; w -= lr g / (sqrt(v) + eps).
 
-pub(super) fn apply(
-    lr: f32,
-    [alpha, c]: [f32; 2],
-    eps: f32,
-    w: f32,
-    g: f32,
-    state: &mut [f32; 2],
-) -> f32 {
-    state[0] = alpha.mul_add(state[0], (c * g) * g);
-    (-lr).mul_add(g / (state[0].sqrt() + eps), w)
+use crate::kernels::{CompiledRule, N_SCALARS, Rule};
+use crate::numerics::real::Real;
+use crate::optimizers::definition::{Decay, Definition, rounded};
+
+pub(super) const RMSPROP: Definition = Definition {
+    name: "rmsprop",
+    keys: &[("alpha", 0.99), ("eps", 1e-8)],
+    decay: Decay::Coupled,
+    state_passes: 3.0,
+    rule: CompiledRule::of::<RmsProp>(),
+    scalars: |lr, &[alpha, eps, ..], _| rounded([-lr, alpha, 1.0 - alpha, eps]),
+    search: None,
+};
+
+struct RmsProp;
+
+impl Rule for RmsProp {
+    const N_STATES: usize = 1;
+
+    #[inline(always)]
+    fn apply<R: Real>(scalars: &[R; N_SCALARS], w: R, g: R, [v, _]: &mut [R; 2]) -> R {
+        let [rate, alpha, c, eps, ..] = *scalars;
+        *v = alpha.fma(*v, c * g * g);
+        rate.fma(g / (v.sqrt() + eps), w)
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::config::OptimizerKind;
     use crate::optimizers::tests::{assert_close, config, descend};
 
     #[test]
@@ -27,6 +41,6 @@ mod tests {
             w -= 0.01 * gradient / (v.sqrt() + 1e-8);
             w
         });
-        assert_close(&descend(&config(OptimizerKind::RmsProp, 0.01), 40), expected);
+        assert_close(&descend(&config("rmsprop", 0.01), 40), expected);
     }
 }

@@ -2,10 +2,11 @@
 //! layers above alone.
 
 use super::PlainNetwork;
+use crate::kernels::Update;
 use crate::model::gram::{PIXEL_ONE, uses_gram_form};
 use crate::numerics::sum::LaneSum;
+use crate::optimizers::OptimizerState;
 use crate::optimizers::line_search::Search;
-use crate::optimizers::{OptimizerState, Update};
 use crate::reference::layers::{Forward, Rows, SearchedBatch, add_columns, chain, norm_squared};
 
 impl PlainNetwork {
@@ -18,7 +19,7 @@ impl PlainNetwork {
         let (slopes, norm) = self.line(batch);
         let search = optimizer.search().expect("callers have a line search");
         let (eta, search) = search.run(batch.loss, norm, |eta| self.probe(batch, &slopes, eta));
-        (eta.map(|eta| optimizer.accepted_update(eta)), norm, search)
+        (eta.map(|eta| optimizer.update(eta)), norm, search)
     }
 
     /// How the first layer's sums move along the negative gradient, and its squared norm.

@@ -10,11 +10,12 @@ use std::sync::Arc;
 
 use crate::config::TrainConfig;
 use crate::data::{Part, PreparedData};
+use crate::kernels::Update;
 use crate::model::dropout::Dropout;
 use crate::model::loss::{SampleLoss, Targets, exp_each, softmax};
 use crate::model::network::{Batch, Evaluation, LayerShape, Network, Role, Step, layer_shapes};
 use crate::numerics::sum::{LaneSum, lane_sum};
-use crate::optimizers::{OptimizerState, Update};
+use crate::optimizers::OptimizerState;
 use crate::reference::layers::{Forward, Layer, Rows, chain, norm_squared};
 
 pub(crate) use crate::model::gram::{PIXEL_ONE, uses_gram_form};

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use trial::{Scale, Value};
 
 use super::PlainNetwork;
-use crate::config::{OptimizerKind, TrainConfig};
+use crate::config::TrainConfig;
 use crate::data::PreparedData;
 use crate::model::network::{Batch, Network, initial_parameters, layer_shapes, n_parameters};
 use crate::optimizers::OptimizerState;
 use crate::reference::layers::{Forward, Rows, norm_squared};
-use crate::testing::{Generated, config};
+use crate::testing::{Generated, config, optimizer};
 
 const STEP: u64 = 5;
 const ROWS: [u32; 6] = [3, 8, 1, 30, 22, 9];
@@ -88,7 +88,7 @@ fn gradients_are_finite_differences_of_the_f64_loss() {
     for generated in [Generated::SPARSE, Generated::DENSE] {
         let data = generated.prepare(Scale::Unit);
         let changes = [("dropout", Value::Number(0.3)), ("label_smoothing", Value::Number(0.2))];
-        let config = config(OptimizerKind::Sgd, &changes);
+        let config = config(optimizer("sgd"), &changes);
         let (network, parameters) = network(&config, &data);
         let batch = samples(&network);
         let pass = network.forward(batch.0.clone(), Some(STEP));
@@ -122,7 +122,7 @@ fn gradients_are_finite_differences_of_the_f64_loss() {
 fn the_gram_form_agrees_with_the_stored_gradient() {
     let data = Generated::SPARSE.prepare(Scale::Unit);
     let changes = [("dropout", Value::Number(0.2)), ("learning_rate", Value::Number(4.0))];
-    let config = config(OptimizerKind::Backtracking, &changes);
+    let config = config(optimizer("backtracking"), &changes);
     let (mut network, _) = network(&config, &data);
     let mut optimizer = OptimizerState::new(&config, 10);
     let mut n_backtracks = 0;

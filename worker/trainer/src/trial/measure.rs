@@ -6,10 +6,10 @@ use crate::isa::Isa;
 use crate::kernels::{
     Active, ActiveRows, ByInput, CompressedRows, Elements, FindActive, Finish, Floats, Kernels,
     PixelBlock, PixelGram, Product, SampleRows, Source, SparseForward, SparseGradient, Start,
+    Update,
 };
 use crate::numerics::rng::{Purpose, draw};
-use crate::optimizers::Update;
-use crate::optimizers::rule::Rule;
+use crate::optimizers::adam::ADAM;
 
 /// The best of this many runs counts, because a core that others disturb is only ever slower.
 const N_RUNS: usize = 40;
@@ -293,8 +293,8 @@ fn adam(kernels: &'static Kernels) -> Workload {
     const N: usize = 2048;
     let (mut weights, gradients) = (numbers(N), numbers(N));
     let (mut first, mut second) = (numbers(N), numbers(N));
-    let rule = Rule::Adam { a: 1e-9, b1: 0.9, c1: 0.1, b2: 0.999, c2: 0.001, e: 1e-8 };
-    let update = Update { rule, l2: None, keep: None };
+    let scalars = [-1e-9, 0.9, 0.1, 0.999, 0.001, 1e-8];
+    let update = Update { rule: &ADAM.rule, scalars, l2: None, keep: None };
     let run = move || {
         let states = [&mut first[..], &mut second[..]];
         kernels.update(Elements { update, weights: &mut weights, gradients: &gradients, states });

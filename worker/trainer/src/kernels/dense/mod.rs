@@ -5,3 +5,4 @@ pub mod product;
 pub mod reduce;
 pub mod rounding;
 pub mod transpose;
+pub mod update;

@@ -239,14 +239,14 @@ mod tests {
     use std::sync::atomic::AtomicBool;
 
     use super::*;
-    use crate::config::{OptimizerKind, TrainConfig};
+    use crate::config::TrainConfig;
     use crate::data::PreparedData;
     use crate::isa::Isa;
-    use crate::testing::{Generated, config};
+    use crate::testing::{Generated, config, optimizer};
 
     pub(crate) fn checkpoint() -> (TrainConfig, Arc<PreparedData>, Vec<u8>) {
         let data = Generated::SPARSE.prepare(Scale::Unit);
-        let config = config(OptimizerKind::Sls, &[("hidden", Value::Widths(vec![3]))]);
+        let config = config(optimizer("sls"), &[("hidden", Value::Widths(vec![3]))]);
         let mut trainer = Trainer::new(config.clone(), Arc::clone(&data), Isa::Portable).unwrap();
         trainer.run_epoch(&AtomicBool::new(false));
         (config, data, trainer.checkpoint())

@@ -14,7 +14,7 @@ use trial::{Scale, Value};
 use crate::config::{OptimizerKind, TrainConfig};
 use crate::data::PreparedData;
 use crate::isa::Isa;
-use crate::testing::{Generated, config, finish};
+use crate::testing::{Generated, config, finish, optimizer};
 use crate::trial::trainer::{EpochEnd, TrainError, Trainer};
 
 /// Cases that once failed.
@@ -56,7 +56,7 @@ fn trials() -> impl Strategy<Value = Trial> {
             ("batch_size", Value::Count(batch_size)),
             ("epochs", Value::Count(3)),
         ];
-        let is_searching = matches!(optimizer, OptimizerKind::Backtracking | OptimizerKind::Sls);
+        let is_searching = optimizer.is_line_search();
         if drops && !is_searching && !widths.is_empty() {
             changes.push(("dropout", Value::Number(0.25)));
         }
@@ -182,7 +182,7 @@ fn forged_content_with_the_right_hash_never_panics() {
 #[test]
 fn made_up_bytes_are_refused() {
     let trial = Trial {
-        config: config(OptimizerKind::Sgd, &[]),
+        config: config(optimizer("sgd"), &[]),
         data: Generated::SPARSE.prepare(Scale::Unit),
         n_done: 0,
     };

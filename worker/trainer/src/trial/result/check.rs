@@ -10,8 +10,9 @@ use trial::{Breach, DataShape, Ending, EpochRecord, StepSizes, TrialResult, betw
 
 use super::bounds;
 use super::standing::Standing;
-use crate::config::{Optimizer, TrainConfig};
+use crate::config::TrainConfig;
 use crate::numerics::digest::diverged_digest;
+use crate::optimizers::line_search::LineSearch;
 
 /// Nothing was measured: 0, and not -0.
 fn nothing(field: impl Display, found: f64) -> Result<(), Breach> {
@@ -149,7 +150,7 @@ fn check_epoch(
 fn check_step_sizes(epoch: u32, record: &EpochRecord, config: &TrainConfig) -> Result<(), Breach> {
     let of = |field: &str| format!("{field} of epoch {epoch}");
     let Some(steps) = StepSizes::of(record) else { return Ok(()) };
-    let Some((low, high)) = step_range(config) else {
+    let Some((low, high)) = LineSearch::new(config, 1).map(|search| search.step_range()) else {
         let expected =
             format!("none, since {} is not a line search", config.optimizer.kind().name());
         return Err(Breach::new(of("step_min"), steps.min, expected));
@@ -163,25 +164,6 @@ fn check_step_sizes(epoch: u32, record: &EpochRecord, config: &TrainConfig) -> R
     }
     between(of("step_min"), steps.min, &low, &steps.median)?;
     between(of("step_median"), steps.median, &steps.min, &steps.max)
-}
-
-/// The least and the largest step that a line search can accept; `None` for other optimizers.
-fn step_range(config: &TrainConfig) -> Option<(f64, f64)> {
-    // An infinite step is never accepted.
-    let rounded = |step: f64| {
-        let step = step as f32;
-        f64::from(if step.is_finite() { step } else { f32::MAX })
-    };
-    match config.optimizer {
-        Optimizer::Backtracking { shrink, max_probes, .. } => {
-            let mut least = config.learning_rate;
-            (1..max_probes).for_each(|_| least *= shrink);
-            Some((rounded(least), rounded(config.learning_rate)))
-        }
-        // It goes on from the step before, so that there is no least one.
-        Optimizer::Sls { max_step, .. } => Some((0.0, rounded(max_step))),
-        _ => None,
-    }
 }
 
 /// Steps of a whole epoch.

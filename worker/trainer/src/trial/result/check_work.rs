@@ -8,7 +8,7 @@ use trial::{
 };
 
 use super::check::n_batches;
-use crate::config::{Optimizer, TrainConfig};
+use crate::config::TrainConfig;
 use crate::reference::uses_gram_form;
 
 /// What a trial's counts follow from.
@@ -44,17 +44,11 @@ impl Forms {
             .chain([data.n_classes.into()])
             .collect();
         let macs: Vec<u64> = sizes.windows(2).map(|pair| pair[0] * pair[1]).collect();
-        let max_probes = match config.optimizer {
-            Optimizer::Backtracking { max_probes, .. } | Optimizer::Sls { max_probes, .. } => {
-                max_probes.into()
-            }
-            _ => 0,
-        };
         Self {
             batch_size: config.batch_size.max(1).into(),
             n_train: data.n_train.into(),
             n_batches: n_batches(config, data),
-            max_probes,
+            max_probes: config.optimizer.max_probes().unwrap_or(0).into(),
             is_line_search: config.optimizer.kind().is_line_search(),
             n_inputs: data.n_inputs.into(),
             first_width: sizes[1],

@@ -14,7 +14,7 @@ use crate::config::{OptimizerKind, TrainConfig};
 use crate::data::PreparedData;
 use crate::isa::Isa;
 use crate::numerics::digest::trial_digest;
-use crate::testing::{Generated, config, finish};
+use crate::testing::{Generated, config, finish, optimizer};
 use crate::trial::result::check_result;
 use crate::trial::trainer::Trainer;
 use forged::{FIELDS, STEPS, is_diverged};
@@ -164,7 +164,7 @@ fn every_field_that_no_trial_can_give_is_refused_by_its_name() {
 #[test]
 fn forged_results_of_the_field_are_refused() {
     let case = Case {
-        optimizer: OptimizerKind::Sgd,
+        optimizer: optimizer("sgd"),
         rate: 0.1,
         batch_size: 8,
         hidden: vec![4],

@@ -23,7 +23,7 @@ use crate::model::size::{TooLarge, check_size};
 use crate::model::work::WorkCount;
 use crate::numerics::digest::trial_digest;
 use crate::numerics::rng::shuffle;
-use crate::optimizers::{OptimizerState, n_states};
+use crate::optimizers::OptimizerState;
 use crate::reference::PlainNetwork;
 use crate::trial::result::Standing;
 
@@ -293,7 +293,7 @@ impl Trainer {
     }
 
     pub(crate) fn n_states(&self) -> usize {
-        n_states(&self.config.optimizer)
+        self.config.optimizer.kind().n_states()
     }
 }
 

@@ -9,7 +9,7 @@ use trial::{Ending, Scale, Split, TrialResult, Value};
 use crate::config::{OptimizerKind, TrainConfig};
 use crate::data::PreparedData;
 use crate::isa::Isa;
-use crate::testing::{Generated, config, finish};
+use crate::testing::{Generated, config, finish, optimizer};
 use crate::trial::trainer::{EpochEnd, LayerWeights, TrainError, Trainer};
 
 fn best_isa() -> Isa {
@@ -41,9 +41,9 @@ fn bits(weights: &[LayerWeights]) -> Vec<u32> {
 fn every_optimizer_learns() {
     let data = Generated { n_train: 300, n_test: 60, ..Generated::SPARSE }.prepare(Scale::Unit);
     for kind in OptimizerKind::ALL {
-        let rate = match kind {
-            OptimizerKind::Sgd | OptimizerKind::Backtracking | OptimizerKind::Sls => 0.3,
-            OptimizerKind::Momentum | OptimizerKind::Nesterov => 0.05,
+        let rate = match kind.name() {
+            "sgd" | "backtracking" | "sls" => 0.3,
+            "momentum" | "nesterov" => 0.05,
             _ => 0.003,
         };
         let changes = [
@@ -72,9 +72,9 @@ fn backtracking_without_a_backtrack_is_sgd() {
             ("decoupled_decay", Value::Number(0.1)),
             ("dropout", Value::Number(0.1)),
         ];
-        let searched = config(OptimizerKind::Backtracking, &changes);
+        let searched = config(optimizer("backtracking"), &changes);
         assert_eq!(finish(trainer(&searched, &data)).work.backtracks.unwrap().max, 0);
-        let sgd = config(OptimizerKind::Sgd, &changes);
+        let sgd = config(optimizer("sgd"), &changes);
         assert_eq!(bits(&last_weights(&searched, &data)), bits(&last_weights(&sgd, &data)));
     }
 }
@@ -122,7 +122,7 @@ fn a_trial_resumed_after_any_epoch_ends_the_same() {
 #[test]
 fn a_trial_that_leaves_the_finite_range_says_when() {
     let data = Generated::DENSE.prepare(Scale::Unit);
-    let diverging = config(OptimizerKind::Sgd, &[("learning_rate", Value::Number(1e30))]);
+    let diverging = config(optimizer("sgd"), &[("learning_rate", Value::Number(1e30))]);
     let result = finish(trainer(&diverging, &data));
     let Ending::Diverged { step, last_finite_loss } = result.ending else { panic!("it converged") };
     assert!((2..8).contains(&step), "{step}");
@@ -136,7 +136,7 @@ fn a_trial_that_leaves_the_finite_range_says_when() {
         ("batch_size", Value::Count(72)),
         ("epochs", Value::Count(3)),
     ];
-    let result = finish(trainer(&config(OptimizerKind::Sgd, &changes), &data));
+    let result = finish(trainer(&config(optimizer("sgd"), &changes), &data));
     let Ending::Diverged { step, last_finite_loss } = result.ending else { panic!("it converged") };
     assert_eq!((step, result.history.len()), (1, 0));
     assert!(last_finite_loss.is_some());
@@ -150,7 +150,7 @@ fn patience_ends_a_trial_early() {
         ("epochs", Value::Count(50)),
         ("patience", Value::Count(3)),
     ];
-    let result = finish(trainer(&config(OptimizerKind::Sgd, &changes), &data));
+    let result = finish(trainer(&config(optimizer("sgd"), &changes), &data));
     assert_eq!(result.history.len(), 4, "nothing changes after the first epoch");
     assert!(matches!(result.ending, Ending::Completed { .. }));
 }
@@ -159,7 +159,7 @@ fn patience_ends_a_trial_early() {
 fn the_best_epoch_has_the_highest_accuracy_then_the_lowest_loss() {
     let data = Generated::SPARSE.prepare(Scale::Unit);
     let changes = [("epochs", Value::Count(15)), ("learning_rate", Value::Number(0.5))];
-    let result = finish(trainer(&config(OptimizerKind::Sgd, &changes), &data));
+    let result = finish(trainer(&config(optimizer("sgd"), &changes), &data));
     let Ending::Completed { best_epoch, .. } = result.ending else { panic!("it diverged") };
     let best = result.history.iter().min_by(|a, b| {
         let by_accuracy = b[VALID_ACCURACY].total_cmp(&a[VALID_ACCURACY]);
@@ -173,14 +173,14 @@ fn the_best_epoch_has_the_highest_accuracy_then_the_lowest_loss() {
 fn dead_units_are_flagged() {
     let data = Generated::SPARSE.prepare(Scale::Unit);
     let changes = [("learning_rate", Value::Number(1e-9)), ("hidden", Value::Widths(vec![1]))];
-    let result = finish(trainer(&config(OptimizerKind::Sgd, &changes), &data));
+    let result = finish(trainer(&config(optimizer("sgd"), &changes), &data));
     assert!(matches!(result.ending, Ending::Completed { collapsed: true, .. }), "{result:?}");
 }
 
 #[test]
 fn without_a_validation_part_the_last_epoch_is_the_best() {
     let data = Arc::new(without_validation(Generated::SPARSE));
-    let result = finish(trainer(&config(OptimizerKind::Sgd, &[]), &data));
+    let result = finish(trainer(&config(optimizer("sgd"), &[]), &data));
     let Ending::Completed { best_epoch, test_accuracy, collapsed } = result.ending else {
         panic!("it diverged")
     };
@@ -197,17 +197,17 @@ fn work_is_counted_by_the_contracts_forms() {
         finish(trainer(&config(kind, &changes), &data))
     };
     let (first, above) = (45 * 17, 17 * 10 + 10 * 5);
-    let sgd = count(OptimizerKind::Sgd, 0.01).work;
+    let sgd = count(optimizer("sgd"), 0.01).work;
     assert_eq!((sgd.n_steps, sgd.grad_samples, sgd.probe_samples), (13, 90, 0));
     assert_eq!(sgd.macs_textbook, 90 * (2 * first + 3 * above));
     assert_eq!(sgd.macs_executed, 2 * used as u64 * 17 + 90 * 3 * above);
-    let searched = count(OptimizerKind::Backtracking, 0.01).work;
+    let searched = count(optimizer("backtracking"), 0.01).work;
     assert_eq!(searched.probe_samples, 90);
     assert_eq!(searched.macs_textbook, sgd.macs_textbook + 90 * (first + above));
     // Twelve batches of 7 and one of 6.
     let gram = (12 * 49 + 36) * (45 + 2 * 17);
     assert_eq!(searched.macs_executed, sgd.macs_executed + gram + 90 * above);
-    let far = count(OptimizerKind::Backtracking, 1000.0);
+    let far = count(optimizer("backtracking"), 1000.0);
     let backtracks = far.work.backtracks.unwrap();
     assert!(backtracks.mean > 0.0 && backtracks.p95 <= backtracks.max);
     assert_eq!(far.history[0][N_BACKTRACKS], (backtracks.mean * 13.0).round() as u64);
@@ -218,7 +218,7 @@ fn work_is_counted_by_the_contracts_forms() {
 fn a_batch_or_network_that_cannot_be_is_refused() {
     let data = Generated::SPARSE.prepare(Scale::Unit);
     let refusal = |changes: &[(&'static str, Value)]| {
-        Trainer::new(config(OptimizerKind::Sgd, changes), Arc::clone(&data), best_isa()).err()
+        Trainer::new(config(optimizer("sgd"), changes), Arc::clone(&data), best_isa()).err()
     };
     assert_eq!(
         refusal(&[("batch_size", Value::Count(73))]),

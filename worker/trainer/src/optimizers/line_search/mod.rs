@@ -1,8 +1,10 @@
-//! Backtracking line search on the batch's loss (Armijo 1966) along the negative gradient, and its
-//! stochastic form SLS (Vaswani et al., arXiv 1905.09997) that remembers its step: eta grows by
-//! 2^(1/batches per epoch) each step, is capped, and falls back to a tiny step when all probes fail.
+//! The search for a step size along the negative gradient, by Armijo's test on the batch's loss.
 
-use crate::config::{Optimizer, TrainConfig};
+pub mod backtracking;
+pub mod sls;
+
+use crate::config::TrainConfig;
+use crate::optimizers::definition::SearchStart;
 
 /// Room for rounding in the test, as a share of the loss.
 const SLACK: f64 = 1.0 / (1 << 20) as f64;
@@ -27,19 +29,41 @@ enum Memory {
 }
 
 impl LineSearch {
+    /// `None` if the optimizer is not a line search.
     pub(crate) fn new(config: &TrainConfig, batches_per_epoch: usize) -> Option<Self> {
         let start = config.learning_rate;
-        let (armijo_c, shrink, max_probes, memory) = match config.optimizer {
-            Optimizer::Backtracking { armijo_c, shrink, max_probes } => {
-                (armijo_c, shrink, max_probes, Memory::Forgets { start })
-            }
-            Optimizer::Sls { armijo_c, shrink, max_probes, max_step } => {
+        let number = |name| config.optimizer.number(name);
+        let memory = match config.optimizer.kind().definition().search? {
+            SearchStart::LearningRate => Memory::Forgets { start },
+            SearchStart::LastStep => {
                 let factor = libm::exp2(1.0 / batches_per_epoch as f64);
-                (armijo_c, shrink, max_probes, Memory::Grows { factor, cap: max_step })
+                Memory::Grows { factor, cap: number("max_step")? }
             }
-            _ => return None,
         };
-        Some(Self { armijo_c, shrink, max_probes, step_size: start, memory })
+        Some(Self {
+            armijo_c: number("armijo_c")?,
+            shrink: number("shrink")?,
+            max_probes: config.optimizer.max_probes()?,
+            step_size: start,
+            memory,
+        })
+    }
+
+    /// The least and the largest step that can be accepted.
+    pub(crate) fn step_range(&self) -> (f64, f64) {
+        // An infinite step is never accepted.
+        let rounded = |step: f64| match step as f32 {
+            step if step.is_finite() => f64::from(step),
+            _ => f64::from(f32::MAX),
+        };
+        match self.memory {
+            Memory::Forgets { start } => {
+                let least = (1..self.max_probes).fold(start, |step, _| step * self.shrink);
+                (rounded(least), rounded(start))
+            }
+            // It goes on from the step before, so that there is no least one.
+            Memory::Grows { cap, .. } => (0.0, rounded(cap)),
+        }
     }
 
     pub(crate) fn step_size(&self) -> f64 {
@@ -89,11 +113,22 @@ impl LineSearch {
     }
 }
 
+/// What a line search did in a step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Search {
+    /// The step size as used; `None` when every probe was refused.
+    pub accepted: Option<f32>,
+    pub n_probes: u32,
+    pub n_backtracks: u32,
+}
+
 #[cfg(test)]
 mod tests {
+    use trial::Value;
+
     use super::*;
-    use crate::config::OptimizerKind;
     use crate::optimizers::tests::config;
+    use crate::testing;
 
     /// Searches on f(w) = L/2 w^2 at w = 1, where Armijo accepts iff eta <= 2 (1 - c) / L (but for
     /// the slack, far smaller than the margins here).
@@ -109,9 +144,9 @@ mod tests {
     fn backtracking_accepts_exactly_what_theory_accepts() {
         for armijo_c in [1e-4, 0.1, 0.5, 0.9] {
             for curvature in [0.3, 1.0, 7.0, 100.0] {
-                let mut config = config(OptimizerKind::Backtracking, 1.0);
-                config.optimizer =
-                    Optimizer::Backtracking { armijo_c, shrink: 0.7, max_probes: 30 };
+                let changes = [("learning_rate", 1.0), ("armijo_c", armijo_c), ("shrink", 0.7)];
+                let changes = changes.map(|(name, x)| (name, Value::Number(x)));
+                let config = testing::config(testing::optimizer("backtracking"), &changes);
                 let (accepted, told) = search(&mut LineSearch::new(&config, 1).unwrap(), curvature);
                 let (mut eta, mut n_backtracks) = (1.0, 0);
                 while eta > 2.0 * (1.0 - armijo_c) / curvature {
@@ -125,7 +160,7 @@ mod tests {
 
     #[test]
     fn sls_grows_up_to_its_cap_and_remembers() {
-        let mut sls = LineSearch::new(&config(OptimizerKind::Sls, 0.5), 2).unwrap();
+        let mut sls = LineSearch::new(&config("sls", 0.5), 2).unwrap();
         let taken: Vec<f64> = (0..12).filter_map(|_| search(&mut sls, 0.1).0).collect();
         assert!((taken[1] - 1.0).abs() < 1e-12, "it doubles in two steps: {taken:?}");
         assert_eq!(taken[11], 10.0);
@@ -133,10 +168,8 @@ mod tests {
 
     #[test]
     fn when_every_probe_fails_backtracking_stays_and_sls_falls_back() {
-        for (kind, expected) in
-            [(OptimizerKind::Backtracking, None), (OptimizerKind::Sls, Some(SLS_FALLBACK_STEP))]
-        {
-            let mut line_search = LineSearch::new(&config(kind, 1.0), 1).unwrap();
+        for (name, expected) in [("backtracking", None), ("sls", Some(SLS_FALLBACK_STEP))] {
+            let mut line_search = LineSearch::new(&config(name, 1.0), 1).unwrap();
             let (step, told) = line_search.run(1.0, 1.0, |_| f64::NAN);
             assert_eq!(step, expected);
             assert_eq!(told.accepted, None);
@@ -147,17 +180,8 @@ mod tests {
 
     #[test]
     fn no_gradient_means_no_probe() {
-        let mut line_search = LineSearch::new(&config(OptimizerKind::Sls, 1.0), 1).unwrap();
+        let mut line_search = LineSearch::new(&config("sls", 1.0), 1).unwrap();
         let (step, told) = line_search.run(1.0, 0.0, |_| unreachable!("nothing to search"));
         assert_eq!((step, told.n_probes), (None, 0));
     }
-}
-
-/// What a line search did in a step.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Search {
-    /// The step size as used; `None` when every probe was refused.
-    pub accepted: Option<f32>,
-    pub n_probes: u32,
-    pub n_backtracks: u32,
 }
