@@ -85,8 +85,8 @@ pub fn broken(connection: &Connection, measures: &[Measure]) -> rusqlite::Result
     let counts = measures.iter().filter(|it| it.kind == MeasureKind::Count);
     let counts = counts.map(|it| ("epochs", &*it.name, 0, i64::MAX));
     for (table, column, low, high) in NUMBERS.into_iter().chain(counts) {
-        let condition = format!("{column} NOT BETWEEN {low} AND {high}");
-        let shown = format!("CAST({column} AS TEXT)");
+        let condition = format!("\"{column}\" NOT BETWEEN {low} AND {high}");
+        let shown = format!("CAST(\"{column}\" AS TEXT)");
         let expected = format!("{low} to {high}");
         findings.extend(find(connection, (table, column), (&shown, &condition), &expected)?);
     }

@@ -28,13 +28,13 @@ pub fn epochs_table(measures: &[Measure]) -> String {
     )
 }
 
-/// Its name, which is a measure's and so needs no quotes, and its type.
+/// Its name, quoted since it may be a word of SQL, and its type.
 fn column(measure: &Measure) -> String {
     let kind = match measure.kind {
         MeasureKind::Number => "REAL",
         MeasureKind::Count => "INTEGER",
     };
-    format!("{} {kind}", measure.name)
+    format!("\"{}\" {kind}", measure.name)
 }
 
 /// In the order of the columns; those of a state that does not tell are the trainer's first ones.
@@ -142,6 +142,34 @@ mod tests {
             assert_eq!(record.measures(), &wanted);
         }
         assert_eq!(after.len(), before.len());
+    }
+
+    #[test]
+    fn a_measure_may_have_the_name_of_another_column_or_a_word_of_sql() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sweep.db");
+        let names = ["order", "select", "digest", "outcome", "phase", "worker_id", "best_epoch"];
+        let more = names.map(|name| Measure::count(name, "").optional());
+        let wanted = declared([&measures()[..], &more].concat()).unwrap();
+        let plan = plan(2);
+        let plain = folder.path().join("plain.db");
+        Store::open(&plain, measures()).unwrap().commit(&plan, &history()).unwrap();
+        let findings = Reader::open(&plain).unwrap().check().unwrap();
+        let mut store = Store::open(&path, &wanted).unwrap();
+        store.commit(&plan, &history()).unwrap();
+        let loaded = store.load(&plan).unwrap();
+        let reader = Reader::open(&path).unwrap();
+        assert_eq!(reader.check().unwrap(), findings);
+        assert_eq!(reader.load(&plan).unwrap().ledger, loaded.ledger);
+        assert!(
+            reader
+                .trials()
+                .unwrap()
+                .values()
+                .any(|row| matches!(row.state, TrialState::Done { .. }))
+        );
+        let chance = sweep::Score { accuracy: 0.1, loss: 2.0 };
+        assert_eq!(reader.outcomes(&plan, chance).unwrap().len(), plan.grid().len());
     }
 
     #[test]
