@@ -41,11 +41,7 @@ const DIRECTIONS: [(&str, &[&str], &[&str]); 12] = [
     ("worker", &["faults", "proto", "trainer", "trial"], &["polars", "rusqlite"]),
     ("coordinator/core", &["trial"], &["polars", "prost", "rusqlite", "tokio", "tonic"]),
     ("coordinator/data", &["trainer", "trial"], &["prost", "rusqlite", "tokio", "tonic"]),
-    (
-        "coordinator/sweep",
-        &["trainer", "trial"],
-        &["polars", "prost", "rusqlite", "tokio", "tonic"],
-    ),
+    ("coordinator/sweep", &["trial"], &["polars", "prost", "rusqlite", "tokio", "tonic"]),
     ("coordinator/report", &["sweep", "trial"], &["prost", "rusqlite", "tokio", "tonic"]),
     (
         "coordinator",

@@ -60,7 +60,7 @@ fn million() -> Plan {
         n_classes: 10,
         nonzero_share: 0.2,
     };
-    let file = parse(text).unwrap_or_else(|problems| panic!("{problems:?}"));
+    let file = parse(text, trainer::interface()).unwrap_or_else(|problems| panic!("{problems:?}"));
     plan(&file, &facts).unwrap_or_else(|problems| panic!("{problems:?}"))
 }
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use sweep::{Axis, HeatmapSpec, Hypothesis, Objective, Phase};
-use trial::{Digest, Ending, EpochRecord, Kind, Measure, Scale, Timing, TrialId, Value, Work};
+use trial::{Digest, Ending, EpochRecord, Measure, Parameter, Scale, Timing, TrialId, Value, Work};
 
 /// One sweep with everything that is known about its trials.
 #[derive(Clone, Debug)]
@@ -52,24 +52,18 @@ pub struct DatasetMeta {
 pub struct Layout {
     /// Hyperparameters in the result tables' order: `optimizer`, `learning_rate`, `batch_size`,
     /// `hidden`, then every other one. `depth` is derived from `hidden`.
-    pub columns: Vec<Column>,
+    pub parameters: Vec<Parameter>,
     /// In the order of the table of the history.
     pub measures: Arc<[Measure]>,
     /// Whether the manifest has to tell the measures; those of the built-in trainer go without saying.
     pub is_told: bool,
 }
 
-#[derive(Clone, Debug)]
-pub struct Column {
-    pub name: String,
-    pub kind: Kind,
-}
-
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trial {
     pub id: TrialId,
     pub phase: Phase,
-    /// One for each of [`Layout::columns`]; `None` where the optimizer does not use it.
+    /// One for each of [`Layout::parameters`]; `None` where the optimizer does not use it.
     pub values: Vec<Option<Value>>,
     pub seed: u32,
     pub state: State,

@@ -196,7 +196,7 @@ pub fn report_above(path: &Path) -> Option<PathBuf> {
 /// Where the sweep of this file has its report, unless that is elsewhere.
 pub fn report_of_sweep(file: &Path) -> Option<PathBuf> {
     let text = std::fs::read_to_string(file).ok()?;
-    let file = sweep::parse(&text).ok()?;
+    let file = sweep::parse(&text, trainer::interface()).ok()?;
     Some(Path::new(DEFAULT_OUT).join(file.name)).filter(|it| is_report(it))
 }
 

@@ -3,12 +3,11 @@
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use clap::CommandFactory as _;
 use clap::error::ErrorKind;
-use trial::Measure;
+use trial::Interface;
 
 use crate::cli::args::{RawCli, RunArgs};
 use crate::duration;
@@ -39,8 +38,8 @@ pub struct RunConfig {
     /// Share of the trials that are trained twice, from 0 to 1.
     pub audit_share: f64,
     pub output: Output,
-    /// What its trials measure with each epoch.
-    pub measures: Arc<[Measure]>,
+    /// What its trials are made of and give.
+    pub interface: &'static Interface,
 }
 
 /// What becomes of a state that was recorded before.
@@ -88,7 +87,7 @@ impl RunConfig {
             time_limit: args.time_limit,
             audit_share: args.audit,
             output: args.output,
-            measures: trainer::measures().clone(),
+            interface: trainer::interface(),
         })
     }
 

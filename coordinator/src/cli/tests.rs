@@ -45,7 +45,7 @@ fn a_run_has_a_default_for_everything_but_the_sweep() {
             time_limit: None,
             audit_share: 0.0,
             output: Output::Human,
-            measures: trainer::measures().clone(),
+            interface: trainer::interface(),
         }
     );
     assert_eq!(run.listen.get().to_string(), "127.0.0.1:7070");

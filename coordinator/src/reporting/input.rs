@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use report::command;
 use report::input::{
-    Column, DatasetMeta, Done, Failure, Input, Layout, Provenance, State, Trial, WorkerInfo,
+    DatasetMeta, Done, Failure, Input, Layout, Provenance, State, Trial, WorkerInfo,
 };
 use sweep::Plan;
-use trainer::{KEYS, Key};
 use trial::{Measure, Timing, TrialResult};
 
 use crate::store::error::StoreError;
@@ -53,9 +52,8 @@ pub fn of_plan(
 
 /// Every hyperparameter and these measures, in the order of the tables.
 pub fn layout(measures: &Arc<[Measure]>) -> Layout {
-    let column = |key: &Key| Column { name: key.name.into(), kind: key.kind };
     Layout {
-        columns: KEYS.iter().map(column).collect(),
+        parameters: trainer::interface().parameters.to_vec(),
         measures: measures.clone(),
         is_told: measures != trainer::measures(),
     }
@@ -105,7 +103,6 @@ pub fn provenance(reader: &Reader, facts: &SweepMeta) -> Result<Provenance, Stor
 
 /// A trial of the plan with what is recorded of it.
 pub fn trial(plan: &Plan, planned: &sweep::Trial, row: Option<TrialRow>) -> Trial {
-    let config = plan.point_config(planned.point as usize, planned.seed);
     let n_attempts = row.as_ref().map_or(0, |row| row.n_attempts);
     let state = match row.map(|row| row.state) {
         None | Some(TrialState::Open) => State::Open,
@@ -116,7 +113,7 @@ pub fn trial(plan: &Plan, planned: &sweep::Trial, row: Option<TrialRow>) -> Tria
     Trial {
         id: planned.id,
         phase: planned.phase,
-        values: KEYS.iter().map(|key| config.value(key.name)).collect(),
+        values: plan.values(planned.point as usize),
         seed: planned.seed,
         state,
     }

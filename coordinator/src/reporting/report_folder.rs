@@ -8,7 +8,6 @@ use anyhow::{Context, anyhow, bail};
 use report::input::{Done, Layout, State, Trial};
 use report::{Manifest, command};
 use sweep::{self, DatasetMeta, Outcome, Plan, Score};
-use trainer::check_result;
 use trial::known::{VALID_ACCURACY, VALID_LOSS};
 use trial::{Digest, Ending, TrialId, declared, timing};
 
@@ -55,7 +54,7 @@ impl ReportFolder {
                     folder.display()
                 )
             })?;
-            let chance = Score { accuracy, loss: libm::log(f64::from(manifest.data.n_classes)) };
+            let chance = Score::chance(accuracy, manifest.data.n_classes);
             let outcomes = outcomes(&plan, &trials, chance);
             confirm::extend_by(&mut plan, &outcomes);
         }
@@ -72,7 +71,9 @@ impl ReportFolder {
             let State::Done(done) = &trial.state else { return None };
             let place = *places.get(&trial.id)?;
             let result = report_input::result(done);
-            let checked = check_result(&result, &self.plan.config(place), &shape)
+            let hyperparameters = self.plan.hyperparameters(place);
+            let check = self.plan.interface.check_result;
+            let checked = check(&result, &hyperparameters, &shape)
                 // Which attempt brought the result is not told.
                 .and_then(|()| timing::check(&done.timings, done.history.len(), u32::MAX));
             Some(format!("trial {}: {}", trial.id, checked.err()?))
@@ -148,7 +149,7 @@ fn plan(path: &Path, manifest: &Manifest) -> anyhow::Result<Plan> {
         let text = problems.first().map_or("?", |problem| problem.message.as_str());
         anyhow!("{}: cannot be planned again: {text}", path.display())
     };
-    let file = sweep::parse(&text).map_err(refuse)?;
+    let file = sweep::parse(&text, trainer::interface()).map_err(refuse)?;
     let data = &manifest.data;
     let digest: Digest = data.digest.parse().map_err(|_| {
         anyhow!("manifest.json: the data set's digest is {:?}, expected 64 hex digits", data.digest)

@@ -1,69 +1,98 @@
 //! Hyperparameter values on their way out: to JSON for SQL users and to the report's columns.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Map, json};
-use sweep::{Plan, display, number_text, widths_text};
-use trainer::TrainConfig;
-use trial::{Kind, Value};
+use sweep::{Plan, display};
+use trial::{Hyperparameters, Interface, Kind, Value};
 
 /// A trial's canonical hyperparameters as a JSON object.
-pub fn hyperparameters_json(config: &TrainConfig) -> String {
-    serde_json::Value::Object(hyperparameters(config)).to_string()
+pub fn hyperparameters_json(given: &Hyperparameters) -> String {
+    serde_json::Value::Object(hyperparameters(given)).to_string()
 }
 
 /// A trial's canonical hyperparameters by their names.
-pub fn hyperparameters(config: &TrainConfig) -> Map<String, serde_json::Value> {
-    let pairs = config.values().into_iter().map(|(key, value)| {
+pub fn hyperparameters(given: &Hyperparameters) -> Map<String, serde_json::Value> {
+    let pairs = given.values().iter().map(|(name, value)| {
         let value = match value {
             Value::Text(text) => json!(text),
             Value::Number(number) => json!(number),
             Value::Count(count) => json!(count),
             Value::Widths(widths) => json!(widths),
         };
-        (key.to_string(), value)
+        ((*name).to_string(), value)
     });
     pairs.collect()
 }
 
-/// The inverse: the configuration that such an object and a seed are of. The error says why there is
-/// none.
-pub fn config_of_json(json: &str, seed: u32) -> Result<TrainConfig, String> {
-    let object: Map<String, serde_json::Value> =
+/// The inverse: the hyperparameters that such an object and a seed are of. The error says why they are
+/// not those of a trial.
+pub fn hyperparameters_of_json(
+    interface: &Interface,
+    json: &str,
+    seed: u32,
+) -> Result<Hyperparameters, String> {
+    let mut object: Map<String, serde_json::Value> =
         serde_json::from_str(json).map_err(|error| error.to_string())?;
-    let mut values = BTreeMap::new();
-    for (name, value) in object {
-        let key = trainer::key(&name).ok_or_else(|| format!("{name} is not a hyperparameter"))?;
-        let value = match key.kind {
+    let mut values = Vec::new();
+    for parameter in interface.parameters {
+        let Some(value) = object.remove(parameter.name) else { continue };
+        let value = match parameter.kind {
             Kind::Text(_) => value.as_str().map(|text| Value::Text(text.into())),
             Kind::Number => value.as_f64().map(Value::Number),
             Kind::Count => value.as_u64().map(Value::Count),
-            Kind::Widths => serde_json::from_value(value).ok().map(Value::Widths),
+            Kind::Widths { .. } => serde_json::from_value(value).ok().map(Value::Widths),
         };
-        values.insert(name, value.ok_or_else(|| format!("expected {}", key.expected))?);
+        let value = value.filter(|value| parameter.allows(value));
+        values.push((
+            parameter.name,
+            value.ok_or_else(|| format!("{}: expected {}", parameter.name, parameter.expected))?,
+        ));
     }
-    let config = TrainConfig::from_values(&values, seed).map_err(|error| error.to_string())?;
-    match values.keys().find(|name| config.value(name).is_none()) {
-        Some(name) => Err(format!("{name} has a value that its optimizer does not use")),
-        None => Ok(config),
+    if let Some(name) = object.keys().next() {
+        return Err(format!("{name} is not a hyperparameter"));
     }
+    let given = Hyperparameters::new(values, seed);
+    whole(interface, &given)?;
+    Ok(given)
 }
 
+/// `Err` unless these are all that a trial of their variant has, and nothing else, and fit together.
+pub fn whole(interface: &Interface, given: &Hyperparameters) -> Result<(), String> {
+    let variant = match given.value(interface.selector()) {
+        Some(Value::Text(name)) => name,
+        _ => return Err(format!("{} is missing", interface.selector())),
+    };
+    for parameter in interface.parameters {
+        let is_given = given.value(parameter.name).is_some();
+        if is_given && !parameter.is_used_by(variant) {
+            let name = parameter.name;
+            return Err(format!(
+                "{name} has a value that its {} does not use",
+                interface.selector()
+            ));
+        }
+    }
+    (interface.check)(given, None)
+        .map_err(|misfit| format!("{}: {}", misfit.parameter, misfit.label))
+}
+
+/// What a short name tells without its name.
+const ALONE: [&str; 4] = ["optimizer", "learning_rate", "batch_size", "hidden"];
+
 /// A short name for people: `backtracking 0.05 b32 256-128`, `sgd 1e-6 b32 none`.
-pub fn short_label(config: &TrainConfig) -> String {
-    let hidden = widths_text(&config.hidden);
-    let (optimizer, rate) = (config.optimizer.kind().name(), number_text(config.learning_rate));
-    format!("{optimizer} {rate} b{} {hidden}", config.batch_size)
+pub fn short_label(given: &Hyperparameters) -> String {
+    let text = |name| given.value(name).map(display).unwrap_or_default();
+    let [optimizer, rate, batch, hidden] = ALONE.map(text);
+    format!("{optimizer} {rate} b{batch} {hidden}")
 }
 
 /// The short name and the value on every other axis of the sweep, so that no two points share it.
-pub fn label(plan: &Plan, config: &TrainConfig) -> String {
-    let mut text = short_label(config);
-    let is_told = |name| matches!(name, "optimizer" | "learning_rate" | "batch_size" | "hidden");
+pub fn label(plan: &Plan, given: &Hyperparameters) -> String {
+    let mut text = short_label(given);
+    let is_told = |name| ALONE.contains(&name);
     for axis in plan.axes.iter().filter(|axis| !is_told(axis.name) && 1 < axis.values.len()) {
         // `depth` is no key of its own: the list of layers shows it.
-        if let Some(value) = config.value(axis.name) {
-            text += &format!(" {} {}", axis.name, display(&value));
+        if let Some(value) = given.value(axis.name) {
+            text += &format!(" {} {}", axis.name, display(value));
         }
     }
     text
@@ -72,7 +101,6 @@ pub fn label(plan: &Plan, config: &TrainConfig) -> String {
 /// The parts of such a name, each with what it is the value of: the first four stand alone, all others
 /// behind their own name. Text that is not built like that is in parts all the same.
 pub fn label_parts(label: &str) -> Vec<(&str, String)> {
-    const ALONE: [&str; 4] = ["optimizer", "learning_rate", "batch_size", "hidden"];
     let words: Vec<&str> = label.split(' ').collect();
     let (alone, named) = words.split_at(words.len().min(ALONE.len()));
     let alone = ALONE.into_iter().zip(alone.iter().map(ToString::to_string));
@@ -90,8 +118,9 @@ mod tests {
              [[grid]]\noptimizer = [\"sgd\", \"momentum\"]\nlearning_rate = [0.1]\n\
              batch_size = [10]\nhidden = [[4, 3]]\nmomentum = [0.5, 0.9]\ndropout = [0.0, 0.2]\n";
         let plan = planned(text);
-        let labels: Vec<String> =
-            (0..plan.trials.len()).map(|trial| label(&plan, &plan.config(trial))).collect();
+        let labels: Vec<String> = (0..plan.trials.len())
+            .map(|trial| label(&plan, &plan.hyperparameters(trial)))
+            .collect();
         assert_eq!(labels[0], "momentum 0.1 b10 4-3 momentum 0.5 dropout 0");
         assert_eq!(labels.last().unwrap(), "sgd 0.1 b10 4-3 dropout 0.2");
         let parts: Vec<(&str, String)> = label_parts(&labels[0]);
@@ -112,6 +141,6 @@ mod tests {
              [[grid]]\noptimizer = [\"adam\"]\nlearning_rate = [1e-6]\nbatch_size = [10]\n\
              hidden = [[]]\neps = [1e-10, 1e-8]\n";
         let plan = planned(text);
-        assert_eq!(label(&plan, &plan.config(0)), "adam 1e-6 b10 none eps 1e-10");
+        assert_eq!(label(&plan, &plan.hyperparameters(0)), "adam 1e-6 b10 none eps 1e-10");
     }
 }

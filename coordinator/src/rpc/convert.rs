@@ -201,13 +201,13 @@ pub(super) fn sync_reply(
 
 fn grant(grant: &Grant, plan_index: &PlanIndex) -> proto::Grant {
     let Grant { lease, checkpoints } = grant;
-    let config = plan_index.plan.config(lease.trial.index());
+    let given = plan_index.plan.hyperparameters(lease.trial.index());
     let hyperparameters =
-        config.values().into_iter().map(|(key, value)| proto::Hyperparameter::new(key, value));
+        given.values().iter().map(|(name, value)| proto::Hyperparameter::new(name, value.clone()));
     proto::Grant {
         lease: Some(lease_to_wire(lease, plan_index)),
         hyperparameters: hyperparameters.collect(),
-        seed: config.seed,
+        seed: given.seed,
         checkpoints: checkpoints.iter().map(checkpoint_to_wire).collect(),
     }
 }

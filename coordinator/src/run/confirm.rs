@@ -136,7 +136,8 @@ mod tests {
     }
 
     fn plan() -> Plan {
-        sweep::plan(&sweep::parse(FILE).unwrap(), &facts().data.to_core()).unwrap()
+        sweep::plan(&sweep::parse(FILE, trainer::interface()).unwrap(), &facts().data.to_core())
+            .unwrap()
     }
 
     /// Numbers below `n`, the same for the same seed.

@@ -41,7 +41,7 @@ pub fn open(run: &RunConfig, mut planned: Planned) -> Result<Opened, Refusal> {
     let path = run.state_folder(&planned.plan.name);
     let mut news = Vec::new();
     let folder = open_folder(run, &path, &mut news)?;
-    let mut store = Store::open(&folder.database(), &run.measures)?;
+    let mut store = Store::open(&folder.database(), (run.interface.measures)())?;
     let former = SweepMeta::of_store(&store)?;
     let facts = next_facts(former.as_ref(), run, &planned)?;
     news.extend(facts.data.classes.warnings().iter().map(|text| format!("warning: {text}")));
@@ -130,7 +130,7 @@ fn check_same_sweep(
 /// What to write for the split of the recorded trials, where the file leaves it to a default that
 /// has changed.
 fn describe_split(former: &SweepMeta, planned: &Planned) -> Option<String> {
-    let file = sweep::parse(&planned.text).ok()?;
+    let file = sweep::parse(&planned.text, trainer::interface()).ok()?;
     let facts = &dataset::facts(&planned.loaded);
     let (n_rows, n_valid) = (facts.n_train_rows, former.data.n_valid());
     let is_same_data = former.data.digest() == planned.loaded.digest;

@@ -66,7 +66,7 @@ fn plan_as_begun(
         return None;
     }
     let former = SweepMeta::of_any_schema(&database_in(&run.state_folder(&file.name)))?;
-    let begun = sweep::parse(&former.sweep_toml).ok()?;
+    let begun = sweep::parse(&former.sweep_toml, trainer::interface()).ok()?;
     let had = sweep::plan(&begun, facts).err()?;
     let is_old = |problem: &sweep::Problem| {
         had.iter().any(|it| (&it.message, &it.label) == (&problem.message, &problem.label))
@@ -98,7 +98,7 @@ fn plan_file_by(
         source.print(&problems);
         Refusal::SweepFile { path: path.to_owned(), problems: source.placed(&problems) }
     };
-    let Draft { file, mut problems } = sweep::draft(&source.text);
+    let Draft { file, mut problems } = sweep::draft(&source.text, trainer::interface());
     let Some(file) = file else { return Err(refuse(problems)) };
     let planned = match load(&file, source.folder()) {
         Ok(loaded) => plan(&file, &dataset::facts(&loaded)).map(|plan| (loaded, plan)),

@@ -102,7 +102,7 @@ impl SweepMeta {
             let text = problems.first().map_or("?", |problem| problem.message.as_str());
             StoreError::Damaged(format!("its sweep file cannot be read again: {text}"))
         };
-        let file = sweep::parse(&self.sweep_toml).map_err(damaged)?;
+        let file = sweep::parse(&self.sweep_toml, trainer::interface()).map_err(damaged)?;
         let (data, n_valid) = (self.data.to_core(), self.data.n_valid());
         let mut plan = sweep::plan_recorded(&file, &data, n_valid).map_err(damaged)?;
         confirm::extend(&mut plan, reader, self.data.chance())?;
@@ -139,7 +139,7 @@ impl Data {
 
     /// What a diverged trial counts as.
     pub fn chance(&self) -> Score {
-        Score { accuracy: self.largest_class_share, loss: libm::log(f64::from(self.n_classes)) }
+        Score::chance(self.largest_class_share, self.n_classes)
     }
 
     pub fn to_core(&self) -> DatasetMeta {
@@ -191,7 +191,10 @@ mod tests {
         let plan = facts.plan(&Reader::open(&path).expect("a reader")).expect("as it was planned");
         assert_eq!((plan.split.n_train, plan.split.n_valid), (2_000, 10_000));
         assert!(facts.data.classes.warnings().is_empty());
-        let now = sweep::plan(&sweep::parse(text).expect("TOML"), &facts.data.to_core());
+        let now = sweep::plan(
+            &sweep::parse(text, trainer::interface()).expect("TOML"),
+            &facts.data.to_core(),
+        );
         assert!(now.is_err(), "today the unused key is refused");
     }
 }

@@ -45,7 +45,7 @@ pub fn planned(text: &str) -> Plan {
         n_classes: 3,
         nonzero_share: 0.2,
     };
-    sweep::plan(&sweep::parse(text).unwrap(), &facts).unwrap()
+    sweep::plan(&sweep::parse(text, trainer::interface()).unwrap(), &facts).unwrap()
 }
 
 fn grant(trial: u32, attempt: u32, alone: bool) -> Record {

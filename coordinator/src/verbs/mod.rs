@@ -15,8 +15,7 @@ use std::time::Duration;
 use anyhow::bail;
 use data::ClassCounts;
 use sweep::{Plan, Score};
-use trial::known::{VALID_ACCURACY, VALID_LOSS};
-use trial::{Ending, EpochRecord};
+use trial::Ending;
 
 use crate::cli;
 use crate::cli::refusal::Refusal;
@@ -43,7 +42,7 @@ pub fn plan(arguments: &cli::Plan) -> Result<(), Refusal> {
 }
 
 pub fn schema() -> anyhow::Result<()> {
-    let text = serde_json::to_string_pretty(&sweep::schema())?;
+    let text = serde_json::to_string_pretty(&sweep::schema(trainer::interface()))?;
     say(&format!("{text}\n"))
 }
 
@@ -153,7 +152,8 @@ pub fn status(arguments: &cli::FolderArgs) -> anyhow::Result<()> {
                 Ending::Diverged { .. } => status.n_diverged += 1,
                 Ending::Completed { best_epoch, .. } => {
                     status.n_completed += 1;
-                    let score = score_at(&result.history, best_epoch);
+                    let best_record = result.history.iter().find(|it| it.epoch == best_epoch);
+                    let score = best_record.map(Score::at);
                     let is_better = |score: &Score| {
                         best.is_none_or(|(best, _)| score.is_better(&best, plan.report.metric))
                     };
@@ -166,7 +166,7 @@ pub fn status(arguments: &cli::FolderArgs) -> anyhow::Result<()> {
     }
     status.best = best.map(|(score, index)| {
         let text = terminal::score_text(plan.report.metric, &score);
-        (text, label(&plan, &plan.config(index)))
+        (text, label(&plan, &plan.hyperparameters(index)))
     });
     if status.is_running {
         let slots: BTreeMap<_, _> =
@@ -175,11 +175,6 @@ pub fn status(arguments: &cli::FolderArgs) -> anyhow::Result<()> {
     }
     status.n_outside = rows.values().filter(|row| !matches!(row.state, TrialState::Open)).count();
     say(&status.to_string())
-}
-
-fn score_at(history: &[EpochRecord], epoch: u32) -> Option<Score> {
-    let record = history.iter().find(|record| record.epoch == epoch)?;
-    Some(Score { accuracy: record[VALID_ACCURACY], loss: record[VALID_LOSS] })
 }
 
 /// How fast the running coordinator's workers got on lately, by its own clock.
@@ -205,9 +200,10 @@ fn n_running(plan: &Plan, open: &[OpenAttempt]) -> usize {
 fn granted(plan: &Plan, open: &[OpenAttempt]) -> (Vec<[String; 4]>, usize) {
     let places: HashMap<_, _> = plan.trials.iter().zip(0..).map(|(it, at)| (it.id, at)).collect();
     let row = |open: &OpenAttempt, place: usize| {
-        let config = plan.config(place);
+        let hyperparameters = plan.hyperparameters(place);
         let again = if open.has_outcome { ", to compare" } else { "" };
-        let label = format!("{} seed {}{again}", label(plan, &config), config.seed);
+        let label =
+            format!("{} seed {}{again}", label(plan, &hyperparameters), hyperparameters.seed);
         let id = open.trial_id.to_string();
         [open.worker.clone(), id, label, open.attempt.to_string()]
     };

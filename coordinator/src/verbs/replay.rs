@@ -11,7 +11,7 @@ use anyhow::{anyhow, bail};
 use report::Manifest;
 use report::input::{Done, State, Trial as Recorded};
 use sweep::Trial;
-use trainer::{EpochEnd, LayerWeights, PreparedData, Trainer};
+use trainer::{EpochEnd, LayerWeights, PreparedData, TrainConfig, Trainer};
 use trial::known::VALID_ACCURACY;
 use trial::{Digest, Ending, Scale, TrialId, TrialResult};
 
@@ -148,15 +148,15 @@ fn recorded_of(id: TrialId, rows: &[Recorded]) -> anyhow::Result<&Done> {
 }
 
 fn train(planned: &Planned, trial: Trial, isa: trainer::Isa) -> anyhow::Result<Trained> {
-    let config = planned.plan.point_config(trial.point as usize, trial.seed);
+    let given = planned.plan.point_hyperparameters(trial.point as usize, trial.seed);
     say(&format!(
         "training {} seed {} on {}\n",
-        label(&planned.plan, &config),
-        config.seed,
+        label(&planned.plan, &given),
+        given.seed,
         isa.name()
     ))?;
     let data = Arc::new(PreparedData::new(&planned.loaded.dataset, planned.plan.split)?);
-    let mut trainer = Trainer::new(config, data, isa)?;
+    let mut trainer = Trainer::new(TrainConfig::of(&given)?, data, isa)?;
     let never = AtomicBool::new(false);
     loop {
         let started = Instant::now();

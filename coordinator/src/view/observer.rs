@@ -221,13 +221,13 @@ impl Observer {
         for measure in at_best(&self.measures) {
             measured.at_best.entry(measure.name.to_string()).or_insert(Value::Null);
         }
-        let (planned, config) = (&self.plan.trials[trial.index()], self.plan.config(trial.index()));
+        let planned = &self.plan.trials[trial.index()];
         let ended = EndedTrial {
             trial_id: planned.id.to_string(),
             label: self.label(trial),
             phase: planned.phase.name(),
             seed: planned.seed.into(),
-            hyperparameters: hyperparameters(&config),
+            hyperparameters: hyperparameters(&self.plan.hyperparameters(trial.index())),
             outcome,
             attempt: last.as_ref().map(|(attempt, _)| *attempt),
             worker: last.and_then(|(_, worker)| worker),
@@ -372,6 +372,6 @@ fn name_of(core: &Core, worker: WorkerId) -> Option<String> {
 }
 
 fn trial_label(plan: &Plan, trial: TrialIndex) -> String {
-    let config = plan.config(trial.index());
-    format!("{} seed {}", label(plan, &config), config.seed)
+    let hyperparameters = plan.hyperparameters(trial.index());
+    format!("{} seed {}", label(plan, &hyperparameters), hyperparameters.seed)
 }

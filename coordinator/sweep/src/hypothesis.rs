@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use trainer::{KEYS, OptimizerKind};
+use trial::Variant;
 
 use super::plan::Plan;
 use crate::file::problem::{Problem, Problems};
@@ -45,14 +45,15 @@ impl Plan {
             .map(|axis| axis.name)
             .filter(|name| !is_named(name))
             .filter(|name| !shape_is_named || !is_shape(name))
-            .map(column_of)
+            .map(|name| column_of(self.interface.parameters, name))
             .collect();
-        let (better, than) = (self.by_optimizer(better), self.by_optimizer(than));
+        let (better, than) = (self.by_variant(better), self.by_variant(than));
         let mut pairs = Vec::new();
-        for (&ours, better) in &better {
-            for (&theirs, than) in &than {
+        for (ours, better) in &better {
+            for (theirs, than) in &than {
                 let is_used = |column: &usize| {
-                    KEYS[*column].is_used_by(ours) && KEYS[*column].is_used_by(theirs)
+                    let parameter = &self.interface.parameters[*column];
+                    parameter.is_used_by(ours.name) && parameter.is_used_by(theirs.name)
                 };
                 let columns: Vec<usize> = compared.iter().copied().filter(is_used).collect();
                 self.join(&columns, better, than, &mut pairs);
@@ -62,13 +63,12 @@ impl Plan {
         pairs
     }
 
-    pub(crate) fn by_optimizer(&self, points: &[u32]) -> BTreeMap<OptimizerKind, Vec<u32>> {
-        let mut by_optimizer: BTreeMap<_, Vec<u32>> = BTreeMap::new();
+    pub(crate) fn by_variant(&self, points: &[u32]) -> BTreeMap<Variant, Vec<u32>> {
+        let mut by_variant: BTreeMap<_, Vec<u32>> = BTreeMap::new();
         for &point in points {
-            let kind = self.optimizer(point as usize);
-            by_optimizer.entry(kind).or_default().push(point);
+            by_variant.entry(self.variant(point as usize)).or_default().push(point);
         }
-        by_optimizer
+        by_variant
     }
 
     /// Pairs of points that are equal in some columns.

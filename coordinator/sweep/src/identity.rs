@@ -7,21 +7,26 @@
 
 use std::fmt::Write;
 
-use trainer::{KEYS, NUMERICS_VERSION, TrainConfig};
-use trial::{Digest, Split, TrialId, Value};
+use trial::{Digest, Hyperparameters, Interface, Split, TrialId, Value};
 
 use crate::space::text::joined_widths;
 
 /// The first line; raised when the form of the text changes.
 const TAG: &str = "trial 1\n";
 
-/// The id of a configuration on a data set.
-pub fn trial_id(config: &TrainConfig, dataset_digest: Digest, split: Split) -> TrialId {
-    Identity::new(dataset_digest, split).texts(config).id(config.seed)
+/// The id of a trial on a data set.
+pub fn trial_id(
+    interface: &Interface,
+    hyperparameters: &Hyperparameters,
+    dataset_digest: Digest,
+    split: Split,
+) -> TrialId {
+    let identity = Identity::new(interface, dataset_digest, split);
+    identity.texts(hyperparameters).id(hyperparameters.seed)
 }
 
 enum Line {
-    Key(&'static str),
+    Parameter(&'static str),
     /// The same for all trials of a sweep.
     Constant(String),
     Seed,
@@ -34,16 +39,17 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    pub(crate) fn new(dataset_digest: Digest, split: Split) -> Self {
+    pub(crate) fn new(interface: &Interface, dataset_digest: Digest, split: Split) -> Self {
         let scale = split.scale.name();
         let constant = |key: &'static str, value: String| (key, Line::Constant(value));
+        let parameters = interface.parameters.iter();
         let mut lines: Vec<(&str, Line)> =
-            KEYS.iter().map(|key| (key.name, Line::Key(key.name))).collect();
+            parameters.map(|it| (it.name, Line::Parameter(it.name))).collect();
         lines.extend([
             constant("dataset", format!("dataset={}\n", dataset_digest)),
             constant("n_train", format!("n_train={}\n", split.n_train)),
             constant("n_valid", format!("n_valid={}\n", split.n_valid)),
-            constant("numerics", format!("numerics={NUMERICS_VERSION}\n")),
+            constant("numerics", format!("numerics={}\n", interface.version)),
             constant("scale", format!("scale={scale}\n")),
             ("seed", Line::Seed),
         ]);
@@ -52,12 +58,12 @@ impl Identity {
     }
 
     /// The text around the seed's number, the same for all seeds of a point.
-    pub(crate) fn texts(&self, config: &TrainConfig) -> Texts {
+    pub(crate) fn texts(&self, hyperparameters: &Hyperparameters) -> Texts {
         let mut texts = Texts { before_seed: TAG.to_string(), after_seed: String::new() };
         let mut text = &mut texts.before_seed;
         for line in &self.lines {
             match line {
-                Line::Key(key) => write_line(text, key, config.value(key)),
+                Line::Parameter(name) => write_line(text, name, hyperparameters.value(name)),
                 Line::Constant(line) => text.push_str(line),
                 Line::Seed => {
                     text.push_str("seed=");
@@ -86,14 +92,14 @@ impl Texts {
     }
 }
 
-fn write_line(text: &mut String, key: &str, value: Option<Value>) {
+fn write_line(text: &mut String, key: &str, value: Option<&Value>) {
     let Some(value) = value else { return };
     let written = match value {
         Value::Text(word) => writeln!(text, "{key}={word}"),
         Value::Number(x) => writeln!(text, "{key}={:016x}", x.to_bits()),
         Value::Count(n) => writeln!(text, "{key}={n}"),
         // Empty for a network without hidden layers, whatever people call it.
-        Value::Widths(widths) => writeln!(text, "{key}={}", joined_widths(&widths)),
+        Value::Widths(widths) => writeln!(text, "{key}={}", joined_widths(widths)),
     };
     written.expect("writing to a string cannot fail");
 }

@@ -1,7 +1,6 @@
 //! The sweep: from the file a person writes to the trials that run. `parse` reads the file,
 //! `plan` expands it against the data set's facts, `schema` describes it to editors.
 
-mod cost;
 mod file;
 mod hypothesis;
 mod identity;
@@ -10,6 +9,7 @@ mod order;
 mod phases;
 mod plan;
 mod planning;
+mod score;
 mod size;
 mod space;
 mod split;
@@ -21,9 +21,10 @@ pub use file::schema::schema;
 pub use file::spec::{Cell, Compare, DatasetSource, HeatmapSpec, Hypothesis, SweepFile};
 pub use hypothesis::Sides;
 pub use identity::trial_id;
-pub use phases::confirm::{FIRST_CONFIRM_SEED, Outcome, Score};
+pub use phases::confirm::{FIRST_CONFIRM_SEED, Outcome};
 pub use plan::{Axis, DatasetMeta, Phase, Plan, ReportSpec, Trial};
 pub use planning::{check_without_data, plan, plan_recorded};
+pub use score::Score;
 pub use space::domain::{DEPTH, has_values_beyond};
 pub use space::expand::{DuplicateReason, Duplicates};
 pub use space::filter::{Condition, Filter};

@@ -45,7 +45,7 @@ mod tests {
             n_classes: 3,
             nonzero_share: 0.2,
         };
-        plan(&parse(&text).unwrap(), &facts).unwrap()
+        plan(&parse(&text, trainer::interface()).unwrap(), &facts).unwrap()
     }
 
     #[test]

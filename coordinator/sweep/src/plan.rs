@@ -1,13 +1,12 @@
 //! The plan: distinct points and trials, in the order of the result tables.
 
-use trainer::TrainConfig;
-use trial::{DataShape, Digest, Split, TrialId, Value};
+use trial::{DataShape, Digest, Hyperparameters, Interface, Shape, Split, TrialId, Value, Variant};
 
 use crate::file::objective::Objective;
 use crate::file::spec::{HeatmapSpec, Hypothesis};
 use crate::space::domain::DEPTH;
 use crate::space::expand::Duplicates;
-use crate::space::points::{Configs, Points};
+use crate::space::points::Points;
 use crate::space::text::widths_text;
 
 /// What planning must know of a data set.
@@ -24,9 +23,17 @@ pub struct DatasetMeta {
     pub nonzero_share: f64,
 }
 
+impl DatasetMeta {
+    pub(crate) fn shape(&self) -> Shape {
+        Shape { n_inputs: self.n_inputs, n_classes: self.n_classes }
+    }
+}
+
 /// A sweep ready to run.
 #[derive(Clone, Debug)]
 pub struct Plan {
+    /// What its trials are made of.
+    pub interface: &'static Interface,
     pub name: String,
     pub description: Option<String>,
     pub dataset_digest: Digest,
@@ -86,7 +93,7 @@ impl Phase {
 /// One axis of the sweep over all its grids.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Axis {
-    /// A key of the trainer, or `depth`.
+    /// A parameter, or `depth`.
     pub name: &'static str,
     /// Distinct, ascending.
     pub values: Vec<Value>,
@@ -128,13 +135,19 @@ impl Plan {
         trials
     }
 
-    /// The full configuration of a trial, by its position in `trials`.
-    pub fn config(&self, trial: usize) -> TrainConfig {
+    /// The hyperparameters of a trial, by its position in `trials`.
+    pub fn hyperparameters(&self, trial: usize) -> Hyperparameters {
         let Trial { point, seed, .. } = self.trials[trial];
-        self.point_config(point as usize, seed)
+        self.point_hyperparameters(point as usize, seed)
     }
 
-    /// Epochs of a trial, by its position in `trials`; much cheaper than its whole configuration.
+    /// The value of each parameter of a point; `None` where its variant does not use it.
+    pub fn values(&self, point: usize) -> Vec<Option<Value>> {
+        let parameters = self.interface.parameters.iter();
+        parameters.map(|it| self.points.value(point, it.name).cloned()).collect()
+    }
+
+    /// Epochs of a trial, by its position in `trials`; much cheaper than all of its hyperparameters.
     pub fn n_epochs(&self, trial: usize) -> u32 {
         let n_epochs = self.points.count(self.trials[trial].point as usize, "epochs");
         u32::try_from(n_epochs).expect("planning checked its range")
@@ -153,13 +166,20 @@ impl Plan {
         }
     }
 
-    /// The configuration of a point with any seed.
-    pub fn point_config(&self, point: usize, seed: u32) -> TrainConfig {
-        let config = Configs::new(&self.points).config(point, seed);
-        config.expect("planning built every point's configuration")
+    /// The hyperparameters of a point with any seed.
+    pub fn point_hyperparameters(&self, point: usize, seed: u32) -> Hyperparameters {
+        self.points.hyperparameters(point, seed)
     }
 
-    /// The value of a key or of `depth`; `None` if the point's optimizer does not use it.
+    pub(crate) fn variant(&self, point: usize) -> Variant {
+        let variant = match self.points.value(point, self.interface.selector()) {
+            Some(Value::Text(name)) => self.interface.variant(name),
+            _ => None,
+        };
+        variant.expect("every point has a known one")
+    }
+
+    /// The value of a parameter or of `depth`; `None` if the point's variant does not use it.
     pub fn value(&self, point: usize, name: &str) -> Option<Value> {
         match name {
             DEPTH => Some(Value::Count(self.points.depth(point) as u64)),

@@ -1,9 +1,8 @@
 //! Planning: a sweep file expanded against its data set, and what is wrong with it.
 
-use trial::{Digest, Split, Value};
+use trial::{Digest, Misfit, Split, Value};
 
 use super::identity::Identity;
-use super::size;
 use super::split::{default_n_valid, split};
 use crate::file::problem::{Problem, Problems};
 use crate::file::single;
@@ -11,8 +10,8 @@ use crate::file::spec::{Cell, Grid, HeatmapSpec, SweepFile};
 use crate::limits::MAX_TRIALS;
 use crate::plan::{Axis, DatasetMeta, Phase, Plan, ReportSpec, Trial};
 use crate::space::domain::DEPTH;
-use crate::space::expand::{Expansion, expand, n_combinations, optimizers};
-use crate::space::points::{Configs, column_of, order};
+use crate::space::expand::{Expansion, Origin, expand, n_combinations, variants};
+use crate::space::points::{column_of, order};
 use crate::space::unused;
 
 /// Expands a sweep file. On failure the problems come in the order of the file.
@@ -55,6 +54,7 @@ pub(crate) fn plan_by(
     }
     let axes = axes(file);
     let plan = Plan {
+        interface: file.interface,
         name: file.name.clone(),
         description: file.description.clone(),
         dataset_digest: facts.digest,
@@ -146,52 +146,47 @@ pub(crate) fn trials(
     problems: &mut Problems,
 ) -> Vec<Trial> {
     let points = &expansion.points;
-    let identity = Identity::new(facts.digest, split);
-    let mut configs = Configs::new(points);
+    let interface = file.interface;
+    let identity = Identity::new(interface, facts.digest, split);
     let mut trials = Vec::with_capacity(points.len() * file.seeds.len());
     for point in 0..points.len() {
-        match configs.config(point, file.seeds[0]) {
-            Ok(config) => {
-                if rules.is_strict {
-                    let span = |key: &str| expansion.origins[point].span(file, key);
-                    problems.ok(size::check(&config, facts.n_inputs, facts.n_classes, span));
-                }
-                let texts = identity.texts(&config);
-                trials.extend(file.seeds.iter().map(|&seed| Trial {
-                    id: texts.id(seed),
-                    point: point as u32,
-                    seed,
-                    phase: Phase::Grid,
-                }));
-            }
-            Err(error) => {
-                let span = expansion.origins[point].span(file, error.key);
-                let label = error.problem;
-                let mut problem =
-                    Problem::at(span, format!("`{}` does not fit the rest", error.key), label);
-                problem.help = error.hint;
-                problems.push(problem);
-            }
-        }
+        let hyperparameters = points.hyperparameters(point, file.seeds[0]);
+        let origin = &expansion.origins[point];
+        let shape = rules.is_strict.then(|| facts.shape());
+        let fits = (interface.check)(&hyperparameters, shape);
+        problems.ok(fits.map_err(|misfit| misfit_at(file, origin, misfit)));
+        let texts = identity.texts(&hyperparameters);
+        trials.extend(file.seeds.iter().map(|&seed| Trial {
+            id: texts.id(seed),
+            point: point as u32,
+            seed,
+            phase: Phase::Grid,
+        }));
     }
     trials
+}
+
+fn misfit_at(file: &SweepFile, origin: &Origin, misfit: Misfit) -> Problem {
+    let Misfit { parameter, message, label, help } = misfit;
+    Problem { help, ..Problem::at(origin.span(file, parameter), message, label) }
 }
 
 pub(crate) fn overridden(file: &SweepFile) -> Vec<&'static str> {
     let names = file.fixed.iter().map(|setting| setting.name);
     let is_overridden = |name: &&str| {
-        let column = column_of(name);
-        let has_axis = |grid: &&Grid| grid.axes.iter().any(|axis| column_of(axis.name) == column);
+        let place = |name| column_of(file.interface.parameters, name);
+        let column = place(name);
+        let has_axis = |grid: &&Grid| grid.axes.iter().any(|axis| place(axis.name) == column);
         let mut users = file.grids.iter().filter(|grid| uses(file, grid, name)).peekable();
         users.peek().is_some() && users.all(|grid| has_axis(&grid))
     };
     names.filter(is_overridden).collect()
 }
 
-/// Whether an optimizer of the grid has the key.
+/// Whether a variant of the grid has the parameter.
 pub(crate) fn uses(file: &SweepFile, grid: &Grid, name: &str) -> bool {
-    let Some(key) = trainer::key(name) else { return true };
-    optimizers(file, grid).into_iter().any(|optimizer| key.is_used_by(optimizer))
+    let Some(parameter) = file.interface.parameter(name) else { return true };
+    variants(file, grid).into_iter().any(|variant| parameter.is_used_by(variant.name))
 }
 
 /// None where nothing takes a depth, which is refused.
@@ -240,6 +235,6 @@ pub(crate) fn heatmaps(file: &SweepFile, axes: &[Axis]) -> Vec<HeatmapSpec> {
 pub(crate) struct Rules {
     /// Rows that validate where the file says nothing.
     default_n_valid: u32,
-    /// Whether what has no effect and what no trainer would train is refused.
+    /// Whether what has no effect and what no program would run is refused.
     is_strict: bool,
 }

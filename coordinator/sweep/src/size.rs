@@ -1,44 +1,29 @@
-//! Size: refuses networks that no trainer would train, and tells what memory the others need.
+//! Size: what a plan's trials and their data take, estimated before anything runs.
 
-use trainer::{Elements, MAX_ELEMENTS, TrainConfig};
-use trial::Scale;
+use trial::{Load, Scale};
 
 use super::plan::Plan;
-use crate::file::problem::{Problem, Span};
-use crate::space::points::Configs;
-
-/// What the trainer would refuse, at the key that `span` finds the place of.
-pub(crate) fn check(
-    config: &TrainConfig,
-    n_inputs: u32,
-    n_classes: u32,
-    span: impl Fn(&str) -> Span,
-) -> Result<(), Problem> {
-    trainer::check_size(config, n_inputs as usize, n_classes as usize).map_err(|error| {
-        let (key, message, help) = match error.of {
-            Elements::Weights => {
-                ("hidden", "the network is too large to train", "use fewer or narrower layers")
-            }
-            Elements::Activations => (
-                "batch_size",
-                "the batches are too large to train",
-                "use smaller batches or narrower layers",
-            ),
-        };
-        let label = format!("{} {}, the limit is {MAX_ELEMENTS}", error.n, error.of.name());
-        Problem::at(span(key), message, label).help(help)
-    })
-}
 
 impl Plan {
+    /// Estimated multiply-adds of a whole trial of a point.
+    pub fn cost_macs(&self, point: usize) -> f64 {
+        let n_inputs = f64::from(self.facts.n_inputs);
+        let is_sparse = self.split.scale == Scale::Unit && self.facts.nonzero_share <= 0.5;
+        let load = Load {
+            shape: self.facts.shape(),
+            n_train: self.split.n_train,
+            n_valid: self.split.n_valid,
+            n_test: self.facts.n_test_rows,
+            n_read: if is_sparse { n_inputs * self.facts.nonzero_share } else { n_inputs },
+        };
+        (self.interface.cost_macs)(&|name| self.points.value(point, name), &load)
+    }
+
     /// Estimated bytes that a slot needs for the largest point.
     pub fn slot_bytes(&self) -> u64 {
-        let mut configs = Configs::new(&self.points);
-        let (n_inputs, n_classes) = (self.facts.n_inputs as usize, self.facts.n_classes as usize);
         let bytes = |point| {
-            let config = configs.config(point, self.seeds[0]);
-            let config = config.expect("planning built every point's configuration");
-            trainer::slot_bytes(&config, n_inputs, n_classes)
+            let hyperparameters = self.points.hyperparameters(point, self.seeds[0]);
+            (self.interface.slot_bytes)(&hyperparameters, self.facts.shape())
         };
         (0..self.points.len()).map(bytes).max().unwrap_or(0)
     }

@@ -7,11 +7,10 @@
 //! cargo ignore that file.
 
 mod checks;
-mod disk;
+mod environment;
 mod faults;
 mod log;
 mod measure;
-mod net;
 mod program;
 mod script;
 mod shares;

@@ -10,8 +10,8 @@ use trial::known::{
     TRAIN_LOSS, VALID_ACCURACY, VALID_LOSS,
 };
 use trial::{
-    Digest, Ending, EpochRecord, Goal, InResults, Measure, Number, TrialId, TrialResult, Work,
-    declared,
+    Digest, Ending, EpochRecord, Goal, InResults, Interface, Measure, Number, TrialId, TrialResult,
+    Work, declared,
 };
 
 /// One more than the trainer has: the coordinator knows nothing of it but this.
@@ -25,6 +25,13 @@ pub fn measures() -> &'static Arc<[Measure]> {
         declared([&trainer::measures()[..], &[own]].concat()).expect("a name of its own")
     });
     &ALL
+}
+
+/// The trainer's hyperparameters, and what the script measures.
+pub fn interface() -> &'static Interface {
+    static SCRIPTED: LazyLock<Interface> =
+        LazyLock::new(|| Interface { measures, ..*trainer::interface() });
+    &SCRIPTED
 }
 
 /// What becomes of an attempt.

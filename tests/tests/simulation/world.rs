@@ -24,10 +24,10 @@ use worker::parts::{Disk, Outside as OfWorker, work};
 use worker::signals::StopSignals;
 
 use crate::checks::Checks;
-use crate::disk::SlowDisk;
+use crate::environment::disk::SlowDisk;
+use crate::environment::net;
 use crate::faults::{self, Fault, HEALED, Kind, Victim};
 use crate::log::Log;
-use crate::net;
 use crate::program::{Begun, Scripted};
 use crate::script;
 
@@ -164,7 +164,7 @@ fn run_of(site: &Site, state: &Path) -> RunConfig {
     let times = ["--lease-ttl", "2s", "--sync-every", "300ms", "--crash-limit", "1000"];
     match Cli::try_parse_from(arguments.into_iter().chain(times)) {
         Ok(Cli { command: Command::Run(run), .. }) => {
-            RunConfig { measures: script::measures().clone(), ..run }
+            RunConfig { interface: script::interface(), ..run }
         }
         other => unreachable!("{other:?}"),
     }

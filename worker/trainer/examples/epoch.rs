@@ -77,7 +77,7 @@ fn parse(name: &str, text: &str) -> Result<Value, Box<dyn Error>> {
         Kind::Text(_) => Value::Text(text.into()),
         Kind::Number => Value::Number(text.parse()?),
         Kind::Count => Value::Count(text.parse()?),
-        Kind::Widths => {
+        Kind::Widths { .. } => {
             let widths = text.split(',').filter(|width| !width.is_empty()).map(str::parse);
             Value::Widths(widths.collect::<Result<_, _>>()?)
         }

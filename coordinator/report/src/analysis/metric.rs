@@ -1,30 +1,18 @@
 //! A trial's score, as the best epoch shows it, and how scores are compared and printed.
 
-use sweep::{Objective, number_text};
+use sweep::{Objective, Score, number_text};
 
 use crate::input::{DatasetMeta, Done, State};
 use trial::known::{VALID_ACCURACY, VALID_LOSS};
 use trial::{Ending, EpochRecord, Goal, Unit};
 
-/// Validation figures of one trial at its best epoch.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Score {
-    /// Share from 0 to 1.
-    pub(crate) accuracy: f64,
-    pub(crate) loss: f64,
-}
-
-impl Score {
-    /// What counts for a trial; `None` while it has no result. Diverged trials count as chance.
-    pub(crate) fn of(state: &State, data: &DatasetMeta) -> Option<Self> {
-        let State::Done(done) = state else { return None };
-        match done.ending {
-            Ending::Completed { .. } => best_epoch(done)
-                .map(|epoch| Self { accuracy: epoch[VALID_ACCURACY], loss: epoch[VALID_LOSS] }),
-            Ending::Diverged { .. } => Some(Self {
-                accuracy: data.largest_valid_class_share,
-                loss: libm::log(f64::from(data.n_classes)),
-            }),
+/// What counts for a trial; `None` while it has no result.
+pub(crate) fn score_of(state: &State, data: &DatasetMeta) -> Option<Score> {
+    let State::Done(done) = state else { return None };
+    match done.ending {
+        Ending::Completed { .. } => best_epoch(done).map(Score::at),
+        Ending::Diverged { .. } => {
+            Some(Score::chance(data.largest_valid_class_share, data.n_classes))
         }
     }
 }
@@ -41,13 +29,6 @@ pub(crate) fn best_epoch(done: &Done) -> Option<&EpochRecord> {
             .then(best[VALID_LOSS].total_cmp(&epoch[VALID_LOSS]));
         if order.is_gt() { epoch } else { best }
     })
-}
-
-pub(crate) fn score_value(metric: Objective, score: Score) -> f64 {
-    match metric.measure {
-        VALID_LOSS => score.loss,
-        _ => score.accuracy,
-    }
 }
 
 /// How much better `a` is than `b`: positive when better, whatever the metric's direction.

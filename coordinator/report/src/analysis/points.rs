@@ -1,9 +1,8 @@
 //! A point of the grid with its runs, one a seed.
 
-use sweep::Objective;
+use sweep::{Objective, Score};
 use trial::Ending;
 
-use super::metric::{Score, score_value};
 use crate::input::{Done, State, Trial};
 use crate::stats;
 
@@ -63,7 +62,7 @@ impl<'a> Point<'a> {
 
     /// The metric of each run that has a score, in seed order.
     pub(crate) fn scores(&self, metric: Objective) -> Vec<f64> {
-        self.runs.iter().filter_map(|run| Some(score_value(metric, run.score?))).collect()
+        self.runs.iter().filter_map(|run| Some(run.score?.of(metric))).collect()
     }
 
     /// Mean over the seeds; `None` without any score.
@@ -109,7 +108,7 @@ impl<'a> Point<'a> {
 
     /// The metric of one seed's run.
     pub(crate) fn score_of_seed(&self, seed: u32, metric: Objective) -> Option<f64> {
-        Some(score_value(metric, self.run_of_seed(seed)?.score?))
+        Some(self.run_of_seed(seed)?.score?.of(metric))
     }
 
     /// Runs stand in seed order.

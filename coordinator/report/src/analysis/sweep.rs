@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use sweep::{Objective, Phase};
 use trial::{Ending, Value};
 
-use super::metric::{Score, gain};
+use super::metric::{gain, score_of};
 use super::points::{Point, Run};
 use super::values::{value_label, value_order};
 use crate::ReportError;
@@ -82,16 +82,16 @@ pub(crate) struct Sweep<'a> {
 impl<'a> Sweep<'a> {
     pub(crate) fn new(input: &'a Input) -> Result<Self, ReportError> {
         for trial in &input.trials {
-            if trial.values.len() != input.layout.columns.len() {
+            if trial.values.len() != input.layout.parameters.len() {
                 return Err(ReportError::Shape {
                     id: trial.id.to_string(),
                     found: trial.values.len(),
-                    expected: input.layout.columns.len(),
+                    expected: input.layout.parameters.len(),
                 });
             }
         }
         let column = |name: &'static str| {
-            let index = input.layout.columns.iter().position(|column| column.name == name);
+            let index = input.layout.parameters.iter().position(|column| column.name == name);
             index.ok_or(ReportError::MissingColumn { name })
         };
         let (optimizer_column, _) = (column("optimizer")?, column("hidden")?);
@@ -137,7 +137,7 @@ impl<'a> Sweep<'a> {
     /// A hyperparameter by name, `depth` among them; `None` if the trial does not use it.
     pub(crate) fn value(&self, trial: &Trial, name: &str) -> Option<Value> {
         let column = if name == "depth" { "hidden" } else { name };
-        let index = self.input.layout.columns.iter().position(|other| other.name == column)?;
+        let index = self.input.layout.parameters.iter().position(|other| other.name == column)?;
         match &trial.values[index] {
             Some(Value::Widths(widths)) if name == "depth" => {
                 Some(Value::Count(widths.len() as u64))
@@ -272,7 +272,7 @@ impl<'a> Sweep<'a> {
 fn group(input: &Input, phase: Phase) -> Vec<Point<'_>> {
     let mut points: Vec<Point<'_>> = Vec::new();
     for trial in input.trials.iter().filter(|trial| trial.phase == phase) {
-        let run = Run { trial, score: Score::of(&trial.state, &input.data) };
+        let run = Run { trial, score: score_of(&trial.state, &input.data) };
         match points.last_mut() {
             Some(point) if point.trial().values == trial.values => point.runs.push(run),
             _ => points.push(Point { runs: vec![run] }),

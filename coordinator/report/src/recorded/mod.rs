@@ -100,7 +100,11 @@ fn trial(row: &Row<'_>, layout: &Layout) -> Result<Trial, ReportError> {
     Ok(Trial {
         id: row.digits("trial_id")?,
         phase: phase(row)?,
-        values: layout.columns.iter().map(|column| row.value(column)).collect::<Result<_, _>>()?,
+        values: layout
+            .parameters
+            .iter()
+            .map(|column| row.value(column))
+            .collect::<Result<_, _>>()?,
         seed: row.small("seed")?,
         state: state(row)?,
     })

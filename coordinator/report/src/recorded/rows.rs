@@ -9,8 +9,7 @@ use csv::{ErrorKind, Position, StringRecord, StringRecordsIntoIter};
 use sweep::read_widths_text;
 
 use crate::ReportError;
-use crate::input::Column;
-use trial::{Kind, Value};
+use trial::{Kind, Parameter, Value};
 
 pub(super) struct Rows<'a> {
     file: File<'a>,
@@ -109,11 +108,11 @@ impl Row<'_> {
     }
 
     /// A hyperparameter; `None` where the trial's optimizer does not use it.
-    pub(super) fn value(&self, column: &Column) -> Result<Option<Value>, ReportError> {
-        let name = column.name.as_str();
+    pub(super) fn value(&self, parameter: &Parameter) -> Result<Option<Value>, ReportError> {
+        let name = parameter.name;
         let text = self.cell(name)?;
-        Ok(match column.kind {
-            Kind::Widths => Some(Value::Widths(self.widths(name, text)?)),
+        Ok(match parameter.kind {
+            Kind::Widths { .. } => Some(Value::Widths(self.widths(name, text)?)),
             _ if text.is_empty() => None,
             Kind::Text(_) => Some(Value::Text(text.into())),
             Kind::Number => self.number(name)?.map(Value::Number),

@@ -1,18 +1,18 @@
 //! `results`: one row a trial, in the input's canonical order.
 
 use polars::prelude::DataFrame;
-use trial::{Ending, InResults, Kind, Measure, Value, Work, at_best};
+use trial::{Ending, InResults, Kind, Measure, Parameter, Value, Work, at_best};
 
 use super::columns::Columns;
 use crate::ReportError;
 use crate::analysis::{best_epoch, value_label};
-use crate::input::{Column, Done, Layout, State, Trial};
+use crate::input::{Done, Layout, State, Trial};
 
 pub(crate) fn results(layout: &Layout, trials: &[Trial]) -> Result<DataFrame, ReportError> {
     let mut columns = Columns::new(trials.len());
     columns.text("trial_id", trials.iter().map(|trial| Some(trial.id.to_string())));
     columns.text("phase", trials.iter().map(|trial| Some(trial.phase.name().to_string())));
-    hyperparameters(&layout.columns, trials, &mut columns);
+    hyperparameters(&layout.parameters, trials, &mut columns);
     columns.count("seed", trials.iter().map(|trial| Some(trial.seed.into())));
     outcome(trials, &mut columns);
     measured(&layout.measures, trials, &mut columns);
@@ -21,17 +21,17 @@ pub(crate) fn results(layout: &Layout, trials: &[Trial]) -> Result<DataFrame, Re
     columns.frame().map_err(|source| ReportError::Table { table: "results", source })
 }
 
-fn hyperparameters(keys: &[Column], trials: &[Trial], columns: &mut Columns) {
-    for (index, column) in keys.iter().enumerate() {
+fn hyperparameters(parameters: &[Parameter], trials: &[Trial], columns: &mut Columns) {
+    for (index, parameter) in parameters.iter().enumerate() {
         let cells = trials.iter().map(|trial| trial.values[index].as_ref());
-        match column.kind {
-            Kind::Text(_) | Kind::Widths => {
-                columns.text(&column.name, cells.map(|cell| cell.map(value_label)));
+        match parameter.kind {
+            Kind::Text(_) | Kind::Widths { .. } => {
+                columns.text(parameter.name, cells.map(|cell| cell.map(value_label)));
             }
-            Kind::Number => columns.number(&column.name, cells.map(as_number)),
-            Kind::Count => columns.count(&column.name, cells.map(as_count)),
+            Kind::Number => columns.number(parameter.name, cells.map(as_number)),
+            Kind::Count => columns.count(parameter.name, cells.map(as_count)),
         }
-        if column.name == "hidden" {
+        if parameter.name == "hidden" {
             let depth = trials.iter().map(|trial| match &trial.values[index] {
                 Some(Value::Widths(widths)) => Some(widths.len() as u64),
                 _ => None,

@@ -3,13 +3,13 @@
 
 use std::time::{Duration, Instant};
 
-use report::input::{Column, Failure, Input, State};
+use report::input::{Failure, Input, State};
 use sweep::{Axis, Objective};
 use trial::known::{GRADIENT_NORM, TRAIN_LOSS, VALID_LOSS};
-use trial::{EpochRecord, Kind, Value};
+use trial::{EpochRecord, Value};
 
 use crate::built::{Files, build, text};
-use crate::sample::input;
+use crate::sample::{input, parameter};
 use crate::whole::small;
 
 const HOSTILE: [&str; 7] = [
@@ -36,7 +36,7 @@ fn named(name: &str) -> Input {
     for worker in &mut input.provenance.workers {
         [&mut worker.name, &mut worker.cpu, &mut worker.isa].into_iter().for_each(set);
     }
-    input.layout.columns.push(Column { name: "schedule".into(), kind: Kind::Text(&[]) });
+    input.layout.parameters.push(parameter("schedule"));
     input.axes.push(Axis { name: "schedule", values: Vec::new() });
     for (index, trial) in input.trials.iter_mut().enumerate() {
         trial.values.push(Some(Value::Text(format!("{name}{}", index / 2 % 2))));

@@ -89,7 +89,7 @@ fn a_quoted_cell_is_one_cell() {
     let (header, rows) = good.split_once('\n').unwrap();
     let rows = rows.replacen(",sgd,", ",\"a, \"\"b\"\"\r\nc\",", 1);
     let of_name =
-        |name| input.layout.columns.iter().position(|column| column.name == name).unwrap();
+        |name| input.layout.parameters.iter().position(|column| column.name == name).unwrap();
     for line_end in ["\n", "\r\n"] {
         let rows = rows.replace('\n', line_end).replace("\r\r", "\r");
         std::fs::write(&path, [header, line_end, &rows].concat()).unwrap();

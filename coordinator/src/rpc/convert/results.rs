@@ -4,7 +4,6 @@
 use coordinator_core::event::Finished;
 use proto::MAX_TEXT_BYTES;
 use proto::text::clean_lines;
-use trainer::check_result;
 use trial::{Timing, timing};
 
 use crate::rpc::context::Sweep;
@@ -23,11 +22,12 @@ pub(super) fn finished(
     let outcome = match wire.outcome {
         // Refusing the whole call would only bring it back with the next one.
         Some(Outcome::Result(result)) => {
-            let config = plan_index.plan.config(lease.trial.index());
-            let shape = plan_index.plan.data_shape(Some(sweep.largest_valid_share));
+            let plan = &plan_index.plan;
+            let hyperparameters = plan.hyperparameters(lease.trial.index());
+            let shape = plan.data_shape(Some(sweep.largest_valid_share));
             let result =
                 result.into_value(&sweep.measures).map_err(RpcError::from).and_then(|result| {
-                    check_result(&result, &config, &shape)
+                    (plan.interface.check_result)(&result, &hyperparameters, &shape)
                         .map_err(|it| RpcError::Malformed(it.to_string()))?;
                     Ok(Box::new(result))
                 });

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use prost::Message;
 use proto::MAX_TEXT_BYTES;
 use trainer::diverged_digest;
-use trainer::{check_result, measures};
+use trainer::measures;
 use trial::known::{
     GRAD_SAMPLES, GRADIENT_NORM, LEARNING_RATE, N_BACKTRACKS, PROBE_SAMPLES, TRAIN_ACCURACY,
     TRAIN_LOSS, VALID_ACCURACY, VALID_LOSS,
@@ -182,8 +182,9 @@ fn check_sync(bytes: &[u8], sweep: &Sweep) -> Result<(), TestCaseError> {
         prop_assert!(is_known(&finished.lease));
         match &finished.outcome {
             Ok(result) => {
-                let config = plan_index.plan.config(finished.lease.trial.index());
-                prop_assert_eq!(check_result(result, &config, &shape(sweep)), Ok(()));
+                let config = plan_index.plan.hyperparameters(finished.lease.trial.index());
+                let check = trainer::interface().check_result;
+                prop_assert_eq!(check(result, &config, &shape(sweep)), Ok(()));
                 let n_epochs = result.history.len();
                 let timings = timing::check(&finished.timings, n_epochs, finished.lease.attempt);
                 prop_assert_eq!(timings, Ok(()));

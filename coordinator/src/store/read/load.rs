@@ -174,10 +174,13 @@ fn load_outcomes(
     recorded: &mut Recorded,
 ) -> rusqlite::Result<()> {
     let mut statement = connection.prepare(
-        "SELECT outcomes.trial, outcome, digest, valid_accuracy, phase, worker_id, valid_loss
+        // A measure may have the name of another table's column.
+        "SELECT outcomes.trial, outcomes.outcome, outcomes.digest, epochs.valid_accuracy,
+            trials.phase, attempts.worker_id, epochs.valid_loss
          FROM outcomes JOIN trials USING (trial)
          LEFT JOIN attempts USING (trial, attempt)
-         LEFT JOIN epochs ON epochs.trial = outcomes.trial AND epoch = best_epoch",
+         LEFT JOIN epochs
+            ON epochs.trial = outcomes.trial AND epochs.epoch = outcomes.best_epoch",
     )?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {

@@ -132,9 +132,10 @@ impl Reader {
         let read = || {
             let mut outcomes = HashMap::new();
             let mut statement = self.connection.prepare(
-                "SELECT trial_id, outcome, valid_accuracy, valid_loss
+                "SELECT trials.trial_id, outcomes.outcome, epochs.valid_accuracy, epochs.valid_loss
                  FROM outcomes JOIN trials USING (trial)
-                 LEFT JOIN epochs ON epochs.trial = outcomes.trial AND epoch = best_epoch",
+                 LEFT JOIN epochs
+                    ON epochs.trial = outcomes.trial AND epochs.epoch = outcomes.best_epoch",
             )?;
             let mut rows = statement.query([])?;
             while let Some(row) = rows.next()? {

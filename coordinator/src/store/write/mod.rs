@@ -156,7 +156,7 @@ impl Batch<'_> {
             return Ok(number);
         }
         let number = self.numbers.give(trial);
-        let json = hyperparameters_json(&self.plan.config(trial.index()));
+        let json = hyperparameters_json(&self.plan.hyperparameters(trial.index()));
         let sql = "INSERT INTO trials VALUES (?1, ?2, ?3, ?4, ?5)";
         let row = params![number, planned.id.bytes(), planned.phase.name(), planned.seed, json];
         self.transaction.prepare_cached(sql)?.execute(row)?;
@@ -257,7 +257,7 @@ fn write_epoch(
     number: u32,
     epoch: &EpochRecord,
 ) -> rusqlite::Result<()> {
-    let names = epoch.measures().iter().map(|measure| format!(", {}", measure.name));
+    let names = epoch.measures().iter().map(|measure| format!(", \"{}\"", measure.name));
     let places = (3..).zip(epoch.measures().iter()).map(|(place, _)| format!(", ?{place}"));
     let (names, places) = (names.collect::<String>(), places.collect::<String>());
     let sql = format!("INSERT INTO epochs (trial, epoch{names}) VALUES (?1, ?2{places})");

@@ -147,7 +147,7 @@ fn table(measured: &Measurement, config: &TrainConfig) -> String {
          evaluation          {:.1} ms for the test images\n\
          GFLOP/s             {:.1}, zeros counted; {:.0} % of the peak of {:.1}\n\
          digest              {}\n",
-        short_label(config),
+        short_label(&config.hyperparameters()),
         n_of(measured.samples_per_epoch, "sample"),
         measured.isa,
         measured.seconds_per_epoch,

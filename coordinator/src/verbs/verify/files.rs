@@ -1,18 +1,18 @@
 //! A report's files against its manifest, its sweep file and each other.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 
 use report::Manifest;
-use report::input::{Column, Trial};
+use report::input::Trial;
 use sweep::{self, Plan};
-use trainer::TrainConfig;
-use trial::TrialId;
+use trial::{Hyperparameters, TrialId};
 
 use super::{manifest, pages, rebuilt};
 use crate::reporting::report_folder::ReportFolder;
 use crate::reporting::report_folder::{layout, plan_grid, read_manifest};
+use crate::reporting::values::whole;
 use crate::verbs::verify::findings::Findings;
 use crate::view::terminal::n_of;
 
@@ -28,7 +28,7 @@ pub fn check(folder: &Path, findings: &mut Findings) -> anyhow::Result<Option<Re
     manifest::sweep(&manifest, &plan, findings);
     let rows = report::read_results(folder, &manifest, &layout)?;
     let table = manifest.results_csv();
-    ids(table, &plan, &layout.columns, &rows, findings);
+    ids(table, &plan, &rows, findings);
     manifest::counts(&manifest, &rows, findings);
     // A damaged Parquet file is not worth reading: its digest has told.
     if !is_intact {
@@ -76,9 +76,9 @@ fn tables(
 }
 
 /// Each id must be the hash of its row's own configuration.
-fn ids(table: &str, plan: &Plan, columns: &[Column], rows: &[Trial], findings: &mut Findings) {
+fn ids(table: &str, plan: &Plan, rows: &[Trial], findings: &mut Findings) {
     let wrong = |row: &Trial| {
-        let id = match id_of(plan, columns, row) {
+        let id = match id_of(plan, row) {
             Ok(id) => id,
             Err(problem) => return Some(format!("{table}: trial {}: {problem}", row.id)),
         };
@@ -89,16 +89,12 @@ fn ids(table: &str, plan: &Plan, columns: &[Column], rows: &[Trial], findings: &
     findings.checked(format!("ids of {} against their rows", n_of(rows.len(), "trial")));
 }
 
-fn id_of(plan: &Plan, columns: &[Column], row: &Trial) -> Result<TrialId, String> {
-    let named = columns.iter().zip(&row.values);
-    let values: BTreeMap<String, trial::Value> =
-        named.filter_map(|(column, value)| Some((column.name.clone(), value.clone()?))).collect();
-    let config = TrainConfig::from_values(&values, row.seed).map_err(|error| error.to_string())?;
-    // A value that the optimizer does not use would go unseen, since it does not reach the id.
-    match values.keys().find(|name| config.value(name).is_none()) {
-        Some(name) => Err(format!("{name} has a value that its optimizer does not use")),
-        None => Ok(sweep::trial_id(&config, plan.dataset_digest, plan.split)),
-    }
+fn id_of(plan: &Plan, row: &Trial) -> Result<TrialId, String> {
+    let named = plan.interface.parameters.iter().zip(&row.values);
+    let values = named.filter_map(|(it, value)| Some((it.name, value.clone()?))).collect();
+    let given = Hyperparameters::new(values, row.seed);
+    whole(plan.interface, &given)?;
+    Ok(sweep::trial_id(plan.interface, &given, plan.dataset_digest, plan.split))
 }
 
 /// Whether the rows are the trials of the sweep file, each once, in the canonical order.

@@ -8,15 +8,13 @@ use anyhow::Context;
 use report::Manifest;
 use report::input::{Provenance, State, Trial};
 use sweep::{FIRST_CONFIRM_SEED, Phase, Plan};
-use trainer::TrainConfig;
-use trainer::check_result;
-use trial::{DataShape, Ending, Split, TrialId, timing};
+use trial::{Breach, DataShape, Ending, Hyperparameters, Split, TrialId, timing};
 
 use super::{checkpoints, rebuilt};
 use crate::reporting::input as report_input;
 use crate::reporting::report_folder::ReportFolder;
 use crate::reporting::report_folder::read_manifest;
-use crate::reporting::values::{config_of_json, hyperparameters_json};
+use crate::reporting::values::{hyperparameters_json, hyperparameters_of_json};
 use crate::store::meta::SweepMeta;
 use crate::store::{Reader, TrialReader, TrialRow, TrialState, database_in};
 use crate::verbs::verify::findings::Findings;
@@ -165,8 +163,8 @@ fn recorded(
     let mut planned_ids = HashSet::new();
     for (index, planned) in plan.trials.iter().enumerate() {
         planned_ids.insert(planned.id);
-        let config = plan.config(index);
-        let expected = (planned.seed, hyperparameters_json(&config));
+        let given = plan.hyperparameters(index);
+        let expected = (planned.seed, hyperparameters_json(&given));
         let form = reader.form(&planned.id)?;
         // A seed of the user's own belongs to the grid; one that confirms may have been either.
         let is_of_grid = planned.phase == Phase::Grid && planned.seed < FIRST_CONFIRM_SEED;
@@ -186,7 +184,8 @@ fn recorded(
         if matches!(row.state, TrialState::Done { .. }) {
             done.push(planned.id.to_string());
         }
-        wrong.extend(breach(&planned.id, &row, &config, &shape));
+        let breach = breach(plan, &row, &given, &shape);
+        wrong.extend(breach.map(|it| format!("state: trial {}: {it}", planned.id)));
     }
     let mut n_outside = 0;
     for id in reader.ids().copied().filter(|id| !planned_ids.contains(id)) {
@@ -217,25 +216,31 @@ fn outside(
     planned: &HashSet<TrialId>,
 ) -> anyhow::Result<Option<String>> {
     let Some(form) = reader.form(&id)? else { return Ok(None) };
-    let config = match config_of_json(&form.hyperparameters, form.seed) {
-        Ok(config) => config,
+    let given = match hyperparameters_of_json(plan.interface, &form.hyperparameters, form.seed) {
+        Ok(given) => given,
         Err(problem) => return Ok(Some(format!("state: trial {id}: {problem}"))),
     };
-    let now = sweep::trial_id(&config, plan.dataset_digest, plan.split);
+    let now = sweep::trial_id(plan.interface, &given, plan.dataset_digest, plan.split);
     if now == id {
         let row = reader.trial(&id)?;
-        return Ok(row.and_then(|row| breach(&id, &row, &config, shape)));
+        let breach = row.and_then(|row| breach(plan, &row, &given, shape));
+        return Ok(breach.map(|it| format!("state: trial {id}: {it}")));
     }
     let is_planned = planned.contains(&now);
     Ok(is_planned.then(|| format!("state: trial {id}: its seed and hyperparameters give {now}")))
 }
 
 /// What of a stored result or of its times no such trial gives.
-fn breach(id: &TrialId, row: &TrialRow, config: &TrainConfig, shape: &DataShape) -> Option<String> {
+fn breach(
+    plan: &Plan,
+    row: &TrialRow,
+    given: &Hyperparameters,
+    shape: &DataShape,
+) -> Option<Breach> {
     let TrialState::Done { result, timings } = &row.state else { return None };
-    let checked = check_result(result, config, shape)
+    let checked = (plan.interface.check_result)(result, given, shape)
         .and_then(|()| timing::check(timings, result.history.len(), row.n_attempts));
-    Some(format!("state: trial {id}: {}", checked.err()?))
+    checked.err()
 }
 
 /// What a page tells more of than the state knows. It may tell of less: the state goes on.

@@ -221,7 +221,7 @@ n = 14
     }
 
     fn planned(source: &str) -> Plan {
-        let file = sweep::parse(source).expect("a valid file");
+        let file = sweep::parse(source, trainer::interface()).expect("a valid file");
         let facts = DatasetMeta {
             digest: trial::Digest([0; 32]),
             n_train_rows: 60_000,

@@ -1,8 +1,7 @@
 //! Reads a sweep file from its text: every section, all problems at once.
 
 use toml::de::DeTable;
-use trainer::KEYS;
-use trial::{Scale, Value};
+use trial::{Interface, Kind, Scale, Value};
 
 use super::problem::{Problem, Problems, Span, Spanned};
 use super::questions;
@@ -45,16 +44,17 @@ pub struct Draft {
     pub problems: Vec<Problem>,
 }
 
-/// Reads a sweep file. On failure the problems come in the order of the file.
-pub fn parse(source: &str) -> Result<SweepFile, Vec<Problem>> {
-    match draft(source) {
+/// Reads a sweep file whose trials are made of what `interface` declares. On failure the problems come
+/// in the order of the file.
+pub fn parse(source: &str, interface: &'static Interface) -> Result<SweepFile, Vec<Problem>> {
+    match draft(source, interface) {
         Draft { file: Some(file), problems } if problems.is_empty() => Ok(file),
         Draft { problems, .. } => Err(problems),
     }
 }
 
 /// Reads a sweep file, whatever is wrong with it.
-pub fn draft(source: &str) -> Draft {
+pub fn draft(source: &str, interface: &'static Interface) -> Draft {
     let (document, errors) = DeTable::parse_recoverable(source);
     let mut problems = Problems::default();
     for error in errors {
@@ -64,7 +64,7 @@ pub fn draft(source: &str) -> Draft {
     if !problems.is_empty() {
         return Draft { file: None, problems: problems.into_sorted() };
     }
-    let mut root = Table::root(document.get_ref());
+    let mut root = Table::root(document.get_ref(), interface);
     root.refuse_unknown(ROOT_KEYS, &mut problems);
     let file = read(&root, &mut problems);
     Draft { file, problems: problems.into_sorted() }
@@ -103,6 +103,7 @@ fn read(root: &Table, problems: &mut Problems) -> Option<SweepFile> {
     let hypotheses = questions::hypotheses(root, problems);
     let dataset = dataset.filter(|_| has_points)?;
     Some(SweepFile {
+        interface: root.interface,
         name: name.unwrap_or_default(),
         description: description.map(|text| text.value).filter(|text| !text.trim().is_empty()),
         dataset: dataset.source.value,
@@ -207,10 +208,15 @@ fn model(root: &Table, problems: &mut Problems) -> (Option<Widths>, Vec<Setting>
         return (None, Vec::new());
     };
     // Where something stands that is noted as wrong, `depth` needs no second complaint.
-    let stand_in = || (vec![1; trainer::MAX_HIDDEN_LAYERS], None);
+    let parameters = root.interface.parameters;
+    let hidden = domain(parameters, "hidden").expect("`hidden` is a parameter");
+    let max_layers = match hidden.kind {
+        Kind::Widths { max_layers, .. } => max_layers,
+        Kind::Text(_) | Kind::Number | Kind::Count => 0,
+    };
+    let stand_in = || (vec![1; max_layers], None);
     let mut widths = table.means("widths").then(stand_in);
     if let Some(item) = table.item("widths") {
-        let hidden = domain("hidden").expect("`hidden` is a key");
         let value = read_widths(item)
             .ok_or_else(|| wrong_type("widths", "a list of whole numbers", item))
             .and_then(|value| {
@@ -226,7 +232,7 @@ fn model(root: &Table, problems: &mut Problems) -> (Option<Widths>, Vec<Setting>
         }
     }
     let activation = table.item("activation").and_then(|item| {
-        let activation = domain("activation").expect("`activation` is a key");
+        let activation = domain(parameters, "activation").expect("`activation` is a parameter");
         let value = problems.ok(activation.read(item))?;
         let key_span = key_span(&table, activation.name)?;
         Some(Setting { name: activation.name, value, span: item.span(), key_span })
@@ -240,7 +246,8 @@ fn key_span(table: &Table, wanted: &str) -> Option<Span> {
 
 /// `[train]`: hyperparameters that are the same for all trials.
 fn train(root: &Table, already: &[Setting], problems: &mut Problems) -> Vec<Setting> {
-    let known: Vec<&str> = KEYS.iter().map(|key| key.name).collect();
+    let parameters = root.interface.parameters;
+    let known: Vec<&str> = parameters.iter().map(|parameter| parameter.name).collect();
     let Some(table) = root.section("train", "`[train]`", &known, problems) else {
         return Vec::new();
     };
@@ -254,7 +261,7 @@ fn train(root: &Table, already: &[Setting], problems: &mut Problems) -> Vec<Sett
             problems.push(Problem::at(span, message, "already set in `[model]`"));
             continue;
         }
-        let value = domain_at(name, span.clone(), table.title).and_then(|domain| {
+        let value = domain_at(parameters, name, span.clone(), table.title).and_then(|domain| {
             let value = domain.read(item).map_err(|problem| match item.get_ref() {
                 toml::de::DeValue::Array(_) => {
                     problem.help("to try several values, move the key to [[grid]]")
@@ -274,7 +281,8 @@ fn grids(root: &Table, around: &Surroundings, problems: &mut Problems) -> Option
         let help = "add `[[grid]]` with `optimizer`, `learning_rate`, `batch_size` and `depth`";
         root.missing("[[grid]]", help, problems);
     }
-    let tables = root.sections("grid", grid::TITLE, &grid::keys(), problems);
+    let tables =
+        root.sections("grid", grid::TITLE, &grid::keys(root.interface.parameters), problems);
     let read: Vec<Option<Grid>> =
         tables.iter().map(|table| grid::read(table, around, problems)).collect();
     if let Some(item) = root.item("grid")

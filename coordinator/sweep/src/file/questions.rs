@@ -42,7 +42,7 @@ fn heatmaps(
     let items = report.array("heatmaps", "a list of tables", problems)?;
     let mut specs = Vec::new();
     for item in items.iter() {
-        let Some(mut table) = problems.ok(Table::of(item, "a heatmap")) else { continue };
+        let Some(mut table) = problems.ok(report.inner(item, "a heatmap")) else { continue };
         table.refuse_unknown(HEATMAP_KEYS, problems);
         let [x, y] = ["x", "y"].map(|name| heatmap_axis(&table, name, grids, problems));
         let cell = table.word("cell", &Cell::NAMES, problems).unwrap_or(0);
@@ -74,9 +74,10 @@ fn heatmap_axis(
         grids?.iter().flat_map(|grid| &grid.axes).map(|axis| axis.name).collect();
     // The same layers under their other name.
     let is_shape = |name: &str| name == "depth" || name == "hidden";
-    let found = domain(&text.value).map(|domain| domain.name).filter(|name| {
-        axes.contains(name) || is_shape(name) && axes.iter().any(|axis| is_shape(axis))
-    });
+    let found =
+        domain(table.interface.parameters, &text.value).map(|domain| domain.name).filter(|name| {
+            axes.contains(name) || is_shape(name) && axes.iter().any(|axis| is_shape(axis))
+        });
     if found.is_none() {
         let mut known = axes;
         known.sort_unstable();
@@ -123,7 +124,7 @@ fn side(
     title: &'static str,
     problems: &mut Problems,
 ) -> Option<Spanned<Filter>> {
-    let side = problems.ok(Table::of(table.item(name)?, title))?;
+    let side = problems.ok(table.inner(table.item(name)?, title))?;
     let value = Filter::read(&side, problems)?;
     let span: Span = side.span;
     Some(Spanned { value, span })

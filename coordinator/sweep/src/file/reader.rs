@@ -4,7 +4,7 @@
 use std::ops::RangeInclusive;
 
 use toml::de::{DeArray, DeInteger, DeTable, DeValue};
-use trainer::OptimizerKind;
+use trial::Interface;
 
 use super::problem::{Problem, Problems, Span, Spanned, did_you_mean, suggest};
 
@@ -57,21 +57,24 @@ pub(crate) fn number(item: Item) -> Option<f64> {
 pub(crate) struct Table<'a> {
     pub(crate) title: &'static str,
     pub(crate) span: Span,
+    /// What the file's trials are made of.
+    pub(crate) interface: &'static Interface,
     fields: &'a DeTable<'a>,
     /// Keys that unknown ones most likely mean: they are not missing as well.
     misspelt: Vec<&'a str>,
 }
 
 impl<'a> Table<'a> {
-    pub(crate) fn root(fields: &'a DeTable<'a>) -> Self {
-        Self { title: "the sweep file", span: 0..0, fields, misspelt: Vec::new() }
+    pub(crate) fn root(fields: &'a DeTable<'a>, interface: &'static Interface) -> Self {
+        Self { title: "the sweep file", span: 0..0, interface, fields, misspelt: Vec::new() }
     }
 
-    /// Reads a value that must be a table; which keys it may have is the caller's to check.
-    pub(crate) fn of(item: Item<'a>, title: &'static str) -> Result<Self, Problem> {
+    /// Reads a value in it that must be a table; which keys it may have is the caller's to check.
+    pub(crate) fn inner(&self, item: Item<'a>, title: &'static str) -> Result<Self, Problem> {
         match item.get_ref() {
             DeValue::Table(fields) => {
-                Ok(Self { title, span: item.span(), fields, misspelt: Vec::new() })
+                let (span, interface) = (item.span(), self.interface);
+                Ok(Self { title, span, interface, fields, misspelt: Vec::new() })
             }
             _ => Err(Problem::at(
                 item.span(),
@@ -89,7 +92,7 @@ impl<'a> Table<'a> {
         known: &[&'a str],
         problems: &mut Problems,
     ) -> Option<Self> {
-        let mut table = problems.ok(Self::of(self.item(name)?, title))?;
+        let mut table = problems.ok(self.inner(self.item(name)?, title))?;
         table.refuse_unknown(known, problems);
         Some(table)
     }
@@ -110,7 +113,7 @@ impl<'a> Table<'a> {
         };
         let mut tables = Vec::new();
         for item in items.iter() {
-            let Some(mut table) = problems.ok(Self::of(item, title)) else { continue };
+            let Some(mut table) = problems.ok(self.inner(item, title)) else { continue };
             table.refuse_unknown(known, problems);
             tables.push(table);
         }
@@ -127,7 +130,7 @@ impl<'a> Table<'a> {
                         format!("unknown key `{name}`"),
                         format!("not a key of {}", self.title),
                     )
-                    .help(what_was_meant(name, known)),
+                    .help(what_was_meant(self.interface, name, known)),
                 );
             }
         }
@@ -227,16 +230,16 @@ impl<'a> Table<'a> {
     }
 }
 
-fn what_was_meant(name: &str, known: &[&str]) -> String {
-    match OptimizerKind::from_name(&name.to_lowercase()) {
-        Some(kind) => {
-            let name = kind.name();
-            format!("`{name}` is an optimizer: write `optimizer = [\"{name}\"]` in [[grid]]")
+fn what_was_meant(interface: &Interface, name: &str, known: &[&str]) -> String {
+    match interface.variant(&name.to_lowercase()) {
+        Some(variant) => {
+            let (name, selector) = (variant.name, interface.selector());
+            format!("`{name}` is an {selector}: write `{selector} = [\"{name}\"]` in [[grid]]")
         }
         None if suggest(name, known.iter().copied()).is_some() => {
             did_you_mean(name, known, "known keys")
         }
-        None => home(name).unwrap_or_else(|| did_you_mean(name, known, "known keys")),
+        None => home(interface, name).unwrap_or_else(|| did_you_mean(name, known, "known keys")),
     }
 }
 
@@ -256,7 +259,7 @@ pub(crate) const HOMES: &[(&str, &str)] = &[
 ];
 
 /// Where a key belongs that its section does not have.
-fn home(name: &str) -> Option<String> {
+fn home(interface: &Interface, name: &str) -> Option<String> {
     if let Some((name, section)) = HOMES.iter().find(|(known, _)| *known == name) {
         return Some(format!("`{name}` belongs in {section}"));
     }
@@ -270,7 +273,8 @@ fn home(name: &str) -> Option<String> {
              `hidden = [256, 128]` under [train]"
                 .to_string(),
         ),
-        _ => trainer::key(name)
+        _ => interface
+            .parameter(name)
             .map(|_| format!("`{name}` belongs under [train], or as a list in [[grid]]")),
     }
 }

@@ -2,8 +2,7 @@
 //! check it. Built from the lists of keys that the parser reads by.
 
 use serde_json::{Map, Value as Json, json};
-use trainer::OptimizerKind;
-use trial::{Kind, Value};
+use trial::{Interface, Kind, Value, Variant};
 
 use super::parse::{MAX_NAME_BYTES, MODEL_KEYS, SEEDS_KEYS};
 use crate::file::objective::Objective;
@@ -14,7 +13,8 @@ use crate::space::domain::{Domain, domain, names};
 use crate::space::grid;
 use crate::split::MAX_DEFAULT_N_VALID;
 
-pub fn schema() -> Json {
+/// The schema of sweep files whose trials are made of what `interface` declares.
+pub fn schema(interface: &Interface) -> Json {
     object(
         "A hyperparameter sweep: expanded into trials, trained, and reported.",
         &["name", "dataset", "grid"],
@@ -22,15 +22,19 @@ pub fn schema() -> Json {
             ("name", name()),
             ("description", string("What the sweep asks; stands under the report's title.")),
             ("dataset", dataset()),
-            ("model", model()),
-            ("train", train()),
-            ("grid", list("One or more grids; the sweep is their union.", grid(), 1)),
+            ("model", model(interface)),
+            ("train", train(interface)),
+            ("grid", list("One or more grids; the sweep is their union.", grid(interface), 1)),
             ("seeds", seeds()),
             ("confirm", confirm()),
-            ("report", report()),
+            ("report", report(interface)),
             (
                 "hypothesis",
-                list("Claims stated before the run, judged in the report.", hypothesis(), 0),
+                list(
+                    "Claims stated before the run, judged in the report.",
+                    hypothesis(interface),
+                    0,
+                ),
             ),
         ],
     )
@@ -104,34 +108,36 @@ fn dataset() -> Json {
     .with("oneOf", json!([{ "required": ["name"] }, { "required": ["format", "path"] }]))
 }
 
-fn model() -> Json {
+fn model(interface: &Interface) -> Json {
     object(
         "The network: fully connected layers.",
         &[],
         MODEL_KEYS.iter().map(|&name| match name {
             "widths" => (
                 name,
-                one(known("hidden"))
+                one(interface, "hidden")
                     .with("description", "Widths that the axis `depth` takes the first of."),
             ),
-            _ => (name, one(known(name))),
+            _ => (name, one(interface, name)),
         }),
     )
 }
 
-fn train() -> Json {
+fn train(interface: &Interface) -> Json {
     object(
         "Hyperparameters that are the same for all trials; an axis of a grid overrides them.",
         &[],
-        trainer::KEYS.iter().map(|key| (key.name, one(known(key.name)))),
+        interface.parameters.iter().map(|it| (it.name, one(interface, it.name))),
     )
 }
 
-fn grid() -> Json {
+fn grid(interface: &Interface) -> Json {
     let exclude = object(
         "Leaves out the points that have all of these values.",
         &[],
-        names().into_iter().map(|name| (name, one_or_more(known(name)))),
+        names(interface.parameters)
+            .into_iter()
+            .map(|name| (name, one_or_more(known(interface, name)))),
     )
     .with("minProperties", 1);
     let zip = list(
@@ -142,10 +148,10 @@ fn grid() -> Json {
     object(
         "Axes whose values are crossed. What has no default must stand here or in [train]: optimizer, learning_rate, batch_size, and depth or hidden.",
         &[],
-        grid::keys().into_iter().map(|name| match name {
+        grid::keys(interface.parameters).into_iter().map(|name| match name {
             "zip" => (name, zip.clone()),
             "exclude" => (name, list("Points to leave out.", exclude.clone(), 0)),
-            name => (name, axis(known(name))),
+            name => (name, axis(known(interface, name))),
         }),
     )
 }
@@ -171,8 +177,9 @@ fn confirm() -> Json {
     )
 }
 
-fn report() -> Json {
-    let axis = || json!({ "enum": names(), "description": "An axis of a grid." });
+fn report(interface: &Interface) -> Json {
+    let axis =
+        || json!({ "enum": names(interface.parameters), "description": "An axis of a grid." });
     let heatmap = object(
         "The metric over two axes.",
         &["x", "y"],
@@ -204,9 +211,10 @@ fn report() -> Json {
     )
 }
 
-fn hypothesis() -> Json {
+fn hypothesis(interface: &Interface) -> Json {
     let side = |what: &str| {
-        let properties = names().into_iter().map(|name| (name, one_or_more(known(name))));
+        let names = names(interface.parameters).into_iter();
+        let properties = names.map(|name| (name, one_or_more(known(interface, name))));
         object(what, &[], properties).with("minProperties", 1)
     };
     object(
@@ -231,18 +239,20 @@ fn hypothesis() -> Json {
     )
 }
 
-fn known(name: &str) -> Domain {
-    domain(name).expect("names come from the table of keys")
+fn known(interface: &Interface, name: &str) -> Domain {
+    domain(interface.parameters, name).expect("names come from the declarations")
 }
 
 /// One value of a key, with its default where all optimizers share it.
-fn one(domain: Domain) -> Json {
+fn one(interface: &Interface, name: &str) -> Json {
+    let domain = known(interface, name);
     let schema = bare(domain);
+    let by_variant = defaults_by_variant(interface, name);
     let description =
-        format!("{}: {}.{}", capitalized(domain.help), domain.expected, defaults(domain));
+        format!("{}: {}.{}", capitalized(domain.help), domain.expected, defaults(&by_variant));
     let schema = schema.with("description", description);
-    match common_default(domain) {
-        Some(default) => schema.with("default", default),
+    match common_default(&by_variant) {
+        Some(default) => schema.with("default", default.clone()),
         None => schema,
     }
 }
@@ -252,10 +262,10 @@ fn bare(domain: Domain) -> Json {
         Kind::Text(words) => json!({ "enum": words }),
         Kind::Number => json!({ "type": "number" }),
         Kind::Count => json!({ "type": "integer", "minimum": 1 }),
-        Kind::Widths => json!({
+        Kind::Widths { max_layers, max_width } => json!({
             "type": "array",
-            "maxItems": trainer::MAX_HIDDEN_LAYERS,
-            "items": { "type": "integer", "minimum": 1, "maximum": trainer::MAX_WIDTH },
+            "maxItems": max_layers,
+            "items": { "type": "integer", "minimum": 1, "maximum": max_width },
         }),
     }
 }
@@ -275,7 +285,7 @@ fn axis(domain: Domain) -> Json {
         Kind::Number | Kind::Count => {
             json!({ "description": help, "anyOf": [values, range()] })
         }
-        Kind::Text(_) | Kind::Widths => values.with("description", help),
+        Kind::Text(_) | Kind::Widths { .. } => values.with("description", help),
     }
 }
 
@@ -299,32 +309,29 @@ fn capitalized(text: &str) -> String {
     chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }
 
-/// The default that every optimizer which uses the key has.
-fn common_default(domain: Domain) -> Option<Json> {
-    let mut defaults = defaults_by_optimizer(domain).into_iter().map(|(_, value)| value);
-    let first = defaults.next()?;
-    defaults.all(|value| value == first).then_some(first)
+/// The defaults of the variants that have one.
+type Defaults = Vec<(Variant, Json)>;
+
+fn defaults_by_variant(interface: &Interface, name: &str) -> Defaults {
+    let Some(parameter) = interface.parameter(name) else { return Vec::new() };
+    let users = interface.variants().filter(|variant| parameter.is_used_by(variant.name));
+    users.filter_map(|it| Some((it, to_json(parameter.default_for(it.name)?)))).collect()
 }
 
-/// " Default: 0.999 (lion: 0.99)." where they differ, else nothing.
-fn defaults(domain: Domain) -> String {
-    if common_default(domain).is_some() {
+/// The default that they share.
+fn common_default(defaults: &Defaults) -> Option<&Json> {
+    let (_, first) = defaults.first()?;
+    defaults.iter().all(|(_, value)| value == first).then_some(first)
+}
+
+/// " Default: 0.999 (adam), 0.99 (lion)." where they differ, else nothing.
+fn defaults(defaults: &Defaults) -> String {
+    if defaults.is_empty() || common_default(defaults).is_some() {
         return String::new();
     }
-    let each: Vec<String> = defaults_by_optimizer(domain)
-        .into_iter()
-        .map(|(optimizer, value)| format!("{value} ({})", optimizer.name()))
-        .collect();
-    if each.is_empty() { String::new() } else { format!(" Default: {}.", each.join(", ")) }
-}
-
-fn defaults_by_optimizer(domain: Domain) -> Vec<(OptimizerKind, Json)> {
-    let Some(key) = trainer::key(domain.name) else { return Vec::new() };
-    let default = |optimizer: OptimizerKind| {
-        let value = key.default_for(optimizer).filter(|_| key.is_used_by(optimizer))?;
-        Some((optimizer, to_json(value)))
-    };
-    OptimizerKind::ALL.into_iter().filter_map(default).collect()
+    let each: Vec<String> =
+        defaults.iter().map(|(variant, value)| format!("{value} ({})", variant.name)).collect();
+    format!(" Default: {}.", each.join(", "))
 }
 
 fn to_json(value: Value) -> Json {

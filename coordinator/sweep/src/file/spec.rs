@@ -1,7 +1,7 @@
 //! A sweep file after reading: typed, each value known to be possible, with the places that a
 //! later check against the data set may have to name.
 
-use trial::{Scale, Value};
+use trial::{Interface, Scale, Value};
 
 use super::problem::{Span, Spanned};
 use crate::file::objective::Objective;
@@ -9,6 +9,8 @@ use crate::space::filter::Filter;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct SweepFile {
+    /// What its trials are made of.
+    pub(crate) interface: &'static Interface,
     pub name: String,
     pub description: Option<String>,
     pub dataset: DatasetSource,
@@ -51,7 +53,7 @@ pub enum DatasetSource {
     Idx { path: String },
 }
 
-/// The words of the file for the trainer's `Scale`, in the order of its variants.
+/// The words of the file for `Scale`, in the order of its variants.
 pub(crate) const SCALE_NAMES: [&str; 2] = [Scale::Unit.name(), Scale::Standard.name()];
 
 /// One value of one hyperparameter.

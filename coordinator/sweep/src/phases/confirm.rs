@@ -6,7 +6,6 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use toml::de::DeValue;
-use trial::known::VALID_LOSS;
 use trial::{Goal, TrialId};
 
 use crate::file::objective::Objective;
@@ -16,37 +15,12 @@ use crate::file::spec::{Compare, SweepFile};
 use crate::identity::Identity;
 use crate::limits::MAX_TRIALS;
 use crate::plan::{Phase, Plan, Trial};
+use crate::score::Score;
 
 pub(crate) const CONFIRM_KEYS: &[&str] = &["seeds"];
 
 /// Confirm trials run with this seed and those after it.
 pub const FIRST_CONFIRM_SEED: u32 = 1_000_001;
-
-/// Validation figures of a trial at its best epoch.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Score {
-    /// Share from 0 to 1.
-    pub accuracy: f64,
-    pub loss: f64,
-}
-
-impl Score {
-    /// What it has of an objective.
-    pub fn of(&self, objective: Objective) -> f64 {
-        match objective.measure {
-            VALID_LOSS => self.loss,
-            _ => self.accuracy,
-        }
-    }
-
-    pub fn is_better(&self, than: &Self, metric: Objective) -> bool {
-        let (own, other) = (self.of(metric), than.of(metric));
-        match metric.goal {
-            Goal::Maximize => own > other,
-            Goal::Minimize => own < other,
-        }
-    }
-}
 
 /// What a trial of the grid came to.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -113,7 +87,7 @@ impl Plan {
             return Vec::new();
         }
         let points: Vec<u32> = (0..self.points.len() as u32).collect();
-        let mut contests: BTreeSet<Vec<u32>> = self.by_optimizer(&points).into_values().collect();
+        let mut contests: BTreeSet<Vec<u32>> = self.by_variant(&points).into_values().collect();
         for hypothesis in self.hypotheses.iter().filter(|it| it.compare == Compare::Best) {
             let sides = self.sides(hypothesis);
             contests.extend([sides.better, sides.than]);
@@ -158,8 +132,9 @@ impl Plan {
 
     fn confirm_trials_of(&self, point: u32) -> Vec<Trial> {
         let seeds = self.confirm_seeds();
-        let config = self.point_config(point as usize, seeds.start);
-        let texts = Identity::new(self.dataset_digest, self.split).texts(&config);
+        let hyperparameters = self.points.hyperparameters(point as usize, seeds.start);
+        let identity = Identity::new(self.interface, self.dataset_digest, self.split);
+        let texts = identity.texts(&hyperparameters);
         let trial = |seed| Trial { id: texts.id(seed), point, seed, phase: Phase::Confirm };
         seeds.map(trial).collect()
     }

@@ -2,8 +2,7 @@
 //! `depth`, which names the first widths of `[model] widths`.
 
 use toml::de::DeValue;
-use trainer::KEYS;
-use trial::{Kind, Value};
+use trial::{Kind, Parameter, Value};
 
 use super::text::display;
 use crate::file::problem::{Problem, did_you_mean};
@@ -18,65 +17,75 @@ pub(crate) struct Domain {
     pub(crate) kind: Kind,
     pub(crate) help: &'static str,
     pub(crate) expected: &'static str,
-    allows: fn(&Domain, &Value) -> bool,
+    allowed: Allowed,
 }
 
-const DEPTH_DOMAIN: Domain = Domain {
-    name: DEPTH,
-    kind: Kind::Count,
-    help: "number of hidden layers: the first of `[model] widths`",
-    expected: "a whole number from 1 to the number of widths",
-    allows: |_, value| matches!(*value, Value::Count(n) if 1 <= n && n <= trainer::MAX_HIDDEN_LAYERS as u64),
-};
+#[derive(Clone, Copy, Debug)]
+enum Allowed {
+    By(Parameter),
+    /// Depths up to this one.
+    Depths(usize),
+}
 
 /// Every name in the order of the result tables, `depth` after `hidden`.
-pub(crate) fn names() -> Vec<&'static str> {
-    let place = |name: &&str| *name == "hidden";
-    let mut names: Vec<&'static str> = KEYS.iter().map(|key| key.name).collect();
-    let hidden = names.iter().position(place).expect("`hidden` is a key");
-    names.insert(hidden + 1, DEPTH);
-    names
+pub(crate) fn names(parameters: &[Parameter]) -> Vec<&'static str> {
+    let names = parameters.iter().flat_map(|parameter| {
+        let depth = matches!(parameter.kind, Kind::Widths { .. }).then_some(DEPTH);
+        [Some(parameter.name), depth]
+    });
+    names.flatten().collect()
 }
 
-pub(crate) fn domain(name: &str) -> Option<Domain> {
-    if name == DEPTH {
-        return Some(DEPTH_DOMAIN);
+pub(crate) fn domain(parameters: &[Parameter], name: &str) -> Option<Domain> {
+    let by_kind = parameters.iter().find_map(|parameter| match parameter.kind {
+        Kind::Widths { max_layers, .. } if name == DEPTH => Some(max_layers),
+        _ => None,
+    });
+    if let Some(max_layers) = by_kind {
+        return Some(Domain {
+            name: DEPTH,
+            kind: Kind::Count,
+            help: "number of hidden layers: the first of `[model] widths`",
+            expected: "a whole number from 1 to the number of widths",
+            allowed: Allowed::Depths(max_layers),
+        });
     }
-    trainer::key(name).map(|key| Domain {
-        name: key.name,
-        kind: key.kind,
-        help: key.help,
-        expected: key.expected,
-        allows: |domain, value| trainer::key(domain.name).is_some_and(|key| key.allows(value)),
+    parameters.iter().find(|parameter| parameter.name == name).map(|parameter| Domain {
+        name: parameter.name,
+        kind: parameter.kind,
+        help: parameter.help,
+        expected: parameter.expected,
+        allowed: Allowed::By(*parameter),
     })
 }
 
-/// Whether a key or `depth` can have a smaller value than this one, or a larger one. True of names
-/// and values that have no order.
-pub fn has_values_beyond(name: &str, value: &Value, is_smaller: bool) -> bool {
-    let Some(domain) = domain(name) else { return true };
-    let next = match *value {
-        Value::Number(x) => {
-            Some(Value::Number(if is_smaller { x.next_down() } else { x.next_up() }))
+/// Whether a parameter or `depth` can have a smaller value than this one, or a larger one. True of
+/// names and values that have no order.
+pub fn has_values_beyond(
+    parameters: &[Parameter],
+    name: &str,
+    value: &Value,
+    is_smaller: bool,
+) -> bool {
+    match domain(parameters, name).map(|domain| domain.allowed) {
+        Some(Allowed::By(parameter)) => parameter.has_values_beyond(value, is_smaller),
+        Some(Allowed::Depths(most)) => {
+            matches!(*value, Value::Count(n) if if is_smaller { n > 1 } else { n < most as u64 })
         }
-        Value::Count(n) => {
-            let next = if is_smaller { n.checked_sub(1) } else { n.checked_add(1) };
-            next.map(Value::Count)
-        }
-        Value::Text(_) | Value::Widths(_) => return true,
-    };
-    next.is_some_and(|next| (domain.allows)(&domain, &next))
+        None => true,
+    }
 }
 
 /// The domain of a name that the file uses, or the problem that there is none.
 pub(crate) fn domain_at(
+    parameters: &[Parameter],
     name: &str,
     span: crate::file::problem::Span,
     title: &str,
 ) -> Result<Domain, Problem> {
-    domain(name).ok_or_else(|| {
+    domain(parameters, name).ok_or_else(|| {
         Problem::at(span, format!("unknown key `{name}`"), format!("not a key of {title}"))
-            .help(did_you_mean(name, &names(), "known keys"))
+            .help(did_you_mean(name, &names(parameters), "known keys"))
     })
 }
 
@@ -87,7 +96,7 @@ impl Domain {
             Kind::Text(_) => "a string",
             Kind::Number => "a number",
             Kind::Count => "a whole number",
-            Kind::Widths => "a list of widths",
+            Kind::Widths { .. } => "a list of widths",
         }
     }
 
@@ -97,7 +106,7 @@ impl Domain {
             Kind::Text(_) => "a list of strings",
             Kind::Number => "a list of numbers",
             Kind::Count => "a list of whole numbers",
-            Kind::Widths => "a list of lists of widths",
+            Kind::Widths { .. } => "a list of lists of widths",
         }
     }
 
@@ -114,7 +123,7 @@ impl Domain {
                 }
                 _ => None,
             },
-            Kind::Widths => read_widths(item),
+            Kind::Widths { .. } => read_widths(item),
         };
         let value = value.ok_or_else(|| wrong_type(self.name, self.one(), item))?;
         self.check(&value, item)?;
@@ -123,7 +132,13 @@ impl Domain {
 
     /// Whether the domain holds a value, as a problem at `item` if not.
     pub(crate) fn check(&self, value: &Value, item: Item) -> Result<(), Problem> {
-        if (self.allows)(self, value) {
+        let is_allowed = match self.allowed {
+            Allowed::By(parameter) => parameter.allows(value),
+            Allowed::Depths(most) => {
+                matches!(*value, Value::Count(n) if 1 <= n && n <= most as u64)
+            }
+        };
+        if is_allowed {
             return Ok(());
         }
         let shown = match item.get_ref() {
@@ -184,6 +199,7 @@ mod tests {
     fn values_end_where_the_table_of_keys_ends_them() {
         let number = Value::Number;
         let (smaller, larger) = (true, false);
+        let parameters = trainer::interface().parameters;
         for (name, value, end, expected) in [
             ("momentum", number(0.0), smaller, false),
             ("momentum", number(0.9), larger, true),
@@ -191,15 +207,19 @@ mod tests {
             ("label_smoothing", number(1.0_f64.next_down()), larger, false),
             ("learning_rate", number(1e-3), smaller, true),
             ("batch_size", Value::Count(1), smaller, false),
-            ("batch_size", Value::Count(trainer::MAX_BATCH_SIZE), larger, false),
+            ("batch_size", Value::Count(65_536), larger, false),
             ("epochs", Value::Count(2), smaller, true),
             ("max_probes", Value::Count(1_000), larger, false),
             ("depth", Value::Count(0), smaller, false),
             ("depth", Value::Count(1), smaller, false),
-            ("depth", Value::Count(trainer::MAX_HIDDEN_LAYERS as u64), larger, false),
+            ("depth", Value::Count(64), larger, false),
             ("optimizer", Value::Text("sgd".into()), larger, true),
         ] {
-            assert_eq!(has_values_beyond(name, &value, end), expected, "{name} {value:?}");
+            assert_eq!(
+                has_values_beyond(parameters, name, &value, end),
+                expected,
+                "{name} {value:?}"
+            );
         }
     }
 }

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use trainer::{KEYS, OptimizerKind};
-use trial::Value;
+use trial::{Value, Variant};
 
 use super::coverage::{Coverage, idle_values};
 use super::domain::DEPTH;
@@ -16,8 +15,8 @@ use crate::file::spec::{Grid, GridAxis, SweepFile};
 /// Why combinations of axis values, or seeds, are the same as others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DuplicateReason {
-    /// The optimizer does not use the axis.
-    Unused { axis: &'static str, optimizer: OptimizerKind },
+    /// The variant does not use the axis.
+    Unused { axis: &'static str, variant: Variant },
     /// The axis lists a value twice, perhaps in two spellings.
     ListedTwice { axis: &'static str },
     /// Two grids name the same point.
@@ -37,8 +36,8 @@ pub struct Duplicates {
 impl fmt::Display for Duplicates {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.reason {
-            DuplicateReason::Unused { axis, optimizer } => {
-                write!(f, "{axis} is not used by {}", optimizer.name())?;
+            DuplicateReason::Unused { axis, variant } => {
+                write!(f, "{axis} is not used by {}", variant.name)?;
             }
             DuplicateReason::ListedTwice { axis } => write!(f, "{axis} lists a value twice")?,
             DuplicateReason::TwoGrids => write!(f, "named by two grids")?,
@@ -112,25 +111,27 @@ pub(crate) fn expand(file: &SweepFile, problems: &mut Problems) -> Expansion {
 
 /// Every value that a point of the file can have, key by key.
 fn columns(file: &SweepFile) -> Vec<Column> {
-    KEYS.iter()
+    let parameters = file.interface.parameters;
+    parameters
+        .iter()
         .enumerate()
-        .map(|(column, key)| {
+        .map(|(column, parameter)| {
             let mut values = Vec::new();
             for grid in &file.grids {
-                let axis = grid.axes.iter().find(|axis| column_of(axis.name) == column);
-                for optimizer in optimizers(file, grid) {
-                    if !key.is_used_by(optimizer) {
+                let axis = grid.axes.iter().find(|axis| column_of(parameters, axis.name) == column);
+                for variant in variants(file, grid) {
+                    if !parameter.is_used_by(variant.name) {
                         values.push(None);
                     } else if let Some(axis) = axis {
                         let value = |i| Some(axis_value(file, axis, i));
                         values.extend((0..axis.values.len()).map(value));
                     } else {
-                        let fixed = fixed(file, key.name).cloned();
-                        values.push(fixed.or_else(|| key.default_for(optimizer)));
+                        let fixed = fixed(file, parameter.name).cloned();
+                        values.push(fixed.or_else(|| parameter.default_for(variant.name)));
                     }
                 }
             }
-            Column::new(key, values)
+            Column::new(parameter, values)
         })
         .collect()
 }
@@ -149,21 +150,23 @@ fn axis_value(file: &SweepFile, axis: &GridAxis, i: usize) -> Value {
     }
 }
 
-/// The optimizers of a grid, one for each value of its axis, or the fixed one.
-pub(crate) fn optimizers(file: &SweepFile, grid: &Grid) -> Vec<OptimizerKind> {
-    let axis = grid.axes.iter().find(|axis| axis.name == "optimizer");
-    let names: Vec<&Value> = match axis {
-        Some(axis) => axis.values.iter().map(|value| &value.value).collect(),
-        None => fixed(file, "optimizer").into_iter().collect(),
+/// The variants of a grid, one for each value of their axis, or the fixed one.
+pub(crate) fn variants(file: &SweepFile, grid: &Grid) -> Vec<Variant> {
+    let selector = file.interface.selector();
+    let names: Vec<&Value> = match variant_axis(file, grid) {
+        Some(axis) => grid.axes[axis].values.iter().map(|value| &value.value).collect(),
+        None => fixed(file, selector).into_iter().collect(),
     };
-    names.into_iter().filter_map(optimizer_of).collect()
+    let variant = |value: &Value| match value {
+        Value::Text(name) => file.interface.variant(name),
+        _ => None,
+    };
+    names.into_iter().filter_map(variant).collect()
 }
 
-fn optimizer_of(value: &Value) -> Option<OptimizerKind> {
-    match value {
-        Value::Text(name) => OptimizerKind::from_name(name),
-        _ => None,
-    }
+/// The place of the axis that names the variant.
+fn variant_axis(file: &SweepFile, grid: &Grid) -> Option<usize> {
+    grid.axes.iter().position(|axis| axis.name == file.interface.selector())
 }
 
 /// Adds a grid's combinations to `named`; gives how many its exclusions left out.
@@ -277,47 +280,46 @@ fn find_positions(grid: &Grid, combination: u32, positions: &mut [usize]) {
 
 /// What turns a grid's axis positions into codes of all columns.
 struct GridCodes {
-    /// The axis that names the optimizer.
-    optimizer_axis: Option<usize>,
-    /// For each of the grid's optimizers, the codes of what no axis sweeps.
+    /// The axis that names the variant.
+    variant_axis: Option<usize>,
+    /// For each of the grid's variants, the codes of what no axis sweeps.
     bases: Vec<Vec<u32>>,
     axes: Vec<AxisCodes>,
 }
 
 struct AxisCodes {
     column: usize,
-    /// Whether each of the grid's optimizers uses it.
+    /// Whether each of the grid's variants uses it.
     is_used: Vec<bool>,
-    /// The code of each value; empty if no optimizer uses the axis.
+    /// The code of each value; empty if no variant uses the axis.
     codes: Vec<u32>,
 }
 
 impl GridCodes {
     fn new(file: &SweepFile, grid: &Grid, columns: &[Column]) -> Self {
-        let optimizers = optimizers(file, grid);
+        let variants = variants(file, grid);
         let axes: Vec<AxisCodes> =
-            grid.axes.iter().map(|axis| AxisCodes::new(file, axis, columns, &optimizers)).collect();
-        let base = |(i, &optimizer): (usize, &OptimizerKind)| {
+            grid.axes.iter().map(|axis| AxisCodes::new(file, axis, columns, &variants)).collect();
+        let base = |(i, variant): (usize, &Variant)| {
             let code = |(i_column, column): (usize, &Column)| {
                 if axes.iter().any(|axis| axis.column == i_column && axis.is_used[i]) {
                     return 0;
                 }
-                let given = fixed(file, column.key.name).cloned();
-                let value = given.or_else(|| column.key.default_for(optimizer));
-                column.code(value.filter(|_| column.key.is_used_by(optimizer)).as_ref())
+                let given = fixed(file, column.parameter.name).cloned();
+                let value = given.or_else(|| column.parameter.default_for(variant.name));
+                column.code(value.filter(|_| column.parameter.is_used_by(variant.name)).as_ref())
             };
             columns.iter().enumerate().map(code).collect()
         };
-        let bases = optimizers.iter().enumerate().map(base).collect();
-        let optimizer_axis = grid.axes.iter().position(|axis| axis.name == "optimizer");
-        Self { optimizer_axis, bases, axes }
+        let bases = variants.iter().enumerate().map(base).collect();
+        Self { variant_axis: variant_axis(file, grid), bases, axes }
     }
 
     fn write_row(&self, positions: &[usize], row: &mut Vec<u32>) {
-        let optimizer = self.optimizer_axis.map_or(0, |axis| positions[axis]);
-        row.clone_from(&self.bases[optimizer]);
+        let variant = self.variant_axis.map_or(0, |axis| positions[axis]);
+        row.clone_from(&self.bases[variant]);
         for (axis, &position) in self.axes.iter().zip(positions) {
-            if axis.is_used[optimizer] {
+            if axis.is_used[variant] {
                 row[axis.column] = axis.codes[position];
             }
         }
@@ -325,15 +327,11 @@ impl GridCodes {
 }
 
 impl AxisCodes {
-    fn new(
-        file: &SweepFile,
-        axis: &GridAxis,
-        columns: &[Column],
-        optimizers: &[OptimizerKind],
-    ) -> Self {
-        let column = column_of(axis.name);
+    fn new(file: &SweepFile, axis: &GridAxis, columns: &[Column], variants: &[Variant]) -> Self {
+        let column = column_of(file.interface.parameters, axis.name);
+        let parameter = columns[column].parameter;
         let is_used: Vec<bool> =
-            optimizers.iter().map(|&optimizer| KEYS[column].is_used_by(optimizer)).collect();
+            variants.iter().map(|variant| parameter.is_used_by(variant.name)).collect();
         let code = |i| columns[column].code(Some(&axis_value(file, axis, i)));
         let n_codes = if is_used.contains(&true) { axis.values.len() } else { 0 };
         Self { column, is_used, codes: (0..n_codes).map(code).collect() }
@@ -349,13 +347,14 @@ fn copy_reason(file: &SweepFile, first: Origin, copy: Origin) -> DuplicateReason
     let [mut a, mut b] = [(); 2].map(|()| vec![0; grid.axes.len()]);
     find_positions(grid, first.combination, &mut a);
     find_positions(grid, copy.combination, &mut b);
-    let optimizers = optimizers(file, grid);
-    let optimizer_axis = grid.axes.iter().position(|axis| axis.name == "optimizer");
-    let optimizer = optimizers[optimizer_axis.map_or(0, |axis| b[axis])];
+    let variant = variants(file, grid)[variant_axis(file, grid).map_or(0, |axis| b[axis])];
     let differing = || (0..a.len()).filter(|&i| a[i] != b[i]);
-    let is_unused = |&i: &usize| !KEYS[column_of(grid.axes[i].name)].is_used_by(optimizer);
+    let is_unused = |&i: &usize| {
+        let parameter = file.interface.parameter(grid.axes[i].name);
+        parameter.is_some_and(|parameter| !parameter.is_used_by(variant.name))
+    };
     match differing().find(is_unused) {
-        Some(i) => DuplicateReason::Unused { axis: grid.axes[i].name, optimizer },
+        Some(i) => DuplicateReason::Unused { axis: grid.axes[i].name, variant },
         None => {
             let i = differing().next().expect("two combinations differ on some axis");
             DuplicateReason::ListedTwice { axis: grid.axes[i].name }
@@ -377,7 +376,7 @@ impl Origin {
         on_axis(key)
             .or_else(|| on_axis(DEPTH).filter(|_| key == "hidden"))
             .or_else(|| in_train().map(|setting| setting.span.clone()))
-            .or_else(|| on_axis("optimizer"))
+            .or_else(|| on_axis(file.interface.selector()))
             .unwrap_or_else(|| grid.span.clone())
     }
 }

@@ -17,7 +17,7 @@ pub struct Filter {
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Condition {
-    /// A key of the trainer, or `depth`.
+    /// A parameter, or `depth`.
     pub name: &'static str,
     /// Never empty.
     pub values: Vec<Value>,
@@ -41,7 +41,7 @@ impl Filter {
         let n_entries = entries.len();
         let conditions: Vec<Condition> = entries
             .into_iter()
-            .filter_map(|(name, span, item)| condition(table.title, name, span, item, problems))
+            .filter_map(|(name, span, item)| condition(table, name, span, item, problems))
             .collect();
         (n_entries > 0 && conditions.len() == n_entries).then_some(Self { conditions })
     }
@@ -59,13 +59,13 @@ impl std::fmt::Display for Filter {
 }
 
 fn condition(
-    title: &str,
+    table: &Table,
     name: &str,
     span: Span,
     item: Item,
     problems: &mut Problems,
 ) -> Option<Condition> {
-    let domain = problems.ok(domain_at(name, span, title))?;
+    let domain = problems.ok(domain_at(table.interface.parameters, name, span, table.title))?;
     let items: Vec<Item> = match item.get_ref() {
         DeValue::Array(items) if is_list_of_values(domain, items) => items.iter().collect(),
         _ => vec![item],
@@ -83,7 +83,7 @@ fn condition(
 /// A value of `hidden` is itself a list, so only a list of lists is several of them.
 fn is_list_of_values(domain: Domain, items: &[toml::Spanned<DeValue>]) -> bool {
     match domain.kind {
-        Kind::Widths => items.first().is_some_and(|item| item.get_ref().is_array()),
+        Kind::Widths { .. } => items.first().is_some_and(|item| item.get_ref().is_array()),
         _ => true,
     }
 }

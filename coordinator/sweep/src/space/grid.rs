@@ -2,7 +2,7 @@
 
 use toml::de::DeValue;
 use trial::wording::n_of;
-use trial::{Kind, Value};
+use trial::{Kind, Parameter, Value};
 
 use super::domain::{DEPTH, Domain, domain, names, toml_text};
 use super::filter::Filter;
@@ -17,8 +17,8 @@ pub(crate) const TITLE: &str = "`[[grid]]`";
 pub(crate) const EXCLUDE_TITLE: &str = "`[[grid.exclude]]`";
 
 /// Every key of `[[grid]]`: the axes, then what is said about them.
-pub(crate) fn keys() -> Vec<&'static str> {
-    let mut keys = names();
+pub(crate) fn keys(parameters: &[Parameter]) -> Vec<&'static str> {
+    let mut keys = names(parameters);
     keys.extend(["zip", "exclude"]);
     keys
 }
@@ -42,8 +42,8 @@ pub(crate) fn read(table: &Table, around: &Surroundings, problems: &mut Problems
         .entries()
         .into_iter()
         .filter_map(|(name, span, item)| {
-            let domain = domain(name)?;
-            let values = axis_values(domain, item, problems);
+            let domain = domain(table.interface.parameters, name)?;
+            let values = axis_values(table, domain, item, problems);
             Some(NamedAxis { name: domain.name, span, values })
         })
         .collect();
@@ -58,7 +58,12 @@ pub(crate) fn read(table: &Table, around: &Surroundings, problems: &mut Problems
     Some(Grid { span: table.span.clone(), axes: axes?, groups, zip, excludes })
 }
 
-fn axis_values(domain: Domain, item: Item, problems: &mut Problems) -> Option<Vec<Spanned<Value>>> {
+fn axis_values(
+    table: &Table,
+    domain: Domain,
+    item: Item,
+    problems: &mut Problems,
+) -> Option<Vec<Spanned<Value>>> {
     match item.get_ref() {
         DeValue::Array(items) => {
             if items.is_empty() {
@@ -85,7 +90,7 @@ fn axis_values(domain: Domain, item: Item, problems: &mut Problems) -> Option<Ve
             (values.len() == items.len()).then_some(values)
         }
         DeValue::Table(_) if matches!(domain.kind, Kind::Number | Kind::Count) => {
-            range_values(domain, item, problems)
+            range_values(table, domain, item, problems)
         }
         _ => {
             let problem = wrong_type(domain.name, domain.many(), item);
@@ -104,7 +109,7 @@ fn axis_values(domain: Domain, item: Item, problems: &mut Problems) -> Option<Ve
 /// One value of a list. A number where `hidden` wants a list is the likeliest slip of all.
 fn list_value(domain: Domain, item: Item) -> Result<Value, Problem> {
     domain.read(item).map_err(|problem| match domain.kind {
-        Kind::Widths if item.get_ref().is_integer() => {
+        Kind::Widths { .. } if item.get_ref().is_integer() => {
             problem.help("each value is a list of widths: write `hidden = [[256, 128]]`")
         }
         Kind::Number | Kind::Count if item.get_ref().is_table() => problem.help(format!(
@@ -117,12 +122,13 @@ fn list_value(domain: Domain, item: Item) -> Result<Value, Problem> {
 }
 
 fn range_values(
+    table: &Table,
     domain: Domain,
     item: Item,
     problems: &mut Problems,
 ) -> Option<Vec<Spanned<Value>>> {
     let mut values = Vec::new();
-    for x in range::read(item, problems)? {
+    for x in range::read(table, item, problems)? {
         let value = match domain.kind {
             Kind::Count if (0.0..1e15).contains(&x) && libm::trunc(x) == x => {
                 Value::Count(x as u64)
@@ -300,7 +306,7 @@ fn excludes(table: &Table, problems: &mut Problems) -> Vec<Spanned<Filter>> {
     items
         .iter()
         .filter_map(|item| {
-            let table = problems.ok(Table::of(item, EXCLUDE_TITLE))?;
+            let table = problems.ok(table.inner(item, EXCLUDE_TITLE))?;
             let value = Filter::read(&table, problems)?;
             Some(Spanned { value, span: table.span })
         })

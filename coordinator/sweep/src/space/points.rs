@@ -2,10 +2,9 @@
 //! million of them fit in memory, and comparing codes compares the result tables' columns.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use trainer::{ConfigError, KEYS, Key, TrainConfig};
-use trial::Value;
+use trial::{Hyperparameters, Parameter, Value};
 
 use super::domain::DEPTH;
 use super::filter::{Condition, Filter};
@@ -13,16 +12,16 @@ use super::filter::{Condition, Filter};
 /// One hyperparameter and every value that a point can have of it.
 #[derive(Clone, Debug)]
 pub(crate) struct Column {
-    pub(crate) key: &'static Key,
-    /// Ascending and distinct; `None`, for points that do not use the key, comes first.
+    pub(crate) parameter: &'static Parameter,
+    /// Ascending and distinct; `None`, for points that do not have it, comes first.
     values: Vec<Option<Value>>,
 }
 
 impl Column {
-    pub(crate) fn new(key: &'static Key, mut values: Vec<Option<Value>>) -> Self {
+    pub(crate) fn new(parameter: &'static Parameter, mut values: Vec<Option<Value>>) -> Self {
         values.sort_by(|a, b| order_in_column(a.as_ref(), b.as_ref()));
         values.dedup();
-        Self { key, values }
+        Self { parameter, values }
     }
 
     /// The place of a value that went into `new`.
@@ -56,15 +55,23 @@ fn order_in_column(a: Option<&Value>, b: Option<&Value>) -> Ordering {
 }
 
 /// The column of a name: `depth` is a property of `hidden`.
-pub(crate) fn column_of(name: &str) -> usize {
+pub(crate) fn column_of(parameters: &[Parameter], name: &str) -> usize {
     let name = if name == DEPTH { "hidden" } else { name };
-    KEYS.iter().position(|key| key.name == name).expect("names come from the table of keys")
+    let place = parameters.iter().position(|parameter| parameter.name == name);
+    place.expect("names come from the declarations")
+}
+
+/// As `column_of`, in the columns themselves.
+fn place_in(columns: &[Column], name: &str) -> usize {
+    let name = if name == DEPTH { "hidden" } else { name };
+    let place = columns.iter().position(|column| column.parameter.name == name);
+    place.expect("names come from the declarations")
 }
 
 /// Distinct points in the order of the result tables.
 #[derive(Clone, Debug)]
 pub struct Points {
-    /// One for each of `KEYS`.
+    /// One for each parameter, in their order.
     columns: Vec<Column>,
     /// Columns with more than one value: what a row of codes is about.
     varying: Vec<usize>,
@@ -120,15 +127,25 @@ impl Points {
         }
     }
 
-    /// The value of a key; `None` if the point's optimizer does not use it.
-    pub fn value(&self, point: usize, key: &str) -> Option<&Value> {
-        let column = KEYS.iter().position(|known| known.name == key)?;
+    /// The value of a parameter; `None` if the point does not have it.
+    pub fn value(&self, point: usize, name: &str) -> Option<&Value> {
+        let column = self.columns.iter().position(|it| it.parameter.name == name)?;
         self.columns[column].value(self.code(point, column))
     }
 
-    /// The distinct values that points have of a key or of `depth`, ascending.
+    /// The hyperparameters of a point with any seed.
+    pub(crate) fn hyperparameters(&self, point: usize, seed: u32) -> Hyperparameters {
+        let value = |(place, column): (usize, &Column)| {
+            let value = column.value(self.code(point, place))?;
+            Some((column.parameter.name, value.clone()))
+        };
+        Hyperparameters::new(self.columns.iter().enumerate().filter_map(value).collect(), seed)
+    }
+
+    /// The distinct values that points have of a parameter or of `depth`, ascending.
     pub(crate) fn values(&self, name: &str) -> Vec<Value> {
-        let values = self.columns[column_of(name)].values.iter().flatten();
+        let column = &self.columns[place_in(&self.columns, name)];
+        let values = column.values.iter().flatten();
         if name != DEPTH {
             return values.cloned().collect();
         }
@@ -180,7 +197,7 @@ pub(crate) struct CodeFilter(Vec<(usize, Vec<bool>)>);
 impl CodeFilter {
     pub(crate) fn new(filter: &Filter, columns: &[Column]) -> Self {
         let allowed = |condition: &Condition| {
-            let column = column_of(condition.name);
+            let column = place_in(columns, condition.name);
             let allows = |value: &Option<Value>| match (value, condition.name) {
                 (Some(Value::Widths(widths)), DEPTH) => {
                     condition.values.contains(&Value::Count(widths.len() as u64))
@@ -200,47 +217,5 @@ impl CodeFilter {
 
     pub(crate) fn matches(&self, code: impl Fn(usize) -> u32) -> bool {
         self.0.iter().all(|(column, allowed)| allowed[code(*column) as usize])
-    }
-}
-
-/// Builds one point's configuration after the other; neighbours share most of their values.
-pub(crate) struct Configs<'a> {
-    points: &'a Points,
-    values: BTreeMap<String, Value>,
-    at: Option<usize>,
-}
-
-impl<'a> Configs<'a> {
-    pub(crate) fn new(points: &'a Points) -> Self {
-        Self { points, values: BTreeMap::new(), at: None }
-    }
-
-    pub(crate) fn config(&mut self, point: usize, seed: u32) -> Result<TrainConfig, ConfigError> {
-        match self.at.replace(point) {
-            None => (0..self.points.columns.len()).for_each(|column| self.set(point, column)),
-            Some(last) => {
-                for (place, &column) in self.points.varying.iter().enumerate() {
-                    if self.points.row(last)[place] != self.points.row(point)[place] {
-                        self.set(point, column);
-                    }
-                }
-            }
-        }
-        TrainConfig::from_values(&self.values, seed)
-    }
-
-    fn set(&mut self, point: usize, column: usize) {
-        let Column { key, .. } = &self.points.columns[column];
-        match self.points.columns[column].value(self.points.code(point, column)) {
-            None => {
-                self.values.remove(key.name);
-            }
-            Some(value) => match self.values.get_mut(key.name) {
-                Some(place) => place.clone_from(value),
-                None => {
-                    self.values.insert(key.name.to_string(), value.clone());
-                }
-            },
-        }
     }
 }

@@ -13,8 +13,9 @@ const TITLE: &str = "a range";
 const HELP: &str = "write { log = [1e-3, 1.0], n = 7 }, { linear = [0.0, 0.5], n = 6 } or { step = 32, from = 32, to = 128 }";
 
 /// The values of a range in ascending order, or `None` after noting its problems.
-pub(crate) fn read(item: Item, problems: &mut Problems) -> Option<Vec<f64>> {
-    let mut table = problems.ok(Table::of(item, TITLE))?;
+/// `grid` is the table that the range stands in.
+pub(crate) fn read(grid: &Table, item: Item, problems: &mut Problems) -> Option<Vec<f64>> {
+    let mut table = problems.ok(grid.inner(item, TITLE))?;
     table.refuse_unknown(KEYS, problems);
     let names: Vec<&str> = table.entries().iter().map(|(name, _, _)| *name).collect();
     if names.iter().any(|name| !KEYS.contains(name)) {
@@ -175,7 +176,8 @@ mod tests {
         let source = format!("x = {range}");
         let table = DeTable::parse(&source).unwrap();
         let mut problems = Problems::default();
-        let values = read(table.get_ref().get("x").unwrap(), &mut problems);
+        let root = Table::root(table.get_ref(), trainer::interface());
+        let values = read(&root, root.item("x").unwrap(), &mut problems);
         values.ok_or_else(|| {
             let labels = problems.into_sorted().into_iter().map(|problem| problem.label);
             labels.collect::<Vec<_>>().join("; ")

@@ -4,12 +4,11 @@
 
 use std::collections::BTreeSet;
 
-use trainer::{Key, OptimizerKind};
-use trial::Value;
+use trial::{Interface, Parameter, Value, Variant};
 
 use super::coverage::{Coverage, idle_values};
 use super::domain::DEPTH;
-use super::expand::optimizers;
+use super::expand::variants;
 use super::points::{Points, column_of};
 use super::text::number_text;
 use crate::file::objective::Objective;
@@ -33,12 +32,12 @@ pub(crate) fn check(file: &SweepFile, points: &Points, problems: &mut Problems) 
 
 /// Keys of `[train]` that no optimizer of the file uses.
 fn check_settings(file: &SweepFile, problems: &mut Problems) {
-    let all: Vec<OptimizerKind> =
-        distinct(file.grids.iter().flat_map(|grid| optimizers(file, grid)));
+    let all = distinct(file.grids.iter().flat_map(|grid| variants(file, grid)));
     for setting in &file.fixed {
-        let Some(key) = trainer::key(setting.name) else { continue };
-        if !all.iter().any(|&optimizer| key.is_used_by(optimizer)) {
-            problems.push(unused_key(key, setting.key_span.clone(), &all));
+        let Some(parameter) = file.interface.parameter(setting.name) else { continue };
+        if !all.iter().any(|variant| parameter.is_used_by(variant.name)) {
+            let span = setting.key_span.clone();
+            problems.push(unused_key(file.interface, parameter, span, &all));
         }
     }
 }
@@ -46,11 +45,11 @@ fn check_settings(file: &SweepFile, problems: &mut Problems) {
 /// Axes that no optimizer of their grid uses, however many values they have.
 fn check_axes(file: &SweepFile, problems: &mut Problems) {
     for grid in &file.grids {
-        let all = distinct(optimizers(file, grid).into_iter());
+        let all = distinct(variants(file, grid).into_iter());
         for axis in &grid.axes {
-            let Some(key) = trainer::key(axis.name) else { continue };
-            if !all.iter().any(|&optimizer| key.is_used_by(optimizer)) {
-                problems.push(unused_key(key, axis.span.clone(), &all));
+            let Some(parameter) = file.interface.parameter(axis.name) else { continue };
+            if !all.iter().any(|variant| parameter.is_used_by(variant.name)) {
+                problems.push(unused_key(file.interface, parameter, axis.span.clone(), &all));
             }
         }
     }
@@ -78,40 +77,46 @@ fn check_zips(file: &SweepFile, problems: &mut Problems) {
     }
 }
 
-fn distinct(optimizers: impl Iterator<Item = OptimizerKind>) -> Vec<OptimizerKind> {
-    let mut all: Vec<OptimizerKind> = optimizers.collect();
+fn distinct(variants: impl Iterator<Item = Variant>) -> Vec<Variant> {
+    let mut all: Vec<Variant> = variants.collect();
     all.sort_unstable();
     all.dedup();
     all
 }
 
-fn unused_key(key: &Key, span: Span, optimizers: &[OptimizerKind]) -> Problem {
-    let names: Vec<&str> = optimizers.iter().map(|optimizer| optimizer.name()).collect();
+fn unused_key(
+    interface: &Interface,
+    parameter: &Parameter,
+    span: Span,
+    variants: &[Variant],
+) -> Problem {
+    let names: Vec<&str> = variants.iter().map(|variant| variant.name).collect();
     let verb = if names.len() == 1 { "does" } else { "do" };
     let label = format!("{} {verb} not use it", list(&names, "and"));
-    Problem::at(span, format!("`{}` has no effect", key.name), label).help(hint(key, optimizers))
+    let help = hint(interface, parameter, variants);
+    Problem::at(span, format!("`{}` has no effect", parameter.name), label).help(help)
 }
 
 /// What the author most likely meant: another optimizer, or the key that this one has instead.
-fn hint(key: &Key, optimizers: &[OptimizerKind]) -> String {
-    let users: Vec<String> = OptimizerKind::ALL
-        .into_iter()
-        .filter(|&optimizer| key.is_used_by(optimizer))
-        .map(|optimizer| format!("`{}`", optimizer.name()))
+fn hint(interface: &Interface, parameter: &Parameter, variants: &[Variant]) -> String {
+    let users: Vec<String> = interface
+        .variants()
+        .filter(|variant| parameter.is_used_by(variant.name))
+        .map(|variant| format!("`{}`", variant.name))
         .collect();
     let users: Vec<&str> = users.iter().map(String::as_str).collect();
-    let mut hint = format!("did you mean the optimizer {}?", list(&users, "or"));
-    for &optimizer in optimizers {
-        if let Some(instead) = counterpart(key.name, optimizer) {
-            hint += &format!(" {} has `{instead}` for it.", optimizer.name());
+    let mut hint = format!("did you mean the {} {}?", interface.selector(), list(&users, "or"));
+    for variant in variants {
+        if let Some(instead) = counterpart(parameter.name, variant.name) {
+            hint += &format!(" {} has `{instead}` for it.", variant.name);
         }
     }
     hint + " Otherwise remove the key"
 }
 
 /// The key by which an optimizer has what another one calls `key`.
-fn counterpart(key: &str, optimizer: OptimizerKind) -> Option<&'static str> {
-    match (key, optimizer.name()) {
+fn counterpart(key: &str, optimizer: &str) -> Option<&'static str> {
+    match (key, optimizer) {
         ("momentum", "adam" | "adamw" | "lion") => Some("beta1"),
         ("alpha", "adam" | "adamw") => Some("beta2"),
         ("beta2", "rmsprop") => Some("alpha"),
@@ -222,7 +227,7 @@ fn check_multiplied(file: &SweepFile, points: &Points, problems: &mut Problems) 
     let Some(axis) = axes().find(|axis| axis.name == "dropout" && axis.values.len() > 1) else {
         return;
     };
-    let dropout = column_of("dropout");
+    let dropout = column_of(file.interface.parameters, "dropout");
     let others = |&point: &usize| -> Vec<u32> {
         let columns = (0..points.columns().len()).filter(|&column| column != dropout);
         columns.map(|column| points.code(point, column)).collect()

@@ -61,8 +61,9 @@ fn every_point_runs_with_every_seed_in_ascending_order() {
         plan.trials.iter().take(4).map(|trial| (trial.point, trial.seed)).collect();
     assert_eq!(trials, [(0, 7), (0, 9), (1, 7), (1, 9)]);
     assert_eq!(copies(&plan), ["a seed is listed twice: 1 copy"]);
-    assert_eq!(plan.config(1).seed, 9);
-    assert_eq!(plan.config(2).hidden, [256, 128]);
+    assert_eq!(plan.hyperparameters(1).seed, 9);
+    let hidden = plan.hyperparameters(2).value("hidden").cloned();
+    assert_eq!(hidden, Some(Value::Widths(vec![256, 128])));
 }
 
 #[test]
@@ -156,17 +157,20 @@ fn fixed_values_hold_for_all_trials_until_an_axis_overrides_them() {
         base_with("epochs", "epochs = 3\nlearning_rate = 0.7\nhidden = [8]\ndropout = 0.2");
     let by_hidden = source.replace("depth = [1, 2]", "").replace("widths = [256, 128, 64]\n", "");
     let plan = planned(&by_hidden);
-    let config = plan.config(0);
-    assert_eq!((config.epochs, config.dropout, config.hidden), (3, 0.2, vec![8]));
+    let of = |trial: usize, name: &str| plan.hyperparameters(trial).value(name).cloned();
+    assert_eq!(of(0, "epochs"), Some(Value::Count(3)));
+    assert_eq!(of(0, "dropout"), Some(Value::Number(0.2)));
+    assert_eq!(of(0, "hidden"), Some(Value::Widths(vec![8])));
     assert_eq!(plan.points.len(), 4);
-    assert_eq!(plan.config(0).learning_rate, 0.01);
+    assert_eq!(of(0, "learning_rate"), Some(Value::Number(0.01)));
     assert_eq!(
         plan.dropped(),
         ["learning_rate of [train]: every grid that uses it has an axis of it"]
     );
     let plan = planned(&source.replace("learning_rate = [0.01, 0.1]\n", ""));
     assert!(rows(&plan, &["learning_rate"]).iter().all(|row| row == "0.7"));
-    assert_eq!(plan.config(1).hidden, [256, 128], "the axis depth overrides hidden");
+    let hidden = plan.hyperparameters(1).value("hidden").cloned();
+    assert_eq!(hidden, Some(Value::Widths(vec![256, 128])), "the axis depth overrides hidden");
     assert_eq!(plan.overridden, ["hidden"]);
 }
 

@@ -10,8 +10,11 @@ const SPLIT: Split = Split { n_train: 50_000, n_valid: 10_000, scale: Scale::Uni
 #[test]
 fn the_canonical_text_holds_what_decides_a_trial() {
     let source = base_with("optimizer", r#"optimizer = ["adam"]"#);
-    let config = planned(&format!("{source}patience = [4]\n[seeds]\nlist = [11]\n")).config(1);
-    let text = Identity::new(Digest([7; 32]), SPLIT).texts(&config).with(config.seed);
+    let config =
+        planned(&format!("{source}patience = [4]\n[seeds]\nlist = [11]\n")).hyperparameters(1);
+    let text = Identity::new(trainer::interface(), Digest([7; 32]), SPLIT)
+        .texts(&config)
+        .with(config.seed);
     let digest = "07".repeat(32);
     let expected = format!(
         "trial 1
@@ -44,9 +47,9 @@ weight_decay=0000000000000000
 /// Tables and pages call it `none`; ids do not.
 #[test]
 fn a_network_without_hidden_layers_keeps_its_id() {
-    let mut config = planned(&base_and("")).config(0);
-    config.hidden.clear();
-    let text = Identity::new(Digest([7; 32]), SPLIT).texts(&config).with(1);
+    let source = base_with("depth", "hidden = [[]]").replace("widths = [256, 128, 64]\n", "");
+    let config = planned(&source).hyperparameters(0);
+    let text = Identity::new(trainer::interface(), Digest([7; 32]), SPLIT).texts(&config).with(1);
     assert!(text.contains("\nhidden=\nlabel_smoothing="), "{text}");
 }
 
@@ -74,7 +77,15 @@ fn a_plan_and_a_configuration_give_the_same_ids() {
         base_with("optimizer", optimizers)
     ));
     for (i, trial) in plan.trials.iter().enumerate() {
-        assert_eq!(trial.id, trial_id(&plan.config(i), plan.dataset_digest, plan.split));
+        assert_eq!(
+            trial.id,
+            trial_id(
+                trainer::interface(),
+                &plan.hyperparameters(i),
+                plan.dataset_digest,
+                plan.split
+            )
+        );
     }
 }
 

@@ -11,7 +11,7 @@ mod schema;
 use trial::Digest;
 
 use super::plan;
-use crate::{DatasetMeta, Plan, Problem, parse, plan_recorded};
+use crate::{DatasetMeta, Draft, Plan, Problem, SweepFile, plan_recorded};
 
 /// A small sweep that tests change line by line: 2 x 2 x 1 x 2 points.
 const BASE: &str = r#"name = "base"
@@ -27,6 +27,14 @@ learning_rate = [0.01, 0.1]
 batch_size = [32]
 depth = [1, 2]
 "#;
+
+fn parse(source: &str) -> Result<SweepFile, Vec<Problem>> {
+    crate::parse(source, trainer::interface())
+}
+
+fn draft(source: &str) -> Draft {
+    crate::draft(source, trainer::interface())
+}
 
 /// `BASE` with the one line that starts so replaced.
 fn base_with(start: &str, replacement: &str) -> String {

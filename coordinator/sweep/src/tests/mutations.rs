@@ -5,8 +5,8 @@ use properties::check;
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 
-use crate::tests::{BASE, mnist, plan, plan_recorded};
-use crate::{DatasetMeta, check_without_data, draft};
+use crate::tests::{BASE, draft, mnist, plan, plan_recorded};
+use crate::{DatasetMeta, check_without_data};
 
 /// Cases of each property.
 const N_CASES: u32 = 1_000;

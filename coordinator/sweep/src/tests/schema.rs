@@ -8,7 +8,7 @@ use crate::space::{domain, grid, range};
 
 /// The keys of the object at a JSON pointer.
 fn keys(pointer: &str) -> Vec<String> {
-    let schema = crate::schema();
+    let schema = crate::schema(trainer::interface());
     let object = schema.pointer(pointer).unwrap_or_else(|| panic!("nothing at {pointer}"));
     assert_eq!(object["additionalProperties"], Json::Bool(false), "{pointer}");
     object["properties"].as_object().unwrap().keys().cloned().collect()
@@ -22,15 +22,18 @@ fn sorted(keys: &[&str]) -> Vec<String> {
 
 #[test]
 fn each_section_has_the_keys_that_the_reader_knows() {
-    let train: Vec<&str> = trainer::KEYS.iter().map(|key| key.name).collect();
+    let train: Vec<&str> = trainer::interface().parameters.iter().map(|key| key.name).collect();
     let grid = "/properties/grid/items";
     for (pointer, known) in [
         ("", parse::ROOT_KEYS),
         ("/properties/dataset", parse::DATASET_KEYS),
         ("/properties/model", parse::MODEL_KEYS),
         ("/properties/train", &train),
-        (grid, &grid::keys()),
-        (&format!("{grid}/properties/exclude/items"), &domain::names()),
+        (grid, &grid::keys(trainer::interface().parameters)),
+        (
+            &format!("{grid}/properties/exclude/items"),
+            &domain::names(trainer::interface().parameters),
+        ),
         ("/properties/seeds", parse::SEEDS_KEYS),
         ("/properties/confirm", confirm::CONFIRM_KEYS),
         ("/properties/report", questions::REPORT_KEYS),
@@ -47,7 +50,7 @@ fn each_section_has_the_keys_that_the_reader_knows() {
 
 #[test]
 fn defaults_and_words_come_from_the_table_of_keys() {
-    let schema = crate::schema();
+    let schema = crate::schema(trainer::interface());
     let train = &schema["properties"]["train"]["properties"];
     assert_eq!(train["epochs"]["default"], 10);
     assert_eq!(train["momentum"]["default"], 0.9);

@@ -7,7 +7,7 @@ mod optimizer;
 use std::collections::BTreeMap;
 
 use thiserror::Error;
-use trial::Value;
+use trial::{Value, Values};
 
 pub use keys::*;
 pub use optimizer::*;
@@ -47,6 +47,11 @@ pub struct ConfigError {
 impl TrainConfig {
     /// Fills in defaults, drops keys that the optimizer does not use, and checks the rest.
     pub fn from_values(values: &BTreeMap<String, Value>, seed: u32) -> Result<Self, ConfigError> {
+        Self::from_lookup(&|name| values.get(name), seed)
+    }
+
+    /// As `from_values`, of whatever looks a value up.
+    pub(crate) fn from_lookup(values: Values<'_>, seed: u32) -> Result<Self, ConfigError> {
         let reader = Reader::new(values)?;
         let kind = reader.optimizer;
         let mut optimizer = Optimizer { kind, numbers: Default::default() };
@@ -93,7 +98,7 @@ impl TrainConfig {
     pub fn values(&self) -> Vec<(&'static str, Value)> {
         let kind = self.optimizer.kind();
         KEYS.iter()
-            .filter(|key| key.is_used_by(kind))
+            .filter(|key| key.is_used_by(kind.name()))
             .filter_map(|key| self.value(key.name).map(|value| (key.name, value)))
             .collect()
     }
@@ -115,20 +120,20 @@ impl TrainConfig {
             "label_smoothing" => Value::Number(self.label_smoothing),
             "schedule" => Value::Text("constant".into()),
             "patience" => Value::Count(self.patience?.into()),
-            _ => key(name)?.value(self.optimizer.number(name)?),
+            _ => value_of(key(name)?, self.optimizer.number(name)?),
         })
     }
 }
 
 /// Looks keys up, fills in defaults, and checks kinds and ranges.
 struct Reader<'a> {
-    values: &'a BTreeMap<String, Value>,
+    values: Values<'a>,
     optimizer: OptimizerKind,
 }
 
 impl<'a> Reader<'a> {
-    fn new(values: &'a BTreeMap<String, Value>) -> Result<Self, ConfigError> {
-        let optimizer = match values.get("optimizer") {
+    fn new(values: Values<'a>) -> Result<Self, ConfigError> {
+        let optimizer = match values("optimizer") {
             Some(Value::Text(name)) => OptimizerKind::from_name(name),
             _ => None,
         };
@@ -142,8 +147,8 @@ impl<'a> Reader<'a> {
 
     fn value(&self, name: &'static str) -> Result<Option<Value>, ConfigError> {
         let key = key(name).expect("callers name keys of the table");
-        let given = self.values.get(name).cloned();
-        let Some(value) = given.or_else(|| key.default_for(self.optimizer)) else {
+        let given = (self.values)(name).cloned();
+        let Some(value) = given.or_else(|| key.default_for(self.optimizer.name())) else {
             return Ok(None);
         };
         if key.allows(&value) {
@@ -207,7 +212,7 @@ mod tests {
             assert_eq!(TrainConfig::from_values(&values, 7).unwrap(), config);
             for key in KEYS.iter().filter(|key| key.name != "patience") {
                 let present = values.contains_key(key.name);
-                assert_eq!(present, key.is_used_by(kind), "{} of {}", key.name, kind.name());
+                assert_eq!(present, key.is_used_by(kind.name()), "{} of {}", key.name, kind.name());
             }
         }
     }

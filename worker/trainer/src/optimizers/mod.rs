@@ -75,14 +75,18 @@ pub(crate) mod tests {
             assert!(optimizer.keys.len() <= N_NUMBERS, "{name}");
             for &(key, default) in optimizer.keys {
                 let key = config::key(key).expect(key);
-                assert!(key.allows(&key.value(default)), "{default} as {} of {name}", key.name);
+                assert!(
+                    key.allows(&config::value_of(key, default)),
+                    "{default} as {} of {name}",
+                    key.name
+                );
             }
             let has = |key| optimizer.keys.iter().any(|&(own, _)| own == key);
             assert_eq!(has("armijo_c"), optimizer.search.is_some(), "{name}");
         }
         for key in config::KEYS {
             let mut kinds = config::OptimizerKind::ALL.into_iter();
-            assert!(kinds.any(|kind| key.is_used_by(kind)), "nobody uses {}", key.name);
+            assert!(kinds.any(|kind| key.is_used_by(kind.name())), "nobody uses {}", key.name);
         }
     }
 

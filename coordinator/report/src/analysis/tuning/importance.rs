@@ -2,7 +2,6 @@
 
 use trial::{Unit, Value};
 
-use crate::analysis::metric::score_value;
 use crate::analysis::points::Point;
 use crate::analysis::sweep::Sweep;
 use crate::analysis::values::value_order;
@@ -123,7 +122,7 @@ fn results(sweep: &Sweep<'_>, points: &[&Point<'_>], region: Region) -> Option<V
         if seeds(point) != first {
             return None;
         }
-        let value = |score| libm::log10(error(score_value(metric, score)).min(worst));
+        let value = |score: sweep::Score| libm::log10(error(score.of(metric)).min(worst));
         point.runs.iter().map(|run| run.score.map(value)).collect()
     };
     points.iter().map(row).collect()

@@ -166,7 +166,7 @@ fn has_room(
         Value::Count(n) => trial::Value::Count(*n),
         Value::Text(_) | Value::Widths(_) => return false,
     };
-    has_values_beyond(axis, &value, is_lowest)
+    has_values_beyond(&sweep.input.layout.parameters, axis, &value, is_lowest)
 }
 
 /// Expected best metric of k points drawn from an optimizer's grid, for k from 1 to `max_k`.

@@ -5,7 +5,7 @@ use trial::known::VALID_ACCURACY;
 use trial::{Ending, Value};
 
 use super::{line, page, report, score, with_accuracies};
-use crate::sample::{Shape, input};
+use crate::sample::{Shape, input, parameter};
 
 #[test]
 fn costs_to_a_target_count_whole_epochs_of_the_seeds_that_reach_it() {
@@ -80,7 +80,7 @@ fn page_of_axis(name: &'static str, values: [Value; 3], best: usize) -> String {
         ..Shape::usual()
     };
     let mut input = input(&shape);
-    input.layout.columns[2].name = name.into();
+    input.layout.parameters[2] = parameter(name);
     input.axes[2].name = name;
     input.axes[2].values = values.to_vec();
     input.heatmaps.clear();

@@ -151,11 +151,9 @@ fn a_network_without_hidden_units_has_no_activation_and_no_dropout() {
     for (name, value) in
         [("activation", Value::Text("relu".into())), ("dropout", Value::Number(0.0))]
     {
-        let kind = trial::Kind::Text(&[]);
-        input.layout.columns.push(report::input::Column { name: name.into(), kind });
+        input.layout.parameters.push(crate::sample::parameter(name));
         input.trials.iter_mut().for_each(|trial| trial.values.push(Some(value.clone())));
     }
-    input.layout.columns.last_mut().unwrap().kind = trial::Kind::Number;
     let (_, page) = report(&input);
     assert!(line(&page, "In full:").ends_with("activation relu, dropout 0."), "{page}");
     input.trials.iter_mut().for_each(|trial| trial.values[3] = Some(Value::Widths(Vec::new())));

@@ -1,13 +1,13 @@
 //! Which point is the best, and what is said of claims and pairs. Expected statistics come from
 //! scipy 1.17.1 (`scipy.stats.ttest_1samp` and its `confidence_interval`).
 
-use report::input::{Column, State, Trial};
+use report::input::{State, Trial};
 use sweep::{Axis, Compare, Condition, Filter, Hypothesis, Objective};
 use trial::known::{GRADIENT_NORM, TRAIN_LOSS};
-use trial::{Ending, Kind, Value};
+use trial::{Ending, Value};
 
 use super::{line, page, score, with_accuracies};
-use crate::sample::{Shape, input};
+use crate::sample::{Shape, input, parameter};
 
 #[test]
 fn steady_differences_hold() {
@@ -116,7 +116,7 @@ fn a_point_that_misses_a_seed_is_not_the_best() {
 #[test]
 fn an_axis_that_one_side_does_not_use_is_no_hindrance() {
     let mut input = with_accuracies([0.970, 0.972, 0.974], [0.960, 0.961, 0.962]);
-    input.layout.columns.push(Column { name: "armijo_c".into(), kind: Kind::Number });
+    input.layout.parameters.push(parameter("armijo_c"));
     let values = vec![Value::Number(0.1), Value::Number(0.2)];
     input.axes.push(Axis { name: "armijo_c", values });
     let mut more: Vec<Trial> = input.trials[..3].to_vec();

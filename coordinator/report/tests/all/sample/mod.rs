@@ -2,16 +2,16 @@
 
 pub(crate) mod awkward;
 
-use report::input::{
-    Column, DatasetMeta, Done, Input, Layout, Provenance, State, Trial, WorkerInfo,
-};
+use report::input::{DatasetMeta, Done, Input, Layout, Provenance, State, Trial, WorkerInfo};
 use sweep::{Axis, Cell, Compare, Condition, Filter, HeatmapSpec, Hypothesis, Objective, Phase};
 use trainer::measures;
 use trial::known::{
     GRAD_SAMPLES, GRADIENT_NORM, LEARNING_RATE, N_BACKTRACKS, PROBE_SAMPLES, TRAIN_ACCURACY,
     TRAIN_LOSS, VALID_ACCURACY, VALID_LOSS,
 };
-use trial::{Backtracks, Digest, Ending, EpochRecord, Kind, Scale, StepSizes, Timing, Value, Work};
+use trial::{
+    Backtracks, Digest, Ending, EpochRecord, Parameter, Scale, StepSizes, Timing, Value, Work,
+};
 
 /// What varies; everything crossed with everything.
 pub(crate) struct Shape {
@@ -60,7 +60,7 @@ pub(crate) fn input(shape: &Shape) -> Input {
         description: Some("A made-up sweep that shows what a report looks like.".into()),
         sweep_toml: "name = \"sample\"\n".into(),
         data: data(),
-        layout: Layout { columns: columns(), measures: measures().clone(), is_told: false },
+        layout: Layout { parameters: parameters(), measures: measures().clone(), is_told: false },
         axes: axes(shape),
         metric: Objective::VALID_ACCURACY,
         heatmaps: vec![heatmap("depth"), heatmap("batch_size")],
@@ -87,17 +87,14 @@ fn data() -> DatasetMeta {
     }
 }
 
-fn columns() -> Vec<Column> {
-    [
-        ("optimizer", Kind::Text(&[])),
-        ("learning_rate", Kind::Number),
-        ("batch_size", Kind::Count),
-        ("hidden", Kind::Widths),
-        ("epochs", Kind::Count),
-        ("shrink", Kind::Number),
-    ]
-    .map(|(name, kind)| Column { name: name.into(), kind })
-    .to_vec()
+fn parameters() -> Vec<Parameter> {
+    const NAMES: [&str; 6] =
+        ["optimizer", "learning_rate", "batch_size", "hidden", "epochs", "shrink"];
+    NAMES.map(parameter).to_vec()
+}
+
+pub(crate) fn parameter(name: &str) -> Parameter {
+    *trainer::interface().parameter(name).expect("one of the trainer's")
 }
 
 fn axes(shape: &Shape) -> Vec<Axis> {

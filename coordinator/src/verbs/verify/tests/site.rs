@@ -10,7 +10,7 @@ use coordinator_core::event::{CloseCause, Record, WorkerInfo};
 use coordinator_core::lease::{Lease, OpenLease, TrialIndex, WorkerId};
 use data::ClassCounts;
 use sweep::{self, DatasetMeta, Plan};
-use trainer::{Dataset, EpochEnd, Isa, PreparedData, Trainer};
+use trainer::{Dataset, EpochEnd, Isa, PreparedData, TrainConfig, Trainer};
 use trial::TrialResult;
 use trial::timing::Timing;
 
@@ -107,7 +107,9 @@ fn make() -> Site {
     let state = report.join(".state");
     fs::create_dir_all(&state).unwrap();
     let dataset = dataset();
-    let plan = sweep::plan(&sweep::parse(SWEEP).unwrap(), &facts_of(&dataset)).unwrap();
+    let plan =
+        sweep::plan(&sweep::parse(SWEEP, trainer::interface()).unwrap(), &facts_of(&dataset))
+            .unwrap();
     let live = folder.path().join("live.db");
     let mut store = Store::open(&live, trainer::measures()).unwrap();
     facts(&dataset, &plan).begin(&mut store).unwrap();
@@ -213,9 +215,9 @@ fn records(plan: &Plan, dataset: &Dataset) -> Vec<Record> {
             records.push(grant(trial, 2));
             attempt = 2;
         }
+        let config = TrainConfig::of(&plan.hyperparameters(place)).unwrap();
         let mut trainer =
-            Trainer::new(plan.config(place), Arc::clone(&data), Isa::choose(None).unwrap())
-                .unwrap();
+            Trainer::new(config, Arc::clone(&data), Isa::choose(None).unwrap()).unwrap();
         while trainer.run_epoch(&AtomicBool::new(false)) == EpochEnd::Continues {}
         let result = Box::new(trainer.into_result());
         let timings = timings(&result, attempt);

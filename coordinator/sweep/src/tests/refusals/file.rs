@@ -1,7 +1,8 @@
 //! What is refused of a file but for its grids and questions, where, and in which words.
 
-use crate::draft;
-use crate::tests::{BASE, DatasetMeta, base_and, base_with, check, mnist, parse, plan, render};
+use crate::tests::{
+    BASE, DatasetMeta, base_and, base_with, check, draft, mnist, parse, plan, render,
+};
 
 #[test]
 fn what_is_not_toml_is_refused_where_it_stops_being() {

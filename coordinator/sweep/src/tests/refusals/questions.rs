@@ -1,7 +1,7 @@
 //! What is refused of the questions to a sweep: metric, heatmaps, hypotheses.
 
-use crate::tests::{base_and, check, mnist, plan, render, try_plan};
-use crate::{check_without_data, draft};
+use crate::check_without_data;
+use crate::tests::{base_and, check, draft, mnist, plan, render, try_plan};
 
 #[test]
 fn metric_and_heatmaps() {

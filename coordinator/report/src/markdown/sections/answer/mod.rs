@@ -103,10 +103,10 @@ fn configuration(sweep: &Sweep<'_>, point: &Point<'_>) -> String {
     let hidden = sweep.value(point.trial(), "hidden");
     let has_units = !matches!(hidden, Some(Value::Widths(widths)) if widths.is_empty());
     let is_used = |name: &str| has_units || !OF_HIDDEN_UNITS.contains(&name);
-    let columns = sweep.input.layout.columns.iter().filter(|column| is_used(&column.name));
+    let columns = sweep.input.layout.parameters.iter().filter(|column| is_used(column.name));
     let values = columns.filter_map(|column| {
-        let value = sweep.value(point.trial(), &column.name)?;
-        Some(format!("{} {}", escape(&words(&column.name)), escape(&value_label(&value))))
+        let value = sweep.value(point.trial(), column.name)?;
+        Some(format!("{} {}", escape(&words(column.name)), escape(&value_label(&value))))
     });
     format!("In full: {}.", values.collect::<Vec<_>>().join(", "))
 }
