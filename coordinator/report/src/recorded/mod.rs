@@ -7,14 +7,13 @@ mod told;
 use std::path::Path;
 
 use sweep::Phase;
-use trial::Backtracks;
 
 use crate::input::{Done, Layout, State, Trial};
 use crate::{Manifest, ReportError, tables};
 use parquet::{Table, histories, timings};
 use rows::{Row, Rows};
 pub use told::read_told;
-use trial::{Ending, Work};
+use trial::{Ending, Measure, Reading, Work};
 
 /// Reads the results, `history.parquet` and `timings.parquet` of the report with this manifest; the
 /// trials come in the order of the results. Why a trial failed and its attempts are in no table; rows of other trials are
@@ -138,27 +137,20 @@ fn done(row: &Row<'_>, ending: Ending) -> Result<Done, ReportError> {
     Ok(Done {
         ending,
         history: Vec::new(),
-        work: work(row)?,
+        work: Work::read(
+            |measure| reading(measure, row),
+            |it| row.wrong(&it.name, "a whole number"),
+        )?,
         digest: row.digits("digest")?,
         timings: Vec::new(),
     })
 }
 
-fn work(row: &Row<'_>) -> Result<Work, ReportError> {
-    let backtracks = match row.number("backtracks_mean")? {
-        None => None,
-        Some(mean) => {
-            let (p95, max) = (row.small("backtracks_p95")?, row.small("backtracks_max")?);
-            Some(Backtracks { mean, p95, max })
-        }
-    };
-    Ok(Work {
-        n_steps: row.count("n_steps")?,
-        grad_samples: row.count("grad_samples")?,
-        probe_samples: row.count("probe_samples")?,
-        macs_textbook: row.count("macs_textbook")?,
-        macs_executed: row.count("macs_executed")?,
-        backtracks,
-        steps_without_step: if backtracks.is_some() { row.count("steps_without_step")? } else { 0 },
-    })
+/// What only line searches have is empty for the others.
+fn reading(measure: &Measure, row: &Row<'_>) -> Result<Option<Reading>, ReportError> {
+    let is_of_search = measure.is_optional || measure.name == "steps_without_step";
+    if is_of_search && row.number("backtracks_mean")?.is_none() {
+        return Ok(None);
+    }
+    measure.read_by(|name| row.number(name), |name| row.count(name).map(Some))
 }

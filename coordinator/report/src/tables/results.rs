@@ -88,26 +88,15 @@ fn measured(measures: &[Measure], trials: &[Trial], columns: &mut Columns) {
     );
 }
 
-type WorkField = fn(&Work) -> Option<u64>;
-
 fn work(trials: &[Trial], columns: &mut Columns) {
-    let counted: [(&str, WorkField); 8] = [
-        ("n_steps", |work| Some(work.n_steps)),
-        ("grad_samples", |work| Some(work.grad_samples)),
-        ("probe_samples", |work| Some(work.probe_samples)),
-        ("macs_textbook", |work| Some(work.macs_textbook)),
-        ("macs_executed", |work| Some(work.macs_executed)),
-        ("backtracks_p95", |work| work.backtracks.map(|it| it.p95.into())),
-        ("backtracks_max", |work| work.backtracks.map(|it| it.max.into())),
+    for (place, measure) in Work::measures().iter().enumerate() {
         // Other optimizers always take their step: not applicable, so empty.
-        ("steps_without_step", |work| work.backtracks.map(|_| work.steps_without_step)),
-    ];
-    for (name, field) in counted {
-        if name == "backtracks_p95" {
-            let means = trials.iter().map(|trial| Some(done(trial)?.work.backtracks?.mean));
-            columns.number("backtracks_mean", means);
-        }
-        columns.count(name, trials.iter().map(|trial| field(&done(trial)?.work)));
+        let is_of_search = measure.name == "steps_without_step";
+        let reading = |trial: &Trial| {
+            let work = &done(trial)?.work;
+            work.readings()[place].filter(|_| !is_of_search || work.backtracks.is_some())
+        };
+        columns.readings(&measure.name, measure, trials.iter().map(reading));
     }
 }
 

@@ -13,10 +13,7 @@ use std::sync::Arc;
 use coordinator_core::event::CloseCause;
 use rusqlite::{Connection, Row};
 use sweep::{Outcome, Plan, Score, Trial};
-use trial::{
-    Backtracks, Digest, Ending, EpochRecord, Measure, MeasureKind, Reading, Timing, TrialId,
-    TrialResult, Work,
-};
+use trial::{Digest, Ending, EpochRecord, Measure, Reading, Timing, TrialId, TrialResult, Work};
 
 use crate::store::connection::open_read_only;
 use crate::store::error::StoreError;
@@ -240,24 +237,13 @@ pub(super) fn trial_state(
 }
 
 fn work(row: &Row<'_>) -> rusqlite::Result<Work> {
-    let mean: Option<f64> = row.get("backtracks_mean")?;
-    let backtracks = match mean {
-        None => None,
-        Some(mean) => Some(Backtracks {
-            mean,
-            p95: row.get("backtracks_p95")?,
-            max: row.get("backtracks_max")?,
-        }),
-    };
-    Ok(Work {
-        n_steps: row.get("n_steps")?,
-        grad_samples: row.get("grad_samples")?,
-        probe_samples: row.get("probe_samples")?,
-        macs_textbook: row.get("macs_textbook")?,
-        macs_executed: row.get("macs_executed")?,
-        backtracks,
-        steps_without_step: row.get("steps_without_step")?,
-    })
+    let large = |_: &Measure| rusqlite::Error::IntegralValueOutOfRange(0, i64::from(u32::MAX) + 1);
+    Work::read(|measure| reading(measure, row), large)
+}
+
+/// What a measure's column holds.
+fn reading(measure: &Measure, row: &Row<'_>) -> rusqlite::Result<Option<Reading>> {
+    measure.read_by(|name| row.get(name), |name| row.get(name))
 }
 
 pub(super) fn epoch_record(
@@ -266,12 +252,7 @@ pub(super) fn epoch_record(
 ) -> rusqlite::Result<EpochRecord> {
     let mut record = EpochRecord::new(measures, row.get("epoch")?);
     for measure in measures.iter() {
-        let name = &*measure.name;
-        let reading = match measure.kind {
-            MeasureKind::Number => row.get::<_, Option<f64>>(name)?.map(Reading::Number),
-            MeasureKind::Count => row.get::<_, Option<u64>>(name)?.map(Reading::Count),
-        };
-        record.set(name, reading);
+        record.set(&measure.name, reading(measure, row)?);
     }
     Ok(record)
 }

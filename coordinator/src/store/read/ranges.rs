@@ -5,7 +5,7 @@ use proto::text::clean_line;
 use rusqlite::Connection;
 use sweep::Phase;
 use trial::wording::n_of;
-use trial::{Measure, MeasureKind};
+use trial::{Measure, MeasureKind, Work};
 
 use crate::store::schema::measures;
 use crate::store::write::closed_words;
@@ -14,7 +14,7 @@ use crate::store::write::closed_words;
 const MAX_SHOWN_BYTES: usize = 100;
 
 /// Whole numbers by table and column, each with its least and its largest.
-const NUMBERS: [(&str, &str, i64, i64); 38] = [
+const NUMBERS: [(&str, &str, i64, i64); 32] = [
     ("workers", "n_slots", 1, 4_096),
     ("workers", "is_local", 0, 1),
     ("workers", "joined_ms", 0, i64::MAX),
@@ -38,14 +38,8 @@ const NUMBERS: [(&str, &str, i64, i64); 38] = [
     ("outcomes", "best_epoch", 1, U32),
     ("outcomes", "collapsed", 0, 1),
     ("outcomes", "diverged_step", 1, i64::MAX),
-    ("outcomes", "n_steps", 0, i64::MAX),
-    ("outcomes", "grad_samples", 0, i64::MAX),
-    ("outcomes", "probe_samples", 0, i64::MAX),
-    ("outcomes", "macs_textbook", 0, i64::MAX),
-    ("outcomes", "macs_executed", 0, i64::MAX),
     ("outcomes", "backtracks_p95", 0, U32),
     ("outcomes", "backtracks_max", 0, U32),
-    ("outcomes", "steps_without_step", 0, i64::MAX),
     ("epochs", "trial", 1, U32),
     ("epochs", "epoch", 1, U32),
     ("timings", "epoch", 1, U32),
@@ -80,10 +74,18 @@ fn words() -> [(&'static str, &'static str, Vec<&'static str>); 4] {
 }
 
 /// What is out of range, one line for each column.
-pub fn broken(connection: &Connection, measures: &[Measure]) -> rusqlite::Result<Vec<String>> {
+pub fn broken<'a>(
+    connection: &Connection,
+    measures: &'a [Measure],
+) -> rusqlite::Result<Vec<String>> {
     let mut findings = Vec::new();
-    let counts = measures.iter().filter(|it| it.kind == MeasureKind::Count);
-    let counts = counts.map(|it| ("epochs", &*it.name, 0, i64::MAX));
+    let of = |table: &'a str, measures: &'a [Measure]| {
+        let counts = measures.iter().filter(|it| it.kind == MeasureKind::Count);
+        let is_told = move |name: &str| NUMBERS.iter().any(|it| (it.0, it.1) == (table, name));
+        let counts = counts.filter(move |it| !is_told(&it.name));
+        counts.map(move |it| (table, &*it.name, 0, i64::MAX))
+    };
+    let counts = of("epochs", measures).chain(of("outcomes", Work::measures()));
     for (table, column, low, high) in NUMBERS.into_iter().chain(counts) {
         let condition = format!("\"{column}\" NOT BETWEEN {low} AND {high}");
         let shown = format!("CAST(\"{column}\" AS TEXT)");

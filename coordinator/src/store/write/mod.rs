@@ -10,7 +10,7 @@ use proto::{MAX_NAME_BYTES, MAX_TEXT_BYTES};
 use rusqlite::types::Value;
 use rusqlite::{Transaction, TransactionBehavior, params, params_from_iter};
 use sweep::Plan;
-use trial::{Ending, EpochRecord, Reading, Timing, TrialResult};
+use trial::{Ending, EpochRecord, Measure, Reading, Timing, TrialResult, Work};
 
 use super::numbers::Numbers;
 use crate::reporting::values::hyperparameters_json;
@@ -226,30 +226,46 @@ fn write_result(
             ("diverged", None, None, None, Some(step), last_finite_loss)
         }
     };
-    let work = &result.work;
-    let sql = "INSERT INTO outcomes VALUES
-        (?1, ?2, NULL, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)";
-    let row = params![
-        number,
-        outcome,
-        attempt,
-        result.digest.0,
-        best_epoch,
-        test_accuracy,
-        collapsed,
-        step,
-        loss,
-        work.n_steps,
-        work.grad_samples,
-        work.probe_samples,
-        work.macs_textbook,
-        work.macs_executed,
-        work.backtracks.map(|b| b.mean),
-        work.backtracks.map(|b| b.p95),
-        work.backtracks.map(|b| b.max),
-        work.steps_without_step
+    let (names, places) = columns(Work::measures(), 10);
+    let sql = format!(
+        "INSERT INTO outcomes (trial, outcome, attempt, digest, best_epoch, test_accuracy, collapsed,
+            diverged_step, last_finite_loss{names})
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9{places})"
+    );
+    let mut row: Vec<Value> = vec![
+        number.into(),
+        outcome.to_owned().into(),
+        attempt.into(),
+        result.digest.0.to_vec().into(),
+        best_epoch.into(),
+        test_accuracy.into(),
+        collapsed.into(),
+        step.map(count).transpose()?.into(),
+        loss.into(),
     ];
-    transaction.prepare_cached(sql)?.execute(row).map(drop)
+    row.extend(values(&result.work.readings())?);
+    transaction.prepare_cached(&sql)?.execute(params_from_iter(row)).map(drop)
+}
+
+/// The names and the places of the columns of measures, as the end of two lists. The first place has
+/// this number.
+fn columns(measures: &[Measure], first: usize) -> (String, String) {
+    let names = measures.iter().map(|measure| format!(", \"{}\"", measure.name));
+    let places = (first..).zip(measures).map(|(place, _)| format!(", ?{place}"));
+    (names.collect(), places.collect())
+}
+
+fn values(readings: &[Option<Reading>]) -> rusqlite::Result<Vec<Value>> {
+    let value = |reading: &Option<Reading>| match *reading {
+        None => Ok(Value::Null),
+        Some(Reading::Number(number)) => Ok(Value::Real(number)),
+        Some(Reading::Count(n)) => count(n).map(Value::Integer),
+    };
+    readings.iter().map(value).collect()
+}
+
+fn count(n: u64) -> rusqlite::Result<i64> {
+    i64::try_from(n).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
 }
 
 fn write_epoch(
@@ -257,18 +273,9 @@ fn write_epoch(
     number: u32,
     epoch: &EpochRecord,
 ) -> rusqlite::Result<()> {
-    let names = epoch.measures().iter().map(|measure| format!(", \"{}\"", measure.name));
-    let places = (3..).zip(epoch.measures().iter()).map(|(place, _)| format!(", ?{place}"));
-    let (names, places) = (names.collect::<String>(), places.collect::<String>());
+    let (names, places) = columns(epoch.measures(), 3);
     let sql = format!("INSERT INTO epochs (trial, epoch{names}) VALUES (?1, ?2{places})");
-    let reading = |reading: &Option<Reading>| match *reading {
-        None => Ok(Value::Null),
-        Some(Reading::Number(number)) => Ok(Value::Real(number)),
-        Some(Reading::Count(count)) => i64::try_from(count).map(Value::Integer),
-    };
-    let readings = epoch.readings().iter().map(reading).collect::<Result<Vec<_>, _>>();
-    let readings =
-        readings.map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+    let readings = values(epoch.readings())?;
     let row = [number, epoch.epoch].map(Value::from).into_iter().chain(readings);
     transaction.prepare_cached(&sql)?.execute(params_from_iter(row)).map(drop)
 }

@@ -2,6 +2,7 @@
 //! exports are loops over the declarations, so that none of them knows a program's measures by name.
 
 pub mod epoch;
+mod finals;
 pub mod known;
 
 use std::borrow::Cow;
