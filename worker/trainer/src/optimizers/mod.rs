@@ -15,7 +15,7 @@ use crate::optimizers::line_search::{backtracking, sls};
 
 pub(crate) use state::OptimizerState;
 
-/// Every optimizer, in the order of reports.
+/// Every optimizer, in the order of reports; one that joins comes last.
 pub(crate) const OPTIMIZERS: &[&Definition] = &[
     &sgd::SGD,
     &momentum::MOMENTUM,
@@ -35,8 +35,9 @@ pub(crate) mod tests {
     use trial::Value;
 
     use super::*;
-    use crate::config::{self, TrainConfig};
+    use crate::config::{self, OptimizerKind, TrainConfig};
     use crate::optimizers::definition::N_NUMBERS;
+    use crate::optimizers::line_search::LineSearch;
 
     pub(crate) fn config(optimizer: &str, learning_rate: f64) -> TrainConfig {
         let values = BTreeMap::from([
@@ -69,23 +70,23 @@ pub(crate) mod tests {
 
     #[test]
     fn every_row_is_complete() {
-        for (i, &optimizer) in OPTIMIZERS.iter().enumerate() {
-            let name = optimizer.name;
-            assert!(OPTIMIZERS[..i].iter().all(|other| other.name != name), "{name} twice");
-            assert!(optimizer.keys.len() <= N_NUMBERS, "{name}");
-            for &(key, default) in optimizer.keys {
-                let key = config::key(key).expect(key);
-                assert!(
-                    key.allows(&config::value_of(key, default)),
-                    "{default} as {} of {name}",
-                    key.name
-                );
+        for kind in OptimizerKind::ALL {
+            let row = kind.definition();
+            assert_eq!(OptimizerKind::from_name(row.name), Some(kind), "{kind:?} twice");
+            assert!(row.keys.len() <= N_NUMBERS, "{kind:?}");
+            for &(name, default) in row.keys {
+                let key = config::key(name).expect(name);
+                let default = config::value_of(key, default);
+                assert!(key.allows(&default), "{default:?} as {name} of {kind:?}");
+                assert_eq!(key.default_for(kind.name()), Some(default), "{name} is everyone's");
             }
-            let has = |key| optimizer.keys.iter().any(|&(own, _)| own == key);
-            assert_eq!(has("armijo_c"), optimizer.search.is_some(), "{name}");
+            let config = config(row.name, 0.1);
+            let is_line_search = kind.is_line_search();
+            assert_eq!(LineSearch::new(&config, 1).is_some(), is_line_search, "{kind:?}");
+            assert_eq!(config.optimizer.max_probes().is_some(), is_line_search, "{kind:?}");
         }
         for key in config::KEYS {
-            let mut kinds = config::OptimizerKind::ALL.into_iter();
+            let mut kinds = OptimizerKind::ALL.into_iter();
             assert!(kinds.any(|kind| key.is_used_by(kind.name())), "nobody uses {}", key.name);
         }
     }
@@ -94,13 +95,13 @@ pub(crate) mod tests {
     /// plain descent is.
     #[test]
     fn rules_are_what_they_say() {
-        for kind in config::OptimizerKind::ALL {
+        for kind in OptimizerKind::ALL {
             let mut optimizer = OptimizerState::new(&config(kind.name(), 0.1), 1);
             let update = optimizer.update(0.1);
             let (mut w, mut states) = (1.0, [0.5; 2]);
             update.apply(&mut w, 0.3, &mut states);
             let n_changed = states.into_iter().filter(|&state| state != 0.5).count();
-            assert_eq!(n_changed, kind.n_states(), "{}", kind.name());
+            assert_eq!(n_changed, kind.n_states(), "{kind:?}");
             let descended = (-0.1_f32).mul_add(0.3, 1.0);
             assert!(update.plain_rate().is_none_or(|rate| rate == 0.1 && w == descended));
         }
