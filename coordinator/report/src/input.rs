@@ -55,7 +55,8 @@ pub struct Layout {
     pub parameters: Vec<Parameter>,
     /// In the order of the table of the history.
     pub measures: Arc<[Measure]>,
-    /// Whether the manifest has to tell the measures; those of the built-in trainer go without saying.
+    /// Whether the manifest has to tell the measures; those of reports that do not tell them go without
+    /// saying.
     pub is_told: bool,
 }
 

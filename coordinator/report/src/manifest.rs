@@ -20,7 +20,7 @@ pub struct Manifest {
     pub data: Data,
     /// File name to SHA-256, 64 hex digits.
     pub files: BTreeMap<String, String>,
-    /// What the trials measure, unless it is what the built-in trainer does.
+    /// What the trials measure, unless it is what the built-in trainer did at first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub measures: Vec<Measure>,
     pub name: String,

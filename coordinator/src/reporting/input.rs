@@ -55,7 +55,7 @@ pub fn layout(measures: &Arc<[Measure]>) -> Layout {
     Layout {
         parameters: trainer::interface().parameters.to_vec(),
         measures: measures.clone(),
-        is_told: measures != trainer::measures(),
+        is_told: measures != trainer::untold_measures(),
     }
 }
 

@@ -127,7 +127,7 @@ pub fn check_numerics(folder: &Path, manifest: &Manifest) -> anyhow::Result<()> 
 /// The columns of the tables of the report with this manifest.
 pub fn layout(folder: &Path, manifest: &Manifest) -> anyhow::Result<Layout> {
     if manifest.measures.is_empty() {
-        return Ok(report_input::layout(trainer::measures()));
+        return Ok(report_input::layout(trainer::untold_measures()));
     }
     let measures = declared(manifest.measures.clone())
         .with_context(|| format!("{}: manifest.json", folder.display()))?;

@@ -21,7 +21,7 @@ pub use crate::data::samples::{DataError, MAX_CLASSES, MAX_INPUTS};
 pub use crate::data::{Dataset, IdxHeader, MAX_IDX_HEADER_BYTES, PreparedData, idx_header};
 pub use crate::interface::interface;
 pub use crate::isa::{Isa, IsaError};
-pub use crate::measures::measures;
+pub use crate::measures::{measures, untold_measures};
 pub use crate::model::size::{TooLarge, check_size, slot_bytes};
 pub use crate::numerics::digest::diverged_digest;
 pub use crate::trial::measure::{Workload, peak_gflops, workloads};

@@ -12,9 +12,6 @@ use crate::store::schema::meta_value::meta;
 /// The key of `meta` that holds the declarations, as a JSON list.
 pub const KEY: &str = "measures";
 
-/// How many measures there were when states did not tell them.
-const N_UNTOLD: usize = 12;
-
 /// The table of the epochs of trials that measure this.
 pub fn epochs_table(measures: &[Measure]) -> String {
     let columns = measures.iter().map(|it| {
@@ -43,7 +40,7 @@ pub fn read(connection: &Connection) -> Result<Arc<[Measure]>, StoreError> {
         StoreError::Damaged(format!("what its trials measure cannot be read ({error})"))
     };
     let measures = match meta(connection, KEY)? {
-        None => trainer::measures()[..N_UNTOLD].to_vec(),
+        None => trainer::untold_measures().to_vec(),
         Some(json) => serde_json::from_str(&json).map_err(|error| damaged(error.to_string()))?,
     };
     declared(measures).map_err(|error| damaged(error.to_string()))
