@@ -22,7 +22,7 @@ pub use error::ReportError;
 pub use figures::is_same_picture;
 pub use html::html_lacks;
 pub use manifest::{Counts as ManifestCounts, Data as ManifestData, Manifest, SCHEMA_VERSION};
-pub use recorded::{differing_tables, read_results, read_told, read_trials, results_csv};
+pub use recorded::{Told, differing_tables, read_results, read_told, read_trials, results_csv};
 pub use summary::Best;
 pub use text::shown;
 

@@ -12,7 +12,7 @@ use crate::input::{Done, Layout, State, Trial};
 use crate::{Manifest, ReportError, tables};
 use parquet::{Table, histories, timings};
 use rows::{Row, Rows};
-pub use told::read_told;
+pub use told::{Told, read_told};
 use trial::{Ending, Measure, Reading, Work};
 
 /// Reads the results, `history.parquet` and `timings.parquet` of the report with this manifest; the

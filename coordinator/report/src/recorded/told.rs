@@ -6,22 +6,45 @@ use std::time::Duration;
 
 use pulldown_cmark::{Event, Parser};
 
-use crate::input::{Failure, Input, Provenance, State, Trial, WorkerInfo};
+use crate::input::{Failure, Provenance, State, Trial, WorkerInfo};
 
-/// Completes an input whose trials and data are those of the tables and of the manifest with what the
-/// page tells beyond them. `None` where it does not tell it in the form that this version writes.
-pub fn read_told(page: &str, input: &mut Input) -> Option<()> {
+/// What a page tells beyond tables and manifest, the causes of failed trials apart.
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// As [`DatasetMeta::warnings`](crate::input::DatasetMeta::warnings).
+    pub warnings: Vec<String>,
+    pub provenance: Provenance,
+}
+
+/// Reads it, and tells the trials of the tables the causes of failures. The versions are those of the
+/// manifest. `None` where the page does not tell it in the form that this version writes.
+pub fn read_told(
+    page: &str,
+    version: &str,
+    numerics_version: u32,
+    trials: &mut [Trial],
+) -> Option<Told> {
     let notes = &page[page.rfind("\n## 8. Experiment notes\n")?..];
     let (before, run) = notes.split_once("\n### This run\n")?;
     let (run, repeat) = run.split_once("\n### Repeat it\n")?;
-    input.data.warnings = before.lines().filter_map(warning).collect();
-    causes(before, &mut input.trials)?;
-    let provenance = &mut input.provenance;
-    times(run, provenance)?;
+    causes(before, trials)?;
+    let Times { wall_s, n_starts, n_attempts, n_lost } = times(run)?;
+    let conflicts = run.lines().find_map(|line| line.strip_prefix("- **"));
     let rows: Vec<[&str; 5]> = rows(run).collect::<Option<_>>()?;
-    provenance.workers = rows.into_iter().map(workers).collect::<Option<Vec<_>>>()?.concat();
-    name_the_rest(&mut provenance.workers, &input.trials);
-    commands(repeat, provenance)
+    let workers = rows.into_iter().map(workers).collect::<Option<Vec<_>>>()?.concat();
+    let provenance = Provenance {
+        command: code(repeat.split_once("The whole sweep: `")?.1)?,
+        report_folder: report_folder(repeat)?,
+        version: version.into(),
+        numerics_version,
+        wall_s,
+        n_attempts,
+        n_lost,
+        n_starts,
+        workers: named(workers, trials),
+        n_conflicts: conflicts.map_or(Some(0), count)?,
+    };
+    Some(Told { warnings: before.lines().filter_map(warning).collect(), provenance })
 }
 
 /// What a reader sees of escaped text.
@@ -64,18 +87,24 @@ fn causes(before: &str, trials: &mut [Trial]) -> Option<()> {
     Some(())
 }
 
-fn times(run: &str, provenance: &mut Provenance) -> Option<()> {
+struct Times {
+    wall_s: f64,
+    n_starts: u32,
+    n_attempts: u64,
+    n_lost: u64,
+}
+
+fn times(run: &str) -> Option<Times> {
     let line = run.lines().find(|line| line.contains(" of running time over "))?;
     let (time, rest) = line.strip_prefix("- ")?.split_once(" of running time over ")?;
     let (starts, rest) = rest.split_once("; ")?;
     let (attempts, rest) = rest.split_once(" granted, ")?;
-    provenance.wall_s = seconds(time)?;
-    provenance.n_starts = count(starts)?.try_into().ok()?;
-    provenance.n_attempts = count(attempts)?;
-    provenance.n_lost = count(rest)?;
-    let conflicts = run.lines().find_map(|line| line.strip_prefix("- **"));
-    provenance.n_conflicts = conflicts.map_or(Some(0), count)?;
-    Some(())
+    Some(Times {
+        wall_s: seconds(time)?,
+        n_starts: count(starts)?.try_into().ok()?,
+        n_attempts: count(attempts)?,
+        n_lost: count(rest)?,
+    })
 }
 
 /// Reads what [`trial::wording::span`] writes: `280ms`, `3m07s`, `2d03h`.
@@ -99,51 +128,72 @@ fn seconds(text: &str) -> Option<f64> {
     (!text.is_empty()).then(|| Duration::from_millis(ms).as_secs_f64())
 }
 
+/// A worker of a row; the page leaves some unnamed.
+#[derive(Clone)]
+struct Row {
+    name: Option<String>,
+    isa: String,
+    cpu: String,
+    n_slots: u32,
+}
+
 /// The workers of a row: those on machines that are alike. At most three have their names there.
-fn workers([cpu, isa, n, slots, names]: [&str; 5]) -> Option<Vec<WorkerInfo>> {
+fn workers([cpu, isa, n, slots, names]: [&str; 5]) -> Option<Vec<Row>> {
     let n: usize = n.parse().ok()?;
     let n_named = n.min(3);
     let names = if n > n_named { names.strip_suffix(", …")? } else { names };
     // What a name has of commas goes to the last one: joined again they are the same text.
-    let mut names: Vec<String> = names.splitn(n_named, ", ").map(plain).collect();
+    let mut names: Vec<Option<String>> =
+        names.splitn(n_named, ", ").map(|name| Some(plain(name))).collect();
     if names.len() != n_named {
         return None;
     }
-    names.resize(n, String::new());
-    let worker = |name| WorkerInfo { name, isa: plain(isa), cpu: plain(cpu), n_slots: 0 };
-    let mut workers: Vec<WorkerInfo> = names.into_iter().map(worker).collect();
+    names.resize(n, None);
+    let worker = |name| Row { name, isa: plain(isa), cpu: plain(cpu), n_slots: 0 };
+    let mut workers: Vec<Row> = names.into_iter().map(worker).collect();
     // Only their sum is told.
     workers.first_mut()?.n_slots = slots.parse().ok()?;
     Some(workers)
 }
 
-/// Names of the timings for workers that the page leaves unnamed, those of the same instruction set.
-fn name_the_rest(workers: &mut [WorkerInfo], trials: &[Trial]) {
+/// The workers with names of the timings for those that the page leaves unnamed, by their instruction
+/// set.
+fn named(mut workers: Vec<Row>, trials: &[Trial]) -> Vec<WorkerInfo> {
     let timings = trials.iter().filter_map(|trial| match &trial.state {
         State::Done(done) => Some(&done.timings),
         _ => None,
     });
-    let mut known: HashSet<String> = workers.iter().map(|worker| worker.name.clone()).collect();
+    let mut known: HashSet<String> = workers.iter().filter_map(|it| it.name.clone()).collect();
     for timing in timings.flatten() {
         if known.contains(&timing.worker) {
             continue;
         }
-        let is_it = |it: &&mut WorkerInfo| it.name.is_empty() && it.isa == timing.isa;
+        let is_it = |it: &&mut Row| it.name.is_none() && it.isa == timing.isa;
         if let Some(worker) = workers.iter_mut().find(is_it) {
-            worker.name.clone_from(&timing.worker);
+            worker.name = Some(timing.worker.clone());
             known.insert(timing.worker.clone());
         }
     }
+    // One that has trained nothing to its end is never named: the page shows three names of a row.
+    let worker = |Row { name, isa, cpu, n_slots }| WorkerInfo {
+        name: name.unwrap_or_default(),
+        isa,
+        cpu,
+        n_slots,
+    };
+    workers.into_iter().map(worker).collect()
 }
 
-fn commands(repeat: &str, provenance: &mut Provenance) -> Option<()> {
-    let code = |text: &str| Some(text.split_once('`')?.0.to_string());
-    provenance.command = code(repeat.split_once("The whole sweep: `")?.1)?;
-    provenance.report_folder = match repeat.split_once("`coordinator replay ") {
-        None => None,
-        Some((_, rest)) => Some(code(rest)?.rsplit_once(' ')?.0.to_string()),
-    };
-    Some(())
+fn code(text: &str) -> Option<String> {
+    Some(text.split_once('`')?.0.to_string())
+}
+
+/// The report's folder, if the page names it; the outer `None` if it does so in another form.
+fn report_folder(repeat: &str) -> Option<Option<String>> {
+    match repeat.split_once("`coordinator replay ") {
+        None => Some(None),
+        Some((_, rest)) => Some(Some(code(rest)?.rsplit_once(' ')?.0.to_string())),
+    }
 }
 
 #[cfg(test)]
@@ -165,9 +215,11 @@ mod tests {
     #[test]
     fn a_row_gives_its_workers() {
         let names = |row| workers(row).unwrap().into_iter().map(|it| it.name).collect::<Vec<_>>();
-        assert_eq!(names(["c", "i", "1", "2", "a, b"]), ["a, b"]);
-        assert_eq!(names(["c", "i", "2", "2", "a, b&amp;c"]), ["a", "b&c"]);
-        assert_eq!(names(["c", "i", "5", "9", "a, b, c, …"]), ["a", "b", "c", "", ""]);
+        let named = |name: &str| Some(name.to_owned());
+        assert_eq!(names(["c", "i", "1", "2", "a, b"]), [named("a, b")]);
+        assert_eq!(names(["c", "i", "2", "2", "a, b&amp;c"]), [named("a"), named("b&c")]);
+        let five = [named("a"), named("b"), named("c"), None, None];
+        assert_eq!(names(["c", "i", "5", "9", "a, b, c, …"]), five);
         assert!(workers(["c", "i", "2", "2", "a"]).is_none());
     }
 }

@@ -5,8 +5,8 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Context;
-use report::Manifest;
 use report::input::{DatasetMeta, Input, Provenance};
+use report::{Manifest, Told};
 use trial::Scale;
 
 use crate::reporting::input as report_input;
@@ -111,6 +111,10 @@ fn input(
     let scale = Scale::ALL.into_iter().find(|scale| scale.name() == data.scale);
     let scale =
         scale.with_context(|| format!("manifest.json: scale {:?}, {expected}", data.scale))?;
+    let mut trials = committed.trials.clone();
+    let (version, numerics_version) = (&manifest.version, manifest.numerics_version);
+    let told = report::read_told(page, version, numerics_version, &mut trials);
+    let Some(Told { warnings, provenance }) = told else { return Ok(None) };
     let data = DatasetMeta {
         name: data.name.clone(),
         digest: data.digest.parse().context("manifest.json: the data set's digest")?,
@@ -121,26 +125,11 @@ fn input(
         n_classes: data.n_classes,
         largest_valid_class_share,
         scale,
-        warnings: Vec::new(),
-    };
-    let provenance = Provenance {
-        command: String::new(),
-        report_folder: None,
-        version: manifest.version.clone(),
-        numerics_version: manifest.numerics_version,
-        wall_s: 0.0,
-        n_attempts: 0,
-        n_lost: 0,
-        n_starts: 0,
-        workers: Vec::new(),
-        n_conflicts: 0,
+        warnings,
     };
     let sweep_toml = fs::read_to_string(folder.join("sweep.toml"))?;
-    let trials = committed.trials.clone();
     let layout = committed.layout.clone();
-    let mut input =
-        report_input::of_plan(&committed.plan, layout, sweep_toml, data, trials, provenance);
-    Ok(report::read_told(page, &mut input).map(|()| input))
+    Ok(Some(report_input::of_plan(&committed.plan, layout, sweep_toml, data, trials, provenance)))
 }
 
 /// The first place where two files differ.
