@@ -9,5 +9,5 @@ pub use crate::logging::repeats::Repeats;
 pub use crate::programs::Program;
 pub use crate::programs::events::{End, Event, Events, Row};
 pub use crate::programs::task::{Stop, Task};
-pub use crate::run::{Outside, work};
+pub use crate::run::{Outside, built_in, work};
 pub use trial::hex::hex;

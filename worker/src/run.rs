@@ -148,7 +148,12 @@ pub struct Outside {
     pub disk: Disk,
 }
 
-fn built_in(config: &Config, isa: Isa) -> io::Result<Builtin> {
+/// The built-in trainer, as a program for the slots of this configuration.
+///
+/// # Errors
+///
+/// A slot's thread cannot be started.
+pub fn built_in(config: &Config, isa: Isa) -> io::Result<impl Program + use<>> {
     let (checkpoint_every, memory) = (config.checkpoint_every, Memory::of_this_process());
     let cores = if config.pin { Cores::find() } else { None };
     Builtin::new(n_slots(config), Training { isa, checkpoint_every, memory }, cores)
