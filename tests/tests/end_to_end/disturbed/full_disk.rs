@@ -10,7 +10,7 @@ use crate::{env, reference};
 /// not mount one.
 fn on_a_small_disk() -> Option<(Env, SmallDisk, Coordinator)> {
     let env = env();
-    let Some(disk) = SmallDisk::mount(env.path("disk"), 6) else {
+    let Some(disk) = SmallDisk::mount(env.path("disk"), 9) else {
         eprintln!("skipped: mounting a file system takes root");
         return None;
     };
@@ -40,9 +40,11 @@ fn checkpoints_make_room_for_results() {
     let Some((env, disk, coordinator)) = on_a_small_disk() else { return };
     let folder = disk.path().join("state/checkpoints").join("a".repeat(64));
     fs::create_dir_all(&folder).expect("a folder can be made");
-    let names = [format!("7-{}.part", "b".repeat(64)), format!("6-{}", "c".repeat(64))];
-    for name in names {
-        fs::write(folder.join(name), vec![0; 1 << 20]).expect("it fits");
+    // The first makes too little room. The second makes enough even if each result is committed by
+    // itself: the write-ahead log grows to some 4 MiB before its pages go into the database.
+    let files = [(format!("7-{}.part", "b".repeat(64)), 1), (format!("6-{}", "c".repeat(64)), 4)];
+    for (name, n_mib) in files {
+        fs::write(folder.join(name), vec![0; n_mib << 20]).expect("it fits");
     }
     disk.fill();
     let ended = coordinator.wait().expect(0);
