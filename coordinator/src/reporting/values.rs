@@ -62,13 +62,14 @@ pub fn whole(interface: &Interface, given: &Hyperparameters) -> Result<(), Strin
         _ => return Err(format!("{} is missing", interface.selector())),
     };
     for parameter in interface.parameters {
-        let is_given = given.value(parameter.name).is_some();
+        let (name, is_given) = (parameter.name, given.value(parameter.name).is_some());
         if is_given && !parameter.is_used_by(variant) {
-            let name = parameter.name;
-            return Err(format!(
-                "{name} has a value that its {} does not use",
-                interface.selector()
-            ));
+            let selector = interface.selector();
+            return Err(format!("{name} has a value that its {selector} does not use"));
+        }
+        // The program would fill it in, the id would lack it. What has no default the program misses.
+        if !is_given && parameter.default_for(variant).is_some() {
+            return Err(format!("{name} is missing"));
         }
     }
     (interface.check)(given, None)
@@ -133,6 +134,34 @@ mod tests {
             labels[0]
         );
         assert_eq!(label_parts("sgd"), [("optimizer", "sgd".to_owned())]);
+    }
+
+    #[test]
+    fn hyperparameters_come_back_and_others_do_not() {
+        let text = "name = \"t\"\n[dataset]\nname = \"mnist\"\ntrain = 100\nvalid = 50\n\
+             [[grid]]\noptimizer = [\"sgd\"]\nlearning_rate = [0.1]\n\
+             batch_size = [10]\nhidden = [[4, 3]]\n";
+        let plan = planned(text);
+        let interface = trainer::interface();
+        let given = plan.hyperparameters(0);
+        let json = hyperparameters_json(&given);
+        assert_eq!(hyperparameters_of_json(interface, &json, given.seed), Ok(given));
+        let changed = |change: fn(&mut Map<String, serde_json::Value>)| {
+            let mut object = serde_json::from_str(&json).unwrap();
+            change(&mut object);
+            let text = serde_json::Value::Object(object).to_string();
+            hyperparameters_of_json(interface, &text, 1).unwrap_err()
+        };
+        let error = changed(|it| drop(it.remove("dropout")));
+        assert_eq!(error, "dropout is missing");
+        let error = changed(|it| drop(it.remove("learning_rate")));
+        assert_eq!(error, "learning_rate: is missing");
+        let error = changed(|it| drop(it.insert("alpha".into(), json!(0.5))));
+        assert_eq!(error, "alpha has a value that its optimizer does not use");
+        let error = changed(|it| drop(it.insert("rate".into(), json!(0.5))));
+        assert_eq!(error, "rate is not a hyperparameter");
+        let error = changed(|it| drop(it.insert("dropout".into(), json!(1.0))));
+        assert_eq!(error, "dropout: expected a number from 0 to below 1");
     }
 
     #[test]
