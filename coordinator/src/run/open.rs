@@ -130,7 +130,7 @@ fn check_same_sweep(
 /// What to write for the split of the recorded trials, where the file leaves it to a default that
 /// has changed.
 fn describe_split(former: &SweepMeta, planned: &Planned) -> Option<String> {
-    let file = sweep::parse(&planned.text, trainer::interface()).ok()?;
+    let file = sweep::parse(&planned.text, planned.plan.interface).ok()?;
     let facts = &dataset::facts(&planned.loaded);
     let (n_rows, n_valid) = (facts.n_train_rows, former.data.n_valid());
     let is_same_data = former.data.digest() == planned.loaded.digest;

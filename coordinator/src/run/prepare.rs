@@ -10,6 +10,7 @@ use anyhow::{Context, anyhow};
 use data::LoadedDataset;
 use sweep::{self, DatasetMeta, Draft, Plan, SweepFile};
 use trainer::Isa;
+use trial::Interface;
 
 use crate::cli::problems::SweepText;
 use crate::cli::refusal::Refusal;
@@ -29,7 +30,7 @@ pub struct Planned {
 
 /// Reads and expands a sweep file; its problems are printed.
 pub fn plan_file(path: &Path) -> Result<Planned, Refusal> {
-    plan_file_by(path, sweep::plan, |file, folder| {
+    plan_file_by(path, trainer::interface(), sweep::plan, |file, folder| {
         dataset::load(&file.dataset, folder)
             .map_err(|error| Missing::Problem(dataset::problem(error, file.dataset_span.clone())))
     })
@@ -47,7 +48,7 @@ pub fn plan_run(run: &RunConfig) -> Result<Planned, Refusal> {
             Ok(plan)
         })
     };
-    let mut planned = plan_file_by(&run.sweep, plan, |file, folder| {
+    let mut planned = plan_file_by(&run.sweep, run.interface, plan, |file, folder| {
         dataset::load(&file.dataset, folder)
             .map_err(|error| Missing::Problem(dataset::problem(error, file.dataset_span.clone())))
     })?;
@@ -66,7 +67,7 @@ fn plan_as_begun(
         return None;
     }
     let former = SweepMeta::of_any_schema(&database_in(&run.state_folder(&file.name)))?;
-    let begun = sweep::parse(&former.sweep_toml, trainer::interface()).ok()?;
+    let begun = sweep::parse(&former.sweep_toml, run.interface).ok()?;
     let had = sweep::plan(&begun, facts).err()?;
     let is_old = |problem: &sweep::Problem| {
         had.iter().any(|it| (&it.message, &it.label) == (&problem.message, &problem.label))
@@ -85,11 +86,12 @@ pub fn plan_recorded_file(
     load: impl FnOnce(&SweepFile, &Path) -> Result<LoadedDataset, Missing>,
 ) -> Result<Planned, Refusal> {
     let plan = |file: &SweepFile, facts: &DatasetMeta| sweep::plan_recorded(file, facts, n_valid);
-    plan_file_by(path, plan, load)
+    plan_file_by(path, trainer::interface(), plan, load)
 }
 
 fn plan_file_by(
     path: &Path,
+    interface: &'static Interface,
     plan: impl Fn(&SweepFile, &DatasetMeta) -> Result<Plan, Vec<sweep::Problem>>,
     load: impl FnOnce(&SweepFile, &Path) -> Result<LoadedDataset, Missing>,
 ) -> Result<Planned, Refusal> {
@@ -98,7 +100,7 @@ fn plan_file_by(
         source.print(&problems);
         Refusal::SweepFile { path: path.to_owned(), problems: source.placed(&problems) }
     };
-    let Draft { file, mut problems } = sweep::draft(&source.text, trainer::interface());
+    let Draft { file, mut problems } = sweep::draft(&source.text, interface);
     let Some(file) = file else { return Err(refuse(problems)) };
     let planned = match load(&file, source.folder()) {
         Ok(loaded) => plan(&file, &dataset::facts(&loaded)).map(|plan| (loaded, plan)),
