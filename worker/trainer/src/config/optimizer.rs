@@ -41,7 +41,7 @@ impl OptimizerKind {
     }
 
     /// Passes over the weights that an update needs beyond the gradient's own.
-    pub fn state_passes(self) -> f64 {
+    pub(crate) fn state_passes(self) -> f64 {
         self.definition().state_passes
     }
 
